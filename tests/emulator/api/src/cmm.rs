@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The card's CMM: contiguous memory for models, tensors and pictures.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+/// Why the allocator refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CmmError {
+    /// No hole is large enough.
+    #[error("no {0} bytes of CMM are free in one piece")]
+    NoMemory(u64),
+    /// Not the start of a block: never allocated, or freed before.
+    #[error("{0:#x} is no block")]
+    NoBlock(u64),
+    /// A size of 0.
+    #[error("a block of 0 bytes")]
+    Empty,
+}
+
+/// An allocated block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CmmBlock {
+    /// First card address.
+    pub address: u64,
+    /// Bytes, a multiple of [`Cmm::ALIGN`].
+    pub size: u64,
+    /// Name shown in the card's `mem_cmm_info`, as `npu_..._pid123`.
+    pub name: String,
+    /// Session (first port) that it belongs to; 0 for the card's own.
+    pub owner: u32,
+}
+
+/// First-fit allocator over one range of card memory.
+#[derive(Debug)]
+pub struct Cmm {
+    base: u64,
+    size: u64,
+    blocks: Mutex<BTreeMap<u64, CmmBlock>>,
+}
+
+impl Cmm {
+    /// Blocks begin at multiples of this, and their sizes are rounded up to it.
+    pub const ALIGN: u64 = 4096;
+
+    /// An allocator of `[base, base + size)`.
+    pub fn new(base: u64, size: u64) -> Self {
+        Self {
+            base,
+            size,
+            blocks: Mutex::default(),
+        }
+    }
+
+    fn blocks(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, CmmBlock>> {
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes managed.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Bytes allocated.
+    pub fn used(&self) -> u64 {
+        self.blocks().values().map(|b| b.size).sum()
+    }
+
+    /// Allocates the lowest hole of `size` bytes.
+    pub fn alloc(&self, size: u64, name: &str, owner: u32) -> Result<u64, CmmError> {
+        if size == 0 {
+            return Err(CmmError::Empty);
+        }
+        let want = size
+            .checked_next_multiple_of(Self::ALIGN)
+            .ok_or(CmmError::NoMemory(size))?;
+        let mut blocks = self.blocks();
+        let mut at = self.base;
+        for block in blocks.values() {
+            if block.address - at >= want {
+                break;
+            }
+            at = block.address + block.size;
+        }
+        if want > self.base + self.size - at {
+            return Err(CmmError::NoMemory(size));
+        }
+        let block = CmmBlock {
+            address: at,
+            size: want,
+            name: name.to_owned(),
+            owner,
+        };
+        blocks.insert(at, block);
+        Ok(at)
+    }
+
+    /// Frees the block that begins at `address`.
+    pub fn free(&self, address: u64) -> Result<(), CmmError> {
+        match self.blocks().remove(&address) {
+            Some(_) => Ok(()),
+            None => Err(CmmError::NoBlock(address)),
+        }
+    }
+
+    /// The block that holds all of `[address, address + len)`.
+    pub fn find(&self, address: u64, len: u64) -> Option<CmmBlock> {
+        let end = address.checked_add(len)?;
+        let blocks = self.blocks();
+        let (_, block) = blocks.range(..=address).next_back()?;
+        (end <= block.address + block.size).then(|| block.clone())
+    }
+
+    /// Frees all blocks of `owner`; returns how many there were.
+    pub fn free_owner(&self, owner: u32) -> usize {
+        let mut blocks = self.blocks();
+        let before = blocks.len();
+        blocks.retain(|_, b| b.owner != owner);
+        before - blocks.len()
+    }
+
+    /// All blocks, by address.
+    pub fn list(&self) -> Vec<CmmBlock> {
+        self.blocks().values().cloned().collect()
+    }
+
+    /// Forgets all blocks: the chip was reset.
+    pub fn clear(&self) {
+        self.blocks().clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_fit_with_reuse() {
+        let cmm = Cmm::new(0x1000, 0x4000);
+        let a = cmm.alloc(1, "a", 1).unwrap();
+        let b = cmm.alloc(0x1001, "b", 1).unwrap();
+        assert_eq!((a, b), (0x1000, 0x2000));
+        assert_eq!(cmm.alloc(0x2000, "c", 1), Err(CmmError::NoMemory(0x2000)));
+        cmm.free(a).unwrap();
+        assert_eq!(cmm.free(a), Err(CmmError::NoBlock(a)));
+        assert_eq!(cmm.alloc(0x1000, "d", 2).unwrap(), a);
+        assert_eq!(cmm.used(), 0x3000);
+        assert!(cmm.find(b + 0xfff, 0x1001).is_some());
+        assert!(cmm.find(b + 0xfff, 0x1002).is_none());
+        assert_eq!(cmm.alloc(u64::MAX, "e", 2), Err(CmmError::NoMemory(u64::MAX)));
+        assert_eq!(cmm.free_owner(1), 1);
+        assert_eq!(cmm.alloc(0, "f", 2), Err(CmmError::Empty));
+    }
+}
