@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# Builds, shows and tests everything from a bare Debian 12/13 or Ubuntu with make, bash and apt.
+# All work is done in the toolchain root (tests/env/root.sh), which is made when it is missing and
+# kept, like all that is built, in the cache directory; the tree stays clean.  `make help` lists
+# the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# -- variables for the user ----------------------------------------------------------------------
+# Every `VAR ?=` line's comment is part of `make help`.
+KERNEL ?=#  guest kernel: stock, debug; for test also all (default: test all, else stock)
+CASES  ?=#  test: only cases whose name matches this glob, for example CASES='boot/*'
+CARDS  ?= 1#  shell: number of emulated cards
+JOBS   ?= $(shell nproc)#  parallel jobs of each build
+
+export JOBS
+ifneq ($(filter-out stock debug all,$(KERNEL)),)
+$(error KERNEL=$(KERNEL): it must be stock, debug or (for test) all)
+endif
+shell_kernel := $(or $(strip $(KERNEL)),stock)
+test_kernel := $(or $(strip $(KERNEL)),all)
+cards := $(strip $(CARDS))
+case_args := $(if $(strip $(CASES)),--cases '$(strip $(CASES))')
+# The kernels that `make test` boots.
+test_kernels := $(if $(filter all,$(test_kernel)),stock debug,$(test_kernel))
+
+# -- where things run ----------------------------------------------------------------------------
+ifeq ($(AX650_ROOT),/)
+# This system is the toolchain root.
+cache := $(or $(AX650_CACHE),$(XDG_CACHE_HOME:%=%/ax650),$(HOME)/.cache/ax650)
+in := env CARGO_TARGET_DIR=$(cache)/target
+else
+cache := /cache
+in := tests/env/root.sh
+endif
+target := $(cache)/target
+rig := $(in) $(target)/release/ax650-rig
+
+# Programs for the guest are static: its file system has no libraries.
+triple := x86_64-unknown-linux-gnu
+guest_crates := ax650 ax650-firmware ax650-guest
+host_crates := ax650-emu ax650-rig
+
+.PHONY: help
+help: ## this list
+	@echo 'Targets:'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
+		|| sed -nE 's/^([a-z-]+):.*## (.*)/  \1: \2/p' $(MAKEFILE_LIST)
+	@echo 'Variables:'
+	@sed -nE 's/^([A-Z]+) *\?=.*#  (.*)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
+		|| sed -nE 's/^([A-Z]+) *\?=.*#  (.*)/  \1: \2/p' $(MAKEFILE_LIST)
+	@echo '  AX650_CACHE   cache directory (~/.cache/ax650)'
+	@echo '  AX650_ROOT    / = this system has the packages of tests/env/packages.txt, use it'
+	@echo '  AX650_MIRROR  Debian mirror'
+
+.PHONY: root
+root: ## toolchain root (Debian 13; 2 minutes, once)
+ifneq ($(AX650_ROOT),/)
+	@$(in) true
+endif
+
+.PHONY: kernels kernels-stock kernels-debug
+kernels: kernels-stock ## Debian's own kernel for the guest, and what modules for it need (4 minutes, once)
+kernels-stock kernels-debug: kernels-%: root
+	@$(in) tests/env/kernels.sh $*
+kernels-debug: ## kernel with KASAN, lockdep and more for the guest (20 minutes, once)
+
+.PHONY: assets
+assets: root ## models, video clips and reference tools for the demo and the tests (1 minute, once)
+	@$(in) tests/env/assets.sh
+
+.PHONY: build build-host build-guest
+build: build-host build-guest ## all programs: emulated card, test rig, command line tools
+build-host: root
+	@$(in) cargo build --locked --release -j $(JOBS) $(host_crates:%=-p %)
+build-guest: root
+	@$(in) env RUSTFLAGS='-C target-feature=+crt-static' \
+		cargo build --locked --release -j $(JOBS) --target $(triple) $(guest_crates:%=-p %)
+
+.PHONY: module module-stock module-debug
+module: module-$(shell_kernel) ## the kernel module for the guest kernel KERNEL
+module-stock module-debug: module-%: kernels-%
+	@$(in) tests/env/module.sh $*
+
+.PHONY: test
+test: build assets $(test_kernels:%=module-%) ## run the tests: CASES, KERNEL
+	@$(rig) test --kernel $(test_kernel) $(case_args)
+
+.PHONY: demo
+demo: build assets module-stock ## boot a card in a guest, read a picture, transcode a clip
+	@$(rig) demo
+
+.PHONY: shell
+shell: build module-$(shell_kernel) ## a prompt in a guest with cards: KERNEL, CARDS
+	@$(rig) shell --kernel $(shell_kernel) --cards $(cards)
+
+.PHONY: fmt
+fmt: kernels-stock ## format all Rust code
+	@$(in) cargo fmt --all
+	@$(in) tests/env/module.sh fmt --fix
+
+.PHONY: clean distclean
+clean: ## remove what was built; kernels, root and downloads stay
+	@tests/env/clean.sh
+distclean: ## remove the whole cache directory
+	@tests/env/clean.sh all

