@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! States of a card. The numbers are those of `enum ax650_card_state` in `uapi/ax650.h`.
+
+/// Where a card is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum State {
+    /// Not yet looked at.
+    Absent = 0,
+    /// Reset, waiting for firmware.
+    Loader = 1,
+    /// Firmware is being sent.
+    Booting = 2,
+    /// Firmware was started, the rings are being set up.
+    Handshake = 3,
+    /// Sessions can be made.
+    Running = 4,
+    /// Missed a heartbeat, is being probed.
+    Suspect = 5,
+    /// Boot or recovery failed.
+    Dead = 6,
+    /// The chip is being reset.
+    Resetting = 7,
+    /// Does not answer on the bus any more.
+    Gone = 8,
+}
+
+impl State {
+    /// All states, in the order of their numbers.
+    pub const ALL: [Self; 9] = [
+        Self::Absent,
+        Self::Loader,
+        Self::Booting,
+        Self::Handshake,
+        Self::Running,
+        Self::Suspect,
+        Self::Dead,
+        Self::Resetting,
+        Self::Gone,
+    ];
+
+    /// The state with this number.
+    pub fn from_u32(number: u32) -> Option<Self> {
+        Self::ALL.get(usize::try_from(number).ok()?).copied()
+    }
+
+    /// Its name, as in sysfs and the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Loader => "loader",
+            Self::Booting => "booting",
+            Self::Handshake => "handshake",
+            Self::Running => "running",
+            Self::Suspect => "suspect",
+            Self::Dead => "dead",
+            Self::Resetting => "resetting",
+            Self::Gone => "gone",
+        }
+    }
+
+    /// Whether sessions may be made and used. A suspect card gets no new ones, but may still answer.
+    pub fn serves_sessions(self) -> bool {
+        matches!(self, Self::Running | Self::Suspect)
+    }
+
+    /// Whether a boot or reset is under way.
+    pub fn is_busy(self) -> bool {
+        matches!(self, Self::Resetting | Self::Booting | Self::Handshake)
+    }
+
+    /// Whether the card can be touched at all.
+    pub fn is_on_bus(self) -> bool {
+        self != Self::Gone
+    }
+}
+
+/// Whether a card may go from one state to the other.
+///
+/// Only a reset leads to the loader, only a completed handshake to running: a card that was reset
+/// cannot be resurrected by a late heartbeat (R18). Gone is final; a card that is plugged in again
+/// is another card.
+pub fn may(from: State, to: State) -> bool {
+    use State::*;
+    match (from, to) {
+        (Gone, _) => false,
+        (_, Gone) => true,
+        (_, Absent) => false,
+        (Resetting, Resetting) | (Dead, Dead) => false,
+        (_, Resetting | Dead) => true,
+        (Absent | Resetting, Loader)
+        | (Loader, Booting)
+        | (Booting, Handshake)
+        | (Handshake, Running)
+        | (Running, Suspect)
+        | (Suspect, Running) => true,
+        _ => false,
+    }
+}

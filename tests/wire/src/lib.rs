@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The pure part of the kernel module, compiled for the host so that it can be tested there: these
+//! are the very files the kernel builds.
+
+#[path = "../../../kmod/wire/mod.rs"]
+pub mod wire;
