@@ -73,13 +73,16 @@ kernels-debug: ## kernel with KASAN, lockdep and more for the guest (20 minutes,
 assets: root ## models, video clips and reference tools for the demo and the tests (1 minute, once)
 	@$(in) tests/env/assets.sh
 
-.PHONY: build build-host build-guest
+.PHONY: crates build build-host build-guest
+crates: root
+	@$(in) cargo fetch --locked --quiet || { echo 'cargo: no crates: see above; if it says that a \
+	download failed, the package registry (crates.io) cannot be reached' >&2; exit 1; }
 build: build-host build-guest ## all programs: emulated card, test rig, command line tools
-build-host: root
-	@$(in) cargo build --locked --release -j $(JOBS) $(host_crates:%=-p %)
-build-guest: root
+build-host: crates
+	@$(in) cargo build --frozen --release -j $(JOBS) $(host_crates:%=-p %)
+build-guest: crates
 	@$(in) env RUSTFLAGS='-C target-feature=+crt-static' \
-		cargo build --locked --release -j $(JOBS) --target $(triple) $(guest_crates:%=-p %)
+		cargo build --frozen --release -j $(JOBS) --target $(triple) $(guest_crates:%=-p %)
 
 .PHONY: module module-stock module-debug
 module: module-$(shell_kernel) ## the kernel module for the guest kernel KERNEL

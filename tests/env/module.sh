@@ -15,6 +15,8 @@ me=module
 
 kernels=$tree/tests/env/kernels.sh
 kmod=${KMOD:-$tree/kmod}
+# Another module is built beside, not over, the usual one.
+suffix=${KMOD:+-$(basename "$KMOD")}
 
 # Copy what the module is made of to DIR; products of earlier builds stay, sources that have gone
 # go.  The directory is begun anew for another build directory.
@@ -33,12 +35,12 @@ copy_sources() { # DIR BUILD
 }
 
 make_module() { # NAME KERNEL [MAKE ARGUMENT...]
-    local dir=$cache/kmod-$1 build make
+    local dir=$cache/kmod-$1$suffix build make
     build=$("$kernels" print "$2" build)
     make=(make -C "$build" "M=$dir/kmod" -j"$jobs" "KCFLAGS=-Werror" "KRUSTFLAGS=-Dwarnings" "${@:3}")
     # A module is built with the compiler of its kernel.
     [ "$2" != debug ] || make+=(LLVM=1)
-    lock "kmod-$1"
+    lock "kmod-$1$suffix"
     copy_sources "$dir" "$build"
     rm -f "$dir/kmod"/*.ko
     "${make[@]}" modules </dev/null >"$dir/build.log" 2>&1 || {
@@ -49,7 +51,7 @@ make_module() { # NAME KERNEL [MAKE ARGUMENT...]
 }
 
 build() { # KERNEL
-    local dir=$cache/kmod-$1 ko
+    local dir=$cache/kmod-$1$suffix ko
     make_module "$1" "$1"
     ko=$(find "$dir/kmod" -maxdepth 1 -name '*.ko' -print -quit)
     cp -p "$ko" "$dir/"
@@ -57,7 +59,7 @@ build() { # KERNEL
 }
 
 clippy() {
-    local dir=$cache/kmod-clippy
+    local dir=$cache/kmod-clippy$suffix
     # clippy has no memory: a crate that was checked once would pass unseen the next time.
     rm -rf "$dir"
     make_module clippy debug CLIPPY=1 "CLIPPY_CONF_DIR=$("$kernels" print source)"
