@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What the guests are made of.  All of it is built here if need be: kernels and module by the
+//! scripts of tests/env, programs by cargo.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{bail, Context, Result};
+
+use crate::profile::Kernel;
+
+/// Programs of the guest are static, so that they run there without libraries.
+const GUEST_TARGET: &str = "x86_64-unknown-linux-gnu";
+/// Package and program of what the guest has in its path.
+const GUEST_PROGRAMS: &[(&str, &str)] = &[
+    ("ax650-guest", "selftest"),
+    ("ax650", "ax650"),
+    ("ax650-firmware", "ax650-fw"),
+];
+
+/// Paths of the things built.
+pub struct Artifacts {
+    tree: PathBuf,
+    target: PathBuf,
+    emulator: Option<PathBuf>,
+    kernels: BTreeMap<Kernel, (PathBuf, PathBuf)>,
+}
+
+impl Artifacts {
+    /// Nothing is built yet.
+    pub fn new(tree: &Path, target: &Path) -> Self {
+        Self {
+            tree: tree.to_owned(),
+            target: target.to_owned(),
+            emulator: None,
+            kernels: BTreeMap::new(),
+        }
+    }
+
+    /// The top of the tree.
+    pub fn tree(&self) -> &Path {
+        &self.tree
+    }
+
+    /// The emulated card's program.
+    pub fn emulator(&self) -> Result<&Path> {
+        self.emulator
+            .as_deref()
+            .context("the emulator was not built")
+    }
+
+    /// A guest's kernel.
+    pub fn vmlinuz(&self, kernel: Kernel) -> Result<&Path> {
+        Ok(&self.kernel(kernel)?.0)
+    }
+
+    /// A guest's root file system.
+    pub fn initrd(&self, kernel: Kernel) -> Result<&Path> {
+        Ok(&self.kernel(kernel)?.1)
+    }
+
+    fn kernel(&self, kernel: Kernel) -> Result<&(PathBuf, PathBuf)> {
+        self.kernels
+            .get(&kernel)
+            .with_context(|| format!("the {} guest was not built", kernel.name()))
+    }
+
+    /// A program of the guest, which runs on this machine as well.
+    pub fn guest_program(&self, name: &str) -> PathBuf {
+        self.target.join(GUEST_TARGET).join("release").join(name)
+    }
+
+    /// Builds the programs of the guest.
+    pub fn build_guest_programs(&self) -> Result<()> {
+        let mut cargo = self.cargo(&["build", "--release", "--target", GUEST_TARGET]);
+        for (package, program) in GUEST_PROGRAMS {
+            cargo.args(["--package", package, "--bin", program]);
+        }
+        cargo.env("RUSTFLAGS", "-C target-feature=+crt-static");
+        step("programs of the guest", &mut cargo).map(drop)
+    }
+
+    /// Builds the emulated card.
+    pub fn build_emulator(&mut self) -> Result<()> {
+        let mut cargo = self.cargo(&["build", "--release", "--package", "ax650-emu"]);
+        step("emulated card", &mut cargo)?;
+        self.emulator = Some(self.target.join("release/ax650-emu"));
+        Ok(())
+    }
+
+    /// Builds kernel, module and root file system of a guest.
+    pub fn build_guest(&mut self, kernel: Kernel) -> Result<()> {
+        let name = kernel.name();
+        step(
+            &format!("{name} kernel"),
+            &mut self.script("kernels.sh", &[name]),
+        )?;
+        step(
+            &format!("module for the {name} kernel"),
+            &mut self.script("module.sh", &[name]),
+        )?;
+        let vmlinuz = self.printed("kernels.sh", &["print", name, "vmlinuz"])?;
+        let module = self.printed("module.sh", &["print", name])?;
+        let dir = self.target.join("guest");
+        std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        let firmware = self.firmware(&dir)?;
+        let initrd = dir.join(format!("initramfs-{name}.gz"));
+        let mut files: Vec<String> = GUEST_PROGRAMS
+            .iter()
+            .map(|(_, program)| format!("{}:/bin/{program}", self.guest_program(program).display()))
+            .collect();
+        files.push(format!("{}:/lib/modules/ax650.ko", module.display()));
+        files.push(format!(
+            "{}:/lib/firmware/axcl/ax650_card.pac",
+            firmware.display()
+        ));
+        let out = initrd.display().to_string();
+        let mut args = vec![out.as_str(), name];
+        args.extend(files.iter().map(String::as_str));
+        step(
+            &format!("root file system of the {name} guest"),
+            &mut self.script("initramfs.sh", &args),
+        )?;
+        self.kernels.insert(kernel, (vmlinuz, initrd));
+        Ok(())
+    }
+
+    /// A container of the real layout, as `ax650-fw pack` makes them for the emulated card.
+    fn firmware(&self, dir: &Path) -> Result<PathBuf> {
+        let path = dir.join("ax650_card.pac");
+        let mut pack = Command::new(self.guest_program("ax650-fw"));
+        pack.args(["pack", "--sample", "small"])
+            .arg("--output")
+            .arg(&path);
+        step("firmware container", &mut pack)?;
+        Ok(path)
+    }
+
+    /// cargo, in the tree.
+    pub fn cargo(&self, args: &[&str]) -> Command {
+        let mut cargo = Command::new("cargo");
+        cargo
+            .args(args)
+            .current_dir(&self.tree)
+            .env("CARGO_TARGET_DIR", &self.target);
+        cargo
+    }
+
+    /// A script of tests/env.
+    pub fn script(&self, name: &str, args: &[&str]) -> Command {
+        let mut script = Command::new(self.tree.join("tests/env").join(name));
+        script
+            .args(args)
+            .current_dir(&self.tree)
+            .env("CARGO_TARGET_DIR", &self.target);
+        script
+    }
+
+    fn printed(&self, script: &str, args: &[&str]) -> Result<PathBuf> {
+        let output = self
+            .script(script, args)
+            .stderr(Stdio::inherit())
+            .output()
+            .with_context(|| format!("cannot run {script}"))?;
+        if !output.status.success() {
+            bail!("{script} {}: {}", args.join(" "), output.status);
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).trim().into())
+    }
+}
+
+/// Runs a command that builds something, with a line that says so.
+fn step(what: &str, command: &mut Command) -> Result<()> {
+    let begin = Instant::now();
+    eprintln!("rig: {what} ...");
+    let mut group = crate::child::Group::spawn(command.stdin(Stdio::null()), what)?;
+    let status = loop {
+        if let Some(status) =
+            group.wait_until(Instant::now() + std::time::Duration::from_secs(60))?
+        {
+            break status;
+        }
+    };
+    if !status.success() {
+        bail!(
+            "{what}: {} failed ({status})",
+            command.get_program().to_string_lossy()
+        );
+    }
+    eprintln!("rig: {what}: {:.1} s", begin.elapsed().as_secs_f64());
+    Ok(())
+}

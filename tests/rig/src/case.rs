@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Cases: what they are called, what they need, how they end.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{bail, Context, Result};
+use serde::Deserialize;
+
+use crate::profile::{Kernel, Profile};
+
+/// What the guest's test program says of one of its cases (`selftest list --json`).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuestCase {
+    /// its name, e.g. `R06_unplug_during_boot`
+    pub name: String,
+    /// the file it is in, e.g. `unplug`
+    pub concern: String,
+    /// kernels it makes sense on
+    pub kernels: Vec<Kernel>,
+    /// machines it is to be run on, one after another
+    pub profiles: Vec<Profile>,
+    /// seconds it may take on an idle machine with the stock kernel
+    pub timeout_s: u64,
+    /// kernel log reports it provokes: texts that their lines contain
+    pub allow: Vec<String>,
+    /// it makes the card touch memory that is not mapped for it
+    pub dma_faults: bool,
+}
+
+/// A case to be run on a certain guest.
+#[derive(Debug, Clone)]
+pub struct GuestRun {
+    /// what to run
+    pub case: GuestCase,
+    /// on which kernel
+    pub kernel: Kernel,
+    /// on which machine
+    pub profile: Profile,
+}
+
+impl GuestRun {
+    /// The full name, e.g. `debug+noiommu/buffers/R49_data`.
+    pub fn name(&self) -> String {
+        format!(
+            "{}{}/{}/{}",
+            self.kernel.name(),
+            self.profile,
+            self.case.concern,
+            self.case.name
+        )
+    }
+
+    /// How long it may take on this kernel.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_secs(self.case.timeout_s) * slowness(self.kernel)
+    }
+}
+
+/// How many times slower things are on this kernel than on the stock one, at worst.
+pub fn slowness(kernel: Kernel) -> u32 {
+    match kernel {
+        Kernel::Stock => 1,
+        Kernel::Debug => 3,
+    }
+}
+
+/// How a case ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// as it should
+    Passed,
+    /// not so, for these reasons
+    Failed(Vec<String>),
+    /// it could not be run, because of this
+    Skipped(String),
+}
+
+/// A case that has ended.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// full name
+    pub name: String,
+    /// how it ended
+    pub verdict: Verdict,
+    /// time it took
+    pub time: Duration,
+    /// the end of its log, for failures
+    pub log: Vec<String>,
+}
+
+/// Picks cases by name: a pattern matches the full name, or its last part.
+pub struct Filter(Vec<glob::Pattern>);
+
+impl Filter {
+    /// Compiles the patterns; without any, everything matches.
+    pub fn new(patterns: &[String]) -> Result<Self> {
+        let compile =
+            |p: &String| glob::Pattern::new(p).with_context(|| format!("bad pattern '{p}'"));
+        Ok(Self(
+            patterns
+                .iter()
+                .flat_map(|p| p.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+                .map(|p| compile(&p))
+                .collect::<Result<_>>()?,
+        ))
+    }
+
+    /// Whether the case called `name` is wanted.
+    pub fn matches(&self, name: &str) -> bool {
+        let last = name.rsplit('/').next().unwrap_or(name);
+        self.0.is_empty() || self.0.iter().any(|p| p.matches(name) || p.matches(last))
+    }
+}
+
+/// Asks the guest's test program, which runs on this machine as well, for its cases.
+pub fn list_guest_cases(selftest: &Path) -> Result<Vec<GuestCase>> {
+    let output = Command::new(selftest)
+        .args(["list", "--json"])
+        .output()
+        .with_context(|| format!("cannot run {}", selftest.display()))?;
+    if !output.status.success() {
+        bail!(
+            "selftest list: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    let cases: Vec<GuestCase> =
+        serde_json::from_slice(&output.stdout).context("what selftest lists is not understood")?;
+    let mut names: Vec<&str> = cases.iter().map(|c| c.name.as_str()).collect();
+    names.sort_unstable();
+    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        bail!("two cases are called {}", pair[0]);
+    }
+    Ok(cases)
+}
+
+/// Every combination of case, kernel and machine, of which `filter` wants some.
+pub fn expand(cases: &[GuestCase], kernels: &[Kernel], filter: &Filter) -> Vec<GuestRun> {
+    let mut runs = Vec::new();
+    for &kernel in kernels {
+        for case in cases.iter().filter(|c| c.kernels.contains(&kernel)) {
+            for profile in &case.profiles {
+                let run = GuestRun {
+                    case: case.clone(),
+                    kernel,
+                    profile: profile.clone(),
+                };
+                if filter.matches(&run.name()) {
+                    runs.push(run);
+                }
+            }
+        }
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(patterns: &[&str]) -> Filter {
+        Filter::new(&patterns.iter().map(|&p| p.to_owned()).collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn filters() {
+        assert!(filter(&[]).matches("stock/abi/R03_x"));
+        assert!(filter(&["R03*"]).matches("stock/abi/R03_x"));
+        assert!(filter(&["stock/*"]).matches("stock/abi/R03_x"));
+        assert!(filter(&["*/abi/*"]).matches("stock/abi/R03_x"));
+        assert!(filter(&["R04* R03*"]).matches("stock/abi/R03_x"));
+        assert!(!filter(&["R04*"]).matches("stock/abi/R03_x"));
+        assert!(!filter(&["debug/*", "abi"]).matches("stock/abi/R03_x"));
+        assert!(Filter::new(&["[".into()]).is_err());
+    }
+
+    #[test]
+    fn expansion() {
+        let case = GuestCase {
+            name: "R49_data".into(),
+            concern: "buffers".into(),
+            kernels: vec![Kernel::Stock, Kernel::Debug],
+            profiles: vec![
+                Profile::default(),
+                Profile {
+                    iommu: crate::profile::Iommu::Off,
+                    ..Profile::default()
+                },
+            ],
+            timeout_s: 10,
+            allow: vec![],
+            dma_faults: false,
+        };
+        let names = |kernels: &[Kernel], pattern: &str| -> Vec<String> {
+            let runs = expand(std::slice::from_ref(&case), kernels, &filter(&[pattern]));
+            runs.iter().map(GuestRun::name).collect()
+        };
+        assert_eq!(
+            names(&[Kernel::Stock], "*"),
+            ["stock/buffers/R49_data", "stock+noiommu/buffers/R49_data"]
+        );
+        assert_eq!(
+            names(&[Kernel::Stock, Kernel::Debug], "debug/*"),
+            ["debug/buffers/R49_data"]
+        );
+    }
+}

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The host channel: what a case in the guest can ask of the host, so that the whole of a case is
+//! written in one place.  One JSON document a line; each request has an `id`, which its answer
+//! repeats, and `to`, its addressee:
+//!
+//! * `card0`, `card1` ...: the rest goes to that card's control socket, with its answer back;
+//! * `qmp`: `execute` and `arguments`, or `hmp` with a line for the human monitor;
+//! * `harness`: `cmd` is one of those in [`Desk::harness`].
+
+use std::os::unix::net::UnixStream;
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use anyhow::{anyhow, bail, Context, Result};
+use serde_json::{json, Map, Value};
+
+use crate::emulator::Emulator;
+use crate::lines::Lines;
+use crate::qemu::card_device;
+use crate::qmp::Qmp;
+
+/// How long the guest may take to let go of a card that is being pulled.
+const UNPLUG: Duration = Duration::from_secs(60);
+/// How long it may take to judge a case once it has ended.
+const JUDGE: Duration = Duration::from_secs(90);
+
+/// What the requests work on.
+pub struct Desk {
+    /// the cards
+    pub cards: Vec<Mutex<Emulator>>,
+    /// QEMU's monitor
+    pub qmp: Mutex<Qmp>,
+    /// what the guest is to run
+    pub script: Mutex<Script>,
+    /// signalled when a case has been judged
+    pub judged: Condvar,
+}
+
+/// What the guest is to run, and what is known of it so far.
+#[derive(Default)]
+pub struct Script {
+    /// cases not yet ended, the current one first
+    cases: Vec<String>,
+    /// the current case is about to reboot the guest and wants to go on with this phase
+    phase: Option<u64>,
+    /// times that the guest asked for the cases
+    pub asked: u32,
+    /// times that it asked without having announced its reboot
+    pub unannounced: u32,
+    /// DMA faults that the cards had counted when the current case began
+    before: u64,
+    /// the last case that was judged
+    judged: Option<String>,
+    /// the guest is to power off instead of beginning another case
+    stop: bool,
+}
+
+impl Script {
+    /// The names of the cases, in order.
+    pub fn new(cases: Vec<String>) -> Self {
+        Self {
+            cases,
+            ..Self::default()
+        }
+    }
+}
+
+/// A lock that survives the panic of another holder: its data are valid at any time.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+impl Desk {
+    /// Serves one connection until it closes.
+    pub fn serve(&self, stream: UnixStream) {
+        let mut lines = Lines::new(stream);
+        loop {
+            let request = match lines.receive(Instant::now() + Duration::from_secs(3600)) {
+                Ok(Some(request)) => request,
+                Ok(None) => continue,
+                Err(_) => return,
+            };
+            let mut answer = match self.answer(&request) {
+                Ok(answer) => answer,
+                Err(e) => json!({"ok": false, "error": format!("{e:#}")}),
+            };
+            answer["id"] = request["id"].clone();
+            if lines.send(&answer).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn answer(&self, request: &Value) -> Result<Value> {
+        let fields = request.as_object().context("a request is an object")?;
+        let text = |key: &str| {
+            fields
+                .get(key)
+                .and_then(Value::as_str)
+                .ok_or_else(|| anyhow!("no {key} in {request}"))
+        };
+        match text("to")? {
+            "qmp" => self.monitor(fields),
+            "harness" => self.harness(text("cmd")?, fields),
+            card => {
+                let index = card.strip_prefix("card").and_then(|n| n.parse().ok());
+                let card = self.card(index.with_context(|| format!("no addressee {card}"))?)?;
+                let mut arguments = fields.clone();
+                for key in ["to", "cmd", "id"] {
+                    arguments.remove(key);
+                }
+                lock(card).command(text("cmd")?, &arguments)
+            }
+        }
+    }
+
+    fn card(&self, index: u64) -> Result<&Mutex<Emulator>> {
+        self.cards
+            .get(index as usize)
+            .ok_or_else(|| anyhow!("there is no card {index}"))
+    }
+
+    fn monitor(&self, fields: &Map<String, Value>) -> Result<Value> {
+        let mut qmp = lock(&self.qmp);
+        let result = if let Some(line) = fields.get("hmp").and_then(Value::as_str) {
+            Value::String(qmp.human(line)?)
+        } else {
+            let command = fields
+                .get("execute")
+                .and_then(Value::as_str)
+                .context("no execute")?;
+            qmp.execute(command, fields.get("arguments").unwrap_or(&json!({})))?
+        };
+        Ok(json!({"ok": true, "return": result}))
+    }
+
+    /// The commands that the harness itself serves.
+    ///
+    /// * `cases`: the names of the cases to run, and the phase to begin the first one in;
+    /// * `phase` {phase}: the current case is going to reboot the guest;
+    /// * `begin` {case}: clears all fault switches, notes the cards' DMA faults;
+    /// * `end` {case}: returns when the case has been judged, and whether to `stop` here;
+    /// * `unplug` {card}: pulls the card, politely; returns when the guest has let it go;
+    /// * `plug` {card}: plugs it in again;
+    /// * `kill`, `restart` {card}: ends the emulator's process, or starts a fresh one.
+    fn harness(&self, command: &str, fields: &Map<String, Value>) -> Result<Value> {
+        let number = |key: &str| {
+            fields
+                .get(key)
+                .and_then(Value::as_u64)
+                .ok_or_else(|| anyhow!("{command}: no {key}"))
+        };
+        let name = || {
+            fields
+                .get("case")
+                .and_then(Value::as_str)
+                .with_context(|| format!("{command}: no case"))
+        };
+        match command {
+            "cases" => return Ok(self.cases()),
+            "phase" => lock(&self.script).phase = Some(number("phase")?),
+            "begin" => self.begin(name()?)?,
+            "end" => return self.end(name()?),
+            "unplug" => self.unplug(number("card")?)?,
+            "plug" => self.plug(number("card")?)?,
+            "kill" => lock(self.card(number("card")?)?).kill(),
+            "restart" => lock(self.card(number("card")?)?).restart()?,
+            other => bail!("the harness has no command {other}"),
+        }
+        Ok(json!({"ok": true}))
+    }
+
+    fn cases(&self) -> Value {
+        let mut script = lock(&self.script);
+        let phase = script.phase.take();
+        if script.asked > 0 && phase.is_none() {
+            script.unannounced += 1;
+        }
+        script.asked += 1;
+        json!({"ok": true, "cases": script.cases, "phase": phase.unwrap_or(0)})
+    }
+
+    fn begin(&self, case: &str) -> Result<()> {
+        for card in &self.cards {
+            let mut card = lock(card);
+            if !card.alive() {
+                card.restart()?;
+            }
+            card.ask("clear")?;
+        }
+        let faults = self.count_faults();
+        lock(&self.script).before = faults;
+        Ok(())
+    }
+
+    /// Waits until the harness has judged `case`, which has ended.
+    fn end(&self, case: &str) -> Result<Value> {
+        let deadline = Instant::now() + JUDGE;
+        let mut script = lock(&self.script);
+        while script.judged.as_deref() != Some(case) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                bail!("{case} was not judged");
+            }
+            script = match self.judged.wait_timeout(script, left) {
+                Ok((script, _)) => script,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+        Ok(json!({"ok": true, "stop": script.stop}))
+    }
+
+    /// Lets [`Self::end`] go on.
+    pub fn case_judged(&self, case: &str, stop: bool) {
+        let mut script = lock(&self.script);
+        script.judged = Some(case.to_owned());
+        script.stop = stop;
+        script.cases.retain(|name| name != case);
+        self.judged.notify_all();
+    }
+
+    /// DMA faults that the cards have counted since the current case began.
+    pub fn new_faults(&self) -> u64 {
+        let before = lock(&self.script).before;
+        let now = self.count_faults();
+        // A card that was killed and started anew has counted from 0.
+        now.checked_sub(before).unwrap_or(now)
+    }
+
+    fn count_faults(&self) -> u64 {
+        let count = |card: &Mutex<Emulator>| {
+            let answer = lock(card).ask("faults").ok()?;
+            answer["count"].as_u64()
+        };
+        self.cards.iter().filter_map(count).sum()
+    }
+
+    fn unplug(&self, index: u64) -> Result<()> {
+        let device = format!("card{index}");
+        let mut qmp = lock(&self.qmp);
+        qmp.forget_events()?;
+        qmp.execute("device_del", &json!({"id": device}))?;
+        qmp.wait_event("DEVICE_DELETED", Some(&device), UNPLUG)?;
+        Ok(())
+    }
+
+    fn plug(&self, index: u64) -> Result<()> {
+        let socket = lock(self.card(index)?).socket();
+        lock(&self.qmp).execute("device_add", &card_device(index as usize, &socket))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Cases that need no guest: cargo's tests, lints, format; the module's lints and format.
+
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{bail, Context, Result};
+use serde_json::Value;
+
+use crate::artifacts::Artifacts;
+use crate::case::{Ended, Verdict};
+use crate::child::Group;
+
+/// No host case may take longer.
+const LIMIT: Duration = Duration::from_secs(1800);
+
+/// One command whose exit status is the verdict.
+pub struct HostCase {
+    /// full name, e.g. `host/test/ax650-uapi`
+    pub name: String,
+    program: Program,
+    args: Vec<String>,
+}
+
+#[derive(Clone, Copy)]
+enum Program {
+    Cargo,
+    Script(&'static str),
+}
+
+/// All of them.
+pub fn list(artifacts: &Artifacts) -> Result<Vec<HostCase>> {
+    let case = |name: &str, program: Program, args: &str| HostCase {
+        name: format!("host/{name}"),
+        program,
+        args: args.split(' ').map(str::to_owned).collect(),
+    };
+    let mut cases = vec![
+        case("fmt/workspace", Program::Cargo, "fmt --all --check"),
+        case(
+            "clippy/workspace",
+            Program::Cargo,
+            "clippy --workspace --all-targets --locked -- -D warnings",
+        ),
+    ];
+    for package in packages(artifacts)? {
+        let args = format!("test --locked --package {package}");
+        cases.push(case(&format!("test/{package}"), Program::Cargo, &args));
+    }
+    cases.push(case("fmt/module", Program::Script("module.sh"), "fmt"));
+    cases.push(case(
+        "clippy/module",
+        Program::Script("module.sh"),
+        "clippy",
+    ));
+    Ok(cases)
+}
+
+/// Names of the workspace's packages.
+fn packages(artifacts: &Artifacts) -> Result<Vec<String>> {
+    let output = artifacts
+        .cargo(&["metadata", "--no-deps", "--format-version", "1"])
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run cargo")?;
+    if !output.status.success() {
+        bail!("cargo metadata failed ({})", output.status);
+    }
+    let metadata: Value = serde_json::from_slice(&output.stdout).context("cargo metadata")?;
+    let packages = metadata["packages"]
+        .as_array()
+        .context("cargo metadata lists no packages")?;
+    Ok(packages
+        .iter()
+        .filter_map(|p| Some(p["name"].as_str()?.to_owned()))
+        .collect())
+}
+
+impl HostCase {
+    /// Runs it; its output goes to a file in `logs`.
+    pub fn run(&self, artifacts: &Artifacts, logs: &Path) -> Ended {
+        let begin = Instant::now();
+        let path = logs.join(format!("{}.log", self.name.replace('/', "-")));
+        let verdict = match self.execute(artifacts, &path) {
+            Ok(()) => Verdict::Passed,
+            Err(e) => Verdict::Failed(vec![format!("{e:#}")]),
+        };
+        let mut text = String::new();
+        // For the report only: without the log it has one reason less to show.
+        if let Ok(mut file) = std::fs::File::open(&path) {
+            let _ = file.read_to_string(&mut text);
+        }
+        let log = text.lines().map(str::to_owned).collect();
+        Ended {
+            name: self.name.clone(),
+            verdict,
+            time: begin.elapsed(),
+            log,
+        }
+    }
+
+    fn execute(&self, artifacts: &Artifacts, log: &Path) -> Result<()> {
+        let file = std::fs::File::create(log).with_context(|| format!("{}", log.display()))?;
+        let args: Vec<&str> = self.args.iter().map(String::as_str).collect();
+        let mut command: Command = match self.program {
+            Program::Cargo => artifacts.cargo(&args),
+            Program::Script(name) => artifacts.script(name, &args),
+        };
+        command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file);
+        let mut group = Group::spawn(&mut command, &self.name)?;
+        match group.wait_until(Instant::now() + LIMIT)? {
+            Some(status) if status.success() => Ok(()),
+            Some(status) => bail!(
+                "{} {}: {status}",
+                command.get_program().to_string_lossy(),
+                args.join(" ")
+            ),
+            None => bail!("time-out after {} s", LIMIT.as_secs()),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+use super::*;
+use crate::case::GuestCase;
+use crate::profile::{Kernel, Profile};
+
+fn run(name: &str, allow: &[&str], dma_faults: bool) -> GuestRun {
+    GuestRun {
+        case: GuestCase {
+            name: name.into(),
+            concern: "t".into(),
+            kernels: vec![Kernel::Stock],
+            profiles: vec![Profile::default()],
+            timeout_s: 10,
+            allow: allow.iter().map(|&t| t.to_owned()).collect(),
+            dma_faults,
+        },
+        kernel: Kernel::Stock,
+        profile: Profile::default(),
+    }
+}
+
+/// One case with these lines in its part of the log, `ktap` as the result, and so many faults.
+fn verdict(run: GuestRun, lines: &[&str], ktap: &str, faults: u64) -> (Verdict, Next) {
+    let mut judge = Judge::new([run]);
+    judge.ktap("KTAP version 1");
+    judge.ktap("1..1");
+    judge.ktap("# start A");
+    judge.console("ax650-selftest: begin A");
+    for line in lines {
+        judge.console(line);
+    }
+    assert!(!judge.ready());
+    judge.ktap(ktap);
+    assert!(!judge.ready(), "the log is not complete yet");
+    judge.console("ax650-selftest: end A");
+    assert!(judge.ready());
+    let (ended, next) = judge.judge(faults).unwrap();
+    assert_eq!(ended.name, "stock/t/A");
+    assert!(judge.done());
+    (ended.verdict, next)
+}
+
+fn failed(reasons: &[&str]) -> Verdict {
+    Verdict::Failed(reasons.iter().map(|&r| r.to_owned()).collect())
+}
+
+#[test]
+fn passed() {
+    let (v, next) = verdict(run("A", &[], false), &["all is well"], "ok 1 A", 0);
+    assert_eq!((v, next), (Verdict::Passed, Next::Continue));
+}
+
+#[test]
+fn skipped() {
+    let (v, _) = verdict(run("A", &[], false), &[], "ok 1 A # SKIP no S3", 0);
+    assert_eq!(v, Verdict::Skipped("no S3".into()));
+}
+
+#[test]
+fn failed_by_the_guest() {
+    let (v, next) = verdict(run("A", &[], false), &[], "not ok 1 A # 1 != 2", 0);
+    assert_eq!((v, next), (failed(&["1 != 2"]), Next::Continue));
+    let (_, next) = verdict(run("A", &[], false), &[], "not ok 1 A # time-out", 0);
+    assert_eq!(next, Next::Abandon);
+}
+
+#[test]
+fn failed_by_the_log_although_the_guest_says_ok() {
+    let (v, next) = verdict(run("A", &[], false), &["x", "WARNING: CPU"], "ok 1 A", 0);
+    assert_eq!(
+        (v, next),
+        (failed(&["kernel log: WARNING: CPU"]), Next::Abandon)
+    );
+    let (v, _) = verdict(run("A", &[], false), &["WARNING: x"], "ok 1 A # SKIP y", 0);
+    assert_eq!(
+        v,
+        failed(&["kernel log: WARNING: x"]),
+        "skipping does not hide a report"
+    );
+}
+
+#[test]
+fn a_report_may_be_expected() {
+    let lines = ["page allocation failure: order:0", "Call Trace:"];
+    let (v, _) = verdict(
+        run("A", &["page allocation failure"], false),
+        &lines,
+        "ok 1 A",
+        0,
+    );
+    assert_eq!(v, Verdict::Passed);
+}
+
+#[test]
+fn failed_by_the_card() {
+    let (v, _) = verdict(run("A", &[], false), &[], "ok 1 A", 2);
+    assert_eq!(v, failed(&["the card counted 2 DMA faults"]));
+    let (v, _) = verdict(run("A", &[], true), &[], "ok 1 A", 2);
+    assert_eq!(v, Verdict::Passed);
+}
+
+#[test]
+fn reports_before_the_case_are_not_its_fault() {
+    let mut judge = Judge::new([run("A", &[], false)]);
+    judge.console("WARNING: at boot");
+    judge.ktap("# start A");
+    judge.console("ax650-selftest: begin A");
+    judge.ktap("ok 1 A");
+    judge.console("ax650-selftest: end A");
+    assert_eq!(judge.judge(0).unwrap().0.verdict, Verdict::Passed);
+}
+
+#[test]
+fn the_guest_dies() {
+    let mut judge = Judge::new([run("A", &[], false), run("B", &[], false)]);
+    judge.ktap("# start A");
+    judge.console("ax650-selftest: begin A");
+    judge.console("Kernel panic - not syncing");
+    let ended = judge.guest_lost("the guest panicked", 0).unwrap();
+    let Verdict::Failed(reasons) = ended.verdict else {
+        panic!("not failed")
+    };
+    assert_eq!(reasons[0], "the guest panicked");
+    assert!(reasons[1].contains("Kernel panic"), "{reasons:?}");
+    assert_eq!(judge.into_waiting().len(), 1);
+}
+
+#[test]
+fn a_case_may_reboot_the_guest() {
+    let mut judge = Judge::new([run("A", &[], false)]);
+    for _ in 0..2 {
+        judge.ktap("KTAP version 1");
+        judge.ktap("1..1");
+        judge.ktap("# start A");
+        judge.console("ax650-selftest: begin A");
+    }
+    judge.ktap("ok 1 A");
+    judge.console("ax650-selftest: end A");
+    assert_eq!(judge.judge(0).unwrap().0.verdict, Verdict::Passed);
+}
+
+#[test]
+fn cases_out_of_order_are_noticed() {
+    let mut judge = Judge::new([run("A", &[], false), run("B", &[], false)]);
+    judge.ktap("# start B");
+    judge.ktap("# start A");
+    judge.ktap("ok 1 A");
+    judge.console("ax650-selftest: end A");
+    let (ended, _) = judge.judge(0).unwrap();
+    assert_eq!(ended.verdict, failed(&["B began out of order"]));
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What in a guest's kernel log makes a case fail, and which lines of the log belong to which case.
+
+/// Texts that no case may cause, unless it says that it does.
+const REPORTS: &[&str] = &[
+    "BUG:",
+    "WARNING:",
+    "KASAN:",
+    "UBSAN:",
+    "DMA-API:",
+    "Oops",
+    "Kernel panic",
+    "Call Trace:",
+    "general protection fault",
+    "unable to handle",
+    "kernel BUG at",
+    "possible circular locking dependency",
+    "possible recursive locking",
+    "possible irq lock inversion",
+    "possible deadlock",
+    "inconsistent lock state",
+    "inconsistent {",
+    "bad unlock balance",
+    "held lock freed",
+    "lock held when returning to user space",
+    "still has locks held",
+    "suspicious RCU usage",
+    "RCU read-side critical section",
+    "sleeping function called from invalid context",
+    "scheduling while atomic",
+    "ODEBUG:",
+    "kmemleak:",
+    "unreferenced object",
+    "refcount_t:",
+    "blocked for more than",
+    "soft lockup",
+    "hard LOCKUP",
+    "rcu_preempt self-detected stall",
+    "rcu: INFO:",
+    "list_add corruption",
+    "list_del corruption",
+    "nobody cared",
+    "page allocation failure",
+    "Bad page state",
+    "rust_kernel: panicked",
+    "panicked at",
+    "stack segment:",
+];
+
+/// Lines that look like one of the above, but say nothing about the driver.
+const HARMLESS: &[&str] = &[
+    // What kmemleak says when it starts and when a scan finds nothing.
+    "kmemleak: Kernel memory leak detector initialized",
+    "kmemleak: Automatic memory scanning thread",
+    // Boot options as echoed by the kernel.
+    "Command line:",
+    "Unknown kernel command line parameters",
+    // Under TCG the timers of a loaded host are late.
+    "clocksource: Watchdog remote CPU",
+    // Announcements of checkers that are built in.
+    "KASAN: KernelAddressSanitizer initialized",
+    "DMA-API: preallocated",
+    "DMA-API: debugging enabled",
+    "DMA-API: dma_debug_",
+];
+
+/// The marker that the guest's runner writes to the kernel log around each case.
+const MARKER: &str = "ax650-selftest: ";
+
+/// What a line of the log means to the harness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark<'a> {
+    /// The named case begins.
+    Begin(&'a str),
+    /// The named case has ended.
+    End(&'a str),
+}
+
+/// The marker in this line, if it has one.
+pub fn mark(line: &str) -> Option<Mark<'_>> {
+    let (_, text) = line.split_once(MARKER)?;
+    let (word, name) = text.trim().split_once(' ')?;
+    match word {
+        "begin" => Some(Mark::Begin(name)),
+        "end" => Some(Mark::End(name)),
+        _ => None,
+    }
+}
+
+/// Whether this line is a report.
+pub fn is_report(line: &str) -> bool {
+    REPORTS.iter().any(|text| line.contains(text))
+        && !HARMLESS.iter().any(|text| line.contains(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markers() {
+        assert_eq!(
+            mark("[    1.5] ax650-selftest: begin R06_x"),
+            Some(Mark::Begin("R06_x"))
+        );
+        assert_eq!(
+            mark("<6>[1.5] ax650-selftest: end R06_x\r"),
+            Some(Mark::End("R06_x"))
+        );
+        assert_eq!(mark("[    1.5] ax650 0000:01:00.0: ready"), None);
+        assert_eq!(mark("ax650-selftest: middle x"), None);
+    }
+
+    #[test]
+    fn what_the_checkers_print() {
+        for line in [
+            "[   12.1] BUG: KASAN: slab-use-after-free in foo+0x1/0x2",
+            "WARNING: CPU: 1 PID: 99 at kernel/dma/debug.c:1 check_unmap+0x1",
+            "WARNING: possible circular locking dependency detected",
+            "DMA-API: ax650 0000:01:00.0: device driver has pending DMA allocations",
+            "BUG: sleeping function called from invalid context at mm/x.c:1",
+            "kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
+            "INFO: task foo:12 blocked for more than 120 seconds.",
+            "rust_kernel: panicked at lib.rs:1:1:",
+            "ODEBUG: free active (active state 0) object type: timer_list",
+        ] {
+            assert!(is_report(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_they_print_at_boot_is_harmless() {
+        for line in [
+            "[    0.0] KASAN: KernelAddressSanitizer initialized (generic)",
+            "DMA-API: preallocated 65536 debug entries",
+            "DMA-API: debugging enabled by kernel config",
+            "ax650 0000:01:00.0: ready: fw x, link 5.0 GT/s x1, memory 7040 MiB, boot 1.2 s",
+        ] {
+            assert!(!is_report(line), "{line}");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Test harness of the AX650N stack: starts emulated cards and QEMU guests, runs the cases of the
+//! guest's test program there and cargo's tests here, and judges them.  docs/testing.md tells how
+//! it works and how to add a case.
+
+mod artifacts;
+mod boot;
+mod case;
+mod channel;
+mod child;
+mod emulator;
+mod host;
+mod judge;
+mod klog;
+mod ktap;
+mod lines;
+mod paths;
+mod profile;
+mod qemu;
+mod qmp;
+mod report;
+mod test;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::artifacts::Artifacts;
+use crate::profile::Kernel;
+
+/// Runs the AX650N stack in QEMU guests with emulated cards.  Run it inside the toolchain root.
+#[derive(Parser)]
+#[command(name = "ax650-rig", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Run test cases; the last line is `N passed, N failed, N skipped`
+    Test {
+        /// Only cases whose name, or last part of it, matches; may be given more than once
+        #[arg(long, value_name = "GLOB")]
+        cases: Vec<String>,
+        /// The guests to run them in
+        #[arg(long, value_enum, default_value = "all")]
+        kernel: Kernels,
+        /// Print the names of the cases instead
+        #[arg(long)]
+        list: bool,
+        /// Write the logs to this directory, and keep them even if all goes well
+        #[arg(long, value_name = "DIR")]
+        keep_logs: Option<PathBuf>,
+        /// Boots at a time [default: one for each CPU, at most 4]
+        #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
+        jobs: Option<u16>,
+        /// Print the guests' consoles
+        #[arg(short, long)]
+        verbose: bool,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Kernels {
+    Stock,
+    Debug,
+    All,
+}
+
+impl Kernels {
+    fn list(self) -> Vec<Kernel> {
+        match self {
+            Self::Stock => vec![Kernel::Stock],
+            Self::Debug => vec![Kernel::Debug],
+            Self::All => vec![Kernel::Stock, Kernel::Debug],
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(e) => {
+            eprintln!("ax650-rig: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<bool> {
+    child::handle_interrupts(|| eprintln!("ax650-rig: interrupted"))?;
+    let tree = paths::tree()?;
+    let mut artifacts = Artifacts::new(&tree, &paths::target(&tree));
+    match cli.command {
+        Action::Test {
+            cases,
+            kernel,
+            list,
+            keep_logs,
+            jobs,
+            verbose,
+        } => {
+            let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+            let options = test::Options {
+                cases,
+                kernels: kernel.list(),
+                list,
+                keep_logs,
+                verbose,
+                jobs: jobs.map_or(cpus.min(4), usize::from),
+            };
+            test::run(&mut artifacts, &options)
+        }
+    }
+}

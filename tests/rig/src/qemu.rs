@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! QEMU's command line.
+//!
+//! TCG on purpose: not every machine that has /dev/kvm can use it, and the results are to be the
+//! same everywhere.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::profile::{Iommu, Kernel};
+
+/// Where the guest's first serial line goes.
+pub enum Console {
+    /// to a socket on which the harness listens
+    Socket(PathBuf),
+    /// to the terminal
+    Terminal,
+}
+
+/// A port that guest programs find by its name below /sys/class/virtio-ports.
+pub struct Port {
+    /// its name
+    pub name: &'static str,
+    /// the socket on which the harness listens
+    pub socket: PathBuf,
+}
+
+/// A machine to be started.
+pub struct Machine {
+    /// which kernel this is
+    pub kernel: Kernel,
+    /// its image
+    pub vmlinuz: PathBuf,
+    /// initramfs
+    pub initrd: PathBuf,
+    /// more words for the kernel command line
+    pub append: String,
+    /// MiB
+    pub memory: u32,
+    /// what translates the card's addresses
+    pub iommu: Iommu,
+    /// sockets of the cards, one root port each
+    pub cards: Vec<PathBuf>,
+    /// first serial line
+    pub console: Console,
+    /// virtio ports
+    pub ports: Vec<Port>,
+    /// directory that the guest mounts over 9p on /mnt/share
+    pub share: Option<PathBuf>,
+    /// socket for the monitor
+    pub monitor: PathBuf,
+}
+
+/// The `device_add` arguments (and `-device` argument) of a card.
+pub fn card_device(index: usize, socket: &Path) -> serde_json::Value {
+    serde_json::json!({
+        "driver": "vfio-user-pci",
+        "id": format!("card{index}"),
+        "bus": format!("rp{index}"),
+        "socket": {"type": "unix", "path": socket},
+    })
+}
+
+/// Escapes a path for use in a comma-separated option.
+fn option(path: &Path) -> String {
+    path.display().to_string().replace(',', ",,")
+}
+
+impl Machine {
+    /// The command that starts it.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new("qemu-system-x86_64");
+        command.args(self.arguments());
+        command
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        let mut args: Vec<String> = Vec::new();
+        let mut add = |words: &[&str]| args.extend(words.iter().map(|&w| w.to_owned()));
+        add(&["-name", "ax650-guest", "-nodefaults", "-display", "none"]);
+        add(&["-machine", "q35,memory-backend=ram,kernel-irqchip=split"]);
+        // With 5-level page tables KASAN now and then reports a wild access at boot, falsely.
+        add(&[
+            "-accel",
+            "tcg,thread=multi",
+            "-cpu",
+            "max,la57=off",
+            "-smp",
+            "2",
+        ]);
+        add(&["-m", &format!("{}M", self.memory)]);
+        // The card reaches the guest's memory through this file.
+        add(&[
+            "-object",
+            &format!("memory-backend-memfd,id=ram,size={}M,share=on", self.memory),
+        ]);
+        // Hotplug by pciehp, as on a real slot; q35 would rather use ACPI.
+        add(&[
+            "-global",
+            "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
+        ]);
+        add(&[
+            "-qmp",
+            &format!("unix:{},server=on,wait=off", option(&self.monitor)),
+        ]);
+        add(&["-kernel", &self.vmlinuz.display().to_string()]);
+        add(&["-initrd", &self.initrd.display().to_string()]);
+        if let Some(share) = &self.share {
+            let share = option(share);
+            add(&[
+                "-virtfs",
+                &format!("local,path={share},mount_tag=share,security_model=none"),
+            ]);
+        }
+        match &self.console {
+            Console::Socket(path) => {
+                let socket = format!("socket,id=console,path={},server=off", option(path));
+                add(&["-chardev", &socket, "-serial", "chardev:console"]);
+            }
+            Console::Terminal => {
+                add(&["-chardev", "stdio,id=console,mux=on,signal=off"]);
+                add(&["-serial", "chardev:console", "-mon", "chardev=console"]);
+            }
+        }
+        if !self.ports.is_empty() {
+            add(&["-device", "virtio-serial-pci,id=ports"]);
+        }
+        for (index, port) in self.ports.iter().enumerate() {
+            let nr = index + 1;
+            let socket = format!(
+                "socket,id=port{nr},path={},server=off",
+                option(&port.socket)
+            );
+            let device = format!(
+                "virtserialport,bus=ports.0,nr={nr},chardev=port{nr},name={}",
+                port.name
+            );
+            add(&["-chardev", &socket, "-device", &device]);
+        }
+        if self.iommu == Iommu::On {
+            // Before the devices that it translates for.
+            add(&["-device", "intel-iommu,intremap=on,caching-mode=on"]);
+        }
+        for (index, socket) in self.cards.iter().enumerate() {
+            let port = format!("pcie-root-port,id=rp{index},slot={},chassis=1", index + 1);
+            add(&[
+                "-device",
+                &port,
+                "-device",
+                &card_device(index, socket).to_string(),
+            ]);
+        }
+        add(&["-append", &self.kernel_command_line()]);
+        args
+    }
+
+    fn kernel_command_line(&self) -> String {
+        let mut line = String::from("console=ttyS0 panic=-1 oops=panic sysrq_always_enabled");
+        if self.kernel == Kernel::Debug {
+            line.push_str(" kasan_multi_shot kmemleak=on");
+        }
+        line.push_str(match self.iommu {
+            Iommu::On => " intel_iommu=on iommu.passthrough=0 iommu.strict=1",
+            Iommu::Off => " intel_iommu=off",
+            Iommu::Swiotlb => " intel_iommu=off swiotlb=force",
+        });
+        if self.share.is_none() {
+            line.push_str(" ax650.share=no");
+        }
+        if !self.append.is_empty() {
+            line.push(' ');
+            line.push_str(&self.append);
+        }
+        line
+    }
+}

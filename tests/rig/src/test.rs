@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! `ax650-rig test`: picks the cases, shares them out, sums up.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use anyhow::{bail, Context, Result};
+
+use crate::artifacts::Artifacts;
+use crate::boot::{run_cases, Bench};
+use crate::case::{expand, list_guest_cases, Filter, GuestRun};
+use crate::channel::lock;
+use crate::host::{self, HostCase};
+use crate::profile::Kernel;
+use crate::report::Report;
+
+/// What the command line says.
+pub struct Options {
+    /// patterns
+    pub cases: Vec<String>,
+    /// kernels
+    pub kernels: Vec<Kernel>,
+    /// only print the names
+    pub list: bool,
+    /// where to leave the logs in any case
+    pub keep_logs: Option<PathBuf>,
+    /// print consoles as well
+    pub verbose: bool,
+    /// boots at a time
+    pub jobs: usize,
+}
+
+/// A part of the work that is done in one piece.
+enum Batch {
+    Host(Vec<HostCase>),
+    Guest(String, Vec<GuestRun>),
+}
+
+/// Runs the cases; whether all went well.
+pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
+    let filter = Filter::new(&options.cases)?;
+    let mut host_cases = host::list(artifacts)?;
+    host_cases.retain(|case| filter.matches(&case.name));
+    // Naming host cases only shall not cost the making of a guest.
+    let only_host =
+        !options.cases.is_empty() && options.cases.iter().all(|p| p.starts_with("host/"));
+    let runs = if only_host {
+        Vec::new()
+    } else {
+        artifacts.build_guest_programs()?;
+        let cases = list_guest_cases(&artifacts.guest_program("selftest"))?;
+        expand(&cases, &options.kernels, &filter)
+    };
+    if options.list {
+        for name in host_cases
+            .iter()
+            .map(|c| c.name.clone())
+            .chain(runs.iter().map(GuestRun::name))
+        {
+            println!("{name}");
+        }
+        return Ok(true);
+    }
+    let total = host_cases.len() + runs.len();
+    if total == 0 {
+        bail!("no case matches {}", options.cases.join(" "));
+    }
+    if runs.iter().any(|run| run.profile.cards > 0) {
+        artifacts.build_emulator()?;
+    }
+    for kernel in [Kernel::Stock, Kernel::Debug] {
+        if runs.iter().any(|run| run.kernel == kernel) {
+            artifacts.build_guest(kernel)?;
+        }
+    }
+
+    let temporary;
+    let logs = match &options.keep_logs {
+        Some(dir) => {
+            std::fs::create_dir_all(dir)
+                .with_context(|| format!("cannot make {}", dir.display()))?;
+            dir.clone()
+        }
+        None => {
+            temporary = crate::paths::make_log_dir(&artifacts.tree().join("target/rig-logs"))?;
+            temporary
+        }
+    };
+    let report = Report::new(total);
+    work(
+        artifacts,
+        options,
+        &report,
+        &logs,
+        batches(host_cases, runs),
+    );
+
+    let good = report.failed() == 0;
+    if good && options.keep_logs.is_none() {
+        std::fs::remove_dir_all(&logs)
+            .with_context(|| format!("cannot remove {}", logs.display()))?;
+    } else {
+        let shown = logs.strip_prefix(artifacts.tree()).unwrap_or(&logs);
+        println!("logs: {}", shown.display());
+    }
+    println!("{}", report.summary());
+    Ok(good)
+}
+
+/// One batch for the host's cases, and one for each combination of kernel and machine.
+fn batches(host_cases: Vec<HostCase>, runs: Vec<GuestRun>) -> Vec<Batch> {
+    let mut guests: BTreeMap<(Kernel, String), Vec<GuestRun>> = BTreeMap::new();
+    for run in runs {
+        guests
+            .entry((run.kernel, run.profile.to_string()))
+            .or_default()
+            .push(run);
+    }
+    let mut batches: Vec<Batch> = guests
+        .into_iter()
+        .map(|((kernel, profile), runs)| {
+            let label: String = format!("{}{profile}", kernel.name())
+                .chars()
+                .map(|c| {
+                    if c.is_ascii_alphanumeric() || "+-=.".contains(c) {
+                        c
+                    } else {
+                        '_'
+                    }
+                })
+                .collect();
+            Batch::Guest(label, runs)
+        })
+        .collect();
+    // The longest first, by what they may take: then all workers end at about the same time.
+    batches.sort_by_key(|batch| match batch {
+        Batch::Guest(_, runs) => std::cmp::Reverse(runs.iter().map(|run| run.timeout()).sum()),
+        Batch::Host(_) => std::cmp::Reverse(std::time::Duration::ZERO),
+    });
+    if !host_cases.is_empty() {
+        batches.insert(0, Batch::Host(host_cases));
+    }
+    batches
+}
+
+fn work(
+    artifacts: &Artifacts,
+    options: &Options,
+    report: &Report,
+    logs: &Path,
+    batches: Vec<Batch>,
+) {
+    let queue = Mutex::new(batches.into_iter());
+    let bench = Bench {
+        artifacts,
+        logs,
+        report: &|ended, logs| {
+            report.case(ended, logs.strip_prefix(artifacts.tree()).unwrap_or(logs));
+        },
+        echo: &|line| {
+            if options.verbose {
+                println!("  {line}");
+            }
+        },
+    };
+    let worker = || loop {
+        let Some(batch) = lock(&queue).next() else {
+            return;
+        };
+        match batch {
+            Batch::Host(cases) => {
+                for case in cases {
+                    (bench.report)(&case.run(artifacts, logs), logs);
+                }
+            }
+            Batch::Guest(label, runs) => run_cases(&bench, &label, runs),
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..options.jobs {
+            scope.spawn(worker);
+        }
+    });
+}
