@@ -25,8 +25,6 @@ shell_kernel := $(or $(strip $(KERNEL)),stock)
 test_kernel := $(or $(strip $(KERNEL)),all)
 cards := $(strip $(CARDS))
 case_args := $(if $(strip $(CASES)),--cases '$(strip $(CASES))')
-# The kernels that `make test` boots.
-test_kernels := $(if $(filter all,$(test_kernel)),stock debug,$(test_kernel))
 
 # -- where things run ----------------------------------------------------------------------------
 ifeq ($(AX650_ROOT),/)
@@ -89,16 +87,21 @@ module: module-$(shell_kernel) ## the kernel module for the guest kernel KERNEL
 module-stock module-debug: module-%: kernels-%
 	@$(in) tests/env/module.sh $*
 
+# The rig makes what the chosen cases, or the guest, need: kernels, module, programs.
+.PHONY: rig
+rig: crates
+	@$(in) cargo build --frozen --release --quiet -j $(JOBS) -p ax650-rig
+
 .PHONY: test
-test: build assets $(test_kernels:%=module-%) ## run the tests: CASES, KERNEL
+test: rig assets ## run the tests: CASES, KERNEL
 	@$(rig) test --kernel $(test_kernel) $(case_args)
 
 .PHONY: demo
-demo: build assets module-stock ## boot a card in a guest, read a picture, transcode a clip
+demo: rig assets ## boot a card in a guest, read a picture, transcode a clip
 	@$(rig) demo
 
 .PHONY: shell
-shell: build module-$(shell_kernel) ## a prompt in a guest with cards: KERNEL, CARDS
+shell: rig ## a prompt in a guest with cards: KERNEL, CARDS
 	@$(rig) shell --kernel $(shell_kernel) --cards $(cards)
 
 .PHONY: fmt

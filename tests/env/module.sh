@@ -3,7 +3,7 @@
 #
 # module.sh KERNEL          build ax650.ko for the kernel stock or debug
 # module.sh print KERNEL    say where it is
-# module.sh clippy          lint the Rust of the module (with the debug kernel's settings)
+# module.sh clippy          lint the Rust of the module (with the stock kernel's settings)
 # module.sh fmt [--fix]     check its format, or correct it
 #
 # Runs inside the toolchain root.  Sources are copied to the cache and built there, so that the
@@ -36,6 +36,7 @@ copy_sources() { # DIR BUILD
 
 make_module() { # NAME KERNEL [MAKE ARGUMENT...]
     local dir=$cache/kmod-$1$suffix build make
+    "$kernels" "$2"
     build=$("$kernels" print "$2" build)
     make=(make -C "$build" "M=$dir/kmod" -j"$jobs" "KCFLAGS=-Werror" "KRUSTFLAGS=-Dwarnings" "${@:3}")
     # A module is built with the compiler of its kernel.
@@ -62,7 +63,7 @@ clippy() {
     local dir=$cache/kmod-clippy$suffix
     # clippy has no memory: a crate that was checked once would pass unseen the next time.
     rm -rf "$dir"
-    make_module clippy debug CLIPPY=1 "CLIPPY_CONF_DIR=$("$kernels" print source)"
+    make_module clippy stock CLIPPY=1 "CLIPPY_CONF_DIR=$("$kernels" print source)"
     say "clippy has nothing to say"
 }
 
