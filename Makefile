@@ -71,10 +71,10 @@ kernels-debug: ## kernel with KASAN, lockdep and more for the guest (20 minutes,
 assets: root ## models, video clips and reference tools for the demo and the tests (1 minute, once)
 	@$(in) tests/env/assets.sh
 
+no_crates := 'no crates; if a download failed above, the package registry (crates.io) cannot be reached'
 .PHONY: crates build build-host build-guest
 crates: root
-	@$(in) cargo fetch --locked --quiet || { echo 'cargo: no crates: see above; if it says that a \
-	download failed, the package registry (crates.io) cannot be reached' >&2; exit 1; }
+	@$(in) cargo fetch --locked --quiet || { echo $(no_crates) >&2; exit 1; }
 build: build-host build-guest ## all programs: emulated card, test rig, command line tools
 build-host: crates
 	@$(in) cargo build --frozen --release -j $(JOBS) $(host_crates:%=-p %)

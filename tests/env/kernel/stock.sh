@@ -16,7 +16,7 @@ wanted=(9p 9pnet_virtio virtio_blk crc16 configfs)
 new=$dir.new
 rm -rf "$new" "$dir.partial"
 mkdir -p "$new" "$dir.partial"
-trap 'rm -rf "$dir.partial"' EXIT
+trap 'rm -rf "$dir.partial" "$new"' EXIT
 
 say "downloading the packages of $release (120 MB)"
 headers_version=$(version "linux-headers-$release")
@@ -53,7 +53,8 @@ for module in "${wanted[@]}"; do take "$module"; done
 depmod -b "$new" "$release"
 
 say "Rust metadata (2 to 3 minutes on two cores)"
-"$tree/dkms/rust-metadata.sh" "$release" "$dir.partial/build" "$source"
+# Its temporary files are too large for a /tmp in memory.
+TMPDIR=$dir.partial "$tree/dkms/rust-metadata.sh" "$release" "$dir.partial/build" "$source"
 mv "$dir.partial/build" "$new/build"
 sed -i "s|^KBUILD_OUTPUT=.*|KBUILD_OUTPUT=$dir/build|" "$new/build/Makefile"
 mv "$new" "$dir"
