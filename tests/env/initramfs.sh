@@ -20,7 +20,9 @@ trap 'rm -rf "$work"' EXIT
 guest=$work/guest
 mkdir -p "$guest"/{bin,sbin,dev,etc,proc,sys,tmp,run,root,mnt/share,lib/firmware}
 cp /usr/bin/busybox "$guest/bin/busybox"
-ln -s busybox "$guest/bin/sh"
+for applet in $(busybox --list); do
+    [ "$applet" = busybox ] || ln -s busybox "$guest/bin/$applet"
+done
 install -m 755 "$tree/tests/env/init" "$guest/init"
 # Names for the tests that run without privilege.
 printf 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/tmp:/bin/sh\n' >"$guest/etc/passwd"
