@@ -5,3 +5,7 @@
 
 #[path = "../../../kmod/wire/mod.rs"]
 pub mod wire;
+
+pub mod containers;
+pub mod examples;
+pub mod fuzz;
