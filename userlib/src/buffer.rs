@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Host memory that the card can reach.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::error::{Error, Result};
+use crate::transport::{Mapping, Transport};
+
+/// Host memory that the card can reach, filled and read in place.
+///
+/// The card is like another thread: while a job uses a buffer, the program must not look at what the card
+/// is writing.  So a buffer works like a lock that the program and the card take turns with.  The program
+/// takes it with [`Buffer::read`] and [`Buffer::write`], which give slices; a job takes it from submit until
+/// its end is seen.  Nobody waits for the lock: who cannot have it gets [`Error::BufferBusy`].
+///
+/// If a job that writes to the buffer does not end properly (timeout, reset), the card might still write, and
+/// the buffer is [lost](Error::BufferLost) for good.  The driver keeps its memory until that is over.
+///
+/// Clones are handles of the same buffer.
+#[derive(Clone)]
+pub struct Buffer {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    device: Arc<dyn Transport>,
+    handle: u32,
+    mapping: Mapping,
+    len: usize,
+    users: Mutex<Users>,
+}
+
+#[derive(Debug, Default)]
+struct Users {
+    readers: usize,
+    writer: bool,
+    lost: bool,
+}
+
+impl Buffer {
+    pub(crate) fn new(device: Arc<dyn Transport>, len: usize) -> Result<Self, nix::errno::Errno> {
+        let (handle, mapping) = device.buffer_create(len)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                device,
+                handle,
+                mapping,
+                len,
+                users: Mutex::default(),
+            }),
+        })
+    }
+
+    /// Size in bytes.
+    #[allow(clippy::len_without_is_empty)] // a buffer never is empty
+    pub fn len(&self) -> usize {
+        self.inner.len
+    }
+
+    /// The contents, to read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BufferBusy`] while a job or a [`WriteGuard`] writes to it; [`Error::BufferLost`].
+    pub fn read(&self) -> Result<ReadGuard<'_>> {
+        let hold = self.hold_shared()?;
+        // SAFETY: the mapping has `len` bytes and lives as long as `self`; the hold keeps writers away.
+        let bytes = unsafe { std::slice::from_raw_parts(self.inner.mapping.as_ptr(), self.len()) };
+        Ok(ReadGuard { bytes, _hold: hold })
+    }
+
+    /// The contents, to write (and read).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BufferBusy`] while a job or another guard uses it; [`Error::BufferLost`].
+    pub fn write(&self) -> Result<WriteGuard<'_>> {
+        let hold = self.hold_exclusive()?;
+        // SAFETY: the mapping has `len` bytes and lives as long as `self`; the hold keeps all others away.
+        let bytes =
+            unsafe { std::slice::from_raw_parts_mut(self.inner.mapping.as_ptr(), self.len()) };
+        Ok(WriteGuard { bytes, _hold: hold })
+    }
+
+    pub(crate) fn handle(&self) -> u32 {
+        self.inner.handle
+    }
+
+    /// The memory, past the lock: for ranges that the library itself keeps apart.
+    pub(crate) fn mapping(&self) -> &Mapping {
+        &self.inner.mapping
+    }
+
+    /// Takes the buffer for a reader.
+    pub(crate) fn hold_shared(&self) -> Result<Hold> {
+        self.hold(false)
+    }
+
+    /// Takes the buffer for a writer.
+    pub(crate) fn hold_exclusive(&self) -> Result<Hold> {
+        self.hold(true)
+    }
+
+    fn hold(&self, exclusive: bool) -> Result<Hold> {
+        let mut users = self.inner.users();
+        if users.lost {
+            return Err(Error::BufferLost);
+        }
+        if users.writer || (exclusive && users.readers > 0) {
+            return Err(Error::BufferBusy);
+        }
+        if exclusive {
+            users.writer = true;
+        } else {
+            users.readers += 1;
+        }
+        Ok(Hold {
+            buffer: self.clone(),
+            exclusive,
+        })
+    }
+
+    /// Whether both are handles of the same buffer.
+    pub(crate) fn is(&self, other: &Buffer) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+}
+
+impl Inner {
+    fn users(&self) -> MutexGuard<'_, Users> {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // The mapping goes after this; the driver keeps the memory until both are gone and no job uses it.
+        if let Err(errno) = self.device.buffer_destroy(self.handle) {
+            log::debug!("destroy buffer {}: {errno}", self.handle);
+        }
+    }
+}
+
+impl fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Buffer")
+            .field("handle", &self.handle())
+            .field("len", &self.len())
+            .finish()
+    }
+}
+
+/// One user of a buffer, be it a guard or a job.
+///
+/// Forgetting a hold keeps the buffer busy for ever, which is safe.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    buffer: Buffer,
+    exclusive: bool,
+}
+
+impl Hold {
+    pub(crate) fn buffer(&self) -> &Buffer {
+        &self.buffer
+    }
+
+    pub(crate) fn is_exclusive(&self) -> bool {
+        self.exclusive
+    }
+
+    /// The card may go on writing for an unknown time.
+    pub(crate) fn lose(self) {
+        if self.exclusive {
+            self.buffer.inner.users().lost = true;
+        }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let mut users = self.buffer.inner.users();
+        if self.exclusive {
+            users.writer = false;
+        } else {
+            users.readers -= 1;
+        }
+    }
+}
+
+/// The contents of a [`Buffer`], to read.
+#[derive(Debug)]
+pub struct ReadGuard<'a> {
+    bytes: &'a [u8],
+    _hold: Hold,
+}
+
+impl Deref for ReadGuard<'_> {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        self.bytes
+    }
+}
+
+/// The contents of a [`Buffer`], to write.
+#[derive(Debug)]
+pub struct WriteGuard<'a> {
+    bytes: &'a mut [u8],
+    _hold: Hold,
+}
+
+impl Deref for WriteGuard<'_> {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        self.bytes
+    }
+}
+
+impl DerefMut for WriteGuard<'_> {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        self.bytes
+    }
+}

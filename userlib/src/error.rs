@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What can go wrong, told in one line.
+
+use std::io;
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+
+use crate::code::CardCode;
+
+/// Result of this library.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong.  [`Error::kind`] sorts it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No card answers to that name.
+    #[error("{0}")]
+    NoCard(String),
+
+    /// The device node of a card cannot be opened.
+    #[error("{}: {}", .path.display(), explain_open(*.errno))]
+    Open {
+        /// The node.
+        path: PathBuf,
+        /// Why.
+        errno: Errno,
+    },
+
+    /// The driver refused a request.
+    #[error("{card}: {what}: {}", explain(*.request, *.errno))]
+    Driver {
+        /// Name of the card, `ax650-N`.
+        card: String,
+        /// What was to be done.
+        what: String,
+        /// The request.
+        request: Request,
+        /// Its answer.
+        errno: Errno,
+    },
+
+    /// A job was begun and did not end well.
+    #[error("{card}: {what}: {}", explain(Request::Job, *.errno))]
+    Job {
+        /// Name of the card.
+        card: String,
+        /// The step that failed.
+        what: String,
+        /// How it ended.
+        errno: Errno,
+    },
+
+    /// The card carried a call out and answered with an error number.
+    #[error("{what}: {code}")]
+    Card {
+        /// The call.
+        what: String,
+        /// The number and its meaning.
+        code: CardCode,
+    },
+
+    /// The card's answer makes no sense.
+    #[error("{what}: bad answer from the card: {problem}")]
+    Answer {
+        /// The call.
+        what: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+
+    /// A job or a guard is using the buffer.
+    #[error("the buffer is in use")]
+    BufferBusy,
+
+    /// A job that wrote to the buffer did not end properly: the card may still write to it, so its
+    /// bytes can never be looked at again.
+    #[error("the buffer is lost: a copy into it was broken off")]
+    BufferLost,
+
+    /// The caller asked for something impossible.
+    #[error("{0}")]
+    Invalid(String),
+
+    /// A file.
+    #[error("{}: {source}", .path.display())]
+    File {
+        /// Its name.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+}
+
+/// The driver's requests, as far as their error numbers differ in meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request {
+    /// Ask for facts.
+    Query,
+    /// Open or close a session.
+    Session,
+    /// Make, map or destroy a buffer.
+    Buffer,
+    /// Queue a job.
+    Submit,
+    /// Wait for a job.
+    Wait,
+    /// What became of a job.
+    Job,
+    /// Reset or boot.
+    Control,
+}
+
+/// Kinds of errors, for programs that act on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// There is no such card, or it is gone.
+    NoCard,
+    /// The caller may not do this.
+    Permission,
+    /// Busy or not ready: worth another try later.
+    Busy,
+    /// The card failed, was reset, or did not answer.
+    Card,
+    /// Wrong arguments.
+    Invalid,
+    /// Anything else: files, memory of the host.
+    Other,
+}
+
+impl Error {
+    /// What kind of error this is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Error::NoCard(_) => ErrorKind::NoCard,
+            Error::Open { errno, .. } | Error::Driver { errno, .. } | Error::Job { errno, .. } => {
+                match errno {
+                    Errno::ENOENT if matches!(self, Error::Open { .. }) => ErrorKind::NoCard,
+                    Errno::ENXIO => ErrorKind::NoCard,
+                    Errno::EPERM | Errno::EACCES => ErrorKind::Permission,
+                    Errno::EAGAIN | Errno::EBUSY | Errno::EMFILE | Errno::EDQUOT => ErrorKind::Busy,
+                    Errno::ENODEV
+                    | Errno::ESTALE
+                    | Errno::EIO
+                    | Errno::ETIME
+                    | Errno::ETIMEDOUT
+                    | Errno::ECANCELED
+                    | Errno::EPROTO => ErrorKind::Card,
+                    Errno::EINVAL | Errno::ERANGE | Errno::EFBIG => ErrorKind::Invalid,
+                    _ => ErrorKind::Other,
+                }
+            }
+            Error::Card { .. } | Error::Answer { .. } => ErrorKind::Card,
+            Error::BufferBusy => ErrorKind::Busy,
+            Error::BufferLost => ErrorKind::Card,
+            Error::Invalid(_) => ErrorKind::Invalid,
+            Error::File { .. } => ErrorKind::Other,
+        }
+    }
+
+    /// The card's number, if the card gave one.
+    pub fn card_code(&self) -> Option<CardCode> {
+        match self {
+            Error::Card { code, .. } => Some(*code),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn invalid(what: impl Into<String>) -> Self {
+        Error::Invalid(what.into())
+    }
+
+    pub(crate) fn answer(what: impl Into<String>, problem: impl Into<String>) -> Self {
+        Error::Answer {
+            what: what.into(),
+            problem: problem.into(),
+        }
+    }
+
+    /// Of the file at `path`.
+    pub fn file(path: impl Into<PathBuf>, source: io::Error) -> Self {
+        Error::File {
+            path: path.into(),
+            source,
+        }
+    }
+}
+
+fn explain_open(errno: Errno) -> String {
+    match errno {
+        Errno::ENOENT => "there is no such device; is the module ax650 loaded?".into(),
+        Errno::EACCES | Errno::EPERM => {
+            "permission denied; members of the device's group (render) may use it".into()
+        }
+        Errno::ENODEV | Errno::ENXIO => "the card is gone".into(),
+        Errno::ENOTTY => "not a card of the ax650 driver".into(),
+        other => other.desc().to_lowercase(),
+    }
+}
+
+/// What `errno` means as an answer to `request`: the texts of `docs/uapi.md`.
+fn explain(request: Request, errno: Errno) -> String {
+    use Request::*;
+    let text = match (request, errno) {
+        (_, Errno::ENODEV) => "the card is gone",
+        (_, Errno::ENOTTY) => {
+            "the driver does not know this request; it is older than this program"
+        }
+        (_, Errno::E2BIG) => "the driver is too old for what was asked",
+        (Control, Errno::EPERM) => "needs CAP_SYS_ADMIN",
+        (Submit, Errno::EPERM) => "this call is reserved for the driver or the administrator",
+        (Control, Errno::EBUSY) => "a boot or reset is already under way",
+        (Session, Errno::EAGAIN) => "the card is not running (booting or being reset)",
+        (Session, Errno::EBUSY) => "the card has as many sessions as it can serve",
+        (Session, Errno::EMFILE) => "too many sessions",
+        (Session, Errno::ETIME) => "the card did not answer in time",
+        (Buffer, Errno::EMFILE) => "too many buffers",
+        (Buffer, Errno::EFBIG) => "larger than a buffer may be",
+        (Buffer, Errno::EDQUOT) => "no more buffer memory for this process or this card",
+        (Submit, Errno::EAGAIN) => "too many jobs at a time",
+        (Submit, Errno::EMSGSIZE) => "the call is too long",
+        (Submit, Errno::EBADMSG) => "the call has a broken header",
+        (Submit, Errno::ERANGE) => "a range outside its buffer",
+        (Submit | Job | Wait, Errno::ESTALE) => "the card was reset since the session began",
+        (Job, Errno::ETIME) => "the card did not answer in time",
+        (Job, Errno::EMSGSIZE) => "the answer is longer than expected",
+        (Job, Errno::ECANCELED) => "cancelled",
+        (Job, Errno::EIO) => "the card failed to move the data",
+        (Job, Errno::EPROTO) => "the card broke the protocol",
+        (Wait, Errno::ETIME | Errno::EAGAIN) => "not done yet",
+        (Session | Submit, Errno::EIO) => "the card is dead; see `ax650 info`",
+        (_, other) => return format!("{} ({other:?})", other.desc().to_lowercase()),
+    };
+    format!("{text} ({errno:?})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn driver(request: Request, errno: Errno) -> Error {
+        Error::Driver {
+            card: "ax650-0".into(),
+            what: "open a session".into(),
+            request,
+            errno,
+        }
+    }
+
+    #[test]
+    fn one_line_with_the_meaning() {
+        assert_eq!(
+            driver(Request::Session, Errno::EAGAIN).to_string(),
+            "ax650-0: open a session: the card is not running (booting or being reset) (EAGAIN)",
+        );
+        let open = Error::Open {
+            path: "/dev/ax650-0".into(),
+            errno: Errno::EACCES,
+        };
+        assert_eq!(
+            open.to_string(),
+            "/dev/ax650-0: permission denied; members of the device's group (render) may use it",
+        );
+        let card = Error::Card {
+            what: "allocate 8 bytes".into(),
+            code: CardCode(0x8030_0507),
+        };
+        assert_eq!(
+            card.to_string(),
+            "allocate 8 bytes: memory: no memory (0x80300507)"
+        );
+    }
+
+    #[test]
+    fn kinds() {
+        assert_eq!(
+            driver(Request::Session, Errno::EAGAIN).kind(),
+            ErrorKind::Busy
+        );
+        assert_eq!(
+            driver(Request::Query, Errno::ENODEV).kind(),
+            ErrorKind::Card
+        );
+        assert_eq!(
+            driver(Request::Control, Errno::EPERM).kind(),
+            ErrorKind::Permission
+        );
+        let open = Error::Open {
+            path: "/dev/ax650-0".into(),
+            errno: Errno::ENOENT,
+        };
+        assert_eq!(open.kind(), ErrorKind::NoCard);
+        // ENOENT of a request is a bad handle, not a missing card.
+        assert_eq!(
+            driver(Request::Wait, Errno::ENOENT).kind(),
+            ErrorKind::Other
+        );
+    }
+}

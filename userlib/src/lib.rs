@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Inference and codec jobs on AX650N accelerator cards.
+//!
+//! The card is reached through the driver's one node per card, `/dev/ax650-N`; nothing else is needed: no daemon,
+//! no shared library of a vendor, no configuration file.
+//!
+//! * [`Card`]: find, open, ask, reset.
+//! * [`Session`]: one serving process on the card; makes everything else.  [`Stream`]: a queue of it.
+//! * [`Buffer`]: host memory that the card reaches by DMA, filled and read in place.
+//! * [`CardMemory`]: memory on the card.
+//! * [`Job`]: several copies and calls, queued at once.
+//!
+//! # Threads
+//!
+//! Everything can be used from any thread.  Calls of one [`Stream`] are carried out one after the other, so
+//! threads whose calls block for long want a stream each, see [`Session::new_context`].
+//!
+//! # Errors
+//!
+//! All are [`Error`], one line each.  Nothing waits for ever: a job without a timeout of its own gets the driver's
+//! default.  After a reset of the card the old sessions answer ESTALE; open a new one.
+
+mod arena;
+mod buffer;
+mod call;
+mod card;
+mod clock;
+mod code;
+mod discover;
+mod error;
+#[cfg(feature = "fake")]
+pub mod fake;
+mod frame;
+mod info;
+mod job;
+mod memory;
+pub mod proto;
+mod service;
+mod session;
+mod system;
+mod transport;
+
+pub use ax650_uapi as uapi;
+pub use buffer::{Buffer, ReadGuard, WriteGuard};
+pub use call::Call;
+pub use card::{Card, Listed};
+pub use code::CardCode;
+pub use error::{Error, ErrorKind, Request, Result};
+pub use frame::{Header, Kind};
+pub use info::{CardInfo, CardState, Client, Counters, PciAddress, Telemetry, Usage};
+pub use job::{Done, DoneStep, Job, Part, Pending};
+pub use memory::CardMemory;
+pub use session::{Session, Stream};
+pub use system::check_echo;
+#[cfg(feature = "fake")]
+pub use transport::{Action, Mapping, ReplyRange, Step, Submission, Transport};
+pub use transport::{Direction, Place};

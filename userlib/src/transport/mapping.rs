@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Memory shared with the card.
+
+use std::num::NonZeroUsize;
+use std::os::fd::AsFd;
+use std::ptr::NonNull;
+
+use nix::errno::Errno;
+use nix::sys::mman::{mmap, munmap, MapFlags, ProtFlags};
+
+/// A shared mapping of a file, unmapped when dropped.
+///
+/// The card may change the memory at any time that a job allows it to, so there is no safe way to a
+/// reference; [`crate::Buffer`] rules the references.
+#[derive(Debug)]
+pub struct Mapping {
+    start: NonNull<u8>,
+    len: NonZeroUsize,
+}
+
+// SAFETY: the mapping belongs to the process, not to a thread, and access goes through raw pointers only.
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Maps `len` bytes of `file` from `offset` on, for reading and writing.
+    pub fn new(file: impl AsFd, offset: i64, len: usize) -> Result<Self, Errno> {
+        let len = NonZeroUsize::new(len).ok_or(Errno::EINVAL)?;
+        // SAFETY: a new mapping at a place that the kernel chooses replaces nothing.
+        let start = unsafe {
+            mmap(
+                None,
+                len,
+                ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
+                MapFlags::MAP_SHARED,
+                file,
+                offset,
+            )
+        }?;
+        Ok(Self {
+            start: start.cast(),
+            len,
+        })
+    }
+
+    /// First byte.
+    pub fn as_ptr(&self) -> *mut u8 {
+        self.start.as_ptr()
+    }
+
+    /// Bytes.
+    #[allow(clippy::len_without_is_empty)] // a mapping never is empty
+    pub fn len(&self) -> usize {
+        self.len.get()
+    }
+
+    /// A copy of `len` bytes from `offset` on; they may be changing meanwhile.
+    ///
+    /// # Panics
+    ///
+    /// If they are not all in the mapping.
+    pub fn copy_out(&self, offset: usize, len: usize) -> Vec<u8> {
+        assert!(offset.checked_add(len).is_some_and(|end| end <= self.len()));
+        let mut bytes = Vec::with_capacity(len);
+        // SAFETY: both ranges are valid for `len` bytes, checked above and just allocated; they cannot
+        // overlap.  What the bytes are does not matter: each value of a byte is one.
+        unsafe {
+            std::ptr::copy_nonoverlapping(self.as_ptr().add(offset), bytes.as_mut_ptr(), len);
+            bytes.set_len(len);
+        }
+        bytes
+    }
+
+    /// Copies `bytes` to `offset`.
+    ///
+    /// # Panics
+    ///
+    /// If there is not that much room.
+    pub fn copy_in(&self, offset: usize, bytes: &[u8]) {
+        assert!(offset
+            .checked_add(bytes.len())
+            .is_some_and(|end| end <= self.len()));
+        // SAFETY: the target is valid for that many bytes, checked above; `bytes` cannot overlap it, as
+        // nobody may have a reference to memory that others write to.
+        unsafe {
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.as_ptr().add(offset), bytes.len())
+        }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is this object's own, and nobody can use its pointers after this.
+        if let Err(errno) = unsafe { munmap(self.start.cast(), self.len()) } {
+            log::error!("munmap: {errno}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The seam between the library and the driver.
+//!
+//! [`Transport`] is the driver's interface (`docs/uapi.md`), one method a request.  The library has one
+//! implementation, the kernel's; with the feature `fake` there is another, a card in the same process.
+
+mod kernel;
+mod mapping;
+
+use std::os::fd::BorrowedFd;
+
+use ax650_uapi::{ax650_session_create, ax650_step_result, ax650_wait};
+use nix::errno::Errno;
+
+pub(crate) use kernel::Kernel;
+pub use mapping::Mapping;
+
+/// An open card.  The error numbers are those of the driver's requests.
+pub trait Transport: Send + Sync {
+    /// QUERY: fills `data` as far as it goes; returns how many bytes there are in all.
+    fn query(&self, kind: u32, data: &mut [u8]) -> Result<usize, Errno>;
+
+    /// SESSION_CREATE: fills the answer into `request`.
+    fn session_create(&self, request: &mut ax650_session_create) -> Result<(), Errno>;
+
+    /// SESSION_DESTROY.
+    fn session_destroy(&self, session: u32) -> Result<(), Errno>;
+
+    /// BUFFER_CREATE and mmap: the handle and the mapped memory, at least `size` bytes, zeroed.
+    fn buffer_create(&self, size: usize) -> Result<(u32, Mapping), Errno>;
+
+    /// BUFFER_DESTROY.
+    fn buffer_destroy(&self, handle: u32) -> Result<(), Errno>;
+
+    /// SUBMIT: returns the number of the job.
+    ///
+    /// # Safety
+    ///
+    /// Until the job has ended the card may write to the buffer ranges that the steps name as target of
+    /// a copy from the card or of an answer: there must be no Rust reference to them, and the mappings
+    /// must stay.
+    unsafe fn submit(&self, submission: &Submission<'_>) -> Result<u64, Errno>;
+
+    /// WAIT: until `deadline_ns` (0: just look).  Writes as many results as there is room for.
+    fn wait(
+        &self,
+        job: u64,
+        deadline_ns: u64,
+        results: &mut [ax650_step_result],
+    ) -> Result<ax650_wait, Errno>;
+
+    /// CONTROL: returns the generation.
+    fn control(&self, op: u32, flags: u32) -> Result<u32, Errno>;
+
+    /// A file that is readable while ended jobs wait to be looked at.
+    fn poll_fd(&self) -> Option<BorrowedFd<'_>>;
+}
+
+/// A job.
+#[derive(Debug)]
+pub struct Submission<'a> {
+    /// Session handle.
+    pub session: u32,
+    /// The job ends with ETIME then; 0: the driver's default.
+    pub deadline_ns: u64,
+    /// Signalled when the job ends.
+    pub eventfd: Option<BorrowedFd<'a>>,
+    /// At least one.
+    pub steps: &'a [Step<'a>],
+}
+
+/// A step of a job.
+#[derive(Debug, Clone, Copy)]
+pub struct Step<'a> {
+    /// May be sent before the steps ahead of it are done.
+    pub pipelined: bool,
+    /// What to do.
+    pub action: Action<'a>,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, Copy)]
+pub enum Action<'a> {
+    /// A copy between a buffer and card memory.
+    Copy {
+        /// Which way.
+        direction: Direction,
+        /// Sequence number.
+        sequence: u64,
+        /// Where the card queues it.
+        place: Place,
+        /// Address in card memory.
+        card_address: u64,
+        /// Buffer handle.
+        buffer: u32,
+        /// First byte in the buffer.
+        offset: u64,
+        /// Bytes.
+        size: u64,
+    },
+    /// A call.
+    Call {
+        /// Header and message.
+        frame: &'a [u8],
+        /// Where the answer goes; `None`: the frame asks for none.
+        reply: Option<ReplyRange>,
+    },
+}
+
+/// Which way a copy goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From a buffer to card memory.
+    ToCard,
+    /// From card memory to a buffer.
+    FromCard,
+}
+
+/// Where an answer goes.
+#[derive(Debug, Clone, Copy)]
+pub struct ReplyRange {
+    /// Buffer handle.
+    pub buffer: u32,
+    /// First byte in the buffer.
+    pub offset: u64,
+    /// Room, in bytes.
+    pub capacity: u32,
+}
+
+/// A queue of the card: work of the same place is done in order (spec 4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// Context id.
+    pub context: u32,
+    /// Stream id; 1 is the context's default stream.
+    pub stream: u32,
+}
