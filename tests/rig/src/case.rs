@@ -2,6 +2,7 @@
 
 //! Cases: what they are called, what they need, how they end.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -21,7 +22,7 @@ pub struct GuestCase {
     pub concern: String,
     /// kernels it makes sense on
     pub kernels: Vec<Kernel>,
-    /// machines it is to be run on, one after another
+    /// machines it is to be run on; empty: every boot, after all other cases
     pub profiles: Vec<Profile>,
     /// seconds it may take on an idle machine with the stock kernel
     pub timeout_s: u64,
@@ -138,10 +139,12 @@ pub fn list_guest_cases(selftest: &Path) -> Result<Vec<GuestCase>> {
     Ok(cases)
 }
 
-/// Every combination of case, kernel and machine, of which `filter` wants some.
+/// Every combination of case, kernel and machine that `filter` wants, and for each machine that is
+/// booted for them the cases that come last in every boot.
 pub fn expand(cases: &[GuestCase], kernels: &[Kernel], filter: &Filter) -> Vec<GuestRun> {
     let mut runs = Vec::new();
     for &kernel in kernels {
+        let mut machines = BTreeSet::new();
         for case in cases.iter().filter(|c| c.kernels.contains(&kernel)) {
             for profile in &case.profiles {
                 let run = GuestRun {
@@ -150,7 +153,15 @@ pub fn expand(cases: &[GuestCase], kernels: &[Kernel], filter: &Filter) -> Vec<G
                     profile: profile.clone(),
                 };
                 if filter.matches(&run.name()) {
+                    machines.insert(run.profile.clone());
                     runs.push(run);
+                }
+            }
+        }
+        for profile in machines {
+            for case in cases.iter().filter(|c| c.kernels.contains(&kernel)) {
+                if case.profiles.is_empty() {
+                    runs.push(GuestRun { case: case.clone(), kernel, profile: profile.clone() });
                 }
             }
         }
@@ -180,32 +191,38 @@ mod tests {
 
     #[test]
     fn expansion() {
-        let case = GuestCase {
-            name: "R49_data".into(),
+        let case = |name: &str, profiles: Vec<Profile>| GuestCase {
+            name: name.into(),
             concern: "buffers".into(),
             kernels: vec![Kernel::Stock, Kernel::Debug],
-            profiles: vec![
-                Profile::default(),
-                Profile {
-                    iommu: crate::profile::Iommu::Off,
-                    ..Profile::default()
-                },
-            ],
+            profiles,
             timeout_s: 10,
             allow: vec![],
             dma_faults: false,
         };
+        let off = Profile { iommu: crate::profile::Iommu::Off, ..Profile::default() };
+        let cases = [
+            case("R49_data", vec![Profile::default(), off]),
+            case("R44_zeroed", vec![Profile::default()]),
+            case("unload", vec![]),
+        ];
         let names = |kernels: &[Kernel], pattern: &str| -> Vec<String> {
-            let runs = expand(std::slice::from_ref(&case), kernels, &filter(&[pattern]));
+            let runs = expand(&cases, kernels, &filter(&[pattern]));
             runs.iter().map(GuestRun::name).collect()
         };
         assert_eq!(
-            names(&[Kernel::Stock], "*"),
-            ["stock/buffers/R49_data", "stock+noiommu/buffers/R49_data"]
+            names(&[Kernel::Stock], "R49*"),
+            [
+                "stock/buffers/R49_data",
+                "stock+noiommu/buffers/R49_data",
+                "stock/buffers/unload",
+                "stock+noiommu/buffers/unload"
+            ]
         );
         assert_eq!(
             names(&[Kernel::Stock, Kernel::Debug], "debug/*"),
-            ["debug/buffers/R49_data"]
+            ["debug/buffers/R49_data", "debug/buffers/R44_zeroed", "debug/buffers/unload"]
         );
+        assert!(names(&[Kernel::Stock], "unload").is_empty(), "not by itself");
     }
 }

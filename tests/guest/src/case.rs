@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What a case is: a function, and what it needs to run.
+
+use anyhow::Result;
+use serde_json::{json, Value};
+
+/// A case.  The defaults are those of [`Case::new`].
+pub struct Case {
+    /// Name: the requirement it tests and what it does, e.g. `R06_unplug_during_boot`.
+    pub name: &'static str,
+    /// The file it is in.
+    pub concern: &'static str,
+    /// Returns if all is well; see [`skip`] for what cannot be tested here.
+    pub run: fn(&mut Context) -> Result<()>,
+    /// Seconds on an idle machine with the stock kernel; the harness allows more on the debug one.
+    pub timeout_s: u64,
+    /// State in which it finds module and cards.
+    pub start: Start,
+    /// Kernels that it makes sense on.
+    pub kernels: &'static [&'static str],
+    /// Machines to run it on; empty: every boot, after all other cases.
+    pub machines: &'static [Machine],
+    /// Reports in the kernel's log that it provokes: texts that their lines contain.
+    pub allow: &'static [&'static str],
+    /// It makes the card touch memory that is not mapped for it.
+    pub dma_faults: bool,
+}
+
+/// What a case finds when it begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Start {
+    /// The module is loaded and all cards are RUNNING.
+    Running,
+    /// The module is not loaded; the cards are as the last case left them.
+    Unloaded,
+    /// Whatever.
+    Any,
+}
+
+/// A machine.
+#[derive(Clone, Copy)]
+pub struct Machine {
+    /// `on`, `off` or `swiotlb`
+    pub iommu: &'static str,
+    /// number of cards
+    pub cards: u32,
+    /// MiB, 0 for the usual
+    pub memory: u32,
+    /// options of the emulated cards
+    pub card_args: &'static [&'static str],
+}
+
+/// The usual machine: one card behind an IOMMU.
+pub const USUAL: Machine = Machine {
+    iommu: "on",
+    cards: 1,
+    memory: 0,
+    card_args: &[],
+};
+/// Two cards.
+pub const TWO_CARDS: Machine = Machine { cards: 2, ..USUAL };
+/// No IOMMU, and so much memory that most of it is above 4 GiB.
+pub const HIGH_MEMORY: Machine = Machine {
+    iommu: "off",
+    memory: 5120,
+    ..USUAL
+};
+/// Bounce buffers for every streaming transfer.
+pub const SWIOTLB: Machine = Machine {
+    iommu: "swiotlb",
+    ..USUAL
+};
+
+impl Case {
+    /// A case with the usual needs.
+    pub const fn new(
+        concern: &'static str,
+        name: &'static str,
+        run: fn(&mut Context) -> Result<()>,
+    ) -> Self {
+        Self {
+            name,
+            concern,
+            run,
+            timeout_s: 60,
+            start: Start::Running,
+            kernels: &["stock", "debug"],
+            machines: &[USUAL],
+            allow: &[],
+            dma_faults: false,
+        }
+    }
+}
+
+/// Lists functions as cases of this file: `cases!["unplug": R06_unplug_idle, R06_remove { timeout_s: 90 }]`.
+#[macro_export]
+macro_rules! cases {
+    ($concern:literal: $($name:ident $({ $($field:ident: $value:expr),* $(,)? })?),* $(,)?) => {
+        /// The cases of this file.
+        pub const CASES: &[$crate::case::Case] = &[$(
+            $crate::case::Case {
+                $($($field: $value,)*)?
+                ..$crate::case::Case::new($concern, stringify!($name), $name)
+            },
+        )*];
+    };
+}
+
+/// What a case is given.
+pub struct Context {
+    /// Harness, QEMU and the cards' control sockets.
+    pub host: crate::host::Host,
+    /// How often the case has rebooted the guest so far.
+    pub phase: u64,
+}
+
+/// The error of a case that cannot be run here; anything else that it returns is a failure.
+#[derive(Debug)]
+pub struct Skip(pub String);
+
+impl std::fmt::Display for Skip {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Skip {}
+
+/// Ends the case: it cannot be run here, for this reason.
+pub fn skip<T>(reason: impl Into<String>) -> Result<T> {
+    Err(Skip(reason.into()).into())
+}
+
+/// What the harness wants to know of the cases.
+pub fn describe(cases: &[&Case]) -> Value {
+    let machine = |m: &Machine| json!({"iommu": m.iommu, "cards": m.cards, "memory": m.memory, "card_args": m.card_args});
+    cases
+        .iter()
+        .map(|case| {
+            json!({
+                "name": case.name,
+                "concern": case.concern,
+                "kernels": case.kernels,
+                "profiles": case.machines.iter().map(machine).collect::<Vec<_>>(),
+                "timeout_s": case.timeout_s,
+                "allow": case.allow,
+                "dma_faults": case.dma_faults,
+            })
+        })
+        .collect()
+}

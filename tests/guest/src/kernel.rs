@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! System calls and kernel files that cases and runner use.
+
+use std::ffi::CString;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::fd::RawFd;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{ensure, Context, Result};
+
+/// Where the harness puts the module.
+const MODULE: &str = "/lib/modules/ax650.ko";
+
+/// Writes a line to the kernel's log.
+pub fn log(text: &str) -> Result<()> {
+    // Without the line's end the kernel would wait for more of it before printing.
+    write("/dev/kmsg", &format!("{text}\n"))
+}
+
+/// Writes to a file of the kernel; the error names it.
+pub fn write(path: impl AsRef<Path>, text: &str) -> Result<()> {
+    let path = path.as_ref();
+    OpenOptions::new()
+        .write(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .with_context(|| format!("writing '{text}' to {}", path.display()))
+}
+
+/// Reads a file of the kernel, without white space at its ends; the error names it.
+pub fn read(path: impl AsRef<Path>) -> Result<String> {
+    let path = path.as_ref();
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    Ok(text.trim().to_owned())
+}
+
+/// Waits for one of `events` on a file; the events, 0 at the time limit.
+pub fn poll(fd: RawFd, events: i16, limit: Duration) -> Result<i16> {
+    let mut poll = libc::pollfd {
+        fd,
+        events,
+        revents: 0,
+    };
+    let millis = limit.as_millis().clamp(1, 1 << 30) as i32;
+    // SAFETY: one valid pollfd.
+    let n = unsafe { libc::poll(&mut poll, 1, millis) };
+    if n < 0 {
+        let error = io::Error::last_os_error();
+        ensure!(error.kind() == io::ErrorKind::Interrupted, "poll: {error}");
+        return Ok(0);
+    }
+    Ok(poll.revents)
+}
+
+/// CLOCK_MONOTONIC, nanoseconds.
+pub fn now_ns() -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: one valid timespec.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// Waits until `done` says so, at most `limit`; `what` is what was waited for.
+pub fn until(what: &str, limit: Duration, mut done: impl FnMut() -> Result<bool>) -> Result<()> {
+    let deadline = Instant::now() + limit;
+    loop {
+        if done()? {
+            return Ok(());
+        }
+        ensure!(
+            Instant::now() < deadline,
+            "not within {:.1} s: {what}",
+            limit.as_secs_f64()
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Whether the module is loaded.
+pub fn module_loaded() -> bool {
+    Path::new("/sys/module/ax650").exists()
+}
+
+/// Loads the module, with these parameters.
+pub fn load_module(parameters: &str) -> io::Result<()> {
+    let image = std::fs::read(MODULE)?;
+    let parameters = CString::new(parameters)?;
+    // SAFETY: the image and the string are valid for the call.
+    let rc = unsafe {
+        libc::syscall(
+            libc::SYS_init_module,
+            image.as_ptr(),
+            image.len(),
+            parameters.as_ptr(),
+        )
+    };
+    if rc == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Unloads the module.
+pub fn unload_module() -> io::Result<()> {
+    // SAFETY: a valid string.
+    let rc = unsafe { libc::syscall(libc::SYS_delete_module, c"ax650".as_ptr(), libc::O_NONBLOCK) };
+    if rc == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// The kernel's log so far, oldest line first, without the prefixes of /dev/kmsg.
+pub fn dmesg() -> Result<Vec<String>> {
+    const READ_ALL: i32 = 3;
+    let mut buffer = vec![0_u8; 1 << 20];
+    // SAFETY: the buffer is as long as said.
+    let n = unsafe { libc::klogctl(READ_ALL, buffer.as_mut_ptr().cast(), buffer.len() as i32) };
+    ensure!(n >= 0, "klogctl: {}", io::Error::last_os_error());
+    buffer.truncate(n as usize);
+    Ok(String::from_utf8_lossy(&buffer)
+        .lines()
+        .map(str::to_owned)
+        .collect())
+}
