@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! An open file of a card's device node.
+
+use kernel::{
+    fs::File,
+    ioctl::{_IOC_NR, _IOC_SIZE, _IOC_TYPE},
+    miscdevice::{MiscDevice, MiscDeviceRegistration},
+    mm::virt::{flags, VmaNew},
+    new_mutex,
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::{poll::PollCondVar, Arc, Mutex},
+    uaccess::{UserPtr, UserSlice},
+};
+
+use super::{
+    types::{
+        number, BufferCreate, BufferDestroy, Control, Query, SessionCreate, SessionDestroy, Submit,
+        Wait, CONTROL_BOOT, CONTROL_IF_NEEDED, CONTROL_RESET, IOC_TYPE,
+    },
+    MAX_BUFFER, MAX_BUFFERS_PER_FILE, MAX_BYTES_PER_CARD, MAX_BYTES_PER_FILE,
+    MAX_SESSIONS_PER_FILE, OPEN_TIMEOUT_NS,
+};
+use crate::{
+    buffer::Buffer,
+    card::Card,
+    glue::{
+        chardev::{self, Node, POLL_GONE, POLL_IN},
+        pages::page_offset,
+        plain, task, time,
+    },
+    session::{
+        job::{Board, Job},
+        open::{CONTEXT, FIRST_SEQUENCE},
+        Session,
+    },
+    wire::state::State,
+};
+
+/// Things a file holds, under handles from 1 on.
+pub(super) struct Handles<T> {
+    slots: KVec<Option<Arc<T>>>,
+    most: usize,
+}
+
+impl<T> Handles<T> {
+    fn new(most: usize) -> Self {
+        Self {
+            slots: KVec::new(),
+            most,
+        }
+    }
+
+    /// A free handle, with room for it.
+    fn free_slot(&mut self) -> Result<usize> {
+        if let Some(at) = self.slots.iter().position(Option::is_none) {
+            return Ok(at);
+        }
+        if self.slots.len() == self.most {
+            return Err(ENOSPC);
+        }
+        self.slots.push(None, GFP_KERNEL)?;
+        Ok(self.slots.len() - 1)
+    }
+
+    fn insert(&mut self, thing: Arc<T>) -> Result<u32> {
+        let at = self.free_slot()?;
+        if let Some(slot) = self.slots.get_mut(at) {
+            *slot = Some(thing);
+        }
+        Ok(at as u32 + 1)
+    }
+
+    /// What `handle` names.
+    pub(super) fn get(&self, handle: u32) -> Result<Arc<T>> {
+        let at = (handle as usize).checked_sub(1).ok_or(ENOENT)?;
+        self.slots.get(at).and_then(Option::clone).ok_or(ENOENT)
+    }
+
+    fn remove(&mut self, handle: u32) -> Result<Arc<T>> {
+        let at = (handle as usize).checked_sub(1).ok_or(ENOENT)?;
+        self.slots.get_mut(at).and_then(Option::take).ok_or(ENOENT)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Arc<T>> {
+        self.slots.iter().flatten()
+    }
+}
+
+/// What a file holds.
+pub(super) struct Holdings {
+    pub(super) buffers: Handles<Buffer>,
+    pub(super) sessions: Handles<Session>,
+}
+
+/// An open file.
+#[pin_data(PinnedDrop)]
+pub(crate) struct Client {
+    pub(super) card: Arc<Card>,
+    pub(super) board: Arc<Board>,
+    #[pin]
+    pub(super) holdings: Mutex<Holdings>,
+}
+
+#[pinned_drop]
+impl PinnedDrop for Client {
+    fn drop(self: Pin<&mut Self>) {
+        self.board.close();
+        self.card.unregister_board(&self.board);
+        for session in self.holdings.lock().sessions.iter() {
+            session.close();
+        }
+        self.card.kick();
+    }
+}
+
+impl chardev::Client for Client {
+    type Shared = Card;
+
+    fn poll_queue(&self) -> &PollCondVar {
+        self.board.poll_queue()
+    }
+
+    fn poll_state(&self) -> u32 {
+        let ended = if self.board.has_ended() { POLL_IN } else { 0 };
+        let gone = if self.card.is_gone() { POLL_GONE } else { 0 };
+        ended | gone
+    }
+}
+
+#[vtable]
+impl MiscDevice for Client {
+    type Ptr = Arc<Self>;
+
+    fn open(_file: &File, misc: &MiscDeviceRegistration<Self>) -> Result<Arc<Self>> {
+        let card = Node::shared(misc).clone();
+        let board = Arc::pin_init(Board::new(), GFP_KERNEL)?;
+        card.register_board(&board)?;
+        Arc::pin_init(
+            pin_init!(Self {
+                card,
+                board,
+                holdings <- new_mutex!(Holdings {
+                    buffers: Handles::new(MAX_BUFFERS_PER_FILE),
+                    sessions: Handles::new(MAX_SESSIONS_PER_FILE),
+                }, "ax650_holdings"),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    fn ioctl(
+        me: kernel::sync::ArcBorrow<'_, Self>,
+        _file: &File,
+        cmd: u32,
+        arg: usize,
+    ) -> Result<isize> {
+        if _IOC_TYPE(cmd) != IOC_TYPE {
+            return Err(ENOTTY);
+        }
+        let user = || UserSlice::new(UserPtr::from_addr(arg), _IOC_SIZE(cmd));
+        match _IOC_NR(cmd) {
+            number::QUERY => me.update(user, Client::query),
+            number::SESSION_CREATE => me.update(user, Client::session_create),
+            number::SESSION_DESTROY => me.session_destroy(&plain::read(user())?),
+            number::BUFFER_CREATE => me.update(user, Client::buffer_create),
+            number::BUFFER_DESTROY => me.buffer_destroy(&plain::read(user())?),
+            number::SUBMIT => me.submit(user),
+            number::WAIT => me.wait(user),
+            number::CONTROL => me.update(user, Client::control),
+            _ => Err(ENOTTY),
+        }?;
+        Ok(0)
+    }
+
+    fn mmap(me: kernel::sync::ArcBorrow<'_, Self>, _file: &File, vma: &VmaNew) -> Result {
+        if vma.flags() & flags::SHARED == 0 {
+            return Err(EINVAL);
+        }
+        let offset = page_offset(vma) * PAGE_SIZE as u64;
+        let handle = u32::try_from(offset / MAX_BUFFER).map_err(|_| EINVAL)?;
+        if offset % MAX_BUFFER != 0 {
+            return Err(EINVAL);
+        }
+        let buffer = me.holdings.lock().buffers.get(handle).map_err(|_| EINVAL)?;
+        vma.try_clear_mayexec()?;
+        vma.set_dontexpand();
+        buffer.mmap(vma)
+    }
+}
+
+impl Client {
+    /// Fails with `ENODEV` when the card is gone.
+    pub(super) fn check_there(&self) -> Result {
+        if self.card.is_gone() {
+            return Err(ENODEV);
+        }
+        Ok(())
+    }
+
+    /// Reads a structure, has `f` fill it in, and writes it back.
+    fn update<T: plain::Plain>(
+        &self,
+        user: impl Fn() -> UserSlice,
+        f: impl FnOnce(&Self, &mut T) -> Result,
+    ) -> Result {
+        let mut value = plain::read(user())?;
+        f(self, &mut value)?;
+        plain::write(user(), &value)
+    }
+
+    fn session_create(&self, args: &mut SessionCreate) -> Result {
+        self.check_there()?;
+        if args.flags != 0 || args.log_level > 7 {
+            return Err(EINVAL);
+        }
+        let deadline = match args.timeout_ns {
+            0 => time::now() + OPEN_TIMEOUT_NS,
+            at => at,
+        };
+        // Before the card is troubled.
+        self.holdings.lock().sessions.free_slot()?;
+        let session = Session::open(&self.card, false, args.log_level, deadline)?;
+        let handle = self.holdings.lock().sessions.insert(session.clone());
+        args.session = handle.inspect_err(|_| session.close())?;
+        args.generation = session.generation;
+        args.context = CONTEXT;
+        args.card_id = self.card.id;
+        args.next_sequence = FIRST_SEQUENCE;
+        Ok(())
+    }
+
+    fn session_destroy(&self, args: &SessionDestroy) -> Result {
+        if args.flags != 0 {
+            return Err(EINVAL);
+        }
+        let session = self.holdings.lock().sessions.remove(args.session)?;
+        session.close();
+        Ok(())
+    }
+
+    fn buffer_create(&self, args: &mut BufferCreate) -> Result {
+        self.check_there()?;
+        if args.flags != 0 || args.size == 0 || args.size > MAX_BUFFER {
+            return Err(EINVAL);
+        }
+        {
+            let mut holdings = self.holdings.lock();
+            holdings.buffers.free_slot()?;
+            let held: u64 = holdings.buffers.iter().map(|b| b.size() as u64).sum();
+            if held + args.size > MAX_BYTES_PER_FILE {
+                return Err(EDQUOT);
+            }
+        }
+        let buffer = Buffer::new(&self.card.memory, args.size as usize, MAX_BYTES_PER_CARD)?;
+        let size = buffer.size() as u64;
+        let buffer = Arc::new(buffer, GFP_KERNEL)?;
+        args.handle = self.holdings.lock().buffers.insert(buffer)?;
+        args.size = size;
+        args.mmap_offset = u64::from(args.handle) * MAX_BUFFER;
+        Ok(())
+    }
+
+    fn buffer_destroy(&self, args: &BufferDestroy) -> Result {
+        if args.flags != 0 {
+            return Err(EINVAL);
+        }
+        let buffer = self.holdings.lock().buffers.remove(args.handle)?;
+        drop(buffer);
+        Ok(())
+    }
+
+    fn control(&self, args: &mut Control) -> Result {
+        if !task::is_admin() {
+            return Err(EPERM);
+        }
+        self.check_there()?;
+        if args.reserved != 0 {
+            return Err(EINVAL);
+        }
+        args.generation = match (args.op, args.flags) {
+            (CONTROL_BOOT, CONTROL_IF_NEEDED) if self.card.state() == State::Running => {
+                self.card.generation()
+            }
+            (CONTROL_BOOT, 0 | CONTROL_IF_NEEDED) => self.card.order(false)?,
+            (CONTROL_RESET, 0) => self.card.order(true)?,
+            _ => return Err(EINVAL),
+        };
+        Ok(())
+    }
+
+    fn wait(&self, user: impl Fn() -> UserSlice) -> Result {
+        let mut args: Wait = plain::read(user())?;
+        if args.flags != 0 || (args.results != 0 && args.result_size == 0) {
+            return Err(EINVAL);
+        }
+        let job = self.board.wait(args.job, args.timeout_ns)?;
+        let written = self
+            .hand_over(&mut args, &job)
+            .and_then(|()| plain::write(user(), &args));
+        if written.is_err() {
+            self.board.put_back(job);
+        }
+        written
+    }
+
+    fn hand_over(&self, args: &mut Wait, job: &Job) -> Result {
+        if args.results != 0 {
+            let size = args.result_size as usize;
+            let mut at = usize::try_from(args.results).map_err(|_| EFAULT)?;
+            for result in job.results().take(args.result_count as usize) {
+                plain::write(UserSlice::new(UserPtr::from_addr(at), size), result)?;
+                at = at.checked_add(size).ok_or(EFAULT)?;
+            }
+        }
+        args.job = job.number;
+        args.result_count = job.steps.len() as u32;
+        args.status = job.status();
+        args.user_data = job.user_data;
+        args.queued_ns = job.queued_at;
+        args.done_ns = job.done_at;
+        args.woken_ns = time::now();
+        Ok(())
+    }
+
+    fn submit(&self, user: impl Fn() -> UserSlice) -> Result {
+        let mut args: Submit = plain::read(user())?;
+        self.submit_job(&mut args)?;
+        // The job runs whether or not the caller gets to know its number.
+        plain::write(user(), &args)
+    }
+
+    fn query(&self, args: &mut Query) -> Result {
+        self.answer_query(args)
+    }
+}

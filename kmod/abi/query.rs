@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `AX650_IOC_QUERY`.
+
+use kernel::{
+    prelude::*,
+    uaccess::{UserPtr, UserSlice},
+};
+
+use super::{
+    client::Client,
+    types::{
+        ClientInfo, Limits, Query, QUERY_CARD, QUERY_CLIENTS, QUERY_COUNTERS, QUERY_LIMITS,
+        QUERY_TELEMETRY,
+    },
+    DEFAULT_TIMEOUT_NS, MAX_BUFFER, MAX_BUFFERS_PER_FILE, MAX_BYTES_PER_CARD, MAX_BYTES_PER_FILE,
+    MAX_FRAME, MAX_JOBS, MAX_SESSIONS_PER_FILE, MAX_STEPS,
+};
+use crate::{card::telemetry::MAX_AGE_NS, glue::plain::Plain, transport::ports::MAX_SESSIONS};
+
+impl Client {
+    /// Answers a query.  The card's state can be asked for whatever it is, even gone.
+    pub(super) fn answer_query(&self, args: &mut Query) -> Result {
+        if args.flags != 0 || args.reserved != 0 {
+            return Err(EINVAL);
+        }
+        let card = &self.card;
+        match args.kind {
+            QUERY_CARD => give(args, card.info().bytes()),
+            QUERY_TELEMETRY => give(args, card.telemetry(MAX_AGE_NS)?.bytes()),
+            QUERY_COUNTERS => {
+                let mut counters = card.counters.snapshot();
+                counters.quarantined_bytes = card.quarantined_bytes();
+                counters.buffer_bytes = card.memory.bytes();
+                give(args, counters.bytes())
+            }
+            QUERY_CLIENTS => self.clients(args),
+            QUERY_LIMITS => give(args, LIMITS.bytes()),
+            _ => Err(EINVAL),
+        }
+    }
+
+    fn clients(&self, args: &mut Query) -> Result {
+        let sessions = self.card.sessions()?;
+        let mut all: KVec<u8> = KVec::new();
+        for session in sessions.iter() {
+            let info = ClientInfo {
+                pid: session.process.number_for_caller(),
+                session: session.ports.first().copied().unwrap_or(0),
+                buffer_bytes: 0,
+                jobs: session.jobs.get(),
+                bytes_to_card: session.bytes_to_card.get(),
+                bytes_from_card: session.bytes_from_card.get(),
+                command: session.comm,
+            };
+            all.extend_from_slice(info.bytes(), GFP_KERNEL)?;
+        }
+        give(args, &all)
+    }
+}
+
+/// One session is the driver's own.
+const LIMITS: Limits = Limits {
+    max_sessions_per_card: MAX_SESSIONS - 1,
+    max_sessions_per_file: MAX_SESSIONS_PER_FILE as u32,
+    max_buffers_per_file: MAX_BUFFERS_PER_FILE as u32,
+    max_jobs_per_session: MAX_JOBS as u32,
+    max_steps_per_job: MAX_STEPS,
+    max_frame_bytes: MAX_FRAME,
+    max_buffer_bytes: MAX_BUFFER,
+    max_bytes_per_file: MAX_BYTES_PER_FILE,
+    max_bytes_per_card: MAX_BYTES_PER_CARD,
+    default_timeout_ns: DEFAULT_TIMEOUT_NS,
+};
+
+/// Writes as much of `bytes` as the caller has room for, and says how many there are.
+fn give(args: &mut Query, bytes: &[u8]) -> Result {
+    let room = args.size as usize;
+    if let Some(part) = bytes
+        .get(..room.min(bytes.len()))
+        .filter(|part| !part.is_empty())
+    {
+        let at = usize::try_from(args.data).map_err(|_| EFAULT)?;
+        UserSlice::new(UserPtr::from_addr(at), part.len())
+            .writer()
+            .write_slice(part)?;
+    }
+    args.size = bytes.len() as u32;
+    Ok(())
+}

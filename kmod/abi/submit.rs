@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `AX650_IOC_SUBMIT`: every field of every step is checked here, before anything is queued.
+
+use kernel::{
+    prelude::*,
+    sync::Arc,
+    uaccess::{UserPtr, UserSlice},
+};
+
+use super::{
+    client::{Client, Holdings},
+    types::{
+        self, Submit, STEP_CALL, STEP_COPY_FROM_CARD, STEP_COPY_TO_CARD, STEP_NO_REPLY,
+        STEP_PIPELINED,
+    },
+    DEFAULT_TIMEOUT_NS, MAX_BYTES_PER_CARD, MAX_FRAME, MAX_JOBS, MAX_STEPS,
+};
+use crate::{
+    buffer::Buffer,
+    glue::{eventfd::EventFd, plain, task, time},
+    session::job::{Call, Copy, Frame, Job, Reply, Step, Work},
+    wire::{
+        frame::{HEADER_SIZE, MAX_MESSAGE},
+        policy,
+    },
+};
+
+impl Client {
+    /// Checks and queues a job.
+    pub(super) fn submit_job(&self, args: &mut Submit) -> Result {
+        self.check_there()?;
+        if args.flags != 0 || args.reserved != 0 || args.step_size == 0 || args.eventfd < -1 {
+            return Err(EINVAL);
+        }
+        if args.step_count == 0 || args.step_count > MAX_STEPS {
+            return Err(EINVAL);
+        }
+        let session = self.holdings.lock().sessions.get(args.session)?;
+        self.card.check_serving(session.generation)?;
+        let eventfd = match args.eventfd {
+            -1 => None,
+            fd => Some(EventFd::get(fd)?),
+        };
+        let steps = self.read_steps(args)?;
+        let deadline = match args.timeout_ns {
+            0 => time::now() + DEFAULT_TIMEOUT_NS,
+            at => at,
+        };
+        let number = self.board.admit(MAX_JOBS)?;
+        let board = self.board.clone();
+        let job = Job::new(number, args.user_data, steps, deadline, board, eventfd);
+        let submitted = KBox::new(job, GFP_KERNEL)
+            .map_err(Error::from)
+            .and_then(|job| session.submit(job));
+        if let Err(e) = submitted {
+            self.board.revoke(number);
+            return Err(e);
+        }
+        args.job = number;
+        Ok(())
+    }
+
+    fn read_steps(&self, args: &Submit) -> Result<KVec<Step>> {
+        let size = args.step_size as usize;
+        let count = args.step_count as usize;
+        let mut at = usize::try_from(args.steps).map_err(|_| EFAULT)?;
+        let mut steps = KVec::with_capacity(count, GFP_KERNEL)?;
+        for _ in 0..count {
+            let step: types::Step = plain::read(UserSlice::new(UserPtr::from_addr(at), size))?;
+            at = at.checked_add(size).ok_or(EFAULT)?;
+            steps.push(self.check_step(&step)?, GFP_KERNEL)?;
+        }
+        Ok(steps)
+    }
+
+    fn check_step(&self, step: &types::Step) -> Result<Step> {
+        if step.reserved != 0 || step.flags & !(STEP_PIPELINED | STEP_NO_REPLY) != 0 {
+            return Err(EINVAL);
+        }
+        let pipelined = step.flags & STEP_PIPELINED != 0;
+        let work = match step.op {
+            STEP_COPY_TO_CARD | STEP_COPY_FROM_CARD => {
+                Work::Copy(check_copy(step, &self.holdings.lock())?)
+            }
+            STEP_CALL => Work::Call(self.check_call(step)?),
+            _ => return Err(EINVAL),
+        };
+        Ok(Step::new(work, pipelined))
+    }
+
+    fn check_call(&self, step: &types::Step) -> Result<Call> {
+        let unused = [
+            step.sequence,
+            step.context.into(),
+            step.stream.into(),
+            step.card_address,
+            step.buffer.into(),
+            step.offset,
+        ];
+        if unused.iter().any(|&field| field != 0) {
+            return Err(EINVAL);
+        }
+        if step.size < HEADER_SIZE as u64 || step.size > MAX_FRAME.into() {
+            return Err(EMSGSIZE);
+        }
+        let user = usize::try_from(step.frame).map_err(|_| EFAULT)?;
+        let user = UserSlice::new(UserPtr::from_addr(user), step.size as usize);
+        let (frame, verdict) = self.read_frame(user, step.size as usize)?;
+        let no_reply = step.flags & STEP_NO_REPLY != 0;
+        if verdict.reply == no_reply || (no_reply && step.reply_buffer != 0) {
+            return Err(EINVAL);
+        }
+        let reply = match step.reply_buffer {
+            0 if step.reply_offset != 0 || step.reply_capacity != 0 => return Err(EINVAL),
+            0 => None,
+            handle => {
+                let buffer = self.holdings.lock().buffers.get(handle)?;
+                if !buffer.holds(step.reply_offset, step.reply_capacity.into()) {
+                    return Err(EINVAL);
+                }
+                Some(Reply {
+                    buffer,
+                    offset: step.reply_offset as usize,
+                    capacity: step.reply_capacity,
+                })
+            }
+        };
+        Ok(Call {
+            header: verdict.header,
+            frame,
+            reply,
+            no_reply,
+        })
+    }
+
+    /// Copies a frame into memory that its owner cannot change any more, and only then looks at it.
+    fn read_frame(&self, user: UserSlice, len: usize) -> Result<(Frame, policy::Verdict)> {
+        if len <= MAX_MESSAGE {
+            let mut bytes = KVec::new();
+            user.read_all(&mut bytes, GFP_KERNEL)?;
+            let verdict = self.admit_frame(&mut bytes)?;
+            return Ok((Frame::Short(bytes), verdict));
+        }
+        let mut bytes: KVVec<u8> = KVVec::new();
+        user.read_all(&mut bytes, GFP_KERNEL)?;
+        let verdict = self.admit_frame(&mut bytes)?;
+        let buffer = Buffer::new(&self.card.memory, len, MAX_BYTES_PER_CARD)?;
+        buffer.write(0, &bytes)?;
+        Ok((
+            Frame::Long(Arc::new(buffer, GFP_KERNEL)?, len as u32),
+            verdict,
+        ))
+    }
+
+    /// Checks a frame against the list of what clients may send, and puts the card's id in.
+    fn admit_frame(&self, frame: &mut [u8]) -> Result<policy::Verdict> {
+        let mut verdict = policy::check(frame, task::is_admin()).map_err(|refusal| {
+            dev_dbg!(self.card.pdev, "frame refused: {:?}\n", refusal);
+            if refusal.is_denial() {
+                EPERM
+            } else {
+                EINVAL
+            }
+        })?;
+        verdict.header.card = self.card.id;
+        let header = frame.get_mut(..HEADER_SIZE).ok_or(EINVAL)?;
+        header.copy_from_slice(&verdict.header.encode());
+        Ok(verdict)
+    }
+}
+
+fn check_copy(step: &types::Step, holdings: &Holdings) -> Result<Copy> {
+    let unused = [
+        step.reply_buffer.into(),
+        step.frame,
+        step.reply_offset,
+        step.reply_capacity.into(),
+    ];
+    if unused.iter().any(|&field| field != 0) || step.flags & STEP_NO_REPLY != 0 {
+        return Err(EINVAL);
+    }
+    let named = step.sequence != 0 && step.context != 0 && step.stream != 0;
+    if !named || step.size == 0 || step.card_address.checked_add(step.size).is_none() {
+        return Err(EINVAL);
+    }
+    let buffer = holdings.buffers.get(step.buffer)?;
+    if !buffer.holds(step.offset, step.size) {
+        return Err(EINVAL);
+    }
+    Ok(Copy {
+        to_card: step.op == STEP_COPY_TO_CARD,
+        buffer,
+        offset: step.offset as usize,
+        // Buffers are smaller than 4 GiB.
+        size: step.size as u32,
+        address: step.card_address,
+        sequence: step.sequence,
+        context: step.context,
+        stream: step.stream,
+    })
+}

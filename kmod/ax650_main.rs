@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Driver for Axera AX650N PCIe accelerator cards (1f4b:0650).
+//!
+//! `docs/architecture.md` is the map.  In short: `card` is the state machine of a card with its own
+//! thread, `transport` the message rings, `session` what a client has on the card, `abi` the ioctl
+//! interface, `wire` the protocol as pure logic, `glue` the way to the kernel's C side.
+
+use core::pin::Pin;
+
+use kernel::{
+    bindings,
+    device::Core,
+    dma::{Device as _, DmaMask},
+    irq, new_mutex, pci,
+    prelude::*,
+    str::CString,
+    sync::{
+        atomic::{Atomic, Relaxed},
+        Arc, Mutex,
+    },
+};
+
+/// Logs an error about what a card does, unless it does so too often.
+macro_rules! dev_err_ratelimited {
+    ($card:expr, $($arg:tt)*) => {
+        if $card.may_log() {
+            dev_err!($card.pdev, $($arg)*);
+        }
+    };
+}
+
+/// The same, as a warning.
+macro_rules! dev_warn_ratelimited {
+    ($card:expr, $($arg:tt)*) => {
+        if $card.may_log() {
+            dev_warn!($card.pdev, $($arg)*);
+        }
+    };
+}
+
+mod abi;
+mod buffer;
+mod card;
+mod counters;
+mod glue;
+mod session;
+mod transport;
+mod wire;
+
+use abi::client::Client;
+use card::Card;
+use glue::{
+    adapter::{Adapter, Callbacks, Channel},
+    chardev::Node,
+    thread::Thread,
+};
+
+struct Driver;
+
+/// A bound card.  Dropped in this order when it is unbound; [`pci::Driver::unbind`] has ended all
+/// activity by then.
+#[pin_data]
+struct Data<'bound> {
+    #[pin]
+    node: Node<Client>,
+    #[pin]
+    thread: Mutex<Option<Thread<Card>>>,
+    #[pin]
+    irq: irq::ThreadedRegistration<'bound, Interrupt>,
+    vectors: pci::IrqVectorRegistration<'bound>,
+    card: Arc<Card>,
+    index: Index,
+}
+
+/// The message interrupt.
+struct Interrupt {
+    card: Arc<Card>,
+}
+
+impl irq::ThreadedHandler for Interrupt {
+    fn handle_threaded(&self) -> irq::IrqReturn {
+        self.card.counters.interrupts.add(1);
+        transport::rx::drain(&self.card);
+        irq::IrqReturn::Handled
+    }
+}
+
+/// Numbers of device nodes in use.
+static INDICES: Atomic<u64> = Atomic::new(0);
+
+/// A number nobody else has, the lowest.
+struct Index(u32);
+
+impl Index {
+    fn take() -> Result<Self> {
+        loop {
+            let used = INDICES.load(Relaxed);
+            let free = (!used).trailing_zeros();
+            if free >= u64::BITS {
+                return Err(ENOSPC);
+            }
+            if INDICES.cmpxchg(used, used | 1 << free, Relaxed).is_ok() {
+                return Ok(Self(free));
+            }
+        }
+    }
+}
+
+impl Drop for Index {
+    fn drop(&mut self) {
+        loop {
+            let used = INDICES.load(Relaxed);
+            if INDICES
+                .cmpxchg(used, used & !(1 << self.0), Relaxed)
+                .is_ok()
+            {
+                return;
+            }
+        }
+    }
+}
+
+kernel::pci_device_table!(
+    PCI_TABLE,
+    <Driver as pci::Driver>::IdInfo,
+    [(glue::pci::CARD_ID, ())]
+);
+
+impl pci::Driver for Driver {
+    type IdInfo = ();
+    type Data<'bound> = Data<'bound>;
+    const ID_TABLE: pci::IdTable<Self::IdInfo> = &PCI_TABLE;
+
+    fn probe<'bound>(
+        pdev: &'bound pci::Device<Core<'_>>,
+        _info: Option<&'bound Self::IdInfo>,
+    ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
+        pin_init::pin_init_scope(move || {
+            pdev.enable_device_mem()?;
+            // A card that still runs somebody else's firmware must not reach memory: bus mastering
+            // stays off until the card has been reset.
+            glue::pci::clear_master(pdev);
+            // SAFETY: no DMA allocation exists yet.
+            unsafe {
+                pdev.dma_set_mask_and_coherent(DmaMask::new::<64>())?;
+                pdev.dma_set_max_seg_size(u32::MAX);
+            }
+            let index = Index::take()?;
+            let card = Card::new(pdev, index.0)?;
+            let msi = pci::IrqTypes::default().with(pci::IrqType::Msi);
+            let vectors = pdev.alloc_irq_vectors(1, 1, msi)?;
+            let interrupt = Interrupt { card: card.clone() };
+            let name = CString::try_from_fmt(fmt!("ax650-{}", index.0))?;
+            let parent: &kernel::device::Device = pdev.as_ref();
+            let node_card = card.clone();
+            let thread_card = card.clone();
+            Ok(try_pin_init!(Data {
+                index,
+                card,
+                vectors,
+                // SAFETY: `vectors` is in the same pinned structure and dropped after `irq`, which
+                // is not leaked.
+                irq <- unsafe {
+                    let vectors: &'bound pci::IrqVectorRegistration<'bound> =
+                        &*core::ptr::from_ref(vectors);
+                    irq::ThreadedRegistration::new(
+                        vectors.index(0)?.into(),
+                        irq::Flags::ONESHOT,
+                        c"ax650",
+                        Ok::<_, Error>(interrupt),
+                    )
+                },
+                thread <- new_mutex!(None, "ax650_thread"),
+                node <- Node::new(name, parent, node_card),
+                _: {
+                    thread_card.wake_up();
+                    *thread.lock() = Some(Thread::start(
+                        thread_card,
+                        glue::pci::name(pdev),
+                    )?);
+                },
+            }? Error))
+        })
+    }
+
+    fn unbind<'bound>(_pdev: &'bound pci::Device<Core<'_>>, this: Pin<&Self::Data<'bound>>) {
+        let thread = this.thread.lock().take();
+        drop(thread);
+        this.card.remove();
+    }
+}
+
+impl Callbacks for Driver {
+    fn shutdown(data: Pin<&Data<'_>>) {
+        data.card.sleep_now();
+    }
+    fn error_detected(data: Pin<&Data<'_>>, channel: Channel) {
+        data.card.bus_error(channel == Channel::Failed);
+    }
+    fn slot_reset(data: Pin<&Data<'_>>) -> bool {
+        data.card.bus_reset()
+    }
+    fn error_resume(data: Pin<&Data<'_>>) {
+        data.card.wake_up();
+    }
+    fn reset_prepare(data: Pin<&Data<'_>>) {
+        data.card.sleep_now();
+    }
+    fn reset_done(data: Pin<&Data<'_>>) {
+        data.card.wake_up();
+    }
+    fn suspend(data: Pin<&Data<'_>>) {
+        data.card.sleep_now();
+    }
+    fn resume(data: Pin<&Data<'_>>) {
+        data.card.wake_up();
+    }
+    fn groups() -> *mut *const bindings::attribute_group {
+        core::ptr::null_mut()
+    }
+}
+
+kernel::module_driver! {
+    <T>, Adapter<T>,
+    {
+        type: Driver,
+        name: "ax650",
+        authors: ["The ax650 developers"],
+        description: "Axera AX650N PCIe accelerator card",
+        license: "GPL",
+        firmware: ["axcl/ax650_card.pac"],
+    }
+}

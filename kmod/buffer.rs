@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Host memory that the card can reach.
+
+use kernel::{mm::virt::VmaNew, page::PAGE_SIZE, prelude::*, sync::Arc};
+
+use crate::{
+    counters::Counter,
+    glue::{
+        dma::{Owner, Piece, Space},
+        pages::Pages,
+    },
+    wire::transfer::MAX_ENTRIES,
+};
+
+/// All buffers of one card.
+pub(crate) struct Memory {
+    space: Arc<Space>,
+    bytes: Counter,
+}
+
+impl Memory {
+    /// No buffers.
+    pub(crate) fn new(space: Arc<Space>) -> Self {
+        Self {
+            space,
+            bytes: Counter::default(),
+        }
+    }
+
+    /// Bytes of all buffers.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.get()
+    }
+
+    /// The mappings behind them.
+    pub(crate) fn space(&self) -> &Space {
+        &self.space
+    }
+}
+
+/// Zeroed pages, mapped for the card until the buffer is dropped or the driver unbound.
+pub(crate) struct Buffer {
+    pages: Pages,
+    pieces: KVVec<Piece>,
+    mapping: u64,
+    memory: Arc<Memory>,
+}
+
+/// Pieces of a buffer for a list message.
+pub(crate) struct Span {
+    entries: [(u64, u32); MAX_ENTRIES],
+    count: usize,
+    /// Bytes in all pieces.
+    pub(crate) bytes: u32,
+}
+
+impl Span {
+    /// The pieces.
+    pub(crate) fn entries(&self) -> &[(u64, u32)] {
+        self.entries.get(..self.count).unwrap_or(&[])
+    }
+}
+
+impl Buffer {
+    /// `size` bytes, rounded up to pages; `EDQUOT` if the card's buffers would exceed `limit`.
+    pub(crate) fn new(memory: &Arc<Memory>, size: usize, limit: u64) -> Result<Self> {
+        let count = size.div_ceil(PAGE_SIZE);
+        let bytes = (count * PAGE_SIZE) as u64;
+        if memory.bytes.add_to(bytes) > limit {
+            memory.bytes.sub(bytes);
+            return Err(EDQUOT);
+        }
+        Self::fill(memory, count).inspect_err(|_| memory.bytes.sub(bytes))
+    }
+
+    fn fill(memory: &Arc<Memory>, count: usize) -> Result<Self> {
+        let pages = Pages::new(count)?;
+        let (mapping, pieces) = memory.space.map(&pages)?;
+        Ok(Self {
+            pages,
+            pieces,
+            mapping,
+            memory: memory.clone(),
+        })
+    }
+
+    /// Bytes, whole pages.
+    pub(crate) fn size(&self) -> usize {
+        self.pages.count() * PAGE_SIZE
+    }
+
+    /// Whether `[offset, offset + len)` is inside.
+    pub(crate) fn holds(&self, offset: u64, len: u64) -> bool {
+        offset
+            .checked_add(len)
+            .is_some_and(|end| end <= self.size() as u64)
+    }
+
+    /// The bus addresses of `[offset, offset + len)`.
+    fn ranges(&self, offset: usize, len: usize) -> impl Iterator<Item = Piece> + '_ {
+        let (mut skip, mut left) = (offset as u64, len as u64);
+        self.pieces.iter().filter_map(move |piece| {
+            let size = u64::from(piece.len);
+            let from = skip.min(size);
+            skip -= from;
+            let n = (size - from).min(left);
+            left -= n;
+            (n > 0).then_some(Piece {
+                bus: piece.bus + from,
+                len: n as u32,
+            })
+        })
+    }
+
+    /// Where the first `len` bytes from `offset` are, as far as they fit one list.
+    pub(crate) fn span(&self, offset: usize, len: u32) -> Span {
+        let mut span = Span {
+            entries: [(0, 0); MAX_ENTRIES],
+            count: 0,
+            bytes: 0,
+        };
+        let ranges = self.ranges(offset, len as usize);
+        for (entry, range) in span.entries.iter_mut().zip(ranges) {
+            *entry = (range.bus, range.len);
+            span.count += 1;
+            span.bytes += range.len;
+        }
+        span
+    }
+
+    /// Makes what the CPU wrote visible to the card, and keeps later CPU caches from covering what
+    /// the card writes.
+    pub(crate) fn give_to_card(&self, offset: usize, len: u32) -> Result {
+        let ranges = self.ranges(offset, len as usize);
+        self.memory.space.sync(ranges, Owner::Card)
+    }
+
+    /// Makes what the card wrote visible to the CPU.
+    pub(crate) fn take_from_card(&self, offset: usize, len: u32) -> Result {
+        let ranges = self.ranges(offset, len as usize);
+        self.memory.space.sync(ranges, Owner::Cpu)
+    }
+
+    /// Copies `data` to `offset`.
+    pub(crate) fn write(&self, offset: usize, data: &[u8]) -> Result {
+        self.pages.write(offset, data)
+    }
+
+    /// Copies from `offset` to `to`.
+    pub(crate) fn read(&self, offset: usize, to: &mut [u8]) -> Result {
+        self.pages.read(offset, to)
+    }
+
+    /// Maps the buffer, or the beginning of it, into user space.
+    pub(crate) fn mmap(&self, vma: &VmaNew) -> Result {
+        self.pages.map(vma)
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.memory.space.unmap(self.mapping);
+        self.memory.bytes.sub(self.size() as u64);
+    }
+}

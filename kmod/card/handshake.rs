@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! From "firmware started" to "rings in use" (spec 2.4 to 2.7).
+
+use kernel::prelude::*;
+
+use super::Card;
+use crate::{
+    glue::{
+        region,
+        time::{self, MS},
+    },
+    wire::{
+        handshake::{
+            BAR0_ACK, BAR0_FLAG, BAR0_REGION_BASE, BAR0_REGION_SIZE, CARD_ACK, HOST_PRESENT,
+            PAGE_ACK, PAGE_FLAG, PAGE_NANOSECONDS, PAGE_SECONDS, SETTLE_MS, STEP1_CLEAR,
+            STEP_TIMEOUT_MS, TIME_MAGIC, TIME_SYNC_TIMEOUT_MS,
+        },
+        state::State,
+    },
+};
+
+/// Between looks at the card's words.
+const POLL_US: u32 = 5_000;
+
+impl Card {
+    pub(super) fn shake_hands(&self) -> Result {
+        if !self.set_state(State::Handshake) {
+            return Err(ENODEV);
+        }
+        self.step0().inspect_err(|e| {
+            dev_err!(
+                self.pdev,
+                "the firmware does not answer (step 0): {:?}\n",
+                e
+            );
+        })?;
+        self.step1().inspect_err(|e| {
+            dev_err!(
+                self.pdev,
+                "the firmware does not set up the rings (step 1): {:?}\n",
+                e
+            );
+        })?;
+        // Only now: the card has read what it was to read there.
+        self.write_boot(BAR0_FLAG, 0)?;
+        self.write_boot(BAR0_ACK, 0)?;
+        self.sync_time()
+    }
+
+    /// Polls `look` until it is true.
+    fn poll(&self, timeout_ms: u32, mut look: impl FnMut() -> Result<bool>) -> Result {
+        let deadline = time::now() + u64::from(timeout_ms) * MS;
+        loop {
+            if look()? {
+                return Ok(());
+            }
+            if time::now() > deadline {
+                return Err(ETIMEDOUT);
+            }
+            if self.stopping() {
+                return Err(EINTR);
+            }
+            time::sleep_us(POLL_US);
+        }
+    }
+
+    /// Tells the card where the shared memory is.  The words are written again and again: until the
+    /// card's Linux has put its memory behind BAR0 they are lost.
+    fn step0(&self) -> Result {
+        let (base, size) = (self.region.bus(), self.region.size() as u64);
+        self.poll(STEP_TIMEOUT_MS, || {
+            self.write_boot(BAR0_REGION_BASE, base as u32)?;
+            self.write_boot(BAR0_REGION_BASE + 4, (base >> 32) as u32)?;
+            self.write_boot(BAR0_REGION_SIZE, size as u32)?;
+            self.write_boot(BAR0_REGION_SIZE + 4, (size >> 32) as u32)?;
+            // The flag goes last, when the parameters have arrived: the card reads them at once.
+            if self.read_boot(BAR0_REGION_BASE)? != base as u32 {
+                return Ok(false);
+            }
+            self.write_boot(BAR0_FLAG, HOST_PRESENT)?;
+            Ok(self.read_boot(BAR0_ACK)? == CARD_ACK)
+        })
+    }
+
+    /// Waits until the card has set up its side of the rings.
+    fn step1(&self) -> Result {
+        self.poll(STEP_TIMEOUT_MS, || {
+            // Nothing tells of a card that vanishes now but a look.
+            Ok(self.region.read32(PAGE_ACK)? == CARD_ACK || !self.is_present())
+        })?;
+        if self.is_gone() {
+            return Err(ENODEV);
+        }
+        self.rx.lock().start();
+        self.tx.lock().start();
+        self.region.zero(0, STEP1_CLEAR)?;
+        region::write_barrier();
+        self.region.write32(PAGE_FLAG, HOST_PRESENT)?;
+        time::sleep_us(SETTLE_MS * 1000);
+        Ok(())
+    }
+
+    /// Gives the card the time, and waits until it has cleared the control page: a message sent
+    /// before that would upset the doorbell counters for good.
+    fn sync_time(&self) -> Result {
+        let (seconds, nanoseconds) = time::wall_clock();
+        self.region.write64(PAGE_SECONDS, seconds as u64)?;
+        self.region.write64(PAGE_NANOSECONDS, nanoseconds as u64)?;
+        region::write_barrier();
+        self.region.write32(PAGE_FLAG, TIME_MAGIC)?;
+        let cleared = self.poll(TIME_SYNC_TIMEOUT_MS, || {
+            Ok(self.region.read32(PAGE_FLAG)? != TIME_MAGIC)
+        });
+        match cleared {
+            Err(e) if e == ETIMEDOUT => {
+                dev_warn!(self.pdev, "the card did not take the time\n");
+                Ok(())
+            }
+            other => other,
+        }
+    }
+}

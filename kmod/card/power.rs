@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Times when the driver must keep its hands off the card: sleep, shutdown, errors on the bus, resets
+//! by others.  The card loses its state in all of them; afterwards it is booted again, and what
+//! clients held answers `ESTALE`.
+
+use kernel::{prelude::*, sync::atomic::Relaxed};
+
+use super::Card;
+use crate::{
+    glue::pci::{self, Presence},
+    wire::state::State,
+};
+
+impl Card {
+    /// Ends all work on the card.  When this returns the thread does not touch it.
+    fn pause(&self) {
+        self.orders.lock().paused = true;
+        if self.state() != State::Gone {
+            self.set_state(State::Resetting);
+        }
+        self.tx.lock().stop();
+        self.rx.lock().stop();
+        self.fail_sessions(ESTALE);
+        self.kick();
+        drop(self.activity.lock());
+        // Again: the thread may have been setting up what was just torn down.
+        self.tx.lock().stop();
+        self.rx.lock().stop();
+        self.fail_sessions(ESTALE);
+    }
+
+    /// Ends all work and leaves the chip in its loader.
+    pub(crate) fn sleep_now(&self) {
+        self.pause();
+        self.quiesce();
+        self.release_quarantine();
+    }
+
+    /// Boots the card again, in the background.
+    pub(crate) fn wake_up(&self) {
+        let mut orders = self.orders.lock();
+        orders.paused = false;
+        orders.boot = true;
+        self.wake.notify_all();
+    }
+
+    /// An error on the bus: no access until the slot has been reset; never again if `lost`.
+    pub(crate) fn bus_error(&self, lost: bool) {
+        dev_warn!(
+            self.pdev,
+            "error on the bus, {}\n",
+            if lost { "the card is lost" } else { "stopping" }
+        );
+        self.pause();
+        if lost {
+            self.mark_gone();
+        }
+    }
+
+    /// The slot has been reset; whether the card is there.
+    pub(crate) fn bus_reset(&self) -> bool {
+        self.config.restore(&self.pdev).is_ok() && pci::presence(&self.pdev) == Presence::Configured
+    }
+
+    /// The driver is being unbound: nothing touches the card after this, and the card touches nothing
+    /// of the host.
+    pub(crate) fn remove(&self) {
+        self.removed.store(1, Relaxed);
+        self.control.wake();
+        self.wake_files();
+        self.quiesce();
+        self.memory.space().close();
+        self.release_quarantine();
+    }
+}

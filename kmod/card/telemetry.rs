@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the card says of itself, asked with the fixed command lines that its own tools use (rpc 4.2).
+
+use kernel::{prelude::*, sync::Arc};
+
+use super::{status::put_text, Card};
+use crate::{
+    abi::types::{
+        Telemetry, TELEMETRY_CMM, TELEMETRY_CPU, TELEMETRY_MEMORY, TELEMETRY_NPU,
+        TELEMETRY_TEMPERATURE,
+    },
+    glue::time::{self, S},
+    session::Session,
+    wire::{
+        proctext::{self, command},
+        rpc,
+    },
+};
+
+/// Values are asked for again after this.
+pub(crate) const MAX_AGE_NS: u64 = S;
+
+/// All questions together may take this long.
+const TIMEOUT_NS: u64 = 2 * S;
+
+const LOG_LEVEL: u32 = 2;
+
+/// The values last read.
+#[derive(Default)]
+pub(crate) struct Cache {
+    values: Telemetry,
+    read_at: Option<u64>,
+    /// When the driver's own session may be tried again.
+    pub(super) next_session: u64,
+}
+
+impl Card {
+    /// Opens the driver's own session.
+    pub(super) fn open_management(self: &Arc<Self>, deadline: u64) -> Result {
+        let session = Session::open(self, true, LOG_LEVEL, deadline)?;
+        *self.management.lock() = Some(session);
+        Ok(())
+    }
+
+    /// Runs a command line on the card and hands its output to `f`.
+    fn ask<R>(
+        session: &Session,
+        deadline: u64,
+        line: &str,
+        f: impl FnOnce(&[u8]) -> Option<R>,
+    ) -> Option<R> {
+        let answer = session
+            .call(deadline, |call, out| call.shell(out, line))
+            .ok()?;
+        let answer = rpc::control_answer(&answer).ok()?;
+        f(answer.output)
+    }
+
+    /// Chip, firmware version and unique id.
+    pub(super) fn ask_identity(&self) {
+        let Some(session) = self.management() else {
+            return;
+        };
+        let deadline = time::now() + TIMEOUT_NS;
+        Self::ask(&session, deadline, command::VERSION, |text| {
+            let version = proctext::version(text)?;
+            put_text(&mut self.status.lock().firmware_version, version.as_bytes());
+            Some(())
+        });
+        Self::ask(&session, deadline, command::CHIP, |text| {
+            let chip = proctext::chip_name(text)?;
+            put_text(&mut self.status.lock().chip, chip.as_bytes());
+            Some(())
+        });
+        Self::ask(&session, deadline, command::UID, |text| {
+            self.status.lock().uid = proctext::uid(text)?;
+            Some(())
+        });
+    }
+
+    /// The card's values, not older than `max_age` nanoseconds.
+    pub(crate) fn telemetry(&self, max_age: u64) -> Result<Telemetry> {
+        let generation = self.generation();
+        self.check_serving(generation)?;
+        let session: Arc<Session> = self.management().ok_or(EAGAIN)?;
+        let mut cache = self.telemetry.lock();
+        let now = time::now();
+        if let Some(at) = cache.read_at {
+            let age = now.saturating_sub(at);
+            if age < max_age {
+                cache.values.age_ns = age;
+                return Ok(cache.values);
+            }
+        }
+        let deadline = now + TIMEOUT_NS;
+        let ask = |line, f: &dyn Fn(&[u8]) -> Option<u64>| {
+            Self::ask(&session, deadline, line, |text| f(text))
+        };
+        let mut values = Telemetry::default();
+        Self::ask(&session, deadline, command::TEMPERATURE, |text| {
+            values.temperature_mc = proctext::temperature(text)?;
+            values.valid |= TELEMETRY_TEMPERATURE;
+            Some(())
+        });
+        let cpu = ask(command::CPU, &|text| {
+            proctext::cpu_load(text).map(u64::from)
+        });
+        if let Some(load) = cpu {
+            values.cpu_load = load as u32;
+            values.valid |= TELEMETRY_CPU;
+        }
+        let npu = ask(command::NPU, &|text| {
+            proctext::npu_load(text).map(u64::from)
+        });
+        if let Some(load) = npu {
+            values.npu_load = load as u32;
+            values.valid |= TELEMETRY_NPU;
+        }
+        Self::ask(&session, deadline, command::MEMORY, |text| {
+            let memory = proctext::meminfo(text)?;
+            values.memory_total = memory.total << 10;
+            values.memory_free = memory.part << 10;
+            values.valid |= TELEMETRY_MEMORY;
+            Some(())
+        });
+        Self::ask(&session, deadline, command::CMM, |text| {
+            let memory = proctext::cmm(text)?;
+            values.cmm_total = memory.total << 10;
+            values.cmm_used = memory.part << 10;
+            values.valid |= TELEMETRY_CMM;
+            Some(())
+        });
+        if values.valid == 0 {
+            self.check_serving(generation)?;
+            return Err(ETIMEDOUT);
+        }
+        cache.values = values;
+        cache.read_at = Some(time::now());
+        Ok(values)
+    }
+}

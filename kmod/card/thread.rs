@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The card's thread: boots, watches, recovers.
+
+use kernel::{
+    prelude::*,
+    sync::{atomic::Relaxed, Arc},
+};
+
+use super::Card;
+use crate::{
+    glue::{
+        thread::{should_stop, Main},
+        time::{self, MS, S},
+    },
+    transport::rx,
+    wire::state::State,
+};
+
+/// Between looks at the heartbeat.
+const WATCH_NS: u64 = S;
+
+/// Between looks for lost doorbells, lost interrupts and lapsed deadlines: while work is under way,
+/// and otherwise.
+const BUSY_NS: u64 = 20 * MS;
+const IDLE_NS: u64 = S;
+
+/// After a sender was turned away for want of room.
+const BLOCKED_NS: u64 = 2 * MS;
+
+/// Boots that are tried in a row before a card is given up, and the pause between them.
+const BOOT_TRIES: u32 = 3;
+const BOOT_PAUSE_NS: u64 = 2 * S;
+
+/// What the thread shall do.
+#[derive(Default)]
+pub(crate) struct Orders {
+    pub(super) boot: bool,
+    pub(super) reset: bool,
+    /// Look at everything now.
+    pub(super) kicked: bool,
+    /// The system sleeps, or an error on the bus is being handled: hands off.
+    pub(super) paused: bool,
+    /// The driver is being unbound.
+    pub(super) stop: bool,
+}
+
+impl Main for Card {
+    fn main(self: &Arc<Self>) {
+        let mut last_watch = 0;
+        while !should_stop() {
+            {
+                let _active = self.activity.lock();
+                self.act(&mut last_watch);
+            }
+            self.rest();
+        }
+    }
+
+    fn wake(&self) {
+        self.orders.lock().stop = true;
+        self.wake.notify_all();
+        self.control.wake();
+    }
+}
+
+impl Card {
+    /// Has the thread look at everything now.
+    pub(crate) fn kick(&self) {
+        self.orders.lock().kicked = true;
+        self.wake.notify_all();
+    }
+
+    /// Does what is to be done now.
+    fn act(self: &Arc<Self>, last_watch: &mut u64) {
+        let state = self.state();
+        let (boot, reset, paused) = self.take_orders();
+        if !paused && state != State::Gone {
+            if reset {
+                self.reset_on_demand();
+            } else if boot {
+                self.boot_with_retries(ESTALE);
+            } else if state.serves_sessions() {
+                self.serve();
+                if time::now().saturating_sub(*last_watch) >= WATCH_NS {
+                    *last_watch = time::now();
+                    self.watch();
+                }
+            }
+        }
+        if self.state() == State::Gone {
+            // Whoever found it gone could not do this, for the locks it held.
+            self.tx.lock().stop();
+            self.rx.lock().stop();
+            self.fail_sessions(ENODEV);
+        }
+        self.retire_sessions();
+    }
+
+    /// Orders a boot or a reset; `EBUSY` if one is under way.  Returns the generation to come.
+    pub(crate) fn order(&self, reset: bool) -> Result<u32> {
+        let mut orders = self.orders.lock();
+        if self.is_gone() {
+            return Err(ENODEV);
+        }
+        if orders.boot || orders.reset || self.state().is_busy() {
+            return Err(EBUSY);
+        }
+        orders.boot = !reset;
+        orders.reset = reset;
+        self.wake.notify_all();
+        let generation = self.generation();
+        Ok(if reset {
+            generation
+        } else {
+            generation.wrapping_add(1)
+        })
+    }
+
+    /// Whether a boot has been ordered and not begun.
+    pub(super) fn boot_is_due(&self) -> bool {
+        self.orders.lock().boot
+    }
+
+    /// Whether the thread shall drop what it is doing.
+    pub(super) fn stopping(&self) -> bool {
+        let orders = self.orders.lock();
+        orders.stop || orders.paused
+    }
+
+    fn take_orders(&self) -> (bool, bool, bool) {
+        let mut orders = self.orders.lock();
+        orders.kicked = false;
+        if orders.paused {
+            return (false, false, true);
+        }
+        (
+            core::mem::take(&mut orders.boot),
+            core::mem::take(&mut orders.reset),
+            false,
+        )
+    }
+
+    /// Sleeps until there is something to do.
+    fn rest(&self) {
+        let blocked = self.state().serves_sessions() && self.is_blocked();
+        let pause = match () {
+            () if blocked => BLOCKED_NS,
+            () if self.is_busy() => BUSY_NS,
+            () => IDLE_NS,
+        };
+        self.sleep(pause);
+    }
+
+    /// Sleeps for `pause`, or until there are orders.
+    fn sleep(&self, pause: u64) {
+        let deadline = time::now() + pause;
+        let mut orders = self.orders.lock();
+        while !(orders.stop || orders.kicked || orders.boot || orders.reset) {
+            if time::wait_until(&self.wake, &mut orders, deadline) != time::Waited::Woken {
+                break;
+            }
+        }
+    }
+
+    /// Whether the card has something to do for us.
+    fn is_busy(&self) -> bool {
+        if !self.state().serves_sessions() {
+            return false;
+        }
+        let sessions = self.ports.lock().sessions();
+        self.tx.lock().busy(self)
+            || sessions.is_ok_and(|sessions| sessions.iter().any(|session| session.is_busy()))
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.tx.lock().is_blocked()
+    }
+
+    /// Recovers what was lost on the way, and lets time pass for the sessions.
+    fn serve(&self) {
+        let found = rx::drain(self);
+        self.counters.interrupts_recovered.add(found.into());
+        self.tx.lock().recover(self);
+        let now = time::now();
+        if let Ok(sessions) = self.ports.lock().sessions() {
+            for session in sessions.iter() {
+                session.tick(now);
+            }
+        }
+    }
+
+    /// Gives the ports of sessions that are over back.
+    pub(super) fn retire_sessions(&self) {
+        let sessions = self.ports.lock().sessions();
+        if let Ok(sessions) = sessions {
+            for session in sessions.iter() {
+                session.retire();
+            }
+        }
+    }
+
+    fn reset_on_demand(&self) {
+        if let Err(e) = self.reset(ESTALE) {
+            self.give_up(e);
+        } else {
+            self.set_state(State::Loader);
+            dev_info!(self.pdev, "reset on demand\n");
+        }
+    }
+
+    /// Resets and boots.
+    pub(super) fn boot_with_retries(self: &Arc<Self>, reason: Error) {
+        for attempt in 1..=BOOT_TRIES {
+            let booted = self.reset(reason).and_then(|()| self.boot());
+            match booted {
+                Ok(()) => return self.booted(),
+                Err(e) if self.stopping() || self.is_gone() => return self.note_error(e),
+                // What the next attempt would meet again.
+                Err(e) if e == ENOENT || e == EINVAL || e == EFBIG => return self.give_up(e),
+                Err(e) if attempt == BOOT_TRIES => return self.give_up(e),
+                Err(e) => {
+                    self.counters.boot_failures.add(1);
+                    self.note_error(e);
+                    dev_warn!(self.pdev, "boot failed: {:?}, trying again\n", e);
+                    self.sleep(BOOT_PAUSE_NS);
+                }
+            }
+        }
+    }
+
+    fn note_error(&self, e: Error) {
+        self.status.lock().last_error = e.to_errno();
+    }
+
+    /// The card stays down until somebody orders a boot.
+    fn give_up(&self, e: Error) {
+        self.counters.boot_failures.add(1);
+        self.note_error(e);
+        self.tx.lock().stop();
+        self.rx.lock().stop();
+        // It may be anywhere in its boot: keep it from memory.
+        crate::glue::pci::clear_master(&self.pdev);
+        self.set_state(State::Dead);
+        dev_err!(self.pdev, "failed: {:?}\n", e);
+    }
+
+    /// The rings are up.
+    fn booted(self: &Arc<Self>) {
+        let generation = self.generation().wrapping_add(1);
+        self.generation.store(generation, Relaxed);
+        self.counters.boots.add(1);
+        {
+            let mut status = self.status.lock();
+            status.last_error = 0;
+            status.watch = Some(crate::wire::heartbeat::Watch::new(time::now()));
+        }
+        if self.set_state(State::Running) {
+            self.announce();
+        }
+    }
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A character device per card, with poll.
+//!
+//! `kernel::miscdevice` has neither poll nor data per device nor names made at run time; this adds
+//! them around its file operations.
+
+use core::{marker::PhantomData, ptr};
+
+use kernel::{
+    bindings,
+    device::Device,
+    error::to_result,
+    fs::File,
+    miscdevice::{MiscDevice, MiscDeviceOptions, MiscDeviceRegistration},
+    prelude::*,
+    str::CString,
+    sync::{
+        poll::{PollCondVar, PollTable},
+        Arc,
+    },
+    types::{ForeignOwnable, Opaque},
+};
+
+use super::pci::raw_device;
+
+/// Something is there to be read or waited for.
+pub(crate) const POLL_IN: u32 = 0x0001 | 0x0040;
+/// The device is gone.
+pub(crate) const POLL_GONE: u32 = 0x0008 | 0x0010;
+
+/// What an open file of the device is.
+pub(crate) trait Client: MiscDevice<Ptr = Arc<Self>> + Send + Sync + 'static {
+    /// What all files of one device share.
+    type Shared: Send + Sync + 'static;
+
+    /// Where pollers wait.
+    fn poll_queue(&self) -> &PollCondVar;
+    /// What a poller finds now: `POLL_` bits.
+    fn poll_state(&self) -> u32;
+}
+
+/// A registered device.  `misc` comes first, so that the `&MiscDeviceRegistration<C>` which the
+/// kernel hands to `open` is also a `Node`.
+#[pin_data(PinnedDrop)]
+#[repr(C)]
+pub(crate) struct Node<C: Client> {
+    #[pin]
+    misc: Opaque<bindings::miscdevice>,
+    shared: Arc<C::Shared>,
+    name: CString,
+}
+
+// SAFETY: `misc_deregister` may run on any thread.
+unsafe impl<C: Client> Send for Node<C> {}
+// SAFETY: nothing in `Node` is changed through a shared reference.
+unsafe impl<C: Client> Sync for Node<C> {}
+
+impl<C: Client> Node<C> {
+    /// Registers `/dev/NAME`, mode 0660, as a child of `parent`.
+    pub(crate) fn new(
+        name: CString,
+        parent: &Device,
+        shared: Arc<C::Shared>,
+    ) -> impl PinInit<Self, Error> {
+        let parent = raw_device(parent);
+        let chars = name.as_char_ptr();
+        try_pin_init!(Self {
+            shared,
+            name,
+            misc <- Opaque::try_ffi_init(move |slot: *mut bindings::miscdevice| {
+                let mut misc = MiscDeviceOptions { name: c"ax650" }.into_raw::<C>();
+                misc.name = chars;
+                misc.fops = &Operations::<C>::TABLE;
+                misc.parent = parent;
+                misc.mode = 0o660;
+                // SAFETY: `slot` is valid for writes and stays in place until `drop`; the name is
+                // owned by the same structure.
+                unsafe {
+                    slot.write(misc);
+                    to_result(bindings::misc_register(slot))
+                }
+            }),
+        })
+    }
+
+    /// What the files of the device behind `misc` share.  To be used in `open` only.
+    pub(crate) fn shared(misc: &MiscDeviceRegistration<C>) -> &Arc<C::Shared> {
+        // SAFETY: only `Node::new` registers devices with these operations, and the `miscdevice` is
+        // the first field of `Node`.
+        let node = unsafe { &*ptr::from_ref(misc).cast::<Node<C>>() };
+        &node.shared
+    }
+}
+
+#[pinned_drop]
+impl<C: Client> PinnedDrop for Node<C> {
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: registered in `new`.
+        unsafe { bindings::misc_deregister(self.misc.get()) };
+    }
+}
+
+/// The kernel crate's file operations with `poll` added.
+struct Operations<C>(PhantomData<C>);
+
+impl<C: Client> Operations<C> {
+    const TABLE: bindings::file_operations = {
+        let misc = MiscDeviceOptions { name: c"ax650" }.into_raw::<C>();
+        // SAFETY: `into_raw` points `fops` at a `'static` table.
+        let mut table = unsafe { *misc.fops };
+        table.poll = Some(Self::poll);
+        table
+    };
+
+    unsafe extern "C" fn poll(
+        file: *mut bindings::file,
+        table: *mut bindings::poll_table,
+    ) -> bindings::__poll_t {
+        // SAFETY: `open` stored an `Arc<C>`; poll runs before release.
+        let client = unsafe { <Arc<C> as ForeignOwnable>::borrow((*file).private_data) };
+        // SAFETY: both pointers are valid during the call.
+        unsafe {
+            PollTable::from_raw(table).register_wait(File::from_raw_file(file), client.poll_queue())
+        };
+        client.poll_state()
+    }
+}

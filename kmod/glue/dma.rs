@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Streaming DMA mappings of pages, for one device.
+//!
+//! Mappings must be undone while the device is bound, but buffers live as long as open files do.  So
+//! the mappings are kept here, not in the buffers: unbind takes all of them away at once.
+
+use kernel::{
+    bindings,
+    device::{Bound, Device},
+    error::to_result,
+    new_mutex,
+    page::PAGE_SIZE,
+    pci,
+    prelude::*,
+    rbtree::{RBTree, RBTreeNodeReservation},
+    sync::{aref::ARef, Mutex},
+};
+
+use super::{pages::Pages, pci::raw_device, shim};
+
+/// One contiguous piece of bus addresses.
+#[derive(Clone, Copy)]
+pub(crate) struct Piece {
+    /// First bus address.
+    pub(crate) bus: u64,
+    /// Bytes, not 0.
+    pub(crate) len: u32,
+}
+
+/// Who may touch memory next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// The card.
+    Card,
+    /// The CPU.
+    Cpu,
+}
+
+/// A mapped scatter list.
+struct Mapping {
+    table: KBox<bindings::sg_table>,
+}
+
+// SAFETY: a scatter list may be used and freed on any thread.
+unsafe impl Send for Mapping {}
+
+struct State {
+    /// The bound device; `None` once unbind has begun.
+    device: Option<ARef<Device>>,
+    mappings: RBTree<u64, Mapping>,
+    next: u64,
+}
+
+/// All DMA mappings of one device.
+#[pin_data]
+pub(crate) struct Space {
+    #[pin]
+    state: Mutex<State>,
+}
+
+impl Space {
+    /// An empty space for `pdev`.  [`Self::close`] must be called before `pdev` is unbound.
+    pub(crate) fn new(pdev: &pci::Device<Bound>) -> impl PinInit<Self> {
+        let device: &Device = pdev.as_ref();
+        let device: ARef<Device> = device.into();
+        pin_init!(Self {
+            state <- new_mutex!(State {
+                device: Some(device),
+                mappings: RBTree::new(),
+                next: 1,
+            }, "ax650_dma"),
+        })
+    }
+
+    /// Maps `pages` for reading and writing by the card.  Returns the mapping's number and its
+    /// pieces, which hold the pages in order.
+    pub(crate) fn map(&self, pages: &Pages) -> Result<(u64, KVVec<Piece>)> {
+        let mut state = self.state.lock();
+        let device = state.device.clone().ok_or(ENODEV)?;
+        let mut mapping = Mapping {
+            table: KBox::new(pin_init::zeroed(), GFP_KERNEL)?,
+        };
+        let node = RBTreeNodeReservation::new(GFP_KERNEL)?;
+        let count = u32::try_from(pages.count())?;
+        let table: *mut bindings::sg_table = &mut *mapping.table;
+        // SAFETY: `count` valid pages; the table is zeroed and stays in its box.
+        to_result(unsafe {
+            bindings::sg_alloc_table_from_pages_segment(
+                table,
+                pages.as_array(),
+                count,
+                0,
+                pages.count() * PAGE_SIZE,
+                MAX_PIECE,
+                bindings::GFP_KERNEL,
+            )
+        })?;
+        // SAFETY: a valid table, and a device that is bound: `close` has not been called.
+        let mapped =
+            to_result(unsafe { bindings::dma_map_sgtable(raw_device(&device), table, DIR, 0) });
+        if let Err(e) = mapped {
+            // SAFETY: allocated above.
+            unsafe { bindings::sg_free_table(table) };
+            return Err(e);
+        }
+        let number = state.next;
+        let list = match pieces(&mapping.table) {
+            Ok(list) => list,
+            Err(e) => {
+                undo(&device, &mut mapping);
+                return Err(e);
+            }
+        };
+        state.mappings.insert(node.into_node(number, mapping));
+        state.next += 1;
+        Ok((number, list))
+    }
+
+    /// Undoes mapping `number`; nothing if it is gone already.
+    pub(crate) fn unmap(&self, number: u64) {
+        let mut state = self.state.lock();
+        if let Some(mut mapping) = state.mappings.remove(&number) {
+            if let Some(device) = &state.device {
+                undo(device, &mut mapping);
+            }
+        }
+    }
+
+    /// Hands ranges inside mappings to the card, or takes them back from it.
+    pub(crate) fn sync(&self, ranges: impl Iterator<Item = Piece>, owner: Owner) -> Result {
+        let state = self.state.lock();
+        let device = raw_device(&**state.device.as_ref().ok_or(ENODEV)?);
+        for range in ranges {
+            let len = range.len as usize;
+            // SAFETY: a bound device.  The ranges are inside live mappings as per the caller; were
+            // they not, caches would be written back or dropped for nothing.
+            unsafe {
+                match owner {
+                    Owner::Card => shim::ax650_sync_for_device(device, range.bus, len),
+                    Owner::Cpu => shim::ax650_sync_for_cpu(device, range.bus, len),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Undoes all mappings and refuses new ones.  The card must not be able to reach memory any more.
+    pub(crate) fn close(&self) {
+        let mut state = self.state.lock();
+        let Some(device) = state.device.take() else {
+            return;
+        };
+        for mapping in state.mappings.values_mut() {
+            undo(&device, mapping);
+        }
+        state.mappings = RBTree::new();
+    }
+}
+
+const DIR: bindings::dma_data_direction = bindings::dma_data_direction::DMA_BIDIRECTIONAL;
+
+/// The longest piece: entries of the card's lists have 32-bit lengths (spec 2.1 of the RPC notes).
+const MAX_PIECE: u32 = 0x4000_0000;
+
+/// The bus addresses of a mapped table.
+fn pieces(table: &bindings::sg_table) -> Result<KVVec<Piece>> {
+    let mut list = KVVec::with_capacity(table.nents as usize, GFP_KERNEL)?;
+    let mut entry = table.sgl;
+    for _ in 0..table.nents {
+        // SAFETY: `nents` entries of the table are mapped; `sg_next` walks them.
+        let piece = unsafe {
+            let piece = Piece {
+                bus: bindings::sg_dma_address(entry),
+                len: bindings::sg_dma_len(entry),
+            };
+            entry = bindings::sg_next(entry);
+            piece
+        };
+        list.push(piece, GFP_KERNEL)?;
+    }
+    Ok(list)
+}
+
+/// Unmaps and frees; the device must be bound.
+fn undo(device: &Device, mapping: &mut Mapping) {
+    // SAFETY: mapped and allocated by `Space::map`, undone once.
+    unsafe {
+        bindings::dma_unmap_sgtable(raw_device(device), &mut *mapping.table, DIR, 0);
+        bindings::sg_free_table(&mut *mapping.table);
+    }
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Where the driver touches the kernel's C side.
+//!
+//! Everything `unsafe`, every `bindings::` call and every C shim of the driver is below this
+//! directory (and in `observe/`, which hangs callbacks into sysfs and hwmon); the rest of the module
+//! is safe Rust on top of it.  What differs between kernel versions belongs here too.
+
+pub(crate) mod adapter;
+pub(crate) mod chardev;
+pub(crate) mod dma;
+pub(crate) mod eventfd;
+mod fmt;
+pub(crate) mod mmio;
+pub(crate) mod pages;
+pub(crate) mod pci;
+pub(crate) mod plain;
+pub(crate) mod region;
+pub(crate) mod shim;
+pub(crate) mod task;
+pub(crate) mod thread;
+pub(crate) mod time;
+
+use kernel::{bindings, prelude::*};
+
+/// Fills `out` with random bytes.
+pub(crate) fn random(out: &mut [u8]) {
+    // SAFETY: writes `out.len()` bytes.
+    unsafe { bindings::get_random_bytes(out.as_mut_ptr().cast::<c_void>(), out.len()) };
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Zeroed pages of host memory that can be mapped into user space.
+
+use core::ptr::NonNull;
+
+use kernel::{bindings, error::to_result, mm::virt::VmaNew, page::PAGE_SIZE, prelude::*};
+
+use super::shim;
+
+/// The largest piece asked of the page allocator, as a power of two: small enough never to fail for
+/// fragmentation while there is memory.
+const MAX_ORDER: u32 = 3;
+
+/// Where in the file a mapping begins, pages.
+pub(crate) fn page_offset(vma: &VmaNew) -> u64 {
+    // SAFETY: a valid vma; the field does not change while it is being set up.
+    unsafe { (*vma.as_ptr()).vm_pgoff as u64 }
+}
+
+/// Pages, each with a reference of its own: a page that is still mapped when this is dropped stays
+/// until it is mapped no more.
+pub(crate) struct Pages {
+    pages: KVVec<NonNull<bindings::page>>,
+}
+
+// SAFETY: pages are reference counted, their contents are reached by copies only.
+unsafe impl Send for Pages {}
+// SAFETY: as above.
+unsafe impl Sync for Pages {}
+
+impl Pages {
+    /// Allocates `count` pages, charged to the memory cgroup of the caller.
+    pub(crate) fn new(count: usize) -> Result<Self> {
+        let mut this = Self {
+            pages: KVVec::with_capacity(count, GFP_KERNEL)?,
+        };
+        let mut order = MAX_ORDER;
+        while this.pages.len() < count {
+            let left = count - this.pages.len();
+            while (1usize << order) > left {
+                order -= 1;
+            }
+            // SAFETY: no preconditions.
+            let Some(first) = NonNull::new(unsafe { shim::ax650_alloc_pages(order) }) else {
+                order = order.checked_sub(1).ok_or(ENOMEM)?;
+                continue;
+            };
+            for n in 0..1 << order {
+                // SAFETY: `first` begins `1 << order` pages.
+                let page = unsafe { shim::ax650_next_page(first.as_ptr(), n) };
+                let page = NonNull::new(page).ok_or(ENOMEM)?;
+                // There is capacity for `count` pages.
+                this.pages.push(page, GFP_KERNEL)?;
+            }
+        }
+        Ok(this)
+    }
+
+    /// Number of pages.
+    pub(crate) fn count(&self) -> usize {
+        self.pages.len()
+    }
+
+    /// The pages, for C functions that take an array of them.
+    pub(super) fn as_array(&self) -> *mut *mut bindings::page {
+        // `NonNull<page>` has the layout of a pointer; the callers do not write.
+        self.pages.as_ptr().cast_mut().cast()
+    }
+
+    /// Runs `f(page, offset in the page, bytes, bytes before)` over the pieces of
+    /// `[offset, offset + len)`.
+    fn walk(
+        &self,
+        offset: usize,
+        len: usize,
+        mut f: impl FnMut(*mut bindings::page, usize, usize, usize),
+    ) -> Result {
+        let end = offset.checked_add(len).ok_or(EINVAL)?;
+        let mut at = offset;
+        while at < end {
+            let page = self.pages.get(at / PAGE_SIZE).ok_or(EINVAL)?;
+            let within = at % PAGE_SIZE;
+            let n = (PAGE_SIZE - within).min(end - at);
+            f(page.as_ptr(), within, n, at - offset);
+            at += n;
+        }
+        Ok(())
+    }
+
+    /// Copies `data` to `offset`.
+    pub(crate) fn write(&self, offset: usize, data: &[u8]) -> Result {
+        self.walk(offset, data.len(), |page, within, n, done| {
+            // SAFETY: `walk` keeps within the page, and `done + n <= data.len()`.
+            unsafe { shim::ax650_copy_to_page(page, within, data.as_ptr().add(done), n) }
+        })
+    }
+
+    /// Copies from `offset` to `to`.
+    pub(crate) fn read(&self, offset: usize, to: &mut [u8]) -> Result {
+        let to_ptr = to.as_mut_ptr();
+        self.walk(offset, to.len(), |page, within, n, done| {
+            // SAFETY: `walk` keeps within the page, and `done + n <= to.len()`.
+            unsafe { shim::ax650_copy_from_page(to_ptr.add(done), page, within, n) }
+        })
+    }
+
+    /// Maps the pages, in order, into all of `vma`, which may be shorter.
+    pub(crate) fn map(&self, vma: &VmaNew) -> Result {
+        let wanted = (vma.end() - vma.start()) / PAGE_SIZE;
+        if wanted > self.pages.len() {
+            return Err(EINVAL);
+        }
+        let mut left = wanted;
+        // SAFETY: the vma is being set up, `wanted` pages are there, each is an allocated page that
+        // takes a reference for the mapping.
+        to_result(unsafe {
+            bindings::vm_insert_pages(vma.as_ptr(), vma.start(), self.as_array(), &mut left)
+        })
+    }
+}
+
+impl Drop for Pages {
+    fn drop(&mut self) {
+        for page in self.pages.iter() {
+            // SAFETY: our own reference.
+            unsafe { shim::ax650_put_page(page.as_ptr()) };
+        }
+    }
+}

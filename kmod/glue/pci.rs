@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What `kernel::pci` leaves out: configuration space after a reset, bus mastering off, the link.
+
+use core::ptr::{self, NonNull};
+
+use kernel::{
+    bindings,
+    device::{Device, DeviceContext},
+    pci,
+    prelude::*,
+    str::CStr,
+};
+
+use super::shim;
+
+/// `Device::as_raw` is private to the kernel crate; the type is transparent.
+pub(super) fn raw_device<C: DeviceContext>(dev: &Device<C>) -> *mut bindings::device {
+    ptr::from_ref(dev).cast_mut().cast()
+}
+
+/// The same for PCI devices.
+pub(super) fn raw<C: DeviceContext>(pdev: &pci::Device<C>) -> *mut bindings::pci_dev {
+    ptr::from_ref(pdev).cast_mut().cast()
+}
+
+/// The identity of the cards (spec 1.1), with any subsystem id.
+///
+/// `pci::Vendor::from_raw` is private to the kernel crate and 0x1f4b is not in its list.
+// SAFETY: `pci::DeviceId` is a transparent wrapper of `pci_device_id`.
+pub(crate) const CARD_ID: pci::DeviceId = unsafe {
+    core::mem::transmute(bindings::pci_device_id {
+        vendor: VENDOR as u32,
+        device: 0x0650,
+        subvendor: bindings::PCI_ANY_ID as u32,
+        subdevice: bindings::PCI_ANY_ID as u32,
+        class: 0,
+        class_mask: 0,
+        driver_data: 0,
+        override_only: 0,
+    })
+};
+
+/// PCI vendor id of the cards.
+pub(crate) const VENDOR: u16 = 0x1f4b;
+
+/// `PCI_COMMAND`: the card answers to memory accesses.
+const COMMAND_MEMORY: u16 = 1 << 1;
+
+/// What the configuration space says right after a reset.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// All ones, or something that is no card.
+    Absent,
+    /// A card whose configuration is as we set it.
+    Configured,
+    /// A card that has lost its configuration: it has been reset.
+    Blank,
+}
+
+/// Looks at vendor id and command register.
+pub(crate) fn presence(pdev: &pci::Device) -> Presence {
+    let (mut vendor, mut command) = (0xffff, 0xffff);
+    // SAFETY: a valid device; writes to locals, all ones on failure.
+    unsafe {
+        bindings::pci_read_config_word(raw(pdev), 0, &mut vendor);
+        if vendor == VENDOR {
+            bindings::pci_read_config_word(raw(pdev), 4, &mut command);
+        }
+    }
+    match (vendor, command) {
+        (VENDOR, 0xffff) => Presence::Absent,
+        (VENDOR, c) if c & COMMAND_MEMORY != 0 => Presence::Configured,
+        (VENDOR, _) => Presence::Blank,
+        _ => Presence::Absent,
+    }
+}
+
+/// Forbids the card to access memory or to interrupt.
+pub(crate) fn clear_master(pdev: &pci::Device) {
+    // SAFETY: a valid device.
+    unsafe { bindings::pci_clear_master(raw(pdev)) };
+}
+
+/// Allows it.
+pub(crate) fn set_master(pdev: &pci::Device) {
+    // SAFETY: a valid device.
+    unsafe { bindings::pci_set_master(raw(pdev)) };
+}
+
+/// Sets the maximum read request size to what the card's boot code needs: it fails with less than 512
+/// bytes, and more is slower (spec 1.8).
+pub(crate) fn set_read_request(pdev: &pci::Device) {
+    // SAFETY: a valid device.  Fails only for devices without a PCI Express capability.
+    if unsafe { bindings::pcie_set_readrq(raw(pdev), 512) } != 0 {
+        dev_warn!(pdev, "cannot set the maximum read request size to 512\n");
+    }
+}
+
+/// PCI domain, and bus << 8 | device << 3 | function.
+pub(crate) fn location(pdev: &pci::Device) -> (u32, u32) {
+    // SAFETY: a valid device.
+    unsafe {
+        (
+            shim::ax650_pci_domain(raw(pdev)).max(0) as u32,
+            shim::ax650_pci_location(raw(pdev)),
+        )
+    }
+}
+
+/// Speed in MT/s and width in lanes of the link, 0 if not known.
+pub(crate) fn link(pdev: &pci::Device) -> (u32, u32) {
+    let (mut speed, mut width) = (0, 0);
+    // SAFETY: a valid device; writes to locals.
+    unsafe { shim::ax650_pci_link(raw(pdev), &mut speed, &mut width) };
+    (speed, width)
+}
+
+/// Name of the device on its bus.
+pub(crate) fn name(pdev: &pci::Device) -> &CStr {
+    // SAFETY: the name lives as long as the device.
+    unsafe { CStr::from_char_ptr(shim::ax650_pci_name(raw(pdev))) }
+}
+
+/// A copy of the configuration as the kernel programmed it, to be put back after resets (spec 1.6).
+pub(crate) struct SavedConfig(NonNull<bindings::pci_saved_state>);
+
+// SAFETY: plain memory.
+unsafe impl Send for SavedConfig {}
+// SAFETY: never changed.
+unsafe impl Sync for SavedConfig {}
+
+impl SavedConfig {
+    /// Copies the configuration of `pdev`, which must not be in reset.
+    pub(crate) fn save(pdev: &pci::Device) -> Result<Self> {
+        // SAFETY: a valid device.
+        let state = unsafe {
+            bindings::pci_save_state(raw(pdev));
+            bindings::pci_store_saved_state(raw(pdev))
+        };
+        NonNull::new(state).map(Self).ok_or(ENOMEM)
+    }
+
+    /// Writes it back, with the interrupt as it is set up now, and bus mastering off.
+    pub(crate) fn restore(&self, pdev: &pci::Device) -> Result {
+        // SAFETY: the state is one of this device; `pci_restore_state` programs MSI out of the
+        // kernel's own descriptors.
+        unsafe {
+            kernel::error::to_result(bindings::pci_load_saved_state(raw(pdev), self.0.as_ptr()))?;
+            bindings::pci_restore_state(raw(pdev));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for SavedConfig {
+    fn drop(&mut self) {
+        // SAFETY: made by `pci_store_saved_state`, which allocates with kmalloc.
+        unsafe { bindings::kfree(self.0.as_ptr().cast()) };
+    }
+}
+
+/// Ids of a device.
+pub(crate) struct Ids {
+    pub(crate) vendor: u16,
+    pub(crate) device: u16,
+    pub(crate) subsystem_vendor: u16,
+    pub(crate) subsystem_device: u16,
+}
+
+/// The ids that the kernel read when it found the device.
+pub(crate) fn ids(pdev: &pci::Device) -> Ids {
+    let raw = raw(pdev);
+    // SAFETY: a valid device; these fields do not change.
+    unsafe {
+        Ids {
+            vendor: (*raw).vendor,
+            device: (*raw).device,
+            subsystem_vendor: (*raw).subsystem_vendor,
+            subsystem_device: (*raw).subsystem_device,
+        }
+    }
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The memory that host and card share: control page and rings (spec 4.2).
+
+use kernel::{
+    device::{Bound, Device},
+    devres::Devres,
+    dma::{attrs::DMA_ATTR_NO_WARN, Coherent},
+    pci,
+    prelude::*,
+    sync::barrier::{dma_mb, Read, Write},
+};
+
+/// Coherent DMA memory, 64 KiB aligned.  The card changes it at any time, so there are no references
+/// into it: only copies.  After unbind every access fails with `ENODEV`.
+pub(crate) struct Region {
+    memory: Devres<Coherent<[u8]>>,
+    skip: usize,
+    bus: u64,
+    size: usize,
+}
+
+fn zeroed(dev: &Device<Bound>, size: usize) -> Result<Coherent<[u8]>> {
+    Coherent::zeroed_slice_with_attrs(dev, size, GFP_KERNEL, DMA_ATTR_NO_WARN)
+}
+
+/// Granularity of the card's address translation.
+const ALIGN: usize = 0x1_0000;
+
+impl Region {
+    /// Allocates `largest` bytes, or the largest power of two below that can be had, down to
+    /// `smallest`: fragmented hosts without an IOMMU have no 4 MiB in one piece.
+    pub(crate) fn new(pdev: &pci::Device<Bound>, largest: usize, smallest: usize) -> Result<Self> {
+        let mut size = largest;
+        loop {
+            match Self::try_new(pdev, size) {
+                Err(e) if e == ENOMEM && size / 2 >= smallest => size /= 2,
+                other => return other,
+            }
+        }
+    }
+
+    fn try_new(pdev: &pci::Device<Bound>, size: usize) -> Result<Self> {
+        let dev = pdev.as_ref();
+        let memory = zeroed(dev, size)?;
+        if memory.dma_address() as usize % ALIGN == 0 {
+            return Self::finish(dev, memory, 0, size);
+        }
+        // The DMA API aligns to the size; this is for implementations that do not.
+        drop(memory);
+        let memory = zeroed(dev, size + ALIGN)?;
+        let skip = ALIGN - memory.dma_address() as usize % ALIGN;
+        Self::finish(dev, memory, skip, size)
+    }
+
+    fn finish(
+        dev: &Device<Bound>,
+        memory: Coherent<[u8]>,
+        skip: usize,
+        size: usize,
+    ) -> Result<Self> {
+        Ok(Self {
+            skip,
+            bus: memory.dma_address() + skip as u64,
+            size,
+            memory: Devres::new(dev, memory)?,
+        })
+    }
+
+    /// Bus address of the first byte.
+    pub(crate) fn bus(&self) -> u64 {
+        self.bus
+    }
+
+    /// Bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Runs `f` with a pointer to `[offset, offset + len)`.
+    fn with<R>(&self, offset: usize, len: usize, f: impl FnOnce(*mut u8) -> R) -> Result<R> {
+        if offset.checked_add(len).is_none_or(|end| end > self.size) {
+            return Err(EINVAL);
+        }
+        let memory = self.memory.try_access().ok_or(ENODEV)?;
+        // SAFETY: `skip + size` bytes were allocated.
+        Ok(f(unsafe {
+            memory.as_mut_ptr().cast::<u8>().add(self.skip + offset)
+        }))
+    }
+
+    /// One 32-bit read.
+    pub(crate) fn read32(&self, offset: usize) -> Result<u32> {
+        // SAFETY: in bounds, and all offsets in the protocol are aligned; the card may write at the
+        // same time, hence volatile.
+        self.with(offset & !3, 4, |p| unsafe {
+            u32::from_le(p.cast::<u32>().read_volatile())
+        })
+    }
+
+    /// One 32-bit write.
+    pub(crate) fn write32(&self, offset: usize, value: u32) -> Result {
+        // SAFETY: as in `read32`.
+        self.with(offset & !3, 4, |p| unsafe {
+            p.cast::<u32>().write_volatile(value.to_le())
+        })
+    }
+
+    /// One 64-bit read.
+    pub(crate) fn read64(&self, offset: usize) -> Result<u64> {
+        // SAFETY: as in `read32`.
+        self.with(offset & !7, 8, |p| unsafe {
+            u64::from_le(p.cast::<u64>().read_volatile())
+        })
+    }
+
+    /// One 64-bit write.
+    pub(crate) fn write64(&self, offset: usize, value: u64) -> Result {
+        // SAFETY: as in `read32`.
+        self.with(offset & !7, 8, |p| unsafe {
+            p.cast::<u64>().write_volatile(value.to_le())
+        })
+    }
+
+    /// Copies `data` to `offset`.
+    pub(crate) fn copy_in(&self, offset: usize, data: &[u8]) -> Result {
+        // SAFETY: in bounds; `data` is not DMA memory.
+        self.with(offset, data.len(), |p| unsafe {
+            p.copy_from_nonoverlapping(data.as_ptr(), data.len())
+        })
+    }
+
+    /// Copies from `offset` to `to`.
+    pub(crate) fn copy_out(&self, offset: usize, to: &mut [u8]) -> Result {
+        // SAFETY: in bounds; `to` is not DMA memory.
+        self.with(offset, to.len(), |p| unsafe {
+            p.copy_to_nonoverlapping(to.as_mut_ptr(), to.len())
+        })
+    }
+
+    /// Zeroes `[offset, offset + len)`.
+    pub(crate) fn zero(&self, offset: usize, len: usize) -> Result {
+        // SAFETY: in bounds.
+        self.with(offset, len, |p| unsafe { p.write_bytes(0, len) })
+    }
+}
+
+/// Everything written before is visible to the card before what is written after.
+pub(crate) fn write_barrier() {
+    dma_mb(Write);
+}
+
+/// Everything read before was read before what is read after.
+pub(crate) fn read_barrier() {
+    dma_mb(Read);
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What Rust cannot reach in the kernel: static inline functions, macros, and functions that the
+ * kernel's bindings leave out.  One line each where possible; the logic is in Rust (glue/shim.rs
+ * declares these).
+ */
+#include <linux/bitfield.h>
+#include <linux/dma-mapping.h>
+#include <linux/eventfd.h>
+#include <linux/gfp.h>
+#include <linux/highmem.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/pci.h>
+#include <linux/sched.h>
+#include <crypto/md5.h>
+#include <crypto/sha2.h>
+
+#include "shim.h"
+
+/*
+ * 2^order zeroed pages that are freed one by one.  Higher orders are a wish: no retries, no warning.
+ */
+struct page *ax650_alloc_pages(unsigned int order)
+{
+	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN;
+	struct page *page = alloc_pages(order ? gfp | __GFP_NORETRY : gfp, order);
+
+	if (page && order)
+		split_page(page, order);
+	return page;
+}
+
+void ax650_put_page(struct page *page)
+{
+	put_page(page);
+}
+
+struct page *ax650_next_page(struct page *page, unsigned int n)
+{
+	return page + n;
+}
+
+void ax650_copy_to_page(struct page *page, size_t offset, const void *from, size_t len)
+{
+	memcpy_to_page(page, offset, from, len);
+}
+
+void ax650_copy_from_page(void *to, struct page *page, size_t offset, size_t len)
+{
+	memcpy_from_page(to, page, offset, len);
+}
+
+void ax650_sync_for_device(struct device *dev, dma_addr_t address, size_t len)
+{
+	dma_sync_single_for_device(dev, address, len, DMA_BIDIRECTIONAL);
+}
+
+void ax650_sync_for_cpu(struct device *dev, dma_addr_t address, size_t len)
+{
+	dma_sync_single_for_cpu(dev, address, len, DMA_BIDIRECTIONAL);
+}
+
+void ax650_eventfd_signal(struct eventfd_ctx *ctx)
+{
+	eventfd_signal(ctx);
+}
+
+struct task_struct *ax650_kthread_run(int (*main)(void *), void *data, const char *name)
+{
+	struct task_struct *task = kthread_run(main, data, "%s", name);
+
+	return IS_ERR(task) ? NULL : task;
+}
+
+void ax650_current_comm(char *to, size_t size)
+{
+	strscpy_pad(to, current->comm, size);
+}
+
+int ax650_pid_in_current_ns(struct pid *pid)
+{
+	return pid_vnr(pid);
+}
+
+struct pid *ax650_current_pid(void)
+{
+	return get_pid(task_tgid(current));
+}
+
+int ax650_pid_number(struct pid *pid)
+{
+	return pid_nr(pid);
+}
+
+void ax650_md5(const u8 *data, size_t len, u8 *out)
+{
+	md5(data, len, out);
+}
+
+void ax650_sha256(const u8 *data, size_t len, u8 *out)
+{
+	sha256(data, len, out);
+}
+
+int ax650_pci_domain(struct pci_dev *pdev)
+{
+	return pci_domain_nr(pdev->bus);
+}
+
+const char *ax650_pci_name(struct pci_dev *pdev)
+{
+	return pci_name(pdev);
+}
+
+u32 ax650_pci_location(struct pci_dev *pdev)
+{
+	return pdev->bus->number << 8 | pdev->devfn;
+}
+
+/* Speed in MT/s and width in lanes of the link, 0 where the register says nothing. */
+void ax650_pci_link(struct pci_dev *pdev, u32 *speed, u32 *width)
+{
+	static const u16 mtps[] = { 0, 2500, 5000, 8000, 16000, 32000 };
+	u16 status = 0;
+
+	*speed = 0;
+	*width = 0;
+	if (pcie_capability_read_word(pdev, PCI_EXP_LNKSTA, &status) || status == 0xffff)
+		return;
+	if ((status & PCI_EXP_LNKSTA_CLS) < ARRAY_SIZE(mtps))
+		*speed = mtps[status & PCI_EXP_LNKSTA_CLS];
+	*width = FIELD_GET(PCI_EXP_LNKSTA_NLW, status);
+}

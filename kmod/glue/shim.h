@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Functions of shim.c, called from Rust (declared there in glue/shim.rs). */
+#ifndef AX650_SHIM_H
+#define AX650_SHIM_H
+
+#include <linux/types.h>
+
+struct device;
+struct eventfd_ctx;
+struct page;
+struct pci_dev;
+struct pid;
+struct task_struct;
+
+struct page *ax650_alloc_pages(unsigned int order);
+void ax650_put_page(struct page *page);
+struct page *ax650_next_page(struct page *page, unsigned int n);
+void ax650_copy_to_page(struct page *page, size_t offset, const void *from, size_t len);
+void ax650_copy_from_page(void *to, struct page *page, size_t offset, size_t len);
+void ax650_sync_for_device(struct device *dev, dma_addr_t address, size_t len);
+void ax650_sync_for_cpu(struct device *dev, dma_addr_t address, size_t len);
+void ax650_eventfd_signal(struct eventfd_ctx *ctx);
+struct task_struct *ax650_kthread_run(int (*main)(void *), void *data, const char *name);
+void ax650_current_comm(char *to, size_t size);
+struct pid *ax650_current_pid(void);
+int ax650_pid_number(struct pid *pid);
+int ax650_pid_in_current_ns(struct pid *pid);
+void ax650_md5(const u8 *data, size_t len, u8 *out);
+void ax650_sha256(const u8 *data, size_t len, u8 *out);
+int ax650_pci_domain(struct pci_dev *pdev);
+const char *ax650_pci_name(struct pci_dev *pdev);
+u32 ax650_pci_location(struct pci_dev *pdev);
+void ax650_pci_link(struct pci_dev *pdev, u32 *speed, u32 *width);
+
+#endif

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Declarations of `shim.c`, and safe forms of those that need no context.
+
+use kernel::{bindings, prelude::*};
+
+// The empty structs that bindgen makes of opaque types are behind pointers only.
+#[allow(improper_ctypes)]
+extern "C" {
+    pub(super) fn ax650_alloc_pages(order: c_uint) -> *mut bindings::page;
+    pub(super) fn ax650_put_page(page: *mut bindings::page);
+    pub(super) fn ax650_next_page(page: *mut bindings::page, n: c_uint) -> *mut bindings::page;
+    pub(super) fn ax650_copy_to_page(
+        page: *mut bindings::page,
+        offset: usize,
+        from: *const u8,
+        len: usize,
+    );
+    pub(super) fn ax650_copy_from_page(
+        to: *mut u8,
+        page: *mut bindings::page,
+        offset: usize,
+        len: usize,
+    );
+    pub(super) fn ax650_sync_for_device(dev: *mut bindings::device, address: u64, len: usize);
+    pub(super) fn ax650_sync_for_cpu(dev: *mut bindings::device, address: u64, len: usize);
+    pub(super) fn ax650_eventfd_signal(ctx: *mut bindings::eventfd_ctx);
+    pub(super) fn ax650_kthread_run(
+        main: unsafe extern "C" fn(*mut c_void) -> c_int,
+        data: *mut c_void,
+        name: *const c_char,
+    ) -> *mut bindings::task_struct;
+    fn ax650_current_comm(to: *mut u8, size: usize);
+    pub(super) fn ax650_current_pid() -> *mut bindings::pid;
+    pub(super) fn ax650_pid_number(pid: *mut bindings::pid) -> c_int;
+    pub(super) fn ax650_pid_in_current_ns(pid: *mut bindings::pid) -> c_int;
+    fn ax650_md5(data: *const u8, len: usize, out: *mut u8);
+    fn ax650_sha256(data: *const u8, len: usize, out: *mut u8);
+    pub(super) fn ax650_pci_domain(pdev: *mut bindings::pci_dev) -> c_int;
+    pub(super) fn ax650_pci_name(pdev: *mut bindings::pci_dev) -> *const c_char;
+    pub(super) fn ax650_pci_location(pdev: *mut bindings::pci_dev) -> u32;
+    pub(super) fn ax650_pci_link(pdev: *mut bindings::pci_dev, speed: *mut u32, width: *mut u32);
+}
+
+/// Name of the calling task, NUL padded.
+pub(crate) fn current_comm() -> [u8; 16] {
+    let mut comm = [0; 16];
+    // SAFETY: writes at most `comm.len()` bytes.
+    unsafe { ax650_current_comm(comm.as_mut_ptr(), comm.len()) };
+    comm
+}
+
+/// MD5 of `data`.
+pub(crate) fn md5(data: &[u8]) -> [u8; 16] {
+    let mut out = [0; 16];
+    // SAFETY: reads `data`, writes 16 bytes.
+    unsafe { ax650_md5(data.as_ptr(), data.len(), out.as_mut_ptr()) };
+    out
+}
+
+/// SHA-256 of `data`.
+pub(crate) fn sha256(data: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    // SAFETY: reads `data`, writes 32 bytes.
+    unsafe { ax650_sha256(data.as_ptr(), data.len(), out.as_mut_ptr()) };
+    out
+}

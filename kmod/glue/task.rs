@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Who is calling.
+
+use core::ptr::NonNull;
+
+use kernel::{bindings, prelude::*};
+
+use super::shim;
+
+/// A reference to the identity of a process.
+pub(crate) struct Process(NonNull<bindings::pid>);
+
+// SAFETY: `struct pid` is reference counted and immutable but for the count.
+unsafe impl Send for Process {}
+// SAFETY: as above.
+unsafe impl Sync for Process {}
+
+impl Process {
+    /// The calling process.
+    pub(crate) fn current() -> Result<Self> {
+        // SAFETY: takes a reference to the pid of the current task.
+        NonNull::new(unsafe { shim::ax650_current_pid() })
+            .map(Self)
+            .ok_or(ESRCH)
+    }
+
+    /// Its number in the initial namespace; never 0.
+    pub(crate) fn number(&self) -> i32 {
+        // SAFETY: we hold a reference.
+        unsafe { shim::ax650_pid_number(self.0.as_ptr()) }
+    }
+
+    /// Its number for the calling process, 0 if it cannot see it.
+    pub(crate) fn number_for_caller(&self) -> i32 {
+        // SAFETY: we hold a reference.
+        unsafe { shim::ax650_pid_in_current_ns(self.0.as_ptr()) }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // SAFETY: gives up the reference of `current`.
+        unsafe { bindings::put_pid(self.0.as_ptr()) };
+    }
+}
+
+/// Whether the caller may administer the system.
+pub(crate) fn is_admin() -> bool {
+    // SAFETY: no preconditions.
+    unsafe { bindings::capable(bindings::CAP_SYS_ADMIN as c_int) }
+}

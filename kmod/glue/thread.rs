@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A kernel thread with an owner.
+
+use core::ptr;
+
+use kernel::{bindings, prelude::*, sync::Arc};
+
+use super::shim;
+
+/// What a thread runs.
+pub(crate) trait Main: Send + Sync + 'static {
+    /// Runs until [`should_stop`]; may not return earlier.
+    fn main(self: &Arc<Self>);
+    /// Makes `main` look at [`should_stop`] at once.
+    fn wake(&self);
+}
+
+/// A running thread; dropping it stops it and waits for its end.
+pub(crate) struct Thread<T: Main> {
+    task: ptr::NonNull<bindings::task_struct>,
+    // In a box, so that the thread can be given its address.
+    target: KBox<Arc<T>>,
+}
+
+// SAFETY: a task may be stopped from any thread, and `T` is `Send + Sync`.
+unsafe impl<T: Main> Send for Thread<T> {}
+// SAFETY: no method takes `&self`.
+unsafe impl<T: Main> Sync for Thread<T> {}
+
+impl<T: Main> Thread<T> {
+    /// Starts a thread that runs `target.main()`.
+    pub(crate) fn start(target: Arc<T>, name: &CStr) -> Result<Self> {
+        let target = KBox::new(target, GFP_KERNEL)?;
+        let data = core::ptr::from_ref(&*target).cast_mut().cast();
+        // SAFETY: `target` outlives the thread: it is dropped after `kthread_stop` has returned.
+        let task = unsafe { shim::ax650_kthread_run(run::<T>, data, name.as_char_ptr()) };
+        let task = ptr::NonNull::new(task).ok_or(ENOMEM)?;
+        Ok(Self { task, target })
+    }
+}
+
+impl<T: Main> Drop for Thread<T> {
+    fn drop(&mut self) {
+        // `kthread_stop` sets the flag before it wakes the task, but the task may be about to sleep
+        // on a condition variable: that wait ends by the wake-up of the task itself.
+        self.target.wake();
+        // SAFETY: the thread has not ended: `main` returns only when it is told to stop.
+        unsafe { bindings::kthread_stop(self.task.as_ptr()) };
+    }
+}
+
+unsafe extern "C" fn run<T: Main>(data: *mut c_void) -> c_int {
+    // SAFETY: `start` passed a pointer to an `Arc<T>` that lives until this thread has been joined.
+    let target = unsafe { &*data.cast::<Arc<T>>() };
+    target.main();
+    0
+}
+
+/// Whether the current kernel thread shall end.
+pub(crate) fn should_stop() -> bool {
+    // SAFETY: only kernel threads started above call this.
+    unsafe { bindings::kthread_should_stop() }
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Answers of the card, by message or by DMA, and the calls they belong to (rpc 1.2).
+
+use kernel::{prelude::*, sync::Arc};
+
+use super::{
+    engine::{Caller, Engine},
+    job::Work,
+    Session,
+};
+use crate::{buffer::Buffer, wire::frame};
+
+/// Where the bytes of an answer go.
+pub(super) enum Destination {
+    /// Nobody waits for them.
+    Nowhere,
+    /// A step's reply buffer.
+    Step {
+        job: u64,
+        step: usize,
+        buffer: Option<(Arc<Buffer>, usize, u32)>,
+    },
+    /// The internal call.
+    Internal(KVec<u8>),
+}
+
+/// An answer that is coming in.
+pub(super) struct Answer {
+    destination: Destination,
+    received: u32,
+}
+
+impl Engine {
+    /// A message has come on port P3.
+    pub(super) fn on_answer(&mut self, session: &Session, message: &[u8]) {
+        let Some(header) = frame::Header::parse(message) else {
+            session.card.counters.bad_messages.add(1);
+            return;
+        };
+        let mut answer = self.begin_answer(session, &header);
+        answer.put(message);
+        self.end_answer(answer);
+    }
+
+    /// Finds out whose answer this is.  Sequence number, context and stream decide; the card id is
+    /// not looked at, as it may be what the card takes itself for (spec 1.7).
+    pub(super) fn begin_answer(&mut self, session: &Session, header: &frame::Header) -> Answer {
+        let found = self.pending.iter().position(|p| {
+            let own = &p.header;
+            (own.sequence, own.context, own.stream)
+                == (header.sequence, header.context, header.stream)
+        });
+        let pending = found.and_then(|at| self.pending.remove(at).ok());
+        let destination = match pending.map(|p| p.caller) {
+            None => {
+                session.card.counters.late_replies.add(1);
+                Destination::Nowhere
+            }
+            Some(Caller::Internal) => Destination::Internal(KVec::new()),
+            Some(Caller::Step { job, step }) => Destination::Step {
+                job,
+                step,
+                buffer: self.reply_buffer(job, step),
+            },
+        };
+        Answer {
+            destination,
+            received: 0,
+        }
+    }
+
+    fn reply_buffer(&mut self, job: u64, step: usize) -> Option<(Arc<Buffer>, usize, u32)> {
+        match &self.job(job)?.steps.get(step)?.work {
+            Work::Call(call) => {
+                let reply = call.reply.as_ref()?;
+                Some((reply.buffer.clone(), reply.offset, reply.capacity))
+            }
+            Work::Copy(_) => None,
+        }
+    }
+
+    /// All of it has come.
+    pub(super) fn end_answer(&mut self, answer: Answer) {
+        match answer.destination {
+            Destination::Nowhere => {}
+            Destination::Internal(bytes) => self.answer = Some(bytes),
+            Destination::Step { job, step, buffer } => {
+                let fits = buffer.is_none_or(|(_, _, capacity)| answer.received <= capacity);
+                if let Some(job) = self.job(job) {
+                    if let Some(step) = job.steps.get_mut(step) {
+                        step.result.bytes = answer.received.into();
+                    }
+                    job.end_step(step, if fits { Ok(()) } else { Err(EMSGSIZE) });
+                }
+            }
+        }
+    }
+}
+
+impl Answer {
+    /// Takes the next bytes.
+    pub(super) fn put(&mut self, bytes: &[u8]) {
+        let at = self.received;
+        self.received = at.saturating_add(bytes.len() as u32);
+        match &mut self.destination {
+            Destination::Nowhere | Destination::Step { buffer: None, .. } => {}
+            Destination::Step {
+                buffer: Some((buffer, offset, capacity)),
+                ..
+            } => {
+                let room = capacity.saturating_sub(at) as usize;
+                let part = bytes.get(..room.min(bytes.len())).unwrap_or(&[]);
+                // SUBMIT has checked that the reply area is inside the buffer.
+                let _ = buffer.write(*offset + at as usize, part);
+            }
+            // An answer cut short for lack of memory is refused by its parser.
+            Destination::Internal(all) => {
+                let _ = all.extend_from_slice(bytes, GFP_KERNEL);
+            }
+        }
+    }
+}

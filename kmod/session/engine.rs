@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The state machine of a session: jobs, their steps, and what is in flight.
+
+use kernel::{prelude::*, sync::Arc};
+
+use super::{
+    bulk::Bulk,
+    inbound::Inbound,
+    job::{Frame, Job, Progress, Work},
+    role, Session, STALL_NS,
+};
+use crate::{buffer::Buffer, glue::time, transport::tx::SendError, wire::frame};
+
+/// Where a session is in its life.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Waits for the acknowledgement of this number.
+    Handshake(u32),
+    /// The acknowledgement has come.
+    Acknowledged,
+    /// Serves.
+    Open,
+    /// Its owner is done; a transaction may take until this time to end.
+    Closing(u64),
+    /// Over.
+    Closed(Error),
+}
+
+/// Who waits for an answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Caller {
+    /// A step of a job.
+    Step { job: u64, step: usize },
+    /// [`Session::call`].
+    Internal,
+}
+
+/// A call whose answer has not come.
+pub(super) struct Pending {
+    pub(super) header: frame::Header,
+    pub(super) caller: Caller,
+}
+
+/// A message that did not fit the ring.
+struct Unsent {
+    port: u32,
+    message: KVec<u8>,
+}
+
+/// The state of a session.
+pub(crate) struct Engine {
+    pub(super) phase: Phase,
+    pub(super) jobs: KVec<KBox<Job>>,
+    pub(super) pending: KVec<Pending>,
+    /// The transaction on port P0.
+    pub(super) bulk: Option<Bulk>,
+    /// The transaction on port P1.
+    pub(super) inbound: Inbound,
+    /// Where the card puts long answers; made when first needed.
+    pub(super) inbox: Option<Arc<Buffer>>,
+    /// The answer of the internal call.
+    pub(super) answer: Option<KVec<u8>>,
+    /// The most the card moves in one chunk, as far as we know.
+    pub(super) card_window: u32,
+    ended: KVec<KBox<Job>>,
+    unsent: KVec<Unsent>,
+    retired: bool,
+}
+
+impl Engine {
+    /// A session that waits for the acknowledgement of `number`.
+    pub(super) fn new(number: u32) -> Self {
+        Self {
+            phase: Phase::Handshake(number),
+            jobs: KVec::new(),
+            pending: KVec::new(),
+            bulk: None,
+            inbound: Inbound::Idle,
+            inbox: None,
+            answer: None,
+            card_window: super::WINDOW,
+            ended: KVec::new(),
+            unsent: KVec::new(),
+            retired: false,
+        }
+    }
+
+    /// Where the session is.
+    pub(super) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The error that ended it.
+    pub(super) fn check_open(&self) -> Result {
+        match self.phase {
+            Phase::Closed(e) => Err(e),
+            Phase::Closing(_) => Err(ECANCELED),
+            _ => Ok(()),
+        }
+    }
+
+    /// Jobs that have ended since the last call.
+    pub(super) fn take_ended(&mut self) -> KVec<KBox<Job>> {
+        core::mem::take(&mut self.ended)
+    }
+
+    /// Whether anything is under way.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.jobs.is_empty() || self.has_transaction() || !self.unsent.is_empty()
+    }
+
+    fn has_transaction(&self) -> bool {
+        self.bulk.is_some() || self.inbound.is_active()
+    }
+
+    /// Whether [`Session::retire`] has something to do.
+    pub(super) fn wants_retirement(&self) -> bool {
+        matches!(self.phase, Phase::Closed(_)) && !self.retired
+    }
+
+    /// True once, when the session is over.
+    pub(super) fn retire(&mut self) -> bool {
+        let first = self.wants_retirement();
+        self.retired |= first;
+        first
+    }
+
+    /// Queues a job.
+    pub(super) fn submit(&mut self, job: KBox<Job>) -> Result {
+        self.check_open()?;
+        // Room for everything that must not fail later.
+        self.ended.reserve(self.jobs.len() + 1, GFP_KERNEL)?;
+        self.pending.reserve(job.steps.len(), GFP_KERNEL)?;
+        if job.steps.iter().any(|step| self.clashes(&step.work)) {
+            return Err(EEXIST);
+        }
+        self.jobs.push(job, GFP_KERNEL)?;
+        Ok(())
+    }
+
+    /// Whether a call of `work`'s name is in flight or queued: its answer could not be told apart.
+    fn clashes(&self, work: &Work) -> bool {
+        let Work::Call(call) = work else {
+            return false;
+        };
+        let queued = self.jobs.iter().flat_map(|job| job.steps.iter());
+        let same = |other: &Work| matches!(other, Work::Call(c) if call.header.answers(&c.header));
+        queued
+            .filter(|step| step.progress != Progress::Done)
+            .any(|step| same(&step.work))
+    }
+
+    pub(super) fn job(&mut self, number: u64) -> Option<&mut KBox<Job>> {
+        self.jobs.iter_mut().find(|job| job.number == number)
+    }
+
+    /// Ends a step of a job.
+    pub(super) fn end_step(&mut self, number: u64, step: usize, result: Result) {
+        if let Some(job) = self.job(number) {
+            job.end_step(step, result);
+        }
+    }
+
+    /// Sends whatever can be sent now.
+    pub(super) fn pump(&mut self, session: &Session) {
+        self.flush(session);
+        let mut again = true;
+        while again && self.unsent.is_empty() && !matches!(self.phase, Phase::Closed(_)) {
+            again = false;
+            for at in 0..self.jobs.len() {
+                again |= self.advance(session, at);
+            }
+            again |= self.bulk.is_none() && self.begin_bulk(session);
+        }
+        self.collect();
+        if matches!(self.phase, Phase::Closing(_)) && !self.has_transaction() {
+            self.phase = Phase::Closed(ECANCELED);
+        }
+    }
+
+    /// Begins steps of the job at `at` as far as their order allows.
+    fn advance(&mut self, session: &Session, at: usize) -> bool {
+        let mut begun = false;
+        while self.unsent.is_empty() {
+            let Some(job) = self.jobs.get_mut(at) else {
+                break;
+            };
+            // Steps are sent in order, and what goes by DMA is not sent before its turn has come.
+            if job.stopped.is_some() || job.on_p0 > 0 {
+                break;
+            }
+            let (number, index, open) = (job.number, job.next, job.open);
+            let Some(step) = job.steps.get_mut(index) else {
+                break;
+            };
+            if open > 0 && !step.pipelined {
+                break;
+            }
+            match &step.work {
+                Work::Call(call) if matches!(call.frame, Frame::Short(_)) => {
+                    if !self.send_call(session, number, index) {
+                        break;
+                    }
+                }
+                _ => {
+                    step.progress = Progress::Queued;
+                    job.open += 1;
+                    job.on_p0 += 1;
+                    job.next += 1;
+                }
+            }
+            begun = true;
+        }
+        begun
+    }
+
+    /// Sends a short call; false if the ring has no room now.
+    fn send_call(&mut self, session: &Session, number: u64, index: usize) -> bool {
+        let Some(job) = self.jobs.iter_mut().find(|job| job.number == number) else {
+            return false;
+        };
+        let Some(step) = job.steps.get_mut(index) else {
+            return false;
+        };
+        let Work::Call(call) = &step.work else {
+            return false;
+        };
+        let Frame::Short(bytes) = &call.frame else {
+            return false;
+        };
+        let port = session.ports[role::CALLS];
+        let sent = session.card.tx.lock().publish(&session.card, port, bytes);
+        if sent == Err(SendError::Full) {
+            return false;
+        }
+        let (header, no_reply) = (call.header, call.no_reply);
+        step.progress = Progress::Active;
+        step.result.sent_ns = time::now();
+        job.next += 1;
+        job.open += 1;
+        match sent {
+            Err(SendError::Failed(e)) => job.end_step(index, Err(e)),
+            _ if no_reply => job.end_step(index, Ok(())),
+            _ => self.expect(
+                header,
+                Caller::Step {
+                    job: number,
+                    step: index,
+                },
+            ),
+        }
+        true
+    }
+
+    /// An answer to `header` will come.
+    pub(super) fn expect(&mut self, header: frame::Header, caller: Caller) {
+        let pending = Pending { header, caller };
+        // `submit` and `call` have made room.
+        if self.pending.push_within_capacity(pending).is_err() {
+            if let Caller::Step { job, step } = caller {
+                self.end_step(job, step, Err(ENOMEM));
+            }
+        }
+    }
+
+    /// Sends a message of a transaction, now or when there is room.
+    pub(super) fn send(&mut self, session: &Session, role: usize, message: &[u8]) {
+        let port = session.ports.get(role).copied().unwrap_or(0);
+        if self.unsent.is_empty() {
+            match session.card.tx.lock().publish(&session.card, port, message) {
+                Ok(()) => return,
+                Err(SendError::Full) => {}
+                Err(SendError::Failed(e)) => return self.fail(session, e),
+            }
+        }
+        let mut copy = KVec::new();
+        let kept = copy.extend_from_slice(message, GFP_KERNEL).and_then(|()| {
+            self.unsent.push(
+                Unsent {
+                    port,
+                    message: copy,
+                },
+                GFP_KERNEL,
+            )
+        });
+        if kept.is_err() {
+            self.fail(session, ENOMEM);
+        }
+    }
+
+    /// Sends what did not fit.
+    fn flush(&mut self, session: &Session) {
+        while let Some(first) = self.unsent.first() {
+            let card = &session.card;
+            match card.tx.lock().publish(card, first.port, &first.message) {
+                Ok(()) => {
+                    let _ = self.unsent.remove(0);
+                }
+                Err(SendError::Full) => return,
+                Err(SendError::Failed(e)) => return self.fail(session, e),
+            }
+        }
+    }
+
+    /// Moves jobs that have ended out of the way.
+    fn collect(&mut self) {
+        let mut at = 0;
+        while let Some(job) = self.jobs.get(at) {
+            if !job.has_ended() {
+                at += 1;
+                continue;
+            }
+            if let Ok(job) = self.jobs.remove(at) {
+                // `submit` has made room.
+                let _ = self.ended.push(job, GFP_KERNEL);
+            }
+        }
+    }
+
+    /// Time has passed.
+    pub(super) fn on_time(&mut self, session: &Session, now: u64) {
+        for at in 0..self.jobs.len() {
+            let expired = self.jobs.get(at).is_some_and(|job| now >= job.deadline);
+            if expired {
+                self.cancel(at, ETIME);
+            }
+        }
+        let touched = [
+            self.bulk.as_ref().map(|bulk| bulk.touched),
+            self.inbound.touched(),
+        ];
+        let stalled = |at: &u64| now.saturating_sub(*at) > STALL_NS;
+        if touched.iter().flatten().any(stalled) {
+            session.card.counters.session_resets.add(1);
+            dev_warn_ratelimited!(
+                session.card,
+                "session on port {}: a transfer stands still, closing the session\n",
+                session.ports[0]
+            );
+            self.fail(session, ETIMEDOUT);
+        }
+        if let Phase::Closing(until) = self.phase {
+            if now >= until {
+                self.fail(session, ECANCELED);
+            }
+        }
+    }
+
+    /// Stops the job at `at`: its calls are forgotten and nothing more of it begins; a transaction
+    /// goes on to its end.
+    fn cancel(&mut self, at: usize, error: Error) {
+        let Some(job) = self.jobs.get_mut(at) else {
+            return;
+        };
+        let number = job.number;
+        job.stopped.get_or_insert(error);
+        let mut first = error;
+        for index in 0..job.steps.len() {
+            let progress = job.steps.get(index).map(|step| step.progress);
+            let on_p0 = self.bulk.as_ref().is_some_and(|b| b.is_of(number, index));
+            match progress {
+                Some(Progress::Queued | Progress::Active) if on_p0 => {}
+                Some(Progress::Queued) => {
+                    job.on_p0 = job.on_p0.saturating_sub(1);
+                    job.end_step(index, Err(first));
+                    first = ECANCELED;
+                }
+                Some(Progress::Active) => {
+                    job.end_step(index, Err(first));
+                    first = ECANCELED;
+                }
+                Some(Progress::Waiting) if first == error && job.open == 0 => {
+                    job.end_step(index, Err(first));
+                    first = ECANCELED;
+                }
+                _ => {}
+            }
+        }
+        self.pending
+            .retain(|p| !matches!(p.caller, Caller::Step { job, .. } if job == number));
+    }
+
+    /// See [`Session::close`].
+    pub(super) fn close(&mut self, session: &Session, until: u64) {
+        if matches!(self.phase, Phase::Closing(_) | Phase::Closed(_)) {
+            return;
+        }
+        for at in 0..self.jobs.len() {
+            self.cancel(at, ECANCELED);
+        }
+        if matches!(self.phase, Phase::Open) && self.has_transaction() {
+            self.phase = Phase::Closing(until);
+        } else {
+            self.fail(session, ECANCELED);
+        }
+    }
+
+    /// Ends everything.  Memory that the card may still write to goes into quarantine.
+    pub(super) fn fail(&mut self, session: &Session, error: Error) {
+        if matches!(self.phase, Phase::Closed(_)) {
+            return;
+        }
+        self.phase = Phase::Closed(error);
+        if let Some(bulk) = self.bulk.take() {
+            self.put_away(session, bulk);
+        }
+        if self.inbound.is_active() {
+            if let Some(inbox) = self.inbox.take() {
+                session.card.quarantine(session.generation, inbox);
+            }
+        }
+        self.inbound = Inbound::Idle;
+        self.pending.clear();
+        self.unsent.clear();
+        for job in self.jobs.iter_mut() {
+            job.stopped.get_or_insert(error);
+            for index in 0..job.steps.len() {
+                job.end_step(index, Err(error));
+            }
+            job.on_p0 = 0;
+        }
+        self.collect();
+    }
+}

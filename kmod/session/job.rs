@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Jobs: arrays of steps, and the board where a file finds those that have ended.
+
+use kernel::{
+    new_condvar, new_mutex, new_poll_condvar,
+    prelude::*,
+    sync::{poll::PollCondVar, Arc, CondVar, Mutex},
+};
+
+use crate::{
+    abi::types::StepResult,
+    buffer::Buffer,
+    glue::{
+        eventfd::EventFd,
+        time::{self, Waited},
+    },
+    wire::frame,
+};
+
+/// What a step does.
+pub(crate) enum Work {
+    /// Moves bytes between a buffer and card memory.
+    Copy(Copy),
+    /// Sends a frame, and takes its answer.
+    Call(Call),
+}
+
+/// A copy.
+pub(crate) struct Copy {
+    pub(crate) to_card: bool,
+    pub(crate) buffer: Arc<Buffer>,
+    pub(crate) offset: usize,
+    pub(crate) size: u32,
+    pub(crate) address: u64,
+    pub(crate) sequence: u64,
+    pub(crate) context: u32,
+    pub(crate) stream: u32,
+}
+
+/// A call.
+pub(crate) struct Call {
+    pub(crate) header: frame::Header,
+    pub(crate) frame: Frame,
+    /// `None`: the answer, if there is one, is dropped.
+    pub(crate) reply: Option<Reply>,
+    /// The frame asks the card not to answer.
+    pub(crate) no_reply: bool,
+}
+
+/// A request frame.
+pub(crate) enum Frame {
+    /// Goes as one message.
+    Short(KVec<u8>),
+    /// Goes by DMA.
+    Long(Arc<Buffer>, u32),
+}
+
+/// Where an answer goes.
+pub(crate) struct Reply {
+    pub(crate) buffer: Arc<Buffer>,
+    pub(crate) offset: usize,
+    pub(crate) capacity: u32,
+}
+
+/// How far a step is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Not begun.
+    Waiting,
+    /// Its turn on port P0 will come.
+    Queued,
+    /// Sent.
+    Active,
+    /// Ended.
+    Done,
+}
+
+/// One step of a job.
+pub(crate) struct Step {
+    pub(super) work: Work,
+    pub(super) pipelined: bool,
+    pub(super) progress: Progress,
+    pub(super) result: StepResult,
+    /// COPY: bytes moved by earlier transactions of this step.
+    pub(super) moved: u32,
+}
+
+impl Step {
+    /// A step that has not begun.
+    pub(crate) fn new(work: Work, pipelined: bool) -> Self {
+        Self {
+            work,
+            pipelined,
+            progress: Progress::Waiting,
+            result: StepResult::default(),
+            moved: 0,
+        }
+    }
+}
+
+/// A queued job.
+pub(crate) struct Job {
+    pub(crate) number: u64,
+    pub(crate) user_data: u64,
+    pub(crate) steps: KVec<Step>,
+    pub(crate) deadline: u64,
+    pub(crate) queued_at: u64,
+    pub(crate) done_at: u64,
+    pub(crate) board: Arc<Board>,
+    pub(crate) eventfd: Option<EventFd>,
+    /// The first step that has not begun.
+    pub(super) next: usize,
+    /// Begun and not ended.
+    pub(super) open: usize,
+    /// Of these, waiting for port P0 or using it.
+    pub(super) on_p0: usize,
+    /// No more steps are to be begun, because of this.
+    pub(super) stopped: Option<Error>,
+}
+
+impl Job {
+    /// A job that has not begun.
+    pub(crate) fn new(
+        number: u64,
+        user_data: u64,
+        steps: KVec<Step>,
+        deadline: u64,
+        board: Arc<Board>,
+        eventfd: Option<EventFd>,
+    ) -> Self {
+        Self {
+            number,
+            user_data,
+            steps,
+            deadline,
+            queued_at: time::now(),
+            done_at: 0,
+            board,
+            eventfd,
+            next: 0,
+            open: 0,
+            on_p0: 0,
+            stopped: None,
+        }
+    }
+
+    /// Nothing more will happen.
+    pub(super) fn has_ended(&self) -> bool {
+        self.open == 0 && (self.stopped.is_some() || self.next == self.steps.len())
+    }
+
+    /// The negative errno of the first step that failed, 0 if none did.
+    pub(crate) fn status(&self) -> i32 {
+        let failed = |step: &&Step| step.result.status != 0;
+        self.steps
+            .iter()
+            .find(failed)
+            .map_or(0, |s| s.result.status)
+    }
+
+    /// Results of the steps, in order.
+    pub(crate) fn results(&self) -> impl Iterator<Item = &StepResult> {
+        self.steps.iter().map(|step| &step.result)
+    }
+
+    /// Marks a step as ended.
+    pub(super) fn end_step(&mut self, index: usize, result: Result) {
+        let Some(step) = self.steps.get_mut(index) else {
+            return;
+        };
+        match step.progress {
+            Progress::Done => return,
+            Progress::Waiting => {}
+            Progress::Queued | Progress::Active => self.open = self.open.saturating_sub(1),
+        }
+        step.progress = Progress::Done;
+        step.result.done_ns = time::now();
+        if let Err(e) = result {
+            step.result.status = e.to_errno();
+            self.stopped.get_or_insert(e);
+        }
+    }
+
+    /// Tells whoever waits.  The steps' references to buffers and frames are given up first.
+    pub(super) fn end(mut job: KBox<Self>) {
+        job.done_at = time::now();
+        for step in job.steps.iter_mut() {
+            if step.progress != Progress::Done {
+                step.progress = Progress::Done;
+                step.result.status = ECANCELED.to_errno();
+            }
+        }
+        let eventfd = job.eventfd.take();
+        job.board.clone().post(job);
+        if let Some(eventfd) = eventfd {
+            eventfd.signal();
+        }
+    }
+}
+
+struct Entries {
+    /// Numbers of jobs that have not ended.
+    running: KVec<u64>,
+    /// Jobs that have ended, oldest first.
+    ended: KVec<KBox<Job>>,
+    last_number: u64,
+    /// Why nothing more will come, once that is so.
+    closed: Option<Error>,
+}
+
+/// The jobs of one open file.
+#[pin_data]
+pub(crate) struct Board {
+    #[pin]
+    entries: Mutex<Entries>,
+    #[pin]
+    changed: CondVar,
+    #[pin]
+    poll: PollCondVar,
+}
+
+impl Board {
+    /// No jobs.
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            entries <- new_mutex!(Entries {
+                running: KVec::new(),
+                ended: KVec::new(),
+                last_number: 0,
+                closed: None,
+            }, "ax650_board"),
+            changed <- new_condvar!("ax650_board"),
+            poll <- new_poll_condvar!("ax650_board"),
+        })
+    }
+
+    /// A number for a new job, with room for it everywhere until it has been waited for.
+    pub(crate) fn admit(&self, limit: usize) -> Result<u64> {
+        let mut entries = self.entries.lock();
+        let outstanding = entries.running.len() + entries.ended.len();
+        if outstanding >= limit {
+            return Err(EAGAIN);
+        }
+        entries.ended.reserve(outstanding + 1, GFP_KERNEL)?;
+        let number = entries.last_number + 1;
+        entries.running.push(number, GFP_KERNEL)?;
+        entries.last_number = number;
+        Ok(number)
+    }
+
+    /// Takes back a number whose job was never queued.
+    pub(crate) fn revoke(&self, number: u64) {
+        self.entries.lock().running.retain(|&mut n| n != number);
+    }
+
+    fn post(&self, job: KBox<Job>) {
+        let mut entries = self.entries.lock();
+        let number = job.number;
+        entries.running.retain(|&mut n| n != number);
+        // `admit` has made room; a file that is closed takes no more.
+        let dropped = if entries.closed.is_some() {
+            Some(job)
+        } else {
+            entries.ended.push_within_capacity(job).err().map(|e| e.0)
+        };
+        drop(entries);
+        drop(dropped);
+        self.changed.notify_all();
+        self.poll.notify_all();
+    }
+
+    /// Waits until job `number` (0: any) has ended, or until `deadline` (0: not at all).
+    pub(crate) fn wait(&self, number: u64, deadline: u64) -> Result<KBox<Job>> {
+        let mut entries = self.entries.lock();
+        loop {
+            let found = entries
+                .ended
+                .iter()
+                .position(|job| number == 0 || job.number == number);
+            if let Some(at) = found {
+                return entries.ended.remove(at).map_err(|_| EINVAL);
+            }
+            if let Some(e) = entries.closed {
+                return Err(e);
+            }
+            let running = if number == 0 {
+                !entries.running.is_empty()
+            } else {
+                entries.running.contains(&number)
+            };
+            if !running {
+                return Err(ENOENT);
+            }
+            if deadline == 0 {
+                return Err(EAGAIN);
+            }
+            match time::wait_until(&self.changed, &mut entries, deadline) {
+                Waited::Woken => {}
+                Waited::TimedOut => return Err(ETIME),
+                Waited::Signal => return Err(ERESTARTSYS),
+            }
+        }
+    }
+
+    /// Puts a job back whose results could not be handed over.
+    pub(crate) fn put_back(&self, job: KBox<Job>) {
+        let mut entries = self.entries.lock();
+        // The room is that from which it was taken.
+        let dropped = entries.ended.insert_within_capacity(0, job).err();
+        drop(entries);
+        drop(dropped);
+        self.changed.notify_all();
+    }
+
+    /// The file is closed: what ends from now on is dropped.
+    pub(crate) fn close(&self) {
+        let mut entries = self.entries.lock();
+        entries.closed = Some(EBADF);
+        let ended = core::mem::take(&mut entries.ended);
+        drop(entries);
+        drop(ended);
+    }
+
+    /// Wakes waiters and pollers: the card is gone.
+    pub(crate) fn wake(&self) {
+        self.changed.notify_all();
+        self.poll.notify_all();
+    }
+
+    /// Whether a job has ended that was not waited for.
+    pub(crate) fn has_ended(&self) -> bool {
+        !self.entries.lock().ended.is_empty()
+    }
+
+    /// Where pollers wait.
+    pub(crate) fn poll_queue(&self) -> &PollCondVar {
+        &self.poll
+    }
+}

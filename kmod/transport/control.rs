@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Port 11: asking the card to make and end the serving process of a session (spec 5.2 to 5.5).
+
+use kernel::{
+    new_condvar, new_mutex,
+    prelude::*,
+    sync::{CondVar, Mutex},
+};
+
+use super::{ports::Group, tx::SendError};
+use crate::{
+    card::Card,
+    glue::time::{self, Waited},
+    wire::control::{Packet, CREATE, DESTROY, NOTIFY_PORT},
+};
+
+/// A request that waits for its answer.
+struct Waiter {
+    request: Packet,
+    answer: Option<Packet>,
+}
+
+/// Requests in flight on port 11 of one card.  Answers are matched by process and ports, never by
+/// order.
+#[pin_data]
+pub(crate) struct Control {
+    #[pin]
+    waiters: Mutex<KVec<Waiter>>,
+    #[pin]
+    changed: CondVar,
+}
+
+impl Control {
+    /// No requests.
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            waiters <- new_mutex!(KVec::new(), "ax650_control"),
+            changed <- new_condvar!("ax650_control"),
+        })
+    }
+
+    /// A message has come on port 11.
+    pub(super) fn on_message(&self, card: &Card, message: &[u8]) {
+        let Some(packet) = Packet::parse(message) else {
+            dev_warn_ratelimited!(
+                card,
+                "message of {} bytes on port {}, expected 40\n",
+                message.len(),
+                NOTIFY_PORT
+            );
+            card.counters.bad_messages.add(1);
+            return;
+        };
+        let mut waiters = self.waiters.lock();
+        let waiter = waiters
+            .iter_mut()
+            .find(|w| w.answer.is_none() && packet.answers(&w.request));
+        match waiter {
+            Some(waiter) => {
+                waiter.answer = Some(packet);
+                self.changed.notify_all();
+            }
+            None => card.counters.late_replies.add(1),
+        }
+    }
+
+    /// Wakes all waiters: the card is going down.
+    pub(crate) fn wake(&self) {
+        self.changed.notify_all();
+    }
+
+    /// Has the card make a serving process for `ports`.  The caller destroys the ports whatever
+    /// comes of it, as the card may still act on a request that has timed out.
+    pub(crate) fn create(&self, card: &Card, request: Packet, deadline: u64) -> Result {
+        let generation = card.generation();
+        self.waiters.lock().push(
+            Waiter {
+                request,
+                answer: None,
+            },
+            GFP_KERNEL,
+        )?;
+        let result = send(card, &request, deadline)
+            .and_then(|()| self.wait(card, &request, generation, deadline));
+        self.waiters.lock().retain(|w| w.request != request);
+        match result {
+            Ok(answer) if answer.succeeded() => Ok(()),
+            Ok(_) => Err(EREMOTEIO),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn wait(
+        &self,
+        card: &Card,
+        request: &Packet,
+        generation: u32,
+        deadline: u64,
+    ) -> Result<Packet> {
+        let mut waiters = self.waiters.lock();
+        loop {
+            let waiter = waiters.iter().find(|w| w.request == *request);
+            if let Some(answer) = waiter.and_then(|w| w.answer) {
+                return Ok(answer);
+            }
+            card.check_serving(generation)?;
+            match time::wait_until(&self.changed, &mut waiters, deadline) {
+                Waited::Woken => {}
+                Waited::TimedOut => return Err(ETIMEDOUT),
+                Waited::Signal => return Err(ERESTARTSYS),
+            }
+        }
+    }
+}
+
+/// A request to make a session's serving process.
+pub(crate) fn create_packet(card: &Card, pid: i32, ports: &Group, log_level: u32) -> Packet {
+    Packet {
+        command: CREATE,
+        device: card.id,
+        pid: pid as u32,
+        count: ports.len() as u32,
+        ports: *ports,
+        dma_size: crate::session::WINDOW,
+        log_level,
+    }
+}
+
+/// Tells the card that a session has ended; no answer is expected (spec 5.5).
+pub(crate) fn destroy(card: &Card, pid: i32, ports: &Group) {
+    let packet = Packet {
+        command: DESTROY,
+        device: card.id,
+        pid: pid as u32,
+        count: ports.len() as u32,
+        ports: *ports,
+        ..Packet::default()
+    };
+    // If the ring is full for so long the card is being given up anyway.
+    if let Err(e) = send(card, &packet, time::now() + 100 * time::MS) {
+        dev_dbg!(
+            card.pdev,
+            "destroy of port {} not sent: {:?}\n",
+            ports[0],
+            e
+        );
+    }
+}
+
+/// Sends on port 11, waiting for room until `deadline`.
+fn send(card: &Card, packet: &Packet, deadline: u64) -> Result {
+    loop {
+        let mut tx = card.tx.lock();
+        match tx.publish(card, NOTIFY_PORT, &packet.encode()) {
+            Ok(()) => {
+                tx.ring(card);
+                return Ok(());
+            }
+            Err(SendError::Failed(e)) => return Err(e),
+            Err(SendError::Full) if time::now() >= deadline => return Err(ETIMEDOUT),
+            Err(SendError::Full) => drop(tx),
+        }
+        time::sleep_us(1000);
+    }
+}

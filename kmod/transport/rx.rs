@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Receiving: the card to host ring (spec 4.7, 4.9).
+//!
+//! The card may write anything anywhere in the ring at any time.  Every header and every payload is
+//! copied once, and only the copy is looked at.
+
+use kernel::prelude::*;
+
+use crate::{
+    card::Card,
+    glue::{region, time},
+    wire::{
+        control::NOTIFY_PORT,
+        header::{Header, HEADER_SIZE},
+        ring,
+    },
+};
+
+/// The longest message any receiver of the driver takes; RPC frames above 1024 bytes travel by DMA.
+const LONGEST: usize = 4096;
+
+/// Re-reads of a header whose check word is wrong, 10 us apart (spec 4.7).
+const HEADER_TRIES: u32 = 9;
+
+/// The receiving side of one card.  Empty unless the rings are set up.
+pub(crate) struct Rx {
+    live: Option<u64>,
+    message: KVec<u8>,
+}
+
+impl Rx {
+    /// Not receiving, with room for a message.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            live: None,
+            message: KVec::from_elem(0, LONGEST, GFP_KERNEL)?,
+        })
+    }
+
+    /// The rings have been set up.
+    pub(crate) fn start(&mut self) {
+        self.live = Some(0);
+    }
+
+    /// Nothing is received any more.
+    pub(crate) fn stop(&mut self) {
+        self.live = None;
+    }
+}
+
+/// Takes all messages out of the ring and hands them to their receivers.  Returns how many.
+pub(crate) fn drain(card: &Card) -> u32 {
+    let mut rx = card.rx.lock();
+    let mut taken = 0;
+    // A card that fills the ring as fast as we empty it must not keep this thread for ever: one lap
+    // of smallest messages at most, the rest at the next interrupt or tick.
+    let most = card.geometry.c2h.size / ring::padded(1);
+    while taken < most && take(card, &mut rx).unwrap_or(false) {
+        taken += 1;
+    }
+    taken
+}
+
+/// Takes one message; false if there is none.
+fn take(card: &Card, rx: &mut Rx) -> Result<bool> {
+    let Some(rp) = rx.live else {
+        return Ok(false);
+    };
+    let ring = &card.geometry.c2h;
+    let region = &card.region;
+    let wp = region.read64(ring.wp_at as usize)?;
+    let available = match ring::pending(rp, wp, ring.size) {
+        Ok(0) => return Ok(false),
+        Ok(bytes) => bytes,
+        Err(error) => {
+            dev_err_ratelimited!(card, "card to host ring: {}\n", error);
+            card.ring_corrupt("card to host");
+            // Drop everything up to where the card says it is.
+            rx.live = Some(wp & !u64::from(ring::GRAIN - 1));
+            region.write64(ring.rp_at as usize, wp & !u64::from(ring::GRAIN - 1))?;
+            return Ok(false);
+        }
+    };
+    region::read_barrier();
+
+    let mut raw = [0u8; HEADER_SIZE as usize];
+    let mut tries = 0;
+    let header = loop {
+        region.copy_out(ring.header_at(rp) as usize, &mut raw)?;
+        match Header::parse(&raw, available) {
+            Err(crate::wire::header::HeaderError::Check(_)) if tries < HEADER_TRIES => {
+                tries += 1;
+                time::delay_us(10);
+            }
+            other => break other,
+        }
+    };
+    let header = match header {
+        Ok(header) => header,
+        Err(error) => {
+            dev_warn_ratelimited!(card, "bad message: {}\n", error);
+            card.counters.bad_messages.add(1);
+            card.message_was_bad();
+            advance(card, rx, rp, Header::skip(&raw, available))?;
+            return Ok(true);
+        }
+    };
+    let place = ring.place(rp, header.length).ok_or(EPROTO)?;
+    if place.advance > available {
+        card.counters.bad_messages.add(1);
+        advance(card, rx, rp, available)?;
+        return Ok(true);
+    }
+    let len = header.length as usize;
+    let fits = len <= LONGEST;
+    if fits {
+        let message = rx.message.get_mut(..len).ok_or(EPROTO)?;
+        let (first, second) = message
+            .split_at_mut_checked(place.first_len as usize)
+            .ok_or(EPROTO)?;
+        region.copy_out(place.first_at as usize, first)?;
+        region.copy_out(place.second_at as usize, second)?;
+    }
+    advance(card, rx, rp, place.advance)?;
+    card.counters.messages_received.add(1);
+    if !fits {
+        card.counters.dropped_overflow.add(1);
+        return Ok(true);
+    }
+    deliver(card, header.port, rx.message.get(..len).ok_or(EPROTO)?);
+    Ok(true)
+}
+
+fn advance(card: &Card, rx: &mut Rx, rp: u64, by: u32) -> Result {
+    let rp = rp.wrapping_add(by.into());
+    rx.live = Some(rp);
+    card.region.write64(card.geometry.c2h.rp_at as usize, rp)
+}
+
+fn deliver(card: &Card, port: u32, message: &[u8]) {
+    if port == NOTIFY_PORT {
+        card.control.on_message(card, message);
+        return;
+    }
+    // The table is not locked while the session works: it may send, and open and close sessions.
+    let found = card.ports.lock().find(port);
+    match found {
+        Some((session, role)) => session.on_message(role, message),
+        None => card.counters.dropped_no_port.add(1),
+    }
+}

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Sending: the host to card ring and its doorbell (spec 4.6, 4.8).
+
+use kernel::prelude::*;
+
+use crate::{
+    card::Card,
+    glue::{region, time},
+    wire::{
+        handshake::{PAGE_HANDLED, PAGE_RUNG},
+        header::Header,
+        mailbox::{FlowControl, SlotRequest, DATA_WORD, DATA_WORDS, INFO_WORD, SLOT_REQUEST},
+        ring,
+    },
+};
+
+/// How often a slot of the mailbox is asked for, 10 us apart.
+const SLOT_TRIES: u32 = 10;
+
+/// A doorbell that the card has not acted upon for so long is rung again.
+const RECOVERY_NS: u64 = 50 * time::MS;
+
+/// Why a message was not published.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SendError {
+    /// No room now; there will be when the card has read.
+    Full,
+    /// Never: the card is not up, or the message is too long.
+    Failed(Error),
+}
+
+/// The sending side of one card.  Empty unless the rings are set up.
+#[derive(Default)]
+pub(crate) struct Tx {
+    live: Option<Live>,
+}
+
+struct Live {
+    /// Our write pointer.
+    wp: u64,
+    /// Doorbells rung, as in the control page.
+    rung: u64,
+    flow: FlowControl,
+    /// Messages were published since the last doorbell.
+    unrung: bool,
+    /// A sender was turned away since the card last made room.
+    blocked: bool,
+    /// The card's read pointer as last seen, and when it moved or a bell was rung.
+    seen_rp: u64,
+    seen_at: u64,
+}
+
+impl Tx {
+    /// The rings have been set up.
+    pub(crate) fn start(&mut self) {
+        self.live = Some(Live {
+            wp: 0,
+            rung: 0,
+            flow: FlowControl::default(),
+            unrung: false,
+            blocked: false,
+            seen_rp: 0,
+            seen_at: time::now(),
+        });
+    }
+
+    /// Nothing can be sent any more.
+    pub(crate) fn stop(&mut self) {
+        self.live = None;
+    }
+
+    /// Puts a message into the ring.  The card learns of it by [`Self::ring`].
+    pub(crate) fn publish(
+        &mut self,
+        card: &Card,
+        port: u32,
+        payload: &[u8],
+    ) -> Result<(), SendError> {
+        let live = self.live.as_mut().ok_or(SendError::Failed(EHOSTDOWN))?;
+        let sent = live.publish(card, port, payload);
+        match sent {
+            Ok(()) => card.counters.messages_sent.add(1),
+            Err(SendError::Full) => {
+                live.blocked = true;
+                card.counters.ring_full.add(1);
+            }
+            Err(SendError::Failed(_)) => {}
+        }
+        sent
+    }
+
+    /// Rings the doorbell if there is anything to tell.  A bell that cannot be rung now is rung by
+    /// [`Self::recover`].
+    pub(crate) fn ring(&mut self, card: &Card) {
+        if let Some(live) = &mut self.live {
+            if live.unrung {
+                live.ring(card);
+            }
+        }
+    }
+
+    /// Rings again for messages that the card has left lying.  Returns true when senders that were
+    /// turned away should try again.
+    pub(crate) fn recover(&mut self, card: &Card) -> bool {
+        let Some(live) = &mut self.live else {
+            return false;
+        };
+        let Ok(rp) = card.region.read64(card.geometry.h2c.rp_at as usize) else {
+            return false;
+        };
+        let now = time::now();
+        if rp != live.seen_rp {
+            live.seen_rp = rp;
+            live.seen_at = now;
+        }
+        if rp == live.wp {
+            // All messages are read, so whatever bells are missing in the count are lost for good.
+            if let Ok(handled) = card.region.read64(PAGE_HANDLED) {
+                live.flow.forgive(live.rung, handled);
+            }
+        } else if now.saturating_sub(live.seen_at) >= RECOVERY_NS {
+            if let Ok(handled) = card.region.read64(PAGE_HANDLED) {
+                live.flow.forgive(live.rung, handled);
+            }
+            card.counters.doorbells_recovered.add(1);
+            live.ring(card);
+        }
+        core::mem::take(&mut live.blocked)
+    }
+
+    /// Whether a sender was turned away since the last [`Self::recover`].
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| live.blocked)
+    }
+
+    /// Whether the card has unread messages.
+    pub(crate) fn busy(&self, card: &Card) -> bool {
+        self.live.as_ref().is_some_and(|live| {
+            card.region
+                .read64(card.geometry.h2c.rp_at as usize)
+                .is_ok_and(|rp| rp != live.wp)
+        })
+    }
+}
+
+impl Live {
+    fn publish(&mut self, card: &Card, port: u32, payload: &[u8]) -> Result<(), SendError> {
+        let failed = SendError::Failed;
+        let ring = &card.geometry.h2c;
+        let len = u32::try_from(payload.len()).map_err(|_| failed(EMSGSIZE))?;
+        if len == 0 {
+            return Err(failed(EINVAL));
+        }
+        let place = ring.place(self.wp, len).ok_or(failed(EMSGSIZE))?;
+        let rp = card.region.read64(ring.rp_at as usize).map_err(failed)?;
+        let Ok(free) = ring::free(self.wp, rp, ring.size) else {
+            // The card owns this pointer; it cannot be repaired from here.
+            card.ring_corrupt("host to card");
+            return Err(failed(EPROTO));
+        };
+        if place.advance > free {
+            return Err(SendError::Full);
+        }
+        let region = &card.region;
+        let (first, second) = payload
+            .split_at_checked(place.first_len as usize)
+            .ok_or(failed(EMSGSIZE))?;
+        let header = Header { port, length: len };
+        region
+            .copy_in(place.first_at as usize, first)
+            .map_err(failed)?;
+        region
+            .copy_in(place.second_at as usize, second)
+            .map_err(failed)?;
+        region
+            .copy_in(place.header_at as usize, &header.encode(card.id))
+            .map_err(failed)?;
+        region::write_barrier();
+        let wp = self.wp.wrapping_add(place.advance.into());
+        region.write64(ring.wp_at as usize, wp).map_err(failed)?;
+        self.wp = wp;
+        self.unrung = true;
+        Ok(())
+    }
+
+    /// One bell, if flow control and the mailbox allow; else it stays due.
+    fn ring(&mut self, card: &Card) {
+        self.unrung = true;
+        let Ok(handled) = card.region.read64(PAGE_HANDLED) else {
+            return;
+        };
+        if !self.flow.may_ring(self.rung, handled) {
+            card.counters.doorbell_busy.add(1);
+            return;
+        }
+        let Some(slot) = card.mailbox_slot(SLOT_TRIES) else {
+            card.counters.doorbell_busy.add(1);
+            return;
+        };
+        let rung = (0..DATA_WORDS)
+            .try_for_each(|_| card.write_mailbox(slot.data(), DATA_WORD))
+            .and_then(|()| card.write_mailbox(slot.info(), INFO_WORD));
+        if rung.is_err() {
+            return;
+        }
+        self.unrung = false;
+        self.seen_at = time::now();
+        self.rung = self.rung.wrapping_add(1);
+        card.counters.doorbells.add(1);
+        // Fails only when the driver is being unbound.
+        let _ = card.region.write64(PAGE_RUNG, self.rung);
+    }
+}
+
+impl Card {
+    /// Asks the mailbox for a slot (spec 4.8).
+    fn mailbox_slot(&self, tries: u32) -> Option<crate::wire::mailbox::Slot> {
+        for _ in 0..tries {
+            match SlotRequest::interpret(self.read_mailbox(SLOT_REQUEST).ok()?) {
+                SlotRequest::Slot(slot) => return Some(slot),
+                SlotRequest::NoneOrGone => {
+                    if !self.is_present() {
+                        return None;
+                    }
+                }
+                SlotRequest::Bad(value) => {
+                    dev_err_ratelimited!(
+                        self,
+                        "mailbox gave slot {:#x}, which does not exist\n",
+                        value
+                    );
+                    return None;
+                }
+            }
+            time::delay_us(10);
+        }
+        None
+    }
+}
