@@ -57,6 +57,11 @@ impl Cmm {
         self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// First address managed.
+    pub fn base(&self) -> u64 {
+        self.base
+    }
+
     /// Bytes managed.
     pub fn size(&self) -> u64 {
         self.size

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Codec and pools of the emulated card: the native calls of the modules SYS, VDEC and VENC
+//! (spec 7), done for real.  Streams are decoded and encoded by libavcodec; pictures lie in the
+//! card's memory, in blocks of the card's CMM.
+//!
+//! Groups, channels and pools are numbered over the whole card, as their hardware is, but each
+//! belongs to the session that made it: to others it does not exist.
+
+mod answer;
+mod blobs;
+mod errors;
+mod frame;
+mod jpeg;
+mod memory;
+mod picture;
+mod pool;
+mod session;
+mod sys;
+mod table;
+mod vdec;
+mod wait;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use ax650_emu_api::Link;
+use serde_json::json;
+
+use crate::answer::Outcome;
+use crate::blobs::Args;
+use crate::errors::{Area, Fault};
+use crate::pool::Pools;
+use crate::session::{Owner, Session};
+use crate::sys::Sys;
+use crate::table::Call;
+use crate::vdec::Vdec;
+use crate::wait::lock;
+
+/// The modules SYS, VDEC and VENC of one card, from boot to reset.
+pub struct Media {
+    sessions: Mutex<Sessions>,
+    stopped: AtomicBool,
+    pools: Arc<Pools>,
+    sys: Sys,
+    vdec: Vdec,
+}
+
+#[derive(Default)]
+struct Sessions {
+    open: HashMap<u32, Arc<Session>>,
+    serial: u64,
+}
+
+impl Media {
+    /// The modules after boot.
+    pub fn new(link: Arc<dyn Link>) -> Arc<Self> {
+        // Damaged streams are the business of the counters, not of the emulator's log.
+        ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Quiet);
+        let pools = Arc::new(Pools::new(&link));
+        Arc::new(Self {
+            sessions: Mutex::default(),
+            stopped: AtomicBool::new(false),
+            sys: Sys::new(&link),
+            vdec: Vdec::new(&link, &pools),
+            pools,
+        })
+    }
+
+    /// Whether the card has the call `api` of `module`.
+    pub fn implemented(module: u32, api: u32) -> bool {
+        table::find(module, api).is_some()
+    }
+
+    /// The public name of the call, if the card has it.
+    pub fn name(module: u32, api: u32) -> Option<&'static str> {
+        table::find(module, api).map(|call| call.name)
+    }
+
+    /// Serves one call of the session: `args` are its blobs in the order of declaration.  Returns
+    /// the return value and all output blobs, at their full size also on failure (spec 7.5).
+    ///
+    /// Blocks as long as the call's timeout says, at most until [`Self::session_end`] of the
+    /// session.  May be called by many threads at once.
+    pub fn call(&self, session: u32, module: u32, api: u32, args: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        match table::find(module, api) {
+            Some(call) => answer::blobs(&call, self.serve(session, &call, args)),
+            None => {
+                let code = Area::of(module, api).code(Fault::NotSupported);
+                vec![code.to_le_bytes().to_vec()]
+            }
+        }
+    }
+
+    fn serve(&self, session: u32, call: &Call, args: &[Vec<u8>]) -> Outcome {
+        answer::check(call, args)?;
+        let session = self.session(session)?;
+        let args = Args(args);
+        match (call.module, Area::of(call.module, call.api)) {
+            (_, Area::Pool) => pool::calls::call(&self.pools, &session, call.api, args),
+            (_, Area::Sys) => self.sys.call(&session, call.api, args),
+            (_, Area::Vdec) => self.vdec.call(&session, call.api, args),
+            (_, Area::Venc) => Err(Fault::NotSupported),
+        }
+    }
+
+    fn session(&self, number: u32) -> Result<Arc<Session>, Fault> {
+        let mut sessions = lock(&self.sessions);
+        // Under the lock, so that `stop` sees all sessions.
+        if self.stopped.load(Ordering::SeqCst) {
+            return Err(Fault::NotInit);
+        }
+        if let Some(session) = sessions.open.get(&number) {
+            return Ok(session.clone());
+        }
+        sessions.serial += 1;
+        let owner = Owner {
+            session: number,
+            serial: sessions.serial,
+        };
+        let session = Arc::new(Session::new(owner));
+        sessions.open.insert(number, session.clone());
+        Ok(session)
+    }
+
+    /// The client process has gone: wakes its blocked callers and frees all it had on the card.
+    /// Call this before freeing what else the session has in the CMM.
+    pub fn session_end(&self, session: u32) {
+        let session = lock(&self.sessions).open.remove(&session);
+        if let Some(session) = session {
+            self.end(&session);
+        }
+    }
+
+    fn end(&self, session: &Session) {
+        session.end();
+        self.vdec.end(session.owner);
+        self.pools.end(session.owner);
+        self.sys.end(session.owner);
+    }
+
+    /// Ends all sessions; no thread of this crate uses the link after it.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        let open = std::mem::take(&mut lock(&self.sessions).open);
+        open.values().for_each(|session| self.end(session));
+    }
+
+    /// State for the control socket.
+    pub fn report(&self) -> serde_json::Value {
+        json!({
+            "sessions": lock(&self.sessions).open.len(),
+            "sys": self.sys.report(),
+            "pools": self.pools.list().len(),
+            "blocks_in_use": self.pools.list().iter().map(|p| p.used).sum::<usize>(),
+            "vdec": self.vdec.report(),
+        })
+    }
+}
+
+impl Drop for Media {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! A channel of a group: its attribute, its pictures.
+
+use std::collections::{HashSet, VecDeque};
+
+use super::attr::ChannelAttr;
+use crate::frame::VideoFrame;
+
+/// Channels of a group.
+pub const CHANNELS: usize = 3;
+
+/// A picture that waits for the client.
+#[derive(Debug, Clone)]
+pub struct Picture {
+    /// The structure that GetChnFrame returns.
+    pub frame: VideoFrame,
+    /// The pool block it lies in.
+    pub block: u32,
+}
+
+/// State of a channel.
+#[derive(Debug, Default)]
+pub struct Channel {
+    /// What SetChnAttr brought, for GetChnAttr.
+    pub raw: Option<Vec<u8>>,
+    /// The same, read.
+    pub attr: Option<ChannelAttr>,
+    /// EnableChn was called.
+    pub enabled: bool,
+    /// Pool that the client attached.
+    pub attached: Option<u32>,
+    /// Pool that was made for the channel, and the attribute it was made for.
+    pub own_pool: Option<(u32, ChannelAttr)>,
+    /// Pictures that wait for the client.
+    pub ready: VecDeque<Picture>,
+    /// Blocks of the pictures that the client has.
+    pub held: HashSet<u32>,
+    /// The decoder's thread is writing a picture for this channel.
+    pub writing: bool,
+    /// The last picture of the stream has been queued.
+    pub ended: bool,
+    /// Number of the next picture.
+    pub next_seq: u64,
+    /// Pictures that the client has got.
+    pub delivered: u64,
+}

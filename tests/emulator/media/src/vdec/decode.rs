@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! libavcodec as a decoder.
+
+use std::collections::BTreeMap;
+
+use ffmpeg_next as ffmpeg;
+
+use ffmpeg::codec::{context::Context, Compliance, Flags, Id};
+use ffmpeg::format::Pixel;
+use ffmpeg::frame::Video;
+use ffmpeg::{Dictionary, Discard, Error, Packet};
+
+use super::attr::{Codec, GroupAttr, Stream};
+use crate::errors::Fault;
+
+/// How to decode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Pictures come in the order of decoding, not of display.
+    pub decode_order: bool,
+    /// `enVdecMode`: 0 all pictures, 1 without B, 2 only I.
+    pub mode: u32,
+    /// Widest picture.
+    pub max_width: u32,
+    /// Highest picture.
+    pub max_height: u32,
+}
+
+/// Why a unit gave no picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecodeError {
+    /// It is no picture of this codec.
+    Format,
+    /// It uses a feature that the decoder does not have.
+    Unsupported,
+    /// The picture is larger than allowed.
+    Size,
+}
+
+impl From<Error> for DecodeError {
+    fn from(e: Error) -> Self {
+        match e {
+            Error::PatchWelcome | Error::DecoderNotFound => Self::Unsupported,
+            // av_image_check_size2() with "max_pixels".
+            Error::Other {
+                errno: ffmpeg::error::EINVAL,
+            } => Self::Size,
+            _ => Self::Format,
+        }
+    }
+}
+
+/// One decoded picture.
+pub struct Decoded {
+    /// The picture in host memory.
+    pub frame: Video,
+    /// The call that brought it.
+    pub stream: Stream,
+}
+
+/// A decoder for one stream.
+pub struct Decoder {
+    inner: ffmpeg::decoder::Video,
+    limits: Options,
+    /// The calls of the units that are in the decoder, by the number given to them as time stamp:
+    /// a client's time stamps may be anything.
+    calls: BTreeMap<i64, Stream>,
+    units: i64,
+}
+
+impl Decoder {
+    /// Units that can be in the decoder at once: 16 pictures wait for their turn at most.
+    const MAX_INSIDE: usize = 64;
+
+    /// A decoder that works in the caller's thread.
+    pub fn new(codec: Codec, options: Options) -> Result<Self, DecodeError> {
+        let id = match codec {
+            Codec::H264 => Id::H264,
+            Codec::H265 => Id::HEVC,
+            Codec::Jpeg => Id::MJPEG,
+        };
+        let codec = ffmpeg::decoder::find(id).ok_or(DecodeError::Unsupported)?;
+        let mut context = Context::new_with_codec(codec);
+        // Without this the H.264 decoder guesses how many pictures to hold back for re-ordering,
+        // and loses some when the guess was too low; with it the level says how many.
+        context.compliance(Compliance::Strict);
+        if options.decode_order {
+            context.set_flags(Flags::LOW_DELAY);
+        }
+        let side = |n: u32| u64::from(n.next_multiple_of(128));
+        let pixels = side(options.max_width) * side(options.max_height);
+        let mut settings = Dictionary::new();
+        settings.set("threads", "1");
+        settings.set("max_pixels", &pixels.to_string());
+        let mut inner = context.decoder().open_as_with(codec, settings)?.video()?;
+        inner.skip_frame(match options.mode {
+            1 => Discard::Bidirectional,
+            2 => Discard::NonIntra,
+            _ => Discard::Default,
+        });
+        Ok(Self {
+            inner,
+            limits: options,
+            calls: BTreeMap::new(),
+            units: 0,
+        })
+    }
+
+    /// Decodes one unit; `picture` gets what is ready, which may be nothing.
+    pub fn decode(
+        &mut self,
+        bytes: &[u8],
+        stream: Stream,
+        picture: &mut dyn FnMut(Result<Decoded, DecodeError>),
+    ) {
+        let mut packet = Packet::copy(bytes);
+        packet.set_pts(Some(self.units));
+        packet.set_dts(Some(self.units));
+        self.calls.insert(self.units, stream);
+        if self.calls.len() > Self::MAX_INSIDE {
+            self.calls.pop_first();
+        }
+        self.units += 1;
+        let sent = self.inner.send_packet(&packet);
+        self.take(picture);
+        if let Err(e) = sent {
+            picture(Err(e.into()));
+        }
+    }
+
+    /// Gives `picture` all that is still in the decoder, which is of no use afterwards.
+    pub fn drain(&mut self, picture: &mut dyn FnMut(Result<Decoded, DecodeError>)) {
+        if self.inner.send_eof().is_ok() {
+            self.take(picture);
+        }
+    }
+
+    fn take(&mut self, picture: &mut dyn FnMut(Result<Decoded, DecodeError>)) {
+        loop {
+            let mut frame = Video::empty();
+            match self.inner.receive_frame(&mut frame) {
+                Ok(()) => picture(self.accept(frame)),
+                Err(
+                    Error::Eof
+                    | Error::Other {
+                        errno: ffmpeg::error::EAGAIN,
+                    },
+                ) => return,
+                // The decoder goes on with the next unit.
+                Err(e) => return picture(Err(e.into())),
+            }
+        }
+    }
+
+    fn accept(&mut self, frame: Video) -> Result<Decoded, DecodeError> {
+        let call = frame.pts().and_then(|n| self.calls.remove(&n));
+        if frame.width() > self.limits.max_width || frame.height() > self.limits.max_height {
+            return Err(DecodeError::Size);
+        }
+        Ok(Decoded {
+            frame,
+            stream: call.unwrap_or_default(),
+        })
+    }
+}
+
+/// Width, height, reference pictures and bits of luma and of chroma of a stream's first picture.
+pub fn header(codec: Codec, bytes: &[u8]) -> Result<[u32; 5], Fault> {
+    let options = Options {
+        decode_order: true,
+        mode: 0,
+        max_width: GroupAttr::MAX_SIDE,
+        max_height: GroupAttr::MAX_SIDE,
+    };
+    let mut decoder = Decoder::new(codec, options).map_err(|_| Fault::NotSupported)?;
+    decoder.decode(bytes, Stream::default(), &mut drop);
+    let inner = &decoder.inner;
+    if inner.width() == 0 || inner.height() == 0 {
+        return Err(Fault::Codec);
+    }
+    let depth = match inner.format() {
+        Pixel::YUV420P10LE | Pixel::YUV422P10LE | Pixel::YUV444P10LE | Pixel::GRAY10LE => 10,
+        Pixel::YUV420P12LE | Pixel::YUV422P12LE | Pixel::YUV444P12LE | Pixel::GRAY12LE => 12,
+        _ => 8,
+    };
+    let references = crate::blobs::clamp32(inner.references());
+    Ok([inner.width(), inner.height(), references, depth, depth])
+}

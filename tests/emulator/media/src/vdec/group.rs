@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! A decoder group: what its client does to it.  Its pictures are made by [`super::worker`].
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+
+use super::attr::{ChannelAttr, Codec, Errors, GroupAttr, Stream};
+use super::channel::{Channel, CHANNELS};
+use crate::blobs::{clamp32, Record};
+use crate::errors::Fault;
+use crate::memory::CardBlock;
+use crate::pool::{Kind, PoolConfig, Pools};
+use crate::session::Owner;
+use crate::wait::{lock, Activity, Deadline};
+
+/// Calls of SendStream whose bytes may wait for decoding.
+const INPUT_DEPTH: usize = 32;
+
+/// What waits for the decoder's thread.
+#[derive(Debug)]
+pub enum Input {
+    /// Bytes of the stream.
+    Bytes(Vec<u8>, Stream),
+    /// The end of the stream; the number of the stream.
+    End(u64),
+    /// Show the user picture.
+    UserPicture,
+}
+
+/// What changes under the group's lock.
+#[derive(Debug)]
+pub struct State {
+    /// What CreateGrp or SetGrpAttr brought, for GetGrpAttr.
+    pub raw_attr: Vec<u8>,
+    /// The same, read.
+    pub attr: GroupAttr,
+    /// `AX_VDEC_GRP_PARAM_T`.
+    pub param: Vec<u8>,
+    /// 0 preview, 1 playback.  Pictures are never dropped in either.
+    pub display_mode: u32,
+    /// `AX_VDEC_USRPIC_T`.
+    pub user_picture: Option<Vec<u8>>,
+    /// EnableUserPic was called.
+    pub user_picture_on: bool,
+    /// The group is gone; its thread ends.
+    pub destroyed: bool,
+    /// StartRecvStream was called.
+    pub receiving: bool,
+    /// Pictures still to be made, if the client has set a limit.
+    pub pictures_left: Option<u64>,
+    /// Counts the calls of StartRecvStream.
+    pub stream: u64,
+    /// The client has sent the end of the stream.
+    pub end_sent: bool,
+    /// What waits for the decoder's thread.
+    pub input: VecDeque<Input>,
+    /// Bytes in `input`.
+    pub input_bytes: usize,
+    /// The channels.
+    pub channels: [Channel; CHANNELS],
+    /// Calls of SendStream that brought bytes.
+    pub received: u64,
+    /// Pictures decoded.
+    pub decoded: u64,
+    /// Size of the last picture.
+    pub picture_size: (u32, u32),
+    /// Errors so far.
+    pub errors: Errors,
+    /// `AX_VDEC_VUI_PARAM_T`, once there was a picture.
+    pub vui: Option<Vec<u8>>,
+}
+
+/// A decoder group.
+pub struct Group {
+    /// Its number.
+    pub id: u32,
+    /// Its session.
+    pub owner: Owner,
+    /// What it decodes.
+    pub codec: Codec,
+    /// The card's pools.
+    pub pools: Arc<Pools>,
+    state: Mutex<State>,
+    changed: Condvar,
+    /// Counts what makes the decoder's thread drop what it has: reset and destruction.
+    epoch: AtomicU64,
+    /// The same for one channel: its being disabled.
+    channel_epochs: [AtomicU64; CHANNELS],
+    /// Told of each picture; for SelectGrp.
+    pub activity: Arc<Activity>,
+    /// The card's memory for the waiting stream.
+    stream_buffer: Option<CardBlock>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Group {
+    /// A group without a thread.
+    pub fn new(
+        id: u32,
+        owner: Owner,
+        raw_attr: &[u8],
+        attr: GroupAttr,
+        stream_buffer: Option<CardBlock>,
+        pools: Arc<Pools>,
+        activity: Arc<Activity>,
+    ) -> Self {
+        let state = State {
+            raw_attr: raw_attr.to_vec(),
+            attr,
+            param: vec![0; 12],
+            display_mode: 1,
+            user_picture: None,
+            user_picture_on: false,
+            destroyed: false,
+            receiving: false,
+            pictures_left: None,
+            stream: 0,
+            end_sent: false,
+            input: VecDeque::new(),
+            input_bytes: 0,
+            channels: Default::default(),
+            received: 0,
+            decoded: 0,
+            picture_size: (0, 0),
+            errors: Errors::default(),
+            vui: None,
+        };
+        Self {
+            id,
+            owner,
+            codec: attr.codec,
+            pools,
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            epoch: AtomicU64::new(0),
+            channel_epochs: Default::default(),
+            activity,
+            stream_buffer,
+            thread: Mutex::default(),
+        }
+    }
+
+    /// The group's state.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// The state, unless the group is gone.
+    pub fn alive(&self) -> Result<MutexGuard<'_, State>, Fault> {
+        let state = self.state();
+        if state.destroyed {
+            Err(Fault::Unexist)
+        } else {
+            Ok(state)
+        }
+    }
+
+    /// Waits for a change of the state.
+    pub fn wait<'a>(
+        &'a self,
+        state: MutexGuard<'a, State>,
+        deadline: Deadline,
+        at_once: Fault,
+    ) -> Result<MutexGuard<'a, State>, Fault> {
+        deadline.wait(&self.changed, state, at_once)
+    }
+
+    /// Wakes all who wait for a change.
+    pub fn notify(&self) {
+        self.changed.notify_all();
+    }
+
+    /// Epochs of the group and of a channel.
+    pub fn epochs(&self, channel: usize) -> (u64, u64) {
+        (
+            self.epoch.load(Ordering::SeqCst),
+            self.channel_epochs[channel].load(Ordering::SeqCst),
+        )
+    }
+
+    /// Names the group's thread.
+    pub fn set_thread(&self, thread: JoinHandle<()>) {
+        *lock(&self.thread) = Some(thread);
+    }
+
+    /// StartRecvStream: `pictures` -1 for no limit.
+    pub fn start(&self, pictures: i32) -> Result<(), Fault> {
+        let limit = match pictures {
+            -1 => None,
+            1.. => Some(u64::from(pictures.unsigned_abs())),
+            _ => return Err(Fault::IllegalParam),
+        };
+        let mut state = self.alive()?;
+        if state.receiving {
+            return Ok(());
+        }
+        state.receiving = true;
+        state.pictures_left = limit;
+        state.stream += 1;
+        state.end_sent = false;
+        for channel in &mut state.channels {
+            channel.ended = false;
+        }
+        Ok(())
+    }
+
+    /// StopRecvStream: what has been sent is still decoded.
+    pub fn stop(&self) -> Result<(), Fault> {
+        self.alive()?.receiving = false;
+        self.notify();
+        Ok(())
+    }
+
+    /// ResetGrp: forgets all that was sent and all pictures the client has not taken.
+    pub fn reset(&self) -> Result<(), Fault> {
+        let mut state = self.alive()?;
+        let blocks = self.clear(&mut state);
+        state.end_sent = false;
+        state.errors = Errors::default();
+        drop(state);
+        self.give_back(&blocks);
+        Ok(())
+    }
+
+    /// Empties all queues; returns the pool blocks to give back without the lock.
+    fn clear(&self, state: &mut State) -> Vec<u32> {
+        self.epoch.fetch_add(1, Ordering::SeqCst);
+        state.input.clear();
+        state.input_bytes = 0;
+        let mut blocks = Vec::new();
+        for channel in &mut state.channels {
+            channel.ended = false;
+            blocks.extend(channel.ready.drain(..).map(|p| p.block));
+        }
+        blocks
+    }
+
+    fn give_back(&self, blocks: &[u32]) {
+        for &block in blocks {
+            // The client may have given it back itself, with POOL ReleaseBlock.
+            let _ = self.pools.release(self.owner, block);
+        }
+        self.notify();
+        self.pools.wake();
+        self.activity.notify();
+    }
+
+    /// Ends the group's thread, wakes all callers and frees the card's memory.
+    pub fn destroy(&self) {
+        let mut state = self.state();
+        state.destroyed = true;
+        let blocks = self.clear(&mut state);
+        drop(state);
+        self.give_back(&blocks);
+        let thread = lock(&self.thread).take();
+        if thread.is_some_and(|t| t.join().is_err()) {
+            log::error!("vdec: the thread of group {} panicked", self.id);
+        }
+        let mut pools = Vec::new();
+        for channel in &mut self.state().channels {
+            pools.extend(channel.own_pool.take());
+        }
+        for (pool, _) in pools {
+            // Gone already if the session has ended.
+            let _ = self.pools.destroy(self.owner, Kind::Codec, pool);
+        }
+    }
+
+    /// SendStream: queues the bytes, waiting for room, and the end of the stream.
+    pub fn send(&self, bytes: &[u8], stream: Stream, deadline: Deadline) -> Result<(), Fault> {
+        let mut state = self.alive()?;
+        let room = state.attr.buffer_size as usize;
+        if bytes.len() > room {
+            state.errors.stream_size += 1;
+            return Err(Fault::IllegalParam);
+        }
+        loop {
+            if state.end_sent && bytes.is_empty() && stream.end_of_stream {
+                return Ok(());
+            }
+            if !state.receiving || state.end_sent {
+                return Err(Fault::NotPermitted);
+            }
+            if state.input.len() < INPUT_DEPTH && state.input_bytes + bytes.len() <= room {
+                break;
+            }
+            state = self.wait(state, deadline, Fault::NoBuffer)?;
+            if state.destroyed {
+                return Err(Fault::Unexist);
+            }
+        }
+        if !bytes.is_empty() {
+            state.received += 1;
+            state.input_bytes += bytes.len();
+            state.input.push_back(Input::Bytes(bytes.to_vec(), stream));
+        }
+        if stream.end_of_stream {
+            state.end_sent = true;
+            let number = state.stream;
+            state.input.push_back(Input::End(number));
+        }
+        self.notify();
+        Ok(())
+    }
+
+    /// EnableUserPic, DisableUserPic.  The picture is shown once, after all that was sent.
+    pub fn enable_user_picture(&self, on: bool) -> Result<(), Fault> {
+        let mut state = self.alive()?;
+        if state.user_picture.is_none() {
+            return Err(Fault::NotConfig);
+        }
+        if on && state.receiving {
+            return Err(Fault::NotPermitted);
+        }
+        if on && !state.user_picture_on {
+            state.input.push_back(Input::UserPicture);
+        }
+        state.user_picture_on = on;
+        self.notify();
+        Ok(())
+    }
+
+    /// EnableChn: makes the channel's pool if it is to have one.
+    pub fn enable(&self, channel: usize) -> Result<(), Fault> {
+        let state = self.alive()?;
+        let c = &state.channels[channel];
+        if c.enabled {
+            return Ok(());
+        }
+        let attr = c.attr.ok_or(Fault::NotConfig)?;
+        let wants_pool = c.attached.is_none() && state.attr.auto_pool;
+        let old = c.own_pool.filter(|(_, made_for)| *made_for != attr);
+        let has_pool = c.own_pool.is_some() && old.is_none();
+        drop(state);
+        if let Some((pool, _)) = old {
+            let _ = self.pools.destroy(self.owner, Kind::Codec, pool);
+            self.state().channels[channel].own_pool = None;
+        }
+        let made = if wants_pool && !has_pool {
+            Some(self.make_pool(channel, &attr)?)
+        } else {
+            None
+        };
+        let mut state = self.state();
+        let destroyed = state.destroyed;
+        let c = &mut state.channels[channel];
+        if destroyed || made.is_some() && c.own_pool.is_some() {
+            // Another thread was faster.
+            drop(state);
+            if let Some(pool) = made {
+                let _ = self.pools.destroy(self.owner, Kind::Codec, pool);
+            }
+            return Err(Fault::Busy);
+        }
+        if let Some(pool) = made {
+            c.own_pool = Some((pool, attr));
+        }
+        c.enabled = true;
+        c.ended = false;
+        self.notify();
+        Ok(())
+    }
+
+    fn make_pool(&self, channel: usize, attr: &ChannelAttr) -> Result<u32, Fault> {
+        let config = PoolConfig {
+            meta_size: 0,
+            block_size: attr.pool_block()?,
+            count: attr.buffers,
+            cached: false,
+            partition: String::new(),
+            name: format!("vdec_grp{}_chn{channel}", self.id),
+        };
+        self.pools.create(self.owner, Kind::Codec, config)
+    }
+
+    /// DisableChn: drops the pictures that the client has not taken.  Those that it has stay good
+    /// until the group is destroyed or the channel is enabled with another attribute.
+    pub fn disable(&self, channel: usize) -> Result<(), Fault> {
+        let mut state = self.alive()?;
+        let c = &mut state.channels[channel];
+        c.enabled = false;
+        let blocks: Vec<_> = c.ready.drain(..).map(|p| p.block).collect();
+        self.channel_epochs[channel].fetch_add(1, Ordering::SeqCst);
+        drop(state);
+        self.give_back(&blocks);
+        let mut state = self.state();
+        while state.channels[channel].writing {
+            state = self.wait(state, Deadline::Never, Fault::Busy)?;
+        }
+        Ok(())
+    }
+
+    /// QueryStatus: `AX_VDEC_GRP_STATUS_T`.
+    pub fn status(&self) -> Result<Vec<u8>, Fault> {
+        let state = self.alive()?;
+        let mut r = Record::new(80);
+        let full = state.input.len() >= INPUT_DEPTH
+            || state.input_bytes >= state.attr.buffer_size as usize;
+        r.u32(0, self.codec.number())
+            .u32(4, clamp32(state.input_bytes))
+            .u32(8, clamp32(state.input.len()));
+        for (i, channel) in state.channels.iter().enumerate() {
+            r.u32(12 + 4 * i, clamp32(channel.ready.len()));
+        }
+        r.u32(24, u32::from(state.receiving))
+            .u32(28, state.received as u32)
+            .u32(32, state.decoded as u32)
+            .u32(36, state.picture_size.0)
+            .u32(40, state.picture_size.1)
+            .u32(44, u32::from(full));
+        state.errors.write(&mut r, 48);
+        let held: usize = state.channels.iter().map(|c| c.held.len()).sum();
+        r.u32(48 + 28, clamp32(held));
+        Ok(r.finish())
+    }
+
+    /// GetStreamBufInfo: card address, virtual address, size, bytes waiting, bytes free.  The
+    /// notes give only the size of this structure (40).
+    pub fn buffer_info(&self) -> Result<Vec<u8>, Fault> {
+        let state = self.alive()?;
+        let own = self.stream_buffer.as_ref().map(CardBlock::address);
+        let address = own.unwrap_or(state.attr.buffer);
+        let used = clamp32(state.input_bytes);
+        let mut r = Record::new(40);
+        r.u64(0, address)
+            .u64(8, address)
+            .u32(16, state.attr.buffer_size)
+            .u32(20, used)
+            .u32(24, state.attr.buffer_size.saturating_sub(used));
+        Ok(r.finish())
+    }
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The pictures of a channel: from the decoder's thread to the client and back.
+
+use super::channel::Picture;
+use super::group::{Group, State};
+use crate::errors::Fault;
+use crate::frame::VideoFrame;
+use crate::wait::Deadline;
+
+impl Group {
+    /// GetChnFrame: the next picture.
+    pub fn get_frame(&self, channel: usize, deadline: Deadline) -> Result<VideoFrame, Fault> {
+        let mut state = self.alive()?;
+        loop {
+            let c = &mut state.channels[channel];
+            if let Some(picture) = c.ready.pop_front() {
+                c.held.insert(picture.block);
+                c.delivered += 1;
+                self.notify();
+                return Ok(picture.frame);
+            }
+            if !c.enabled {
+                return Err(Fault::Unexist);
+            }
+            if c.ended {
+                return Err(Fault::FlowEnd);
+            }
+            state = self.wait(state, deadline, Fault::Empty)?;
+            if state.destroyed {
+                return Err(Fault::Unexist);
+            }
+        }
+    }
+
+    /// ReleaseChnFrame: the client names the picture by its pool block.
+    pub fn release_frame(&self, channel: usize, frame: &VideoFrame) -> Result<(), Fault> {
+        let block = frame.block[0];
+        if !self.alive()?.channels[channel].held.remove(&block) {
+            return Err(Fault::Unexist);
+        }
+        self.pools.release(self.owner, block)
+    }
+
+    /// Channels that have pictures for the client, with their number.
+    pub fn ready(state: &State) -> Vec<(usize, usize)> {
+        let channels = state.channels.iter().enumerate();
+        channels
+            .filter(|(_, c)| !c.ready.is_empty())
+            .map(|(i, c)| (i, c.ready.len()))
+            .collect()
+    }
+
+    /// Waits until the channel's queue takes another picture.  `None` if it gets none: it is
+    /// disabled, or the group has been reset or destroyed since `epoch`.
+    pub fn wait_for_room(&self, channel: usize, epoch: u64) -> Option<Room> {
+        let mut state = self.state();
+        loop {
+            let now = self.epochs(channel);
+            let wanted = state.attr.auto_pool;
+            let c = &mut state.channels[channel];
+            let attr = c.attr.filter(|_| c.enabled && now.0 == epoch)?;
+            if c.ready.len() < attr.fifo_depth {
+                c.writing = true;
+                let own = c.own_pool.map(|p| p.0).filter(|_| wanted);
+                return Some(Room {
+                    attr,
+                    pool: c.attached.or(own).unwrap_or(crate::pool::ANY_POOL),
+                    epochs: now,
+                });
+            }
+            state = self.wait(state, Deadline::Never, Fault::Busy).ok()?;
+        }
+    }
+
+    /// Ends what [`Self::wait_for_room`] began: with a picture, unless the epochs have changed.
+    pub fn put(&self, channel: usize, room: &Room, picture: Option<Picture>) {
+        let mut state = self.state();
+        let current = self.epochs(channel) == room.epochs;
+        let c = &mut state.channels[channel];
+        c.writing = false;
+        let mut unused = None;
+        match picture {
+            Some(mut picture) if current => {
+                picture.frame.seq = c.next_seq;
+                c.next_seq += 1;
+                c.ready.push_back(picture);
+            }
+            Some(picture) => unused = Some(picture.block),
+            None => (),
+        }
+        drop(state);
+        if let Some(block) = unused {
+            let _ = self.pools.release(self.owner, block);
+        }
+        self.notify();
+        self.activity.notify();
+    }
+
+    /// The last picture of stream number `stream` has been put.
+    pub fn end(&self, stream: u64) {
+        let mut state = self.state();
+        if state.stream == stream {
+            for channel in &mut state.channels {
+                channel.ended = true;
+            }
+        }
+        drop(state);
+        self.notify();
+        self.activity.notify();
+    }
+}
+
+/// Room for one picture in a channel's queue.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// The channel's attribute.
+    pub attr: super::attr::ChannelAttr,
+    /// The pool to take a block from.
+    pub pool: u32,
+    /// Epochs of group and channel when the room was found.
+    pub epochs: (u64, u64),
+}
