@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! One boot command: DMA between host memory and card memory (spec 3.4, 3.5).
+
+use log::{info, warn};
+use parking_lot::Mutex;
+
+use super::registers::Command;
+use crate::card::Card;
+
+/// Largest transfer (spec 3.2).
+pub(super) const CHUNK: u32 = 0x30_0000;
+
+pub(super) const READ_DONE: u32 = 1 << 0;
+const READ_FAILED: u32 = 1 << 1;
+const WRITE_DONE: u32 = 1 << 13;
+const WRITE_FAILED: u32 = 1 << 14;
+
+/// On-chip memory, where U-Boot goes (spec 3.1).
+pub struct OnChipRam(Mutex<Vec<u8>>);
+
+impl OnChipRam {
+    /// First card address.
+    pub const BASE: u64 = 0x1400_0000;
+    /// Bytes: room for a full chunk at U-Boot's address.
+    pub const SIZE: u64 = 4 << 20;
+
+    /// Puts `data` at `address`; false if it does not fit.
+    fn write(&self, address: u64, data: &[u8]) -> bool {
+        let Some(at) = address.checked_sub(Self::BASE) else {
+            return false;
+        };
+        match at.checked_add(data.len() as u64) {
+            Some(end) if end <= Self::SIZE => {
+                self.0.lock()[at as usize..end as usize].copy_from_slice(data);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// `len` bytes at `address`, if they are in this memory.
+    pub fn read(&self, address: u64, len: u64) -> Option<Vec<u8>> {
+        let at = address.checked_sub(Self::BASE)?;
+        let end = at.checked_add(len).filter(|&end| end <= Self::SIZE)?;
+        Some(self.0.lock()[at as usize..end as usize].to_vec())
+    }
+}
+
+impl Default for OnChipRam {
+    fn default() -> Self {
+        Self(Mutex::new(vec![0; Self::SIZE as usize]))
+    }
+}
+
+fn size_fits(card: &Card, command: Command) -> bool {
+    let fits = (1..=CHUNK).contains(&command.size);
+    if !fits {
+        card.refuse(
+            "boot_size",
+            format_args!("boot transfer of {:#x} bytes", command.size),
+        );
+    }
+    fits
+}
+
+/// The card reads host memory.  Gives the status bits to set.
+pub(super) fn read(card: &Card, command: Command, dram_is_up: bool) -> u32 {
+    let Command {
+        source,
+        destination,
+        size,
+        ..
+    } = command;
+    if !size_fits(card, command) {
+        return READ_FAILED;
+    }
+    if card.switches.take("boot.dma_error") {
+        warn!("boot: DMA error on request");
+        return READ_FAILED;
+    }
+    let mut data = vec![0; size as usize];
+    if card.host.read(source, &mut data, "boot image").is_err() {
+        return READ_FAILED;
+    }
+    let in_dram = dram_is_up && card.dram.write(destination, &data).is_ok();
+    if !in_dram && !card.on_chip.write(destination, &data) {
+        let why = if dram_is_up {
+            "no memory there"
+        } else {
+            "only on-chip memory is up yet"
+        };
+        card.refuse(
+            "boot_destination",
+            format_args!("boot image to {destination:#x}: {why}"),
+        );
+        return READ_FAILED;
+    }
+    card.images.add(destination, &data);
+    info!("boot: {size:#x} bytes from bus address {source:#x} to {destination:#x}");
+    READ_DONE
+}
+
+/// The card writes host memory (crash dump).  Gives the status bits to set.
+pub(super) fn write(card: &Card, command: Command) -> u32 {
+    let Command {
+        source,
+        destination,
+        size,
+        ..
+    } = command;
+    if !size_fits(card, command) {
+        return WRITE_FAILED;
+    }
+    let Ok(data) = card.dram.read_vec(source, u64::from(size)) else {
+        card.refuse(
+            "dump_source",
+            format_args!("dump of {size:#x} bytes at {source:#x}"),
+        );
+        return WRITE_FAILED;
+    };
+    match card.host.write(destination, &data, "crash dump") {
+        Ok(()) => WRITE_DONE,
+        Err(_) => WRITE_FAILED,
+    }
+}
+
+/// The bits that the host gets to see, after the switches had their say.
+pub(super) fn reported(card: &Card, bits: u32) -> u32 {
+    if card.switches.flag("boot.status_never") {
+        return 0;
+    }
+    match card.switches.number("boot.status_fail") {
+        Some(mask) => mask as u32,
+        None => bits,
+    }
+}

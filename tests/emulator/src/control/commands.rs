@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The commands of the control socket.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{json, Value};
+use sha2::{Digest, Sha256};
+
+use super::{inject, Context, Fail, Request};
+use crate::card::Card;
+use crate::lifecycle::State;
+
+/// Longest piece of card memory that one `dram` command looks at.
+const DRAM_LIMIT: u64 = 1 << 30;
+/// Longest `wait-state`.
+const WAIT_LIMIT: u64 = 3_600_000;
+
+pub(super) fn run(context: &Context, request: &Request) -> Result<Value, Fail> {
+    let card = &context.card;
+    match request.text("cmd")? {
+        "counters" => Ok(json!({ "counters": card.counters.snapshot(request.flag("reset")?) })),
+        "state" => Ok(json!({ "state": state(card) })),
+        "set" => {
+            let value = request
+                .field("value")
+                .ok_or_else(|| Fail("\"value\" is missing".to_owned()))?;
+            let switch = request.text("switch")?;
+            card.set_switch(switch, value.clone())
+                .map_err(|e| Fail(e.to_string()))?;
+            Ok(json!({}))
+        }
+        "clear" => {
+            let switch = request
+                .field("switch")
+                .map(|_| request.text("switch"))
+                .transpose()?;
+            card.clear_switch(switch).map_err(|e| Fail(e.to_string()))?;
+            Ok(json!({}))
+        }
+        "switches" => Ok(json!({ "switches": card.switches.report() })),
+        "images" => Ok(json!({ "images": card.images.report() })),
+        "faults" => Ok(json!({ "faults": card.host.faults(request.flag("reset")?) })),
+        "daemon" => Ok(json!({ "daemon": card.service.report() })),
+        "dram" => dram(card, request.number("address")?, request.number("size")?),
+        "inject" => inject::run(card, request).map(|()| json!({})),
+        "wait-state" => wait_state(card, request),
+        "reset" => {
+            card.chip_reset();
+            Ok(json!({}))
+        }
+        "unplug" => {
+            let path = context
+                .socket
+                .as_ref()
+                .ok_or_else(|| Fail("there is no vfio-user socket".to_owned()))?;
+            let broken = crate::pci::hang_up(path).map_err(|e| Fail(e.to_string()))?;
+            Ok(json!({ "connections": broken }))
+        }
+        "quit" => {
+            (context.quit)();
+            Ok(json!({}))
+        }
+        other => Err(Fail(format!("there is no command \"{other}\""))),
+    }
+}
+
+/// The state of the card.
+pub fn state(card: &Card) -> Value {
+    let life = &card.life;
+    let shared = card.transport().map(|transport| {
+        let window = &transport.window;
+        let pointers = transport
+            .pointers()
+            .ok()
+            .map(|[h2c_rp, h2c_wp, c2h_rp, c2h_wp]| {
+                json!({
+                    "h2c_rp": h2c_rp, "h2c_wp": h2c_wp, "c2h_rp": c2h_rp, "c2h_wp": c2h_wp,
+                })
+            });
+        json!({
+            "base": format!("{:#x}", window.base()),
+            "size": window.size(),
+            "pointers": pointers,
+        })
+    });
+    let clock = life
+        .clock()
+        .map(|c| json!({ "seconds": c.seconds, "nanoseconds": c.nanoseconds }));
+    json!({
+        "name": life.state().name(),
+        "in_state_ms": life.in_state_ms(),
+        "boots": life.boots(),
+        "generation": life.generation(),
+        "hung": life.hung(),
+        "link_down": card.link_down(),
+        "host_connected": card.host.connected(),
+        "card_id": card.id(),
+        "config": card.config.lock().report(),
+        "shared": shared,
+        "time_sync": clock,
+        "cmm": { "size": card.cmm.size(), "used": card.cmm.used(), "blocks": card.cmm.list().len() },
+    })
+}
+
+fn dram(card: &Card, address: u64, size: u64) -> Result<Value, Fail> {
+    if size > DRAM_LIMIT {
+        return Err(Fail(format!(
+            "\"size\" must be at most {DRAM_LIMIT}, not {size}"
+        )));
+    }
+    let data = match card.on_chip.read(address, size) {
+        Some(data) => data,
+        None => card
+            .dram
+            .read_vec(address, size)
+            .map_err(|e| Fail(e.to_string()))?,
+    };
+    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    Ok(json!({
+        "sha256": hex(&Sha256::digest(&data)),
+        "head": hex(&data[..data.len().min(64)]),
+    }))
+}
+
+fn wait_state(card: &Card, request: &Request) -> Result<Value, Fail> {
+    let name = request.text("state")?;
+    let wanted = State::ALL
+        .into_iter()
+        .find(|s| s.name() == name)
+        .ok_or_else(|| {
+            let names: Vec<&str> = State::ALL.iter().map(|s| s.name()).collect();
+            Fail(format!(
+                "there is no state \"{name}\"; there are {}",
+                names.join(", ")
+            ))
+        })?;
+    let boots = request.number_or("boots", 0)?;
+    let limit = request.number_or("timeout_ms", 60_000)?.min(WAIT_LIMIT);
+    let start = Instant::now();
+    let deadline = start.checked_add(Duration::from_millis(limit));
+    let life = &card.life;
+    card.event
+        .until(deadline, None, || {
+            (life.state() == wanted && life.boots() >= boots).then_some(())
+        })
+        .ok_or_else(|| {
+            Fail(format!(
+                "not in state \"{name}\" (boot {boots}) after {limit} ms, but in \"{}\" (boot {})",
+                life.state().name(),
+                life.boots()
+            ))
+        })?;
+    Ok(json!({ "waited_ms": start.elapsed().as_millis() as u64, "boots": life.boots() }))
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! `ax650-emu`: the emulated card as a program.
+
+mod cli;
+mod report;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+
+use ax650_emu::card::{Card, StartService};
+use ax650_emu::control;
+use ax650_emu::echo::Echo;
+use ax650_emu::pci::Listener;
+use clap::Parser;
+use log::{error, info, warn};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use cli::Cli;
+
+/// Removes a socket file at the end.
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if let Err(e) = std::fs::remove_file(&self.0) {
+            warn!("{}: {e}", self.0.display());
+        }
+    }
+}
+
+/// Without the feature "service" there is only the echo.
+#[cfg(not(feature = "service"))]
+fn service(_cli: &Cli) -> Result<StartService, String> {
+    Ok(Box::new(Echo::start))
+}
+
+#[cfg(feature = "service")]
+fn service(cli: &Cli) -> Result<StartService, String> {
+    if cli.echo {
+        return Ok(Box::new(Echo::start));
+    }
+    if let Some(dir) = &cli.model_dir {
+        check_model_dir(dir)?;
+    }
+    let options = ax650_emu_daemon::Options {
+        model_dir: cli.model_dir.clone(),
+        ..Default::default()
+    };
+    Ok(Box::new(move |link| {
+        ax650_emu_daemon::start(link, options.clone())
+    }))
+}
+
+#[cfg(feature = "service")]
+fn check_model_dir(dir: &std::path::Path) -> Result<(), String> {
+    match std::fs::metadata(dir) {
+        Ok(meta) if meta.is_dir() => Ok(()),
+        Ok(_) => Err(format!("--model-dir {}: is no directory", dir.display())),
+        Err(e) => Err(format!("--model-dir {}: {e}", dir.display())),
+    }
+}
+
+fn run(cli: &Cli) -> Result<(), String> {
+    let card = Card::new(cli.card_options(), service(cli)?)
+        .map_err(|e| format!("card memory of {} bytes: {e}", cli.memory))?;
+    for switch in &cli.switch {
+        card.switches
+            .set_text(switch)
+            .map_err(|e| format!("--switch {switch}: {e}"))?;
+    }
+    card.switches_changed();
+    let mut signals =
+        Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(|e| format!("signals: {e}"))?;
+
+    let listener = Listener::bind(&cli.socket, &card).map_err(|e| format!("--socket {e}"))?;
+    let _socket = SocketFile(cli.socket.clone());
+    let _control = match &cli.control {
+        None => None,
+        Some(path) => {
+            let end = signals.handle();
+            let context = control::Context {
+                card: card.clone(),
+                socket: Some(cli.socket.clone()),
+                quit: Box::new(move || end.close()),
+            };
+            ax650_emu::pci::clear_stale(path).map_err(|e| format!("--control {e}"))?;
+            control::listen(path, context)
+                .map_err(|e| format!("--control {}: {e}", path.display()))?;
+            Some(SocketFile(path.clone()))
+        }
+    };
+    let power = card.power_on().map_err(|e| format!("threads: {e}"))?;
+    let served: Arc<Card> = card.clone();
+    thread::Builder::new()
+        .name("vfio-user".to_owned())
+        .spawn(move || listener.serve(served))
+        .map_err(|e| format!("threads: {e}"))?;
+
+    match signals.forever().next() {
+        Some(signal) => info!("signal {signal}: ending"),
+        None => info!("ending on request"),
+    }
+    if let Some(file) = &cli.report {
+        report::write(file, &card).map_err(|e| format!("--report {}: {e}", file.display()))?;
+    }
+    drop(power);
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    env_logger::Builder::new()
+        .filter_level(cli.log)
+        // The library reports every end of a connection; the card does so itself.
+        .filter_module("vfio_user", cli.log.min(log::LevelFilter::Warn))
+        .format_timestamp_millis()
+        .init();
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(what) => {
+            error!("{what}");
+            if cli.log < log::LevelFilter::Error {
+                eprintln!("ax650-emu: {what}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
