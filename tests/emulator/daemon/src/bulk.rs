@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The two bulk patterns of a transaction port: pull and push (spec 2.3).
+
+use ax650_emu_api::DmaError;
+
+use crate::inbox::{Empty, Inbox};
+use crate::messages::{Control, Piece};
+use crate::session::Session;
+use crate::switches;
+
+/// Why a transaction ended before all bytes were through.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BulkError {
+    #[error("the session has ended")]
+    Ended,
+    #[error("the host sent nothing for {0} s")]
+    Timeout(u64),
+    #[error("the host broke the protocol: {0}")]
+    Violation(String),
+    #[error("card range {address:#x}+{len:#x} is not allocated")]
+    BadRange { address: u64, len: u64 },
+    #[error(transparent)]
+    Dma(#[from] DmaError),
+}
+
+/// A transaction port, P0 or P1.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    /// Port number.
+    pub(crate) port: u32,
+    /// Messages from the host.
+    pub(crate) inbox: Inbox,
+}
+
+/// The card's side of a transaction.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    /// First card address of the data, or of the window that each chunk passes through.
+    pub(crate) address: u64,
+    /// Bytes of the transaction.
+    pub(crate) total: u32,
+    /// Whether `address` is a window which all chunks share, instead of the place of all data.
+    pub(crate) window: bool,
+    /// Whether the host names the whole range at once, whatever the card's limit (kinds 2 and 3).
+    pub(crate) whole: bool,
+}
+
+impl Channel {
+    /// The channel of `port`.
+    pub(crate) fn new(port: u32) -> Self {
+        Self {
+            port,
+            inbox: Inbox::default(),
+        }
+    }
+
+    /// The host's next control message.  One that begins something new is kept for the main loop.
+    fn next(&self, session: &Session) -> Result<Control, BulkError> {
+        let patience = session.card.options.patience;
+        let message = self.inbox.take(Some(patience)).map_err(|e| match e {
+            Empty::Closed => BulkError::Ended,
+            Empty::Timeout => BulkError::Timeout(patience.as_secs()),
+        })?;
+        let control = Control::parse(&message).map_err(|e| BulkError::Violation(e.to_string()))?;
+        if matches!(control, Control::Transfer { .. } | Control::Sync(_)) {
+            self.inbox.put_back(message);
+            return Err(BulkError::Violation(format!("{control:?} within a transaction")));
+        }
+        Ok(control)
+    }
+
+    fn send(&self, session: &Session, message: &Control) -> Result<(), BulkError> {
+        session.send(self.port, &message.bytes()).map_err(|()| BulkError::Ended)
+    }
+
+    /// The host has the data, the card takes it.  After each chunk `taken` is told its bytes, which
+    /// are at the start of the place if that is a window.
+    ///
+    /// A place that may not be written (`refuse`) still runs the pattern up to the first list, since
+    /// only READ_DONE can tell the host of a failure.
+    pub(crate) fn pull(
+        &self,
+        session: &Session,
+        place: Place,
+        refuse: Option<BulkError>,
+        mut taken: impl FnMut(u32) -> Result<(), BulkError>,
+    ) -> Result<(), BulkError> {
+        let room = session.chunk_limit().min(place.total);
+        let window = Piece {
+            address: place.address,
+            len: room,
+        };
+        self.send(session, &Control::Window(vec![window]))?;
+        let mut done = 0;
+        while done < place.total {
+            let left = place.total - done;
+            let most = if place.whole { left } else { room.min(left) };
+            let result = match &refuse {
+                None => self.pull_chunk(session, place, done, most),
+                Some(error) => self.next(session).and(Err(error.clone())),
+            };
+            let chunk = match result {
+                Ok(chunk) => chunk,
+                Err(error) => return self.fail(session, &Control::ReadDone(0), error),
+            };
+            if let Err(error) = taken(chunk) {
+                return self.fail(session, &Control::ReadDone(0), error);
+            }
+            session.card.link.count("bulk.pull_bytes", chunk.into());
+            self.send(session, &Control::ReadDone(session.told(chunk)))?;
+            done += chunk;
+        }
+        Ok(())
+    }
+
+    fn pull_chunk(&self, session: &Session, place: Place, done: u32, most: u32) -> Result<u32, BulkError> {
+        let pieces = match self.next(session)? {
+            Control::Pieces(pieces) => pieces,
+            other => return Err(BulkError::Violation(format!("{other:?} instead of a list"))),
+        };
+        let sum = total(&pieces);
+        if sum > most.into() {
+            let text = format!("a list of {sum} bytes where {most} have room");
+            return Err(BulkError::Violation(text));
+        }
+        session.stall();
+        let mut card = place.address + if place.window { 0 } else { u64::from(done) };
+        for piece in pieces {
+            session.dma(piece, card, true)?;
+            card += u64::from(piece.len);
+        }
+        Ok(sum as u32)
+    }
+
+    /// The card has the data, the host takes it.  Before each chunk `fill` is told its offset and
+    /// bytes; it puts them at the start of the place if that is a window.
+    pub(crate) fn push(
+        &self,
+        session: &Session,
+        place: Place,
+        refuse: Option<BulkError>,
+        mut fill: impl FnMut(u32, u32) -> Result<(), BulkError>,
+    ) -> Result<(), BulkError> {
+        let pieces = match self.next(session) {
+            Ok(Control::Window(pieces)) => pieces,
+            Ok(other) => {
+                let error = BulkError::Violation(format!("{other:?} instead of a window"));
+                return self.fail(session, &Control::TaskDone(0), error);
+            }
+            Err(error) => return self.fail(session, &Control::TaskDone(0), error),
+        };
+        let room = total(&pieces);
+        let most = if place.whole { place.total } else { session.chunk_limit() };
+        let refuse = refuse.or_else(|| {
+            let text = format!("a window of {room} bytes for the {} of the whole copy", place.total);
+            (place.whole && room < place.total.into()).then_some(BulkError::Violation(text))
+        });
+        if let Some(error) = refuse {
+            return self.fail(session, &Control::TaskDone(0), error);
+        }
+        let most = room.min(most.into()) as u32;
+        let mut done = 0;
+        while done < place.total {
+            let chunk = most.min(place.total - done);
+            if let Err(error) = self.push_chunk(session, place, (done, chunk), &pieces, &mut fill) {
+                return self.fail(session, &Control::TaskDone(0), error);
+            }
+            session.card.link.count("bulk.push_bytes", chunk.into());
+            self.send(session, &Control::TaskDone(session.told(chunk)))?;
+            match self.next(session)? {
+                Control::ReadDone(taken) if taken == chunk => done += chunk,
+                other => {
+                    let text = format!("{other:?} after {chunk} bytes were written");
+                    return Err(BulkError::Violation(text));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn push_chunk(
+        &self,
+        session: &Session,
+        place: Place,
+        (done, chunk): (u32, u32),
+        pieces: &[Piece],
+        fill: &mut impl FnMut(u32, u32) -> Result<(), BulkError>,
+    ) -> Result<(), BulkError> {
+        fill(done, chunk)?;
+        session.stall();
+        let mut card = place.address + if place.window { 0 } else { u64::from(done) };
+        let mut left = chunk;
+        for piece in pieces {
+            let len = piece.len.min(left);
+            if len == 0 {
+                break;
+            }
+            session.dma(Piece { len, ..*piece }, card, false)?;
+            card += u64::from(len);
+            left -= len;
+        }
+        Ok(())
+    }
+
+    /// Tells the host that the transaction has failed, unless there is nobody to tell or nothing
+    /// that the host is waiting for.
+    fn fail(&self, session: &Session, message: &Control, error: BulkError) -> Result<(), BulkError> {
+        if !matches!(error, BulkError::Ended | BulkError::Timeout(_)) {
+            self.send(session, message)?;
+        }
+        Err(error)
+    }
+}
+
+/// Bytes of a list.
+fn total(pieces: &[Piece]) -> u64 {
+    pieces.iter().map(|p| u64::from(p.len)).sum()
+}
+
+impl Session {
+    /// Most bytes of a chunk: the card's DMA buffer, or what a switch makes of it.
+    fn chunk_limit(&self) -> u32 {
+        match switches::number(&*self.card.link, "dma.short_list", 4096) {
+            Some(limit) => limit.clamp(1, self.window.into()) as u32,
+            None => self.window,
+        }
+    }
+
+    /// What the host is told of a chunk.
+    fn told(&self, chunk: u32) -> u32 {
+        match switches::number(&*self.card.link, "dma.wrong_count", 1) {
+            Some(less) => chunk.wrapping_sub(less as u32),
+            None => chunk,
+        }
+    }
+
+    fn stall(&self) {
+        if let Some(time) = switches::delay(&*self.card.link, "dma.stall_ms") {
+            self.ended.sleep(time);
+        }
+    }
+
+    /// Moves one piece, in steps between which the session may end: no access to host memory begins
+    /// after that.
+    fn dma(&self, piece: Piece, card: u64, to_card: bool) -> Result<(), BulkError> {
+        const STEP: u64 = 1 << 18;
+        let link = &self.card.link;
+        let mut at = 0;
+        while at < u64::from(piece.len) {
+            let _guard = self.bus.read();
+            if self.ended.is_raised() {
+                return Err(BulkError::Ended);
+            }
+            let (bus, card) = (piece.address + at, card + at);
+            let len = STEP.min(u64::from(piece.len) - at);
+            if to_card {
+                link.dma_to_card(bus, card, len)?;
+            } else {
+                link.dma_from_card(card, bus, len)?;
+            }
+            at += len;
+        }
+        Ok(())
+    }
+}

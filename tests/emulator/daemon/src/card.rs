@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What all sessions of the card share.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::time::Instant;
+
+use ax650_emu_api::{CmmError, Link};
+use parking_lot::Mutex;
+
+use crate::busy::BusyMeter;
+use crate::cardlog::CardLog;
+use crate::codec::Codec;
+use crate::npu::Npu;
+use crate::switches::{self, Switches};
+use crate::thermal::Thermal;
+use crate::timer::Timer;
+use crate::Options;
+
+/// CPU cores of the chip.
+pub(crate) const CPU_CORES: u32 = 8;
+
+/// The card.
+pub(crate) struct Card {
+    /// Hardware and kernel.
+    pub(crate) link: Arc<dyn Link>,
+    /// Settings.
+    pub(crate) options: Options,
+    /// Codec and pools.
+    pub(crate) codec: Arc<dyn Codec>,
+    /// The log that the host can fetch.
+    pub(crate) log: CardLog,
+    /// Inference.
+    pub(crate) npu: Npu,
+    /// CPU time spent on calls.
+    pub(crate) cpu: BusyMeter,
+    /// Temperature.
+    pub(crate) thermal: Thermal,
+    /// Late answers and time limits.
+    pub(crate) timer: Timer,
+    /// Fault switches.
+    pub(crate) switches: Switches,
+    /// When the daemon started.
+    pub(crate) boot: Instant,
+    /// Vendor and device set by SETUP_PCIE_SUB_ID.
+    pub(crate) pcie_sub_id: Mutex<Option<(u32, u32)>>,
+    /// CPU clock in kHz.
+    pub(crate) clock: AtomicU32,
+    unknown: Mutex<BTreeMap<String, u64>>,
+    pids: AtomicU32,
+}
+
+impl Card {
+    /// The CPU's clock after boot, kHz.
+    const CLOCK: u32 = 1_700_000;
+    /// The first process id that is given out.
+    const FIRST_PID: u32 = 1000;
+
+    /// A card that has just booted.
+    pub(crate) fn new(link: Arc<dyn Link>, options: Options, codec: Arc<dyn Codec>) -> std::io::Result<Self> {
+        Ok(Self {
+            npu: Npu::new(options.engine_threads),
+            link,
+            options,
+            codec,
+            log: CardLog::new(),
+            cpu: BusyMeter::new(CPU_CORES),
+            thermal: Thermal::new(),
+            timer: Timer::new()?,
+            switches: Switches::default(),
+            boot: Instant::now(),
+            pcie_sub_id: Mutex::default(),
+            clock: AtomicU32::new(Self::CLOCK),
+            unknown: Mutex::default(),
+            pids: AtomicU32::new(Self::FIRST_PID),
+        })
+    }
+
+    /// An id for a process or thread of the card.
+    pub(crate) fn next_pid(&self) -> u32 {
+        self.pids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A call that this card does not know or does not have: counted by name, logged the first time.
+    pub(crate) fn unknown(&self, name: &str) {
+        self.link.count("rpc.unknown", 1);
+        let mut unknown = self.unknown.lock();
+        let times = unknown.entry(name.to_owned()).or_default();
+        *times += 1;
+        if *times == 1 {
+            drop(unknown);
+            self.log.write(log::Level::Warn, 1, &format!("call {name} is not supported"));
+        }
+    }
+
+    /// Calls that this card does not have, with how often they were made.
+    pub(crate) fn unknown_calls(&self) -> BTreeMap<String, u64> {
+        self.unknown.lock().clone()
+    }
+
+    /// Whether all of a range of card memory is allocated.
+    pub(crate) fn reachable(&self, address: u64, len: u64) -> bool {
+        self.link.cmm().find(address, len).is_some()
+    }
+
+    /// Allocates CMM memory.
+    pub(crate) fn alloc(&self, size: u64, name: &str, owner: u32) -> Result<u64, CmmError> {
+        let cmm = self.link.cmm();
+        if let Some(limit) = switches::number(&*self.link, "memory.limit_bytes", 0) {
+            if cmm.used().saturating_add(size) > limit {
+                return Err(CmmError::NoMemory(size));
+            }
+        }
+        cmm.alloc(size, name, owner)
+    }
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The contexts of a session, with their streams and events (spec 4.1).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use serde_json::{json, Value};
+
+use crate::errors::{code, About, Why};
+use crate::events::Event;
+use crate::session::Session;
+use crate::streams::Stream;
+
+/// Every context has this stream from its start.
+pub(crate) const DEFAULT_STREAM: u32 = 1;
+
+const MAX_CONTEXTS: usize = 256;
+const MAX_STREAMS: usize = 64;
+const MAX_EVENTS: usize = 4096;
+
+#[derive(Default)]
+struct Context {
+    streams: BTreeMap<u32, Arc<Stream>>,
+    events: BTreeMap<u32, Arc<Event>>,
+}
+
+/// All contexts of a session.
+#[derive(Default)]
+pub(crate) struct Contexts {
+    map: Mutex<BTreeMap<u32, Context>>,
+}
+
+const NO_CONTEXT: u32 = code(About::Context, Why::IllegalParameter);
+const NO_STREAM: u32 = code(About::Stream, Why::IllegalParameter);
+const NO_EVENT: u32 = code(About::Task, Why::IllegalParameter);
+
+impl Session {
+    /// Makes a context and its default stream; returns the id of the thread that serves it.
+    pub(crate) fn create_context(self: &Arc<Self>, id: u32) -> Result<u32, u32> {
+        {
+            let mut map = self.contexts.map.lock();
+            if id == 0 || map.contains_key(&id) {
+                return Err(NO_CONTEXT);
+            }
+            if map.len() >= MAX_CONTEXTS {
+                return Err(code(About::Context, Why::NoMemory));
+            }
+            map.insert(id, Context::default());
+        }
+        self.create_stream(id, DEFAULT_STREAM).inspect_err(|_| {
+            self.contexts.map.lock().remove(&id);
+        })
+    }
+
+    /// Makes a stream and starts its thread; returns the id of that.
+    pub(crate) fn create_stream(self: &Arc<Self>, context: u32, id: u32) -> Result<u32, u32> {
+        let mut map = self.contexts.map.lock();
+        let streams = &mut map.get_mut(&context).ok_or(NO_CONTEXT)?.streams;
+        if id == 0 || streams.contains_key(&id) {
+            return Err(NO_STREAM);
+        }
+        if streams.len() >= MAX_STREAMS || self.ended.is_raised() {
+            return Err(code(About::Stream, Why::NoMemory));
+        }
+        let stream = Arc::new(Stream::default());
+        let served = stream.clone();
+        self.spawn(&format!("{context}.{id}"), move |session| served.serve(session))
+            .map_err(|_| code(About::Stream, Why::NoMemory))?;
+        streams.insert(id, stream);
+        Ok(self.card.next_pid())
+    }
+}
+
+impl Contexts {
+    /// A stream, or the status that refuses what names it.
+    pub(crate) fn stream(&self, context: u32, id: u32) -> Result<Arc<Stream>, u32> {
+        let map = self.map.lock();
+        let context = map.get(&context).ok_or(NO_CONTEXT)?;
+        context.streams.get(&id).cloned().ok_or(NO_STREAM)
+    }
+
+    /// Takes a stream out; the default stream goes with its context only.
+    pub(crate) fn take_stream(&self, context: u32, id: u32) -> Result<Arc<Stream>, u32> {
+        let mut map = self.map.lock();
+        let context = map.get_mut(&context).ok_or(NO_CONTEXT)?;
+        if id == DEFAULT_STREAM {
+            return Err(NO_STREAM);
+        }
+        context.streams.remove(&id).ok_or(NO_STREAM)
+    }
+
+    /// Takes a context out: its streams, the default one first.  Its events are destroyed.
+    pub(crate) fn take_context(&self, id: u32) -> Result<Vec<Arc<Stream>>, u32> {
+        let context = self.map.lock().remove(&id).ok_or(NO_CONTEXT)?;
+        for event in context.events.values() {
+            event.destroy();
+        }
+        Ok(context.streams.into_values().collect())
+    }
+
+    /// Makes an event.
+    pub(crate) fn create_event(&self, context: u32, id: u32) -> Result<(), u32> {
+        let mut map = self.map.lock();
+        let events = &mut map.get_mut(&context).ok_or(NO_CONTEXT)?.events;
+        if id == 0 || events.contains_key(&id) {
+            return Err(NO_EVENT);
+        }
+        if events.len() >= MAX_EVENTS {
+            return Err(code(About::Task, Why::NoMemory));
+        }
+        events.insert(id, Arc::default());
+        Ok(())
+    }
+
+    /// An event.
+    pub(crate) fn event(&self, context: u32, id: u32) -> Result<Arc<Event>, u32> {
+        let map = self.map.lock();
+        let context = map.get(&context).ok_or(NO_CONTEXT)?;
+        context.events.get(&id).cloned().ok_or(NO_EVENT)
+    }
+
+    /// Takes an event out and ends the waits for it.
+    pub(crate) fn destroy_event(&self, context: u32, id: u32) -> Result<(), u32> {
+        let mut map = self.map.lock();
+        let context = map.get_mut(&context).ok_or(NO_CONTEXT)?;
+        let event = context.events.remove(&id).ok_or(NO_EVENT)?;
+        event.destroy();
+        Ok(())
+    }
+
+    /// Closes everything: the session has ended.
+    pub(crate) fn close(&self) {
+        for context in std::mem::take(&mut *self.map.lock()).into_values() {
+            for event in context.events.values() {
+                event.destroy();
+            }
+            for stream in context.streams.values() {
+                stream.close();
+            }
+        }
+    }
+
+    /// State for the control socket.
+    pub(crate) fn report(&self) -> Value {
+        let map = self.map.lock();
+        let contexts = map.iter().map(|(id, context)| {
+            let streams: BTreeMap<_, _> = context
+                .streams
+                .iter()
+                .map(|(id, stream)| (id.to_string(), stream.depth()))
+                .collect();
+            json!({ "id": id, "stream_depths": streams, "events": context.events.len() })
+        });
+        contexts.collect()
+    }
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Control commands that are about the queues themselves: contexts, streams, events (spec 4.1).
+//! They run in the session's main thread, so a blocked stream cannot hold them up.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::calls::{Body, From, Request};
+use crate::contexts::DEFAULT_STREAM;
+use crate::errors::{code, About, Why};
+use crate::frames::{Answer, Header};
+use crate::session::Session;
+use crate::streams::{Stream, Work};
+use crate::wire::system::{request_body, response_body, Command, ControlRequest, ControlResponse, Module};
+use crate::wire::Head;
+
+/// The answer to the control command `cmd`.
+pub(crate) fn reply(response: ControlResponse) -> Answer {
+    Answer::System(Module::Control, response_body::Kind::Control(response))
+}
+
+/// A command that waits for its answer.
+#[derive(Clone)]
+struct Asked {
+    session: Arc<Session>,
+    header: Header,
+    head: Head,
+    request: ControlRequest,
+}
+
+impl Asked {
+    /// Answers with `status` and the fields that the host's request has.
+    fn answer(&self, status: u32, extra: ControlResponse, from: From) {
+        if self.request.noresp.unwrap_or(0) != 0 {
+            return;
+        }
+        let request = &self.request;
+        let response = ControlResponse {
+            cmd: request.cmd,
+            context: request.context,
+            stream: request.stream,
+            event: request.event,
+            status: Some(status as i32),
+            ..extra
+        };
+        self.session.answer(&self.header, Some(&self.head), reply(response), from);
+    }
+
+    fn result(&self, result: Result<(), u32>) {
+        let status = result.err().unwrap_or(0);
+        if status != 0 {
+            let text = format!("command {} refused with {status:#x}", self.request.cmd);
+            self.session.note(log::Level::Warn, &text);
+            self.session.card.link.count("control.refused", 1);
+        }
+        self.answer(status, ControlResponse::default(), From::Main);
+    }
+}
+
+/// Runs a control command, or queues it if it has its place in a stream.
+pub(crate) fn command(session: &Arc<Session>, header: &Header, request: Request, frame: Vec<u8>) {
+    let Body::System(request_body::Kind::Control(control)) = request.body else {
+        return session.refuse(header, None, Why::Decode, "no control body");
+    };
+    if control.cmd as u32 != header.command {
+        let text = format!("command {} under a header with command {}", control.cmd, header.command);
+        return session.refuse(header, None, Why::IllegalParameter, &text);
+    }
+    let context = control.context.unwrap_or(header.context);
+    let stream = control.stream.unwrap_or(header.stream);
+    let event = control.event.unwrap_or(0);
+    let patience = control.timeout.and_then(patience);
+    let Ok(cmd) = Command::try_from(control.cmd) else {
+        session.card.unknown(&format!("control.{}", control.cmd));
+        return session.refuse(header, None, Why::Unsupported, "unknown command");
+    };
+    let asked = Asked {
+        session: session.clone(),
+        header: *header,
+        head: request.head,
+        request: control,
+    };
+    let contexts = &session.contexts;
+    match cmd {
+        Command::CreateContext => create_context(&asked, context),
+        Command::DestroyContext => destroy_context(&asked, context),
+        Command::CreateStream => asked.result(session.create_stream(context, stream).map(drop)),
+        Command::DestroyStream => match contexts.take_stream(context, stream) {
+            Ok(stream) => finish(&stream, &asked),
+            Err(status) => asked.result(Err(status)),
+        },
+        Command::SyncStream => match contexts.stream(context, stream) {
+            Ok(stream) => sync(&asked, &stream, patience),
+            Err(status) => asked.result(Err(status)),
+        },
+        Command::CreateEvent => asked.result(contexts.create_event(context, event)),
+        Command::DestroyEvent => asked.result(contexts.destroy_event(context, event)),
+        Command::RecordEvent | Command::WaitEvent => {
+            let queued = contexts.stream(context, stream).and_then(|stream| {
+                let event = contexts.event(context, event)?;
+                let work = if cmd == Command::RecordEvent {
+                    let mark = event.ask();
+                    Work::Record(event, mark)
+                } else {
+                    let mark = event.mark();
+                    Work::Wait(event, mark, patience)
+                };
+                let full = code(About::Stream, Why::NoMemory);
+                stream.put(work).map_err(|_| full)
+            });
+            asked.result(queued);
+        }
+        Command::Shell | Command::SetupPcieSubId => session.queue(header, frame),
+    }
+}
+
+/// Times of the protocol are milliseconds; negative ones are for ever.
+fn patience(millis: i32) -> Option<Duration> {
+    u64::try_from(millis).ok().map(Duration::from_millis)
+}
+
+fn create_context(asked: &Asked, context: u32) {
+    match asked.session.create_context(context) {
+        Ok(tid) => {
+            let extra = ControlResponse {
+                pid: Some(asked.session.card_pid),
+                tid: Some(tid),
+                ..Default::default()
+            };
+            asked.answer(0, extra, From::Main);
+        }
+        Err(status) => asked.result(Err(status)),
+    }
+}
+
+/// The default stream answers when it gets there; the others do what they have and end.
+fn destroy_context(asked: &Asked, context: u32) {
+    let streams = match asked.session.contexts.take_context(context) {
+        Ok(streams) => streams,
+        Err(status) => return asked.result(Err(status)),
+    };
+    for (index, stream) in streams.iter().enumerate() {
+        // They are in the order of their numbers.
+        if index + 1 == DEFAULT_STREAM as usize {
+            let answer = asked.clone();
+            let extra = ControlResponse {
+                pid: Some(asked.session.card_pid),
+                tid: Some(asked.session.card_pid),
+                ..Default::default()
+            };
+            end(stream, Box::new(move || answer.answer(0, extra, From::Stream)));
+        } else {
+            end(stream, Box::new(|| ()));
+        }
+    }
+}
+
+fn finish(stream: &Stream, asked: &Asked) {
+    let answer = asked.clone();
+    end(
+        stream,
+        Box::new(move || answer.answer(0, ControlResponse::default(), From::Stream)),
+    );
+}
+
+/// Ends a stream after what is queued, or at once if it is full.
+fn end(stream: &Stream, job: Box<dyn FnOnce() + Send>) {
+    if let Err(Work::Last(job)) = stream.put(Work::Last(job)) {
+        stream.close();
+        job();
+    }
+}
+
+/// Answers when the stream has done everything queued so far, or when time is up.
+fn sync(asked: &Asked, stream: &Stream, patience: Option<Duration>) {
+    if patience == Some(Duration::ZERO) {
+        let late = Err(code(About::Stream, Why::Timeout));
+        return asked.result(if stream.idle() { Ok(()) } else { late });
+    }
+    let answered = Arc::new(AtomicBool::new(false));
+    let in_time = {
+        let (asked, answered) = (asked.clone(), answered.clone());
+        Box::new(move || {
+            if !answered.swap(true, Ordering::Relaxed) {
+                asked.answer(0, ControlResponse::default(), From::Stream);
+            }
+        })
+    };
+    if stream.put(Work::Then(in_time)).is_err() {
+        return asked.result(Err(code(About::Stream, Why::NoMemory)));
+    }
+    if let Some(patience) = patience {
+        let late = asked.clone();
+        asked.session.card.timer.after(patience, move || {
+            if !answered.swap(true, Ordering::Relaxed) {
+                late.result(Err(code(About::Stream, Why::Timeout)));
+            }
+        });
+    }
+}

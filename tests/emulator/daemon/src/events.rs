@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Events: marks that one stream sets and others wait for (spec 4.1).
+
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+#[derive(Debug, Default)]
+struct State {
+    /// Records asked for so far.
+    asked: u64,
+    /// The latest of them that its stream has reached.
+    reached: u64,
+    gone: bool,
+}
+
+/// How a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waited {
+    /// The mark is set.
+    Reached,
+    /// It was not in time.
+    Timeout,
+    /// The event was destroyed, or the session has ended.
+    Gone,
+}
+
+/// An event.
+#[derive(Debug, Default)]
+pub(crate) struct Event {
+    state: Mutex<State>,
+    news: Condvar,
+}
+
+impl Event {
+    /// A record has been queued; the result is given to [`Self::reach`].
+    pub(crate) fn ask(&self) -> u64 {
+        let mut state = self.state.lock();
+        state.asked += 1;
+        state.asked
+    }
+
+    /// The mark that a wait queued now is for: the last record asked for, or the first to come.
+    pub(crate) fn mark(&self) -> u64 {
+        self.state.lock().asked.max(1)
+    }
+
+    /// A stream has reached the record `mark`.
+    pub(crate) fn reach(&self, mark: u64) {
+        let mut state = self.state.lock();
+        state.reached = state.reached.max(mark);
+        self.news.notify_all();
+    }
+
+    /// Ends all waits.
+    pub(crate) fn destroy(&self) {
+        self.state.lock().gone = true;
+        self.news.notify_all();
+    }
+
+    /// Waits until `mark` is reached.
+    pub(crate) fn wait(&self, mark: u64, patience: Option<Duration>) -> Waited {
+        let deadline = patience.map(|p| Instant::now() + p);
+        let mut state = self.state.lock();
+        loop {
+            if state.reached >= mark {
+                return Waited::Reached;
+            }
+            if state.gone {
+                return Waited::Gone;
+            }
+            match deadline {
+                None => self.news.wait(&mut state),
+                Some(at) if Instant::now() >= at => return Waited::Timeout,
+                Some(at) => {
+                    self.news.wait_until(&mut state, at);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_for_the_last_record_asked_for() {
+        let event = Event::default();
+        let soon = Some(Duration::from_millis(5));
+        assert_eq!(event.wait(event.mark(), soon), Waited::Timeout);
+        let first = event.ask();
+        event.reach(first);
+        assert_eq!(event.wait(event.mark(), None), Waited::Reached);
+        let second = event.ask();
+        assert_eq!(event.wait(event.mark(), soon), Waited::Timeout);
+        event.reach(second);
+        assert_eq!(event.wait(event.mark(), None), Waited::Reached);
+        event.ask();
+        event.destroy();
+        assert_eq!(event.wait(event.mark(), None), Waited::Gone);
+    }
+}

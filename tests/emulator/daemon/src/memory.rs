@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The memory service (spec 5.1, 5.4).
+
+use ax650_emu_api::CmmError;
+
+use crate::copy::{Kind, Record, COPY_START};
+use crate::errors::{code, About, Why};
+use crate::frames::{Answer, Header};
+use crate::session::Session;
+use crate::wire::memory::{Api, CacheType, RequestBody, ResponseBody};
+
+const ILLEGAL: u32 = code(About::Memory, Why::IllegalParameter);
+
+/// Runs a call; `None` if it wants no answer.
+pub(crate) fn call(session: &Session, header: &Header, api: i32, request: RequestBody) -> Option<Answer> {
+    let silent = request.noresp.unwrap_or(0) != 0;
+    let mut response = ResponseBody::default();
+    let result = match Api::try_from(api) {
+        Ok(Api::Alloc) => {
+            let result = alloc(session, &request);
+            response.addr = Some(result.unwrap_or(0));
+            result.map(drop)
+        }
+        Ok(Api::Free) => free(session, request.addr),
+        Ok(Api::Flush | Api::Invalidate) => range(session, &request).map(drop),
+        Ok(Api::Set) => set(session, &request),
+        Ok(Api::Write | Api::Read) => copy(session, header, &request),
+        Ok(Api::Sync) => card_copy(session, &request),
+        Ok(Api::Cmp) => compare(session, &request),
+        Err(_) => {
+            session.card.unknown(&format!("memory.{api}"));
+            Err(code(About::Memory, Why::Unsupported))
+        }
+    };
+    if let Err(status) = result {
+        response.status = status;
+        session.card.link.count("memory.errors", 1);
+        let text = format!("memory call {api} at {:#x}, size {:?}: {status:#x}", request.addr, request.size);
+        session.note(log::Level::Warn, &text);
+    }
+    (!silent).then_some(Answer::Memory(api, response))
+}
+
+fn alloc(session: &Session, request: &RequestBody) -> Result<u64, u32> {
+    let cache = request.cache_type.unwrap_or(0);
+    if CacheType::try_from(cache).is_err() || request.policy.unwrap_or(0) > 3 {
+        return Err(ILLEGAL);
+    }
+    let size = request.size.unwrap_or(0).into();
+    session.card.alloc(size, &block_name(session), session.id).map_err(|error| match error {
+        CmmError::NoMemory(_) => code(About::Memory, Why::NoMemory),
+        CmmError::NoBlock(_) | CmmError::Empty => ILLEGAL,
+    })
+}
+
+/// The name of the blocks that this service gives out, and the only ones that it takes back: those of
+/// models, pools and DMA buffers are not its.
+fn block_name(session: &Session) -> String {
+    format!("axcl_pid{}", session.pid)
+}
+
+fn free(session: &Session, address: u64) -> Result<(), u32> {
+    let cmm = session.card.link.cmm();
+    let block = cmm.find(address, 1).ok_or(ILLEGAL)?;
+    if block.owner != session.id || block.name != block_name(session) {
+        return Err(ILLEGAL);
+    }
+    cmm.free(address).map_err(|_| ILLEGAL)
+}
+
+/// The range of a request, which has to be allocated.
+fn range(session: &Session, request: &RequestBody) -> Result<(u64, u64), u32> {
+    reachable(session, request.addr, request)
+}
+
+fn reachable(session: &Session, address: u64, request: &RequestBody) -> Result<(u64, u64), u32> {
+    let len = u64::from(request.size.unwrap_or(0));
+    if len == 0 || !session.card.reachable(address, len) {
+        return Err(ILLEGAL);
+    }
+    Ok((address, len))
+}
+
+fn set(session: &Session, request: &RequestBody) -> Result<(), u32> {
+    let (address, len) = range(session, request)?;
+    let value = request.value.unwrap_or(0) as u8;
+    let dram = session.card.link.dram();
+    dram.fill(address, len, value).map_err(|_| ILLEGAL)
+}
+
+fn card_copy(session: &Session, request: &RequestBody) -> Result<(), u32> {
+    let (target, len) = range(session, request)?;
+    let (source, _) = reachable(session, request.from.unwrap_or(0), request)?;
+    let dram = session.card.link.dram();
+    dram.copy(source, target, len).map_err(|_| ILLEGAL)
+}
+
+fn compare(session: &Session, request: &RequestBody) -> Result<(), u32> {
+    const STEP: u64 = 1 << 20;
+    let (one, len) = range(session, request)?;
+    let (other, _) = reachable(session, request.from.unwrap_or(0), request)?;
+    let dram = session.card.link.dram();
+    for at in (0..len).step_by(STEP as usize) {
+        let part = STEP.min(len - at);
+        let read = |address| dram.read_vec(address + at, part).map_err(|_| ILLEGAL);
+        if read(one)? != read(other)? {
+            return Err(code(About::Memory, Why::ExecuteFailed));
+        }
+    }
+    Ok(())
+}
+
+/// A queued copy between host and card: the stream is here now, so the host is told to run it.
+fn copy(session: &Session, header: &Header, request: &RequestBody) -> Result<(), u32> {
+    let kind = request.kind.and_then(Kind::from_number).ok_or(ILLEGAL)?;
+    let from = request.from.unwrap_or(0);
+    let phy = request.phy.unwrap_or(0);
+    let len = request.size.filter(|len| *len != 0).ok_or(ILLEGAL)?;
+    let (source, target, host) = match kind {
+        Kind::ToHost => (from, 0, request.addr),
+        Kind::FromHost => (0, request.addr, from),
+        Kind::ToBus => (from, phy, 0),
+        Kind::FromBus => (phy, request.addr, 0),
+    };
+    let record = Record {
+        header: Header { kind: COPY_START, ..*header },
+        kind,
+        source,
+        target,
+        host,
+        len,
+    };
+    match session.start_copy(&record) {
+        0 => Ok(()),
+        status => Err(status),
+    }
+}

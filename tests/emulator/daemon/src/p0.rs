@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! P0: the handshake, and transactions begun by the host (spec 2.2, 2.4, 5.3).
+
+use std::sync::Arc;
+
+use crate::bulk::{BulkError, Place};
+use crate::copy::{Record, COPY_NOW};
+use crate::frames::{Header, INLINE};
+use crate::inbox::Empty;
+use crate::messages::{u32_at, Control};
+use crate::session::Session;
+
+impl Session {
+    /// The loop of the P0 thread: one transaction after the other.
+    pub(crate) fn serve_p0(self: &Arc<Self>) {
+        while let Ok(message) = self.p0.inbox.take(None) {
+            let link = &*self.card.link;
+            if self.card.switches.fires(link, "p0.ignore") {
+                link.count("p0.ignored", 1);
+                continue;
+            }
+            let result = match Control::parse(&message) {
+                Ok(Control::Sync(sequence)) => self.sync(sequence),
+                Ok(Control::Done(sequence)) => self.synced(sequence),
+                Ok(Control::Transfer { kind: COPY_NOW, size }) => self.copy(size),
+                Ok(Control::Transfer { kind, size }) => self.receive_frame(kind, size),
+                // The host's last word in a transaction that the card has given up.
+                Ok(Control::ReadDone(_) | Control::Pieces(_) | Control::Window(_)) => {
+                    link.count("p0.stray", 1);
+                    Ok(())
+                }
+                Ok(other) => Err(BulkError::Violation(format!("{other:?} from the host"))),
+                Err(error) => Err(BulkError::Violation(error.to_string())),
+            };
+            if let Err(error) = result {
+                self.bulk_failed("P0", &error);
+            }
+        }
+    }
+
+    fn sync(&self, sequence: u32) -> Result<(), BulkError> {
+        *self.synced.lock() = Some(sequence);
+        self.card.link.count("handshake.syncs", 1);
+        let answer = Control::SyncAck(sequence.wrapping_add(1));
+        self.send(self.p1.port, &answer.bytes()).map_err(|()| BulkError::Ended)
+    }
+
+    fn synced(&self, sequence: u32) -> Result<(), BulkError> {
+        match *self.synced.lock() {
+            Some(sync) if sync.wrapping_add(2) == sequence => {
+                self.card.link.count("handshake.done", 1);
+                Ok(())
+            }
+            sync => Err(BulkError::Violation(format!("DONE {sequence:#x} after SYNC {sync:x?}"))),
+        }
+    }
+
+    fn next(&self) -> Result<Vec<u8>, BulkError> {
+        let patience = self.card.options.patience;
+        self.p0.inbox.take(Some(patience)).map_err(|e| match e {
+            Empty::Closed => BulkError::Ended,
+            Empty::Timeout => BulkError::Timeout(patience.as_secs()),
+        })
+    }
+
+    fn copy(&self, size: u32) -> Result<(), BulkError> {
+        if size as usize != Record::LEN {
+            return Err(BulkError::Violation(format!("a copy record of {size} bytes announced")));
+        }
+        let message = self.next()?;
+        match Record::parse(&message) {
+            Ok(record) => {
+                self.card.link.count("rpc.copies", 1);
+                self.run_copy(&record)
+            }
+            Err(text) => {
+                // Perhaps the host has begun anew.
+                if Control::parse(&message).is_ok() {
+                    self.p0.inbox.put_back(message);
+                }
+                Err(BulkError::Violation(text))
+            }
+        }
+    }
+
+    /// Takes a frame of `size` bytes, which is then handled as if it had come on P2.
+    fn receive_frame(&self, kind: u32, size: u32) -> Result<(), BulkError> {
+        let frame = if (size as usize) < INLINE {
+            let frame = self.next()?;
+            if frame.len() != size as usize {
+                let text = format!("a frame of {} bytes where {size} were announced", frame.len());
+                return Err(BulkError::Violation(text));
+            }
+            frame
+        } else {
+            self.pull_frame(size)?
+        };
+        if frame.len() < Header::LEN || u32_at(&frame, 0) != kind {
+            return Err(BulkError::Violation(format!("the frame is not of the type {kind:#x} announced")));
+        }
+        // Behind what has come on P2 meanwhile: a stream's calls keep their order.
+        if !self.p2.put(frame) && !self.ended.is_raised() {
+            self.card.link.count("session.flooded", 1);
+        }
+        Ok(())
+    }
+
+    fn pull_frame(&self, size: u32) -> Result<Vec<u8>, BulkError> {
+        let most = self.card.options.max_frame;
+        let refuse = (size > most).then(|| BulkError::Violation(format!("a frame of {size} bytes, at most {most} are taken")));
+        let place = Place {
+            address: self.windows[0],
+            total: size,
+            window: true,
+            whole: false,
+        };
+        let dram = self.card.link.dram();
+        let mut frame = Vec::new();
+        self.p0.pull(self, place, refuse, |len| {
+            let at = frame.len();
+            frame.resize(at + len as usize, 0);
+            dram.read(place.address, &mut frame[at..])
+                .map_err(|e| BulkError::BadRange { address: e.address, len: e.len })
+        })?;
+        Ok(frame)
+    }
+}
