@@ -288,9 +288,9 @@ impl Card {
             .map_or(reason, |r| r as u32);
         self.bar0.reset(reason);
         self.function_reset();
-        self.enter(State::Loader);
         self.life.link_down.store(false, Ordering::SeqCst);
         self.host.set_link(!self.link_down());
+        self.enter(State::Loader);
     }
 
     /// Loader to heartbeat; ends with the next reset.

@@ -177,13 +177,13 @@ mod tests {
                 header: 0,
                 payload: 24,
                 first: 10,
-                advance: 64 + 16
+                advance: 96 + 16
             }
         );
         let edge = ring.place(ring.size - 24, 10);
         assert_eq!(
             (edge.header, edge.first, edge.advance),
-            (ring.size - 24, 0, 64)
+            (ring.size - 24, 0, 96)
         );
     }
 }

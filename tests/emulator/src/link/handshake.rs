@@ -18,19 +18,21 @@ const CARD: u32 = 0xa650;
 
 /// The limit of both waits.
 const LIMIT: Duration = Duration::from_secs(120);
-/// How often the card looks into host memory.
+/// How often the card looks for the host.
 const POLL: Duration = Duration::from_millis(1);
 
 /// Step 0: waits for the host's flag in BAR0, acknowledges it and opens the window.
 pub fn find_host(card: &Card, generation: Generation) -> Result<Window, Interrupted> {
     let deadline = Instant::now() + LIMIT;
-    let seen = card.wait_until(generation, Some(deadline), None, || {
-        (card.bar0.word(0) == HOST && !card.switches.flag("step0.no_ack")).then_some(())
-    })?;
-    if seen.is_none() {
-        warn!("handshake 0: no host came in {} s", LIMIT.as_secs());
-        card.counters.hit("handshake.step0_timeout");
-        return Err(card.hang(generation));
+    // The card looks once per millisecond; what the host writes between two looks, and in which
+    // order, decides what it gets to see.
+    while card.bar0.word(0) != HOST || card.switches.flag("step0.no_ack") {
+        if Instant::now() >= deadline {
+            warn!("handshake 0: no host came in {} s", LIMIT.as_secs());
+            card.counters.hit("handshake.step0_timeout");
+            return Err(card.hang(generation));
+        }
+        card.pause(generation, POLL)?;
     }
     card.bar0.set_word(4, CARD);
     if let Some(ms) = card.switches.number("step0.delay_base_ms") {
