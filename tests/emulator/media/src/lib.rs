@@ -15,10 +15,12 @@ mod jpeg;
 mod memory;
 mod picture;
 mod pool;
+mod proc;
 mod session;
 mod sys;
 mod table;
 mod vdec;
+mod venc;
 mod wait;
 
 use std::collections::HashMap;
@@ -36,6 +38,7 @@ use crate::session::{Owner, Session};
 use crate::sys::Sys;
 use crate::table::Call;
 use crate::vdec::Vdec;
+use crate::venc::Venc;
 use crate::wait::lock;
 
 /// The modules SYS, VDEC and VENC of one card, from boot to reset.
@@ -45,6 +48,7 @@ pub struct Media {
     pools: Arc<Pools>,
     sys: Sys,
     vdec: Vdec,
+    venc: Venc,
 }
 
 #[derive(Default)]
@@ -64,6 +68,7 @@ impl Media {
             stopped: AtomicBool::new(false),
             sys: Sys::new(&link),
             vdec: Vdec::new(&link, &pools),
+            venc: Venc::new(&link),
             pools,
         })
     }
@@ -97,11 +102,11 @@ impl Media {
         answer::check(call, args)?;
         let session = self.session(session)?;
         let args = Args(args);
-        match (call.module, Area::of(call.module, call.api)) {
-            (_, Area::Pool) => pool::calls::call(&self.pools, &session, call.api, args),
-            (_, Area::Sys) => self.sys.call(&session, call.api, args),
-            (_, Area::Vdec) => self.vdec.call(&session, call.api, args),
-            (_, Area::Venc) => Err(Fault::NotSupported),
+        match Area::of(call.module, call.api) {
+            Area::Pool => pool::calls::call(&self.pools, &session, call.api, args),
+            Area::Sys => self.sys.call(&session, call.api, args),
+            Area::Vdec => self.vdec.call(&session, call.api, args),
+            Area::Venc => self.venc.call(&session, call.api, args),
         }
     }
 
@@ -136,6 +141,7 @@ impl Media {
     fn end(&self, session: &Session) {
         session.end();
         self.vdec.end(session.owner);
+        self.venc.end(session.owner);
         self.pools.end(session.owner);
         self.sys.end(session.owner);
     }
@@ -147,6 +153,19 @@ impl Media {
         open.values().for_each(|session| self.end(session));
     }
 
+    /// The text of `/proc/ax_proc/<name>` on the card: vdec, venc, jenc, pool or link_table;
+    /// empty for other names.
+    pub fn proc_text(&self, name: &str) -> String {
+        match name {
+            "vdec" => proc::vdec(&self.vdec.rows()),
+            "venc" => proc::venc(&self.venc.rows(), false),
+            "jenc" => proc::venc(&self.venc.rows(), true),
+            "pool" => proc::pool(&self.pools.list()),
+            "link_table" => proc::links(&self.sys.links()),
+            _ => String::new(),
+        }
+    }
+
     /// State for the control socket.
     pub fn report(&self) -> serde_json::Value {
         json!({
@@ -155,6 +174,7 @@ impl Media {
             "pools": self.pools.list().len(),
             "blocks_in_use": self.pools.list().iter().map(|p| p.used).sum::<usize>(),
             "vdec": self.vdec.report(),
+            "venc": self.venc.report(),
         })
     }
 }

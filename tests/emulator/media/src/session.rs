@@ -38,6 +38,8 @@ pub struct State {
     pub venc_inits: u32,
     /// `enVencType` of the first Init.
     pub venc_type: u32,
+    /// Argument of VENC SetModParam by encoder type.
+    pub venc_params: BTreeMap<u32, Vec<u8>>,
     /// Blocks of SYS MemAlloc by address.
     pub memory: BTreeMap<u64, Memory>,
     /// Partition set by SYS MemSetConfig for a module (its three numbers).

@@ -207,9 +207,16 @@ impl Group {
         Ok(())
     }
 
-    /// StopRecvStream: what has been sent is still decoded.
+    /// StopRecvStream: what has been sent is still decoded; it ends the stream.
     pub fn stop(&self) -> Result<(), Fault> {
-        self.alive()?.receiving = false;
+        let mut state = self.alive()?;
+        if state.receiving && !state.end_sent {
+            state.end_sent = true;
+            let number = state.stream;
+            state.input.push_back(Input::End(number));
+        }
+        state.receiving = false;
+        drop(state);
         self.notify();
         Ok(())
     }

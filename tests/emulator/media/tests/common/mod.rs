@@ -7,6 +7,7 @@
 
 pub mod ffmpeg;
 pub mod vdec;
+pub mod venc;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! libavcodec as an encoder: x264, x265 and its own for JPEG.
+
+use std::collections::VecDeque;
+
+use ffmpeg_next as ffmpeg;
+
+use ffmpeg::codec::{context::Context, encoder, Compliance};
+use ffmpeg::format::Pixel;
+use ffmpeg::frame::Video;
+use ffmpeg::{Dictionary, Error, Packet, Rational};
+
+use super::attr::{ChannelAttr, Codec};
+use crate::errors::Fault;
+
+/// An encoded picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded<T> {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Decodable without others.
+    pub key: bool,
+    /// What came with the picture.
+    pub tag: T,
+}
+
+/// An encoder for one stream; `T` goes with each picture.
+pub struct Encoder<T> {
+    inner: encoder::Video,
+    /// Of the pictures that are in the encoder; they leave in the order they came.
+    tags: VecDeque<T>,
+    pictures: i64,
+}
+
+/// The format of the pictures that an encoder takes.
+pub fn pixel(codec: Codec) -> Pixel {
+    if codec.is_jpeg() {
+        Pixel::YUVJ420P
+    } else {
+        Pixel::YUV420P
+    }
+}
+
+impl<T> Encoder<T> {
+    /// An encoder for pictures of `attr.size`; `quality` is that of JPEG images.
+    pub fn new(attr: &ChannelAttr, quality: u32) -> Result<Self, Fault> {
+        let name = match attr.codec {
+            Codec::H264 => "libx264",
+            Codec::H265 => "libx265",
+            Codec::Mjpeg | Codec::Jpeg => "mjpeg",
+        };
+        let codec = encoder::find_by_name(name).ok_or(Fault::NotSupported)?;
+        let mut context = Context::new_with_codec(codec);
+        context.compliance(Compliance::Unofficial);
+        let mut video = context.encoder().video().map_err(|_| Fault::NotSupported)?;
+        video.set_width(attr.size.0);
+        video.set_height(attr.size.1);
+        video.set_format(pixel(attr.codec));
+        // Millihertz are exact enough for 29.97.
+        let rate = Rational::new((attr.rate.fps * 1000.0).round() as i32, 1000);
+        video.set_frame_rate(Some(rate));
+        video.set_time_base(rate.invert());
+        let inner = video
+            .open_as_with(codec, options(attr, quality)?)
+            .map_err(|_| Fault::IllegalParam)?;
+        Ok(Self {
+            inner,
+            tags: VecDeque::new(),
+            pictures: 0,
+        })
+    }
+
+    /// Encodes one picture; `intra` makes it decodable without others.
+    pub fn encode(
+        &mut self,
+        picture: &mut Video,
+        intra: bool,
+        tag: T,
+    ) -> Result<Vec<Encoded<T>>, Fault> {
+        use ffmpeg::picture::Type;
+        picture.set_pts(Some(self.pictures));
+        picture.set_kind(if intra { Type::I } else { Type::None });
+        self.inner.send_frame(picture).map_err(|_| Fault::Codec)?;
+        self.pictures += 1;
+        self.tags.push_back(tag);
+        self.take()
+    }
+
+    /// What is still in the encoder, which is of no use afterwards.
+    pub fn drain(&mut self) -> Result<Vec<Encoded<T>>, Fault> {
+        self.inner.send_eof().map_err(|_| Fault::Codec)?;
+        self.take()
+    }
+
+    fn take(&mut self) -> Result<Vec<Encoded<T>>, Fault> {
+        let mut all = Vec::new();
+        loop {
+            let mut packet = Packet::empty();
+            match self.inner.receive_packet(&mut packet) {
+                Ok(()) => all.push(Encoded {
+                    bytes: packet.data().unwrap_or_default().to_vec(),
+                    key: packet.is_key(),
+                    tag: self.tags.pop_front().ok_or(Fault::Codec)?,
+                }),
+                Err(
+                    Error::Eof
+                    | Error::Other {
+                        errno: ffmpeg::error::EAGAIN,
+                    },
+                ) => return Ok(all),
+                Err(_) => return Err(Fault::Codec),
+            }
+        }
+    }
+}
+
+/// Settings of the encoder: fast ones without delay, in the caller's thread.
+fn options(attr: &ChannelAttr, quality: u32) -> Result<Dictionary<'static>, Fault> {
+    let mut o = Dictionary::new();
+    o.set("threads", "1");
+    for (key, value) in attr.rate.options(attr.codec, quality) {
+        o.set(key, &value);
+    }
+    if attr.codec.is_jpeg() {
+        return Ok(o);
+    }
+    o.set("preset", "ultrafast");
+    o.set("tune", "zerolatency");
+    o.set("forced-idr", "1");
+    if let Some(profile) = attr.profile_name()? {
+        o.set("profile", profile);
+    }
+    let rate = &attr.rate;
+    if attr.codec == Codec::H264 {
+        o.set("sc_threshold", "0");
+        if attr.level != 0 {
+            o.set("level", &attr.level.to_string());
+        }
+        if let Some(ratio) = rate.intra_ratio() {
+            o.set("i_qfactor", &ratio.to_string());
+        }
+    } else {
+        let mut x265 = format!(
+            "log-level=none:pools=none:frame-threads=1:scenecut=0:keyint={0}:min-keyint={0}",
+            rate.gop
+        );
+        match rate.intra_ratio() {
+            Some(ratio) => x265 += &format!(":ipratio={}", 1.0 / ratio),
+            None => x265 += &format!(":qpmin={}:qpmax={}", rate.qp.0, rate.qp.1),
+        }
+        o.set("x265-params", &x265);
+    }
+    Ok(o)
+}

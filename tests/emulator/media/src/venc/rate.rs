@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Rate control: `AX_VENC_RC_ATTR_T` and what it means for libavcodec.
+
+use super::attr::Codec;
+use crate::blobs::View;
+use crate::errors::Fault;
+
+/// What the rate control aims at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goal {
+    /// CBR: this rate within the statistics time.
+    Constant {
+        /// 1000 bits per second.
+        kbps: u32,
+    },
+    /// VBR: steady quality, and at most this rate.
+    Variable {
+        /// 1000 bits per second.
+        max_kbps: u32,
+    },
+    /// AVBR, QVBR, CVBR, QP map: this rate on average, half as much more for a while.
+    Average {
+        /// 1000 bits per second.
+        kbps: u32,
+    },
+    /// Fixed QP.
+    Fixed {
+        /// Of intra pictures.
+        intra: u32,
+        /// Of predicted pictures.
+        predicted: u32,
+    },
+    /// JPEG images without rate control: the quality of SetJpegParam.
+    Quality,
+}
+
+/// `AX_VENC_RC_ATTR_T`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    /// What it aims at.
+    pub goal: Goal,
+    /// Pictures from one intra picture to the next.
+    pub gop: u32,
+    /// Seconds over which a constant rate holds.
+    pub seconds: u32,
+    /// Lowest and highest QP of H.264 and H.265.
+    pub qp: (u32, u32),
+    /// Pictures per second that are sent.
+    pub source_fps: f32,
+    /// Pictures per second that are encoded; the rest is dropped.
+    pub fps: f32,
+}
+
+/// Highest QP of H.264 and H.265.
+const MAX_QP: u32 = 51;
+/// Lowest QP where the attribute's layout is not known.
+const DEFAULT_MIN_QP: u32 = 10;
+/// Longest distance of intra pictures.
+const MAX_GOP: u32 = 65536;
+/// Highest rate, above H.265's level 6.2.
+const MAX_KBPS: u32 = 800_000;
+
+impl Rate {
+    /// Reads and checks the structure.
+    pub fn parse(codec: Codec, v: View) -> Result<Self, Fault> {
+        let mode = v.u32(0);
+        // The modes of H.265 are in the order of those of H.264.
+        let video = match codec {
+            Codec::H264 if (1..=7).contains(&mode) => mode,
+            Codec::H265 if (11..=17).contains(&mode) => mode - 10,
+            Codec::Mjpeg | Codec::Jpeg if matches!(mode, 8..=10) => mode,
+            // A channel for single images may leave all of it out.
+            Codec::Jpeg if mode == 0 => 0,
+            _ => return Err(Fault::IllegalParam),
+        };
+        let mut rate = Self {
+            goal: Goal::Quality,
+            gop: 1,
+            seconds: 1,
+            qp: (DEFAULT_MIN_QP, MAX_QP),
+            source_fps: v.f32(8),
+            fps: v.f32(12),
+        };
+        rate.check_fps(codec)?;
+        let v = v.at(16);
+        if codec.is_jpeg() {
+            // The notes do not give these structures: statistics time and rate come first, or the
+            // QP alone.
+            rate.seconds = seconds(v.u32(0));
+            rate.goal = match video {
+                8 => Goal::Constant {
+                    kbps: kbps(v.u32(4))?,
+                },
+                9 => Goal::Variable {
+                    max_kbps: kbps(v.u32(4))?,
+                },
+                10 => Goal::Fixed {
+                    intra: qp(v.u32(0))?,
+                    predicted: 0,
+                },
+                _ => Goal::Quality,
+            };
+            return Ok(rate);
+        }
+        rate.gop = v.u32(0);
+        if !(1..=MAX_GOP).contains(&rate.gop) {
+            return Err(Fault::IllegalParam);
+        }
+        rate.seconds = seconds(v.u32(4));
+        rate.goal = match video {
+            1 => Goal::Constant {
+                kbps: kbps(v.u32(8))?,
+            },
+            2 => Goal::Variable {
+                max_kbps: kbps(v.u32(8))?,
+            },
+            6 => Goal::Fixed {
+                intra: qp(v.u32(4))?,
+                predicted: qp(v.u32(8))?,
+            },
+            // Of these the notes give no layout; GOP, time and rate come first in all of them.
+            _ => Goal::Average {
+                kbps: kbps(v.u32(8))?,
+            },
+        };
+        rate.qp = match video {
+            1 => (qp(v.u32(16))?, qp(v.u32(12))?),
+            2 => (qp(v.u32(20))?, qp(v.u32(16))?),
+            _ => rate.qp,
+        };
+        // Both 0: no limits given.
+        if rate.qp == (0, 0) {
+            rate.qp = (DEFAULT_MIN_QP, MAX_QP);
+        }
+        if rate.qp.0 > rate.qp.1 {
+            return Err(Fault::IllegalParam);
+        }
+        Ok(rate)
+    }
+
+    /// 0 pictures per second stand for as many as are sent, those for 30 with single images.
+    fn check_fps(&mut self, codec: Codec) -> Result<(), Fault> {
+        if self.source_fps == 0.0 && codec == Codec::Jpeg {
+            self.source_fps = 30.0;
+        }
+        if self.fps == 0.0 {
+            self.fps = self.source_fps;
+        }
+        let good = |fps: f32| (0.01..=1000.0).contains(&fps);
+        if good(self.fps) && good(self.source_fps) && self.fps <= self.source_fps {
+            Ok(())
+        } else {
+            Err(Fault::IllegalParam)
+        }
+    }
+
+    /// libavcodec's options for this rate control; `quality` is that of SetJpegParam.
+    pub fn options(&self, codec: Codec, quality: u32) -> Vec<(&'static str, String)> {
+        if codec.is_jpeg() {
+            return self.jpeg_options(quality);
+        }
+        let mut o = vec![
+            ("g", self.gop.to_string()),
+            ("keyint_min", self.gop.to_string()),
+        ];
+        let mut limits = |kbps: u32| {
+            // As strings, so that no number is too large.
+            o.push(("maxrate", format!("{kbps}k")));
+            let size = u64::from(kbps) * u64::from(self.seconds);
+            o.push(("bufsize", format!("{size}k")));
+        };
+        match self.goal {
+            Goal::Constant { kbps } => {
+                limits(kbps);
+                o.push(("b", format!("{kbps}k")));
+            }
+            Goal::Variable { max_kbps } => {
+                limits(max_kbps);
+                o.push(("crf", "21".into()));
+            }
+            Goal::Average { kbps } => {
+                limits(kbps / 2 * 3);
+                o.push(("b", format!("{kbps}k")));
+            }
+            Goal::Fixed { predicted, .. } => o.push(("qp", predicted.to_string())),
+            Goal::Quality => (),
+        }
+        let qps = match self.goal {
+            Goal::Fixed { intra, predicted } => (intra.min(predicted), intra.max(predicted)),
+            _ => self.qp,
+        };
+        if codec == Codec::H264 {
+            o.push(("qmin", qps.0.to_string()));
+            o.push(("qmax", qps.1.to_string()));
+        }
+        o
+    }
+
+    /// Steps that the QP of intra pictures is above that of predicted ones, as a ratio of
+    /// quantisers: 6 steps double it.
+    pub fn intra_ratio(&self) -> Option<f64> {
+        match self.goal {
+            Goal::Fixed { intra, predicted } => {
+                Some(((f64::from(intra) - f64::from(predicted)) / 6.0).exp2())
+            }
+            _ => None,
+        }
+    }
+
+    fn jpeg_options(&self, quality: u32) -> Vec<(&'static str, String)> {
+        let fixed = |scale: u32| {
+            let scale = scale.clamp(1, 31).to_string();
+            vec![("qmin", scale.clone()), ("qmax", scale)]
+        };
+        match self.goal {
+            Goal::Constant { kbps } | Goal::Average { kbps } => vec![
+                ("b", format!("{kbps}k")),
+                ("qmin", "1".into()),
+                ("qmax", "31".into()),
+            ],
+            Goal::Variable { max_kbps } => vec![
+                ("b", format!("{max_kbps}k")),
+                ("qmin", "2".into()),
+                ("qmax", "31".into()),
+            ],
+            Goal::Fixed { intra, .. } => fixed((intra * 31).div_ceil(MAX_QP)),
+            Goal::Quality => fixed(scale_of_quality(quality)),
+        }
+    }
+}
+
+/// libavcodec's quantiser scale for a quality of 1..=99.
+fn scale_of_quality(quality: u32) -> u32 {
+    // The usual meaning of quality: percent of the standard's example tables.  libavcodec scales
+    // the MPEG-1 table in steps of an eighth, whose mean is 27 against the 58 of the standard's.
+    let percent = match quality.clamp(1, 99) {
+        q @ 0..50 => 5000 / q,
+        q => 200 - 2 * q,
+    };
+    (percent * 8 * 58).div_ceil(27 * 100)
+}
+
+fn kbps(n: u32) -> Result<u32, Fault> {
+    if (1..=MAX_KBPS).contains(&n) {
+        Ok(n)
+    } else {
+        Err(Fault::IllegalParam)
+    }
+}
+
+fn qp(n: u32) -> Result<u32, Fault> {
+    if n <= MAX_QP {
+        Ok(n)
+    } else {
+        Err(Fault::IllegalParam)
+    }
+}
+
+fn seconds(n: u32) -> u32 {
+    n.clamp(1, 60)
+}
+
+/// Drops pictures so that `fps` of `source_fps` are left.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Dropper {
+    credit: f32,
+}
+
+impl Dropper {
+    /// Whether the next picture is to be encoded.
+    pub fn keep(&mut self, rate: &Rate) -> bool {
+        self.credit += rate.fps / rate.source_fps;
+        // The sum of thirds is less than one.
+        let keep = self.credit > 0.999;
+        if keep {
+            self.credit -= 1.0;
+        }
+        keep
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quality_to_scale() {
+        assert_eq!(scale_of_quality(99), 1);
+        assert_eq!(scale_of_quality(90), 4);
+        assert_eq!(scale_of_quality(50), 18);
+        assert!(scale_of_quality(0) > 31);
+    }
+
+    #[test]
+    fn drops_pictures() {
+        let v = [
+            [0u8; 8].as_slice(),
+            &30f32.to_le_bytes(),
+            &10f32.to_le_bytes(),
+        ]
+        .concat();
+        let rate = Rate::parse(Codec::Jpeg, View(&v)).unwrap();
+        let mut dropper = Dropper::default();
+        let kept = (0..300).filter(|_| dropper.keep(&rate)).count();
+        assert_eq!(kept, 100);
+    }
+
+    #[test]
+    fn fixed_qp() {
+        let mut v = vec![0; 108];
+        for (at, n) in [(0, 16), (16, 25), (20, 20), (24, 26)] {
+            v[at..at + 4].copy_from_slice(&u32::to_le_bytes(n));
+        }
+        v[8..12].copy_from_slice(&25f32.to_le_bytes());
+        let rate = Rate::parse(Codec::H265, View(&v)).unwrap();
+        assert_eq!(
+            rate.goal,
+            Goal::Fixed {
+                intra: 20,
+                predicted: 26
+            }
+        );
+        assert_eq!((rate.fps, rate.gop), (25.0, 25));
+        assert_eq!(rate.intra_ratio(), Some(0.5));
+        let options = rate.options(Codec::H264, 0);
+        assert!(options.contains(&("qp", "26".into())));
+        assert!(options.contains(&("qmin", "20".into())));
+    }
+}
