@@ -132,3 +132,28 @@ pub fn dmesg() -> Result<Vec<String>> {
         .map(str::to_owned)
         .collect())
 }
+
+/// A place in the kernel's log.
+pub struct Mark(String);
+
+/// Marks the present end of the kernel's log.
+pub fn mark() -> Result<Mark> {
+    let text = format!("ax650-selftest: mark {}", now_ns());
+    log(&text)?;
+    Ok(Mark(text))
+}
+
+impl Mark {
+    /// The lines that have come since.
+    pub fn lines(&self) -> Result<Vec<String>> {
+        let mut lines = dmesg()?;
+        let at = lines.iter().rposition(|line| line.ends_with(&self.0));
+        // A log so long that the mark is gone is all new.
+        Ok(lines.split_off(at.map_or(0, |at| at + 1)))
+    }
+
+    /// Whether one of them contains this text.
+    pub fn saw(&self, text: &str) -> Result<bool> {
+        Ok(self.lines()?.iter().any(|line| line.contains(text)))
+    }
+}

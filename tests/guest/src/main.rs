@@ -11,8 +11,11 @@
 mod card;
 mod case;
 mod cases;
+mod client;
+mod frame;
 mod host;
 mod kernel;
+mod process;
 mod runner;
 
 use std::process::ExitCode;

@@ -177,7 +177,7 @@ impl Guest {
                     .current()
                     .map(|run| run.case.name.clone())
                     .unwrap_or_default();
-                if let Some((ended, next)) = judge.judge(self.desk.new_faults()) {
+                if let Some((ended, next)) = judge.judge(&self.desk.faults()) {
                     (bench.report)(&ended, &self.logs);
                     self.desk.case_judged(&name, next == Next::Abandon);
                     if next == Next::Abandon {
@@ -234,8 +234,7 @@ impl Guest {
     }
 
     fn give_up(&mut self, bench: &Bench<'_>, judge: &mut Judge, how: &str) -> Result<()> {
-        let faults = self.desk.new_faults();
-        match judge.guest_lost(how, faults) {
+        match judge.guest_lost(how, &self.desk.faults()) {
             Some(ended) => {
                 (bench.report)(&ended, &self.logs);
                 Ok(())

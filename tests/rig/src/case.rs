@@ -161,7 +161,11 @@ pub fn expand(cases: &[GuestCase], kernels: &[Kernel], filter: &Filter) -> Vec<G
         for profile in machines {
             for case in cases.iter().filter(|c| c.kernels.contains(&kernel)) {
                 if case.profiles.is_empty() {
-                    runs.push(GuestRun { case: case.clone(), kernel, profile: profile.clone() });
+                    runs.push(GuestRun {
+                        case: case.clone(),
+                        kernel,
+                        profile: profile.clone(),
+                    });
                 }
             }
         }
@@ -200,7 +204,10 @@ mod tests {
             allow: vec![],
             dma_faults: false,
         };
-        let off = Profile { iommu: crate::profile::Iommu::Off, ..Profile::default() };
+        let off = Profile {
+            iommu: crate::profile::Iommu::Off,
+            ..Profile::default()
+        };
         let cases = [
             case("R49_data", vec![Profile::default(), off]),
             case("R44_zeroed", vec![Profile::default()]),
@@ -221,8 +228,15 @@ mod tests {
         );
         assert_eq!(
             names(&[Kernel::Stock, Kernel::Debug], "debug/*"),
-            ["debug/buffers/R49_data", "debug/buffers/R44_zeroed", "debug/buffers/unload"]
+            [
+                "debug/buffers/R49_data",
+                "debug/buffers/R44_zeroed",
+                "debug/buffers/unload"
+            ]
         );
-        assert!(names(&[Kernel::Stock], "unload").is_empty(), "not by itself");
+        assert!(
+            names(&[Kernel::Stock], "unload").is_empty(),
+            "not by itself"
+        );
     }
 }

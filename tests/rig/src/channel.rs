@@ -48,8 +48,6 @@ pub struct Script {
     pub asked: u32,
     /// times that it asked without having announced its reboot
     pub unannounced: u32,
-    /// DMA faults that the cards had counted when the current case began
-    before: u64,
     /// the last case that was judged
     judged: Option<String>,
     /// the guest is to power off instead of beginning another case
@@ -141,7 +139,7 @@ impl Desk {
     ///
     /// * `cases`: the names of the cases to run, and the phase to begin the first one in;
     /// * `phase` {phase}: the current case is going to reboot the guest;
-    /// * `begin` {case}: clears all fault switches, notes the cards' DMA faults;
+    /// * `begin`: clears all fault switches and the cards' lists of DMA faults;
     /// * `end` {case}: returns when the case has been judged, and whether to `stop` here;
     /// * `unplug` {card}: pulls the card, politely; returns when the guest has let it go;
     /// * `plug` {card}: plugs it in again;
@@ -162,7 +160,7 @@ impl Desk {
         match command {
             "cases" => return Ok(self.cases()),
             "phase" => lock(&self.script).phase = Some(number("phase")?),
-            "begin" => self.begin(name()?)?,
+            "begin" => self.begin()?,
             "end" => return self.end(name()?),
             "unplug" => self.unplug(number("card")?)?,
             "plug" => self.plug(number("card")?)?,
@@ -183,7 +181,7 @@ impl Desk {
         json!({"ok": true, "cases": script.cases, "phase": phase.unwrap_or(0)})
     }
 
-    fn begin(&self, case: &str) -> Result<()> {
+    fn begin(&self) -> Result<()> {
         for card in &self.cards {
             let mut card = lock(card);
             if !card.alive() {
@@ -191,8 +189,8 @@ impl Desk {
             }
             card.ask("clear")?;
         }
-        let faults = self.count_faults();
-        lock(&self.script).before = faults;
+        // What has happened until now is not this case's fault.
+        self.faults();
         Ok(())
     }
 
@@ -222,20 +220,26 @@ impl Desk {
         self.judged.notify_all();
     }
 
-    /// DMA faults that the cards have counted since the current case began.
-    pub fn new_faults(&self) -> u64 {
-        let before = lock(&self.script).before;
-        let now = self.count_faults();
-        // A card that was killed and started anew has counted from 0.
-        now.checked_sub(before).unwrap_or(now)
-    }
-
-    fn count_faults(&self) -> u64 {
-        let count = |card: &Mutex<Emulator>| {
-            let answer = lock(card).ask("faults").ok()?;
-            answer["count"].as_u64()
-        };
-        self.cards.iter().filter_map(count).sum()
+    /// What the cards have done to memory that was not mapped for them since this was last asked,
+    /// a line for each kind.
+    pub fn faults(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (index, card) in self.cards.iter().enumerate() {
+            let mut arguments = Map::new();
+            arguments.insert("reset".into(), true.into());
+            // A card that was killed has nothing to say.
+            let Ok(answer) = lock(card).command("faults", &arguments) else {
+                continue;
+            };
+            let list = answer["faults"]["list"].as_array();
+            // Without bus mastering, or a host, nothing has left the card.
+            for fault in list.into_iter().flatten() {
+                if fault["kind"] == "unmapped" || fault["kind"] == "permission" {
+                    lines.push(format!("DMA fault of card{index}: {fault}"));
+                }
+            }
+        }
+        lines
     }
 
     fn unplug(&self, index: u64) -> Result<()> {

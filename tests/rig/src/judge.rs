@@ -173,8 +173,8 @@ impl Judge {
         })
     }
 
-    /// Judges the current case, which is [`Self::ready`] and saw so many DMA faults.
-    pub fn judge(&mut self, faults: u64) -> Option<(Ended, Next)> {
+    /// Judges the current case, which is [`Self::ready`] and saw these DMA faults.
+    pub fn judge(&mut self, faults: &[String]) -> Option<(Ended, Next)> {
         let outcome = self
             .current
             .as_ref()?
@@ -185,7 +185,7 @@ impl Judge {
     }
 
     /// Judges the current case, which took the guest down in this way.
-    pub fn guest_lost(&mut self, how: &str, faults: u64) -> Option<Ended> {
+    pub fn guest_lost(&mut self, how: &str, faults: &[String]) -> Option<Ended> {
         self.close(None, faults, vec![how.to_owned()])
             .map(|(ended, _)| ended)
     }
@@ -193,7 +193,7 @@ impl Judge {
     fn close(
         &mut self,
         outcome: Option<Outcome>,
-        faults: u64,
+        faults: &[String],
         mut reasons: Vec<String>,
     ) -> Option<(Ended, Next)> {
         let current = self.current.take()?;
@@ -217,13 +217,14 @@ impl Judge {
                     .map(|line| format!("kernel log: {line}")),
             );
         }
-        if faults > 0 && !current.run.case.dma_faults {
-            reasons.push(format!("the card counted {faults} DMA faults"));
+        if !current.run.case.dma_faults {
+            reasons.extend(faults.iter().take(3).cloned());
         }
         reasons.append(&mut self.protocol_errors);
         let verdict = match outcome {
             Some(Outcome::Failed(reason)) => {
-                if reason.starts_with("time-out") {
+                // Neither would the next case find things in order.
+                if reason.starts_with("time-out") || reason.starts_with("set-up") {
                     next = Next::Abandon;
                 }
                 reasons.insert(0, reason);

@@ -6,13 +6,16 @@
 #![allow(non_snake_case)]
 
 mod boot;
+mod firmware;
 mod last;
+mod unplug;
 
 use crate::case::Case;
 
 /// All cases, in order.
 pub fn all() -> Vec<&'static Case> {
-    [boot::CASES, last::CASES].into_iter().flatten().collect()
+    let files = [boot::CASES, firmware::CASES, unplug::CASES, last::CASES];
+    files.into_iter().flatten().collect()
 }
 
 /// The case with this name, with or without its concern.
