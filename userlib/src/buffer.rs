@@ -3,7 +3,7 @@
 //! Host memory that the card can reach.
 
 use std::fmt;
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, Range};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
@@ -197,6 +197,20 @@ pub struct ReadGuard<'a> {
     _hold: Hold,
 }
 
+impl ReadGuard<'_> {
+    /// The same guard for a part of the bytes.
+    ///
+    /// # Panics
+    ///
+    /// If `range` is not in it.
+    pub fn narrow(self, range: Range<usize>) -> Self {
+        Self {
+            bytes: &self.bytes[range],
+            ..self
+        }
+    }
+}
+
 impl Deref for ReadGuard<'_> {
     type Target = [u8];
     fn deref(&self) -> &[u8] {
@@ -209,6 +223,20 @@ impl Deref for ReadGuard<'_> {
 pub struct WriteGuard<'a> {
     bytes: &'a mut [u8],
     _hold: Hold,
+}
+
+impl WriteGuard<'_> {
+    /// The same guard for a part of the bytes.
+    ///
+    /// # Panics
+    ///
+    /// If `range` is not in it.
+    pub fn narrow(self, range: Range<usize>) -> Self {
+        Self {
+            bytes: &mut self.bytes[range],
+            ..self
+        }
+    }
 }
 
 impl Deref for WriteGuard<'_> {

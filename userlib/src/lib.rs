@@ -22,26 +22,33 @@
 //! default.  After a reset of the card the old sessions answer ESTALE; open a new one.
 
 mod arena;
+mod binding;
 mod buffer;
 mod call;
 mod card;
 mod clock;
 mod code;
 mod discover;
+mod engine;
 mod error;
 #[cfg(feature = "fake")]
 pub mod fake;
 mod frame;
 mod info;
 mod job;
+pub mod media;
 mod memory;
+mod model;
+mod native;
 pub mod proto;
 mod service;
 mod session;
 mod system;
+mod tensor;
 mod transport;
 
 pub use ax650_uapi as uapi;
+pub use binding::{Binding, PendingRun, RunTimes};
 pub use buffer::{Buffer, ReadGuard, WriteGuard};
 pub use call::Call;
 pub use card::{Card, Listed};
@@ -51,8 +58,10 @@ pub use frame::{Header, Kind};
 pub use info::{CardInfo, CardState, Client, Counters, PciAddress, Telemetry, Usage};
 pub use job::{Done, DoneStep, Job, Part, Pending};
 pub use memory::CardMemory;
+pub use model::Model;
 pub use session::{Session, Stream};
 pub use system::check_echo;
+pub use tensor::{DataType, Layout, Shape, TensorInfo};
 #[cfg(feature = "fake")]
 pub use transport::{Action, Mapping, ReplyRange, Step, Submission, Transport};
 pub use transport::{Direction, Place};

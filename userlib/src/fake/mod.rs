@@ -1,1 +1,447 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 
+//! A card in the same process, for tests without hardware.
+//!
+//! [`FakeCard`] stands where the driver and the card stand: it takes jobs, keeps buffers, and answers frames as
+//! the notes say (`docs/protocol-notes.md`).  It is as simple as it can be: jobs are carried out when they are
+//! submitted, its models add 1 to bytes, its codec makes pictures out of checksums.  What a real card computes, and how
+//! the driver moves bytes, is tested against the emulated card in `tests/emulator`.
+
+mod engine;
+mod memory;
+mod service;
+mod video;
+
+use std::collections::{BTreeMap, HashMap};
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ax650_uapi::*;
+use nix::errno::Errno;
+use nix::sys::memfd::{memfd_create, MFdFlags};
+
+use crate::card::Card;
+use crate::clock::now_ns;
+use crate::transport::{Action, Direction, Mapping, Submission, Transport};
+
+pub use engine::model_image;
+use service::Service;
+
+/// A card made of a few data structures.
+#[derive(Default)]
+pub struct FakeCard {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    last_handle: u32,
+    sessions: Vec<u32>,
+    buffers: HashMap<u32, Mapping>,
+    jobs: BTreeMap<u64, Job>,
+    last_job: u64,
+    service: Service,
+    requests: Vec<Vec<u8>>,
+    fault: Option<(usize, Errno)>,
+    holding: bool,
+    submits: u64,
+}
+
+enum Job {
+    Held(Vec<OwnedStep>),
+    Ended(ax650_wait, Vec<ax650_step_result>),
+}
+
+enum OwnedStep {
+    Copy {
+        direction: Direction,
+        card_address: u64,
+        buffer: u32,
+        offset: usize,
+        size: usize,
+    },
+    Call {
+        frame: Vec<u8>,
+        reply: Option<(u32, usize, usize)>,
+    },
+}
+
+impl FakeCard {
+    /// A card that runs.
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// As [`Card::open`] would give it.
+    pub fn open(self: &Arc<Self>) -> Card {
+        Card::with_transport(self.clone(), "ax650-0")
+    }
+
+    /// The request frames so far; forgets them.
+    pub fn take_requests(&self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.state().requests)
+    }
+
+    /// Jobs submitted so far.
+    pub fn submits(&self) -> u64 {
+        self.state().submits
+    }
+
+    /// Lets the given step of the next job fail, after it was sent.
+    pub fn fail_next_job(&self, step: usize, errno: Errno) {
+        self.state().fault = Some((step, errno));
+    }
+
+    /// Leaves jobs undone from now on.
+    pub fn hold_jobs(&self) {
+        self.state().holding = true;
+    }
+
+    /// Carries out the jobs that were left.
+    pub fn release_jobs(&self) {
+        let mut state = self.state();
+        state.holding = false;
+        let held: Vec<_> = state
+            .jobs
+            .iter()
+            .filter_map(|(number, job)| matches!(job, Job::Held(_)).then_some(*number))
+            .collect();
+        for number in held {
+            if let Some(Job::Held(steps)) = state.jobs.remove(&number) {
+                let ended = state.execute(&steps);
+                state.jobs.insert(number, ended);
+            }
+        }
+    }
+
+    /// Bytes of card memory in use.
+    pub fn card_memory_in_use(&self) -> u64 {
+        self.state().service.memory.in_use()
+    }
+
+    /// Sessions and buffers that are open.
+    pub fn open_handles(&self) -> (usize, usize) {
+        let state = self.state();
+        (state.sessions.len(), state.buffers.len())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn new_handle(&mut self) -> u32 {
+        self.last_handle += 1;
+        self.last_handle
+    }
+
+    fn execute(&mut self, steps: &[OwnedStep]) -> Job {
+        let queued_ns = now_ns();
+        let fault = self.fault.take();
+        let mut status = 0;
+        let mut results = Vec::new();
+        for (index, step) in steps.iter().enumerate() {
+            let mut result = ax650_step_result {
+                status: -libc::ECANCELED,
+                ..Default::default()
+            };
+            if status == 0 {
+                result.sent_ns = now_ns();
+                let outcome = match fault {
+                    Some((at, errno)) if at == index => Err(errno),
+                    _ => self.step(step),
+                };
+                match outcome {
+                    Ok(bytes) => (result.status, result.bytes) = (0, bytes),
+                    Err(errno) => result.status = -(errno as i32),
+                }
+                result.done_ns = now_ns();
+                status = result.status;
+            }
+            results.push(result);
+        }
+        let (result_count, done_ns) = (results.len() as u32, now_ns());
+        Job::Ended(
+            ax650_wait {
+                result_count,
+                status,
+                queued_ns,
+                done_ns,
+                ..Default::default()
+            },
+            results,
+        )
+    }
+
+    fn step(&mut self, step: &OwnedStep) -> Result<u64, Errno> {
+        match *step {
+            OwnedStep::Copy {
+                direction,
+                card_address,
+                buffer,
+                offset,
+                size,
+            } => {
+                let mapping = self.buffers.get(&buffer).ok_or(Errno::ENOENT)?;
+                let card = self
+                    .service
+                    .memory
+                    .bytes(card_address, size)
+                    .ok_or(Errno::EIO)?;
+                match direction {
+                    Direction::ToCard => card.copy_from_slice(&mapping.copy_out(offset, size)),
+                    Direction::FromCard => mapping.copy_in(offset, card),
+                }
+                Ok(size as u64)
+            }
+            OwnedStep::Call { ref frame, reply } => {
+                self.requests.push(frame.clone());
+                let answer = self.service.answer(frame).ok_or(Errno::EBADMSG)?;
+                let Some((buffer, offset, capacity)) = reply else {
+                    return Ok(0);
+                };
+                let mapping = self.buffers.get(&buffer).ok_or(Errno::ENOENT)?;
+                mapping.copy_in(offset, &answer[..answer.len().min(capacity)]);
+                if answer.len() > capacity {
+                    Err(Errno::EMSGSIZE)
+                } else {
+                    Ok(answer.len() as u64)
+                }
+            }
+        }
+    }
+}
+
+fn padded<const N: usize>(text: &str) -> [u8; N] {
+    let mut bytes = [0; N];
+    bytes[..text.len()].copy_from_slice(text.as_bytes());
+    bytes
+}
+
+fn give(value: &impl Plain, data: &mut [u8]) -> usize {
+    let bytes = value.as_bytes();
+    let len = bytes.len().min(data.len());
+    data[..len].copy_from_slice(&bytes[..len]);
+    bytes.len()
+}
+
+impl Transport for FakeCard {
+    fn query(&self, kind: u32, data: &mut [u8]) -> Result<usize, Errno> {
+        let state = self.state();
+        Ok(match kind {
+            AX650_QUERY_CARD => {
+                let info = ax650_card_info {
+                    abi_version: AX650_ABI_VERSION,
+                    state: AX650_STATE_RUNNING,
+                    generation: 1,
+                    pci_bus: 1,
+                    vendor: 0x1F4B,
+                    device: 0x0650,
+                    link_speed_mtps: 5000,
+                    link_width: 2,
+                    card_id: 1,
+                    heartbeat_interval_ms: 1000,
+                    boot_time_ns: 4_200_000_000,
+                    firmware_version: padded("V3.10.2"),
+                    chip: padded("AX650N"),
+                    uid: 0x1234,
+                    ..Default::default()
+                };
+                give(&info, data)
+            }
+            AX650_QUERY_TELEMETRY => {
+                let telemetry = ax650_telemetry {
+                    valid: AX650_TELEMETRY_TEMPERATURE | AX650_TELEMETRY_NPU | AX650_TELEMETRY_CMM,
+                    temperature_mc: 41_350,
+                    npu_load: 1250,
+                    cmm_total: memory::SIZE,
+                    cmm_used: state.service.memory.in_use(),
+                    ..Default::default()
+                };
+                give(&telemetry, data)
+            }
+            AX650_QUERY_COUNTERS => {
+                let messages = state.requests.len() as u64;
+                let counters = ax650_counters {
+                    jobs: state.last_job,
+                    messages_sent: messages,
+                    messages_received: messages,
+                    doorbells: state.submits,
+                    ..Default::default()
+                };
+                give(&counters, data)
+            }
+            AX650_QUERY_CLIENTS => {
+                let one = size_of::<ax650_client>();
+                for (session, room) in state.sessions.iter().zip(data.chunks_exact_mut(one)) {
+                    let command = padded("test");
+                    give(
+                        &ax650_client {
+                            pid: 1,
+                            session: *session,
+                            command,
+                            ..Default::default()
+                        },
+                        room,
+                    );
+                }
+                state.sessions.len() * one
+            }
+            AX650_QUERY_LIMITS => {
+                let limits = ax650_limits {
+                    max_sessions_per_card: 16,
+                    max_sessions_per_file: 8,
+                    max_buffers_per_file: 256,
+                    max_jobs_per_session: 64,
+                    max_steps_per_job: 64,
+                    max_frame_bytes: 8 << 20,
+                    max_buffer_bytes: 1 << 30,
+                    max_bytes_per_file: 1 << 31,
+                    max_bytes_per_card: 1 << 32,
+                    default_timeout_ns: 30_000_000_000,
+                };
+                give(&limits, data)
+            }
+            _ => return Err(Errno::EINVAL),
+        })
+    }
+
+    fn session_create(&self, request: &mut ax650_session_create) -> Result<(), Errno> {
+        let mut state = self.state();
+        request.session = state.new_handle();
+        request.generation = 1;
+        request.context = 1;
+        request.card_id = 1;
+        request.next_sequence = 2;
+        let session = request.session;
+        state.sessions.push(session);
+        Ok(())
+    }
+
+    fn session_destroy(&self, session: u32) -> Result<(), Errno> {
+        let mut state = self.state();
+        let at = state
+            .sessions
+            .iter()
+            .position(|known| *known == session)
+            .ok_or(Errno::ENOENT)?;
+        state.sessions.remove(at);
+        if state.sessions.is_empty() {
+            state.service = Service::default();
+        }
+        Ok(())
+    }
+
+    fn buffer_create(&self, size: usize) -> Result<(u32, Mapping), Errno> {
+        let file = memfd_create(c"fake buffer", MFdFlags::MFD_CLOEXEC)?;
+        nix::unistd::ftruncate(&file, i64::try_from(size).map_err(|_| Errno::EFBIG)?)?;
+        let mine = Mapping::new(&file, 0, size)?;
+        let theirs = Mapping::new(&file, 0, size)?;
+        let mut state = self.state();
+        let handle = state.new_handle();
+        state.buffers.insert(handle, mine);
+        Ok((handle, theirs))
+    }
+
+    fn buffer_destroy(&self, handle: u32) -> Result<(), Errno> {
+        self.state()
+            .buffers
+            .remove(&handle)
+            .map(drop)
+            .ok_or(Errno::ENOENT)
+    }
+
+    unsafe fn submit(&self, submission: &Submission<'_>) -> Result<u64, Errno> {
+        let mut state = self.state();
+        if submission.steps.is_empty() {
+            return Err(Errno::EINVAL);
+        }
+        if !state.sessions.contains(&submission.session) {
+            return Err(Errno::ENOENT);
+        }
+        let steps: Vec<_> = submission
+            .steps
+            .iter()
+            .map(|step| own(&step.action))
+            .collect();
+        state.last_job += 1;
+        state.submits += 1;
+        let job = state.last_job;
+        let entry = if state.holding {
+            Job::Held(steps)
+        } else {
+            state.execute(&steps)
+        };
+        state.jobs.insert(job, entry);
+        if let Some(eventfd) = submission.eventfd {
+            let one = 1_u64.to_ne_bytes();
+            // SAFETY: writes 8 bytes that are there.
+            let written =
+                unsafe { libc::write(eventfd.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+            Errno::result(written)?;
+        }
+        Ok(job)
+    }
+
+    fn wait(
+        &self,
+        job: u64,
+        deadline_ns: u64,
+        results: &mut [ax650_step_result],
+    ) -> Result<ax650_wait, Errno> {
+        let mut state = self.state();
+        match state.jobs.remove(&job).ok_or(Errno::ENOENT)? {
+            held @ Job::Held(_) => {
+                state.jobs.insert(job, held);
+                Err(if deadline_ns == 0 {
+                    Errno::EAGAIN
+                } else {
+                    Errno::ETIME
+                })
+            }
+            Job::Ended(wait, ended) => {
+                for (room, result) in results.iter_mut().zip(ended) {
+                    *room = result;
+                }
+                Ok(ax650_wait {
+                    job,
+                    woken_ns: now_ns(),
+                    ..wait
+                })
+            }
+        }
+    }
+
+    fn control(&self, _op: u32, _flags: u32) -> Result<u32, Errno> {
+        Err(Errno::EPERM)
+    }
+
+    fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
+
+fn own(action: &Action<'_>) -> OwnedStep {
+    match *action {
+        Action::Copy {
+            direction,
+            card_address,
+            buffer,
+            offset,
+            size,
+            ..
+        } => OwnedStep::Copy {
+            direction,
+            card_address,
+            buffer,
+            offset: offset as usize,
+            size: size as usize,
+        },
+        Action::Call { frame, reply } => OwnedStep::Call {
+            frame: frame.to_vec(),
+            reply: reply
+                .map(|reply| (reply.buffer, reply.offset as usize, reply.capacity as usize)),
+        },
+    }
+}

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Elementary streams with start codes (H.264 and H.265 annex B): NAL units, and packets of one picture each.
+
+use super::sps::{self, Sps};
+use super::Codec;
+
+/// The NAL units of a stream, without start codes.
+pub fn nal_units(stream: &[u8]) -> impl Iterator<Item = &[u8]> {
+    starts(stream).map(|(start, end)| {
+        let mut nal = &stream[start..end];
+        // Zeros ahead of the next start code belong to nobody.
+        while let [rest @ .., 0] = nal {
+            nal = rest;
+        }
+        nal
+    })
+}
+
+/// Where the NAL units are: from behind the start code to the next one.
+fn starts(stream: &[u8]) -> impl Iterator<Item = (usize, usize)> + '_ {
+    let mut at = find_start_code(stream, 0);
+    std::iter::from_fn(move || {
+        let start = at? + 3;
+        at = find_start_code(stream, start);
+        Some((start, at.unwrap_or(stream.len())))
+    })
+    .filter(|(start, end)| start < end)
+}
+
+/// Where the next `00 00 01` begins.
+fn find_start_code(stream: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    loop {
+        // The third byte decides most of the time.
+        match stream.get(at + 2)? {
+            0 => at += 1,
+            1 if stream[at] == 0 && stream[at + 1] == 0 => return Some(at),
+            _ => at += 3,
+        }
+    }
+}
+
+/// What a NAL unit is for cutting a stream into pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// The first slice of a picture.
+    FirstSlice,
+    /// A further slice of the same picture.
+    MoreSlice,
+    /// Belongs to the picture that follows.
+    Prefix,
+    /// Belongs to the picture ahead.
+    Suffix,
+}
+
+fn role(codec: Codec, nal: &[u8]) -> Role {
+    let [head, rest @ ..] = nal else {
+        return Role::Suffix;
+    };
+    if codec == Codec::H265 {
+        return match head >> 1 & 0x3F {
+            // first_slice_segment_in_pic_flag is the first bit behind the two header bytes.
+            0..=31 if rest.get(1).is_some_and(|byte| byte & 0x80 != 0) => Role::FirstSlice,
+            0..=31 => Role::MoreSlice,
+            32..=35 | 39 | 41..=44 | 48..=55 => Role::Prefix,
+            _ => Role::Suffix,
+        };
+    }
+    match head & 0x1F {
+        // first_mb_in_slice is an Exp-Golomb number: 0 is a single 1 bit.
+        1 | 2 | 5 if rest.first().is_some_and(|byte| byte & 0x80 != 0) => Role::FirstSlice,
+        1..=5 => Role::MoreSlice,
+        6..=9 | 14..=18 => Role::Prefix,
+        _ => Role::Suffix,
+    }
+}
+
+/// Whether a packet holds a picture that can be decoded without others.
+pub fn is_key(codec: Codec, packet: &[u8]) -> bool {
+    nal_units(packet).any(|nal| match codec {
+        Codec::H264 => nal[0] & 0x1F == 5,
+        Codec::H265 => matches!(nal[0] >> 1 & 0x3F, 16..=23),
+        Codec::Jpeg => true,
+    })
+}
+
+/// The first sequence parameter set of a stream that can be read.
+pub fn find_sps(codec: Codec, stream: &[u8]) -> Option<Sps> {
+    nal_units(stream).find_map(|nal| match codec {
+        Codec::H264 if nal[0] & 0x1F == 7 => sps::h264(nal),
+        Codec::H265 if nal[0] >> 1 & 0x3F == 33 => sps::h265(nal),
+        _ => None,
+    })
+}
+
+/// The packets of a stream: each is all NAL units of one picture, with their start codes.
+pub fn packets(codec: Codec, stream: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut units = starts(stream).peekable();
+    let mut begin = None;
+    std::iter::from_fn(move || {
+        let mut has_picture = false;
+        loop {
+            let Some(&(start, end)) = units.peek() else {
+                return begin.take().map(|from: usize| &stream[from..]);
+            };
+            // With the start code, and its leading zero if it has four bytes.
+            let code = start - 3;
+            let code = if code > 0 && stream[code - 1] == 0 {
+                code - 1
+            } else {
+                code
+            };
+            let role = role(codec, &stream[start..end]);
+            if has_picture && matches!(role, Role::FirstSlice | Role::Prefix) {
+                let packet = &stream[begin.unwrap_or(code)..code];
+                begin = Some(code);
+                return Some(packet);
+            }
+            begin.get_or_insert(code);
+            has_picture |= matches!(role, Role::FirstSlice | Role::MoreSlice);
+            units.next();
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream(codes: &[&[u8]], nals: &[&[u8]]) -> Vec<u8> {
+        let mut stream = Vec::new();
+        for (nal, code) in nals.iter().zip(codes.iter().cycle()) {
+            stream.extend_from_slice(code);
+            stream.extend_from_slice(nal);
+        }
+        stream
+    }
+
+    const LONG: &[u8] = &[0, 0, 0, 1];
+    const SHORT: &[u8] = &[0, 0, 1];
+
+    #[test]
+    fn nal_units_between_start_codes() {
+        let nals: [&[u8]; 3] = [&[0x67, 1, 2], &[0x68, 3], &[0x65, 0x80, 0, 2]];
+        let bytes = stream(&[LONG, SHORT], &nals);
+        assert_eq!(nal_units(&bytes).collect::<Vec<_>>(), nals);
+        assert_eq!(
+            nal_units(&[]).count() + nal_units(&[0, 0]).count() + nal_units(SHORT).count(),
+            0
+        );
+        assert_eq!(
+            nal_units(&[9, 0, 0, 1, 7, 0, 0, 0, 0]).collect::<Vec<_>>(),
+            [&[7][..]]
+        );
+    }
+
+    #[test]
+    fn pictures_of_h264() {
+        // SPS, PPS, IDR in two slices; SEI, P; P; end of stream.
+        let nals: [&[u8]; 8] = [
+            &[0x67, 1],
+            &[0x68, 1],
+            &[0x65, 0x88],
+            &[0x65, 0x40],
+            &[6, 1],
+            &[0x41, 0x9A],
+            &[0x41, 0x80],
+            &[11],
+        ];
+        let bytes = stream(&[LONG, SHORT], &nals);
+        let cuts: Vec<_> = packets(Codec::H264, &bytes)
+            .map(|packet| nal_units(packet).count())
+            .collect();
+        assert_eq!(cuts, [4, 2, 2]);
+        let whole: Vec<u8> = packets(Codec::H264, &bytes).flatten().copied().collect();
+        assert_eq!(whole, bytes);
+        let keys: Vec<_> = packets(Codec::H264, &bytes)
+            .map(|packet| is_key(Codec::H264, packet))
+            .collect();
+        assert_eq!(keys, [true, false, false]);
+    }
+
+    #[test]
+    fn pictures_of_h265() {
+        // VPS, SPS, PPS, IDR, further segment, suffix SEI; trailing picture; AUD, trailing picture.
+        let nals: [&[u8]; 9] = [
+            &[0x40, 1, 1],
+            &[0x42, 1, 1],
+            &[0x44, 1, 1],
+            &[0x26, 1, 0x80],
+            &[0x26, 1, 0x40],
+            &[0x50, 1, 1],
+            &[2, 1, 0x80],
+            &[0x46, 1, 1],
+            &[2, 1, 0x80],
+        ];
+        let bytes = stream(&[SHORT], &nals);
+        let cuts: Vec<_> = packets(Codec::H265, &bytes)
+            .map(|packet| nal_units(packet).count())
+            .collect();
+        assert_eq!(cuts, [6, 1, 2]);
+        assert!(is_key(
+            Codec::H265,
+            packets(Codec::H265, &bytes).next().unwrap()
+        ));
+    }
+
+    #[test]
+    fn sizes_in_parameter_sets() {
+        // libx264, 1280x720 high profile; libx265, 1280x720 main profile.
+        let h264 = [
+            0x67, 0x64, 0x00, 0x1F, 0xAC, 0xD9, 0x40, 0x50, 0x05, 0xBB, 0x01, 0x6A, 0x02, 0x02,
+            0x02, 0x80, 0x00, 0x00, 0x03, 0x00, 0x80, 0x00, 0x00, 0x19, 0x07, 0x8C, 0x18, 0xCB,
+        ];
+        assert_eq!(
+            sps::h264(&h264),
+            Some(Sps {
+                width: 1280,
+                height: 720
+            })
+        );
+        let h265 = [
+            0x42, 0x01, 0x01, 0x01, 0x60, 0x00, 0x00, 0x03, 0x00, 0x90, 0x00, 0x00, 0x03, 0x00,
+            0x00, 0x03, 0x00, 0x5D, 0xA0, 0x02, 0x80, 0x80, 0x2D, 0x16, 0x59, 0x59, 0xA4, 0x93,
+            0x2B, 0xC0, 0x40, 0x40,
+        ];
+        assert_eq!(
+            sps::h265(&h265),
+            Some(Sps {
+                width: 1280,
+                height: 720
+            })
+        );
+        for cut in 0..10 {
+            assert_eq!(sps::h264(&h264[..cut.min(7)]), None);
+            assert_eq!(sps::h265(&h265[..cut + 10]), None);
+        }
+    }
+}

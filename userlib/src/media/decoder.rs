@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Video decoding: packets in, pictures in card memory out (spec 7.1).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::picture::PictureLayout;
+use super::structs::{VdecChannel, VdecGroup, VdecModule, VdecParam, VdecStream, VideoFrame};
+use super::{Codec, FORMAT_NV12};
+use crate::buffer::Buffer;
+use crate::error::{Error, Result};
+use crate::job::Part;
+use crate::native::{self, Api};
+use crate::proto::axclrpc::native::{Module, VdecApi};
+use crate::service::Service;
+use crate::session::{Session, Stream};
+use crate::system::MARGIN;
+
+/// How long the card may sit on one call; then the library asks again, so that nothing lasts too long.
+const TURN: Duration = Duration::from_millis(1000);
+/// Display mode: every picture is shown.
+const PLAYBACK: i32 = 1;
+/// The only output that is used.
+const CHANNEL: [u8; 4] = 0_i32.to_le_bytes();
+/// What of a frame is not the packet itself, at most.
+const FRAME_OVERHEAD: usize = 512;
+
+const fn api(what: &'static str, api: VdecApi, outputs: &'static [usize]) -> Api {
+    Api {
+        what,
+        module: Module::Vdec,
+        number: api as i32,
+        outputs,
+    }
+}
+const INIT: Api = api("start the decoder", VdecApi::AxVdecInit, &[]);
+const CREATE: Api = api("create a decoder", VdecApi::AxVdecCreateGrpEx, &[4]);
+const DESTROY: Api = api("destroy a decoder", VdecApi::AxVdecDestroyGrp, &[]);
+const SET_PARAM: Api = api("set up a decoder", VdecApi::AxVdecSetGrpParam, &[]);
+const SET_DISPLAY: Api = api(
+    "set a decoder's display mode",
+    VdecApi::AxVdecSetDisplayMode,
+    &[],
+);
+const SET_CHANNEL: Api = api("set up a decoder's output", VdecApi::AxVdecSetChnAttr, &[]);
+const ENABLE: Api = api("enable a decoder's output", VdecApi::AxVdecEnableChn, &[]);
+const DISABLE: Api = api("disable a decoder's output", VdecApi::AxVdecDisableChn, &[]);
+const START: Api = api("start decoding", VdecApi::AxVdecStartRecvStream, &[]);
+const STOP: Api = api("stop decoding", VdecApi::AxVdecStopRecvStream, &[]);
+const SEND: Api = api(
+    "send a packet to the decoder",
+    VdecApi::AxVdecSendStream,
+    &[],
+);
+const GET: Api = api(
+    "get a picture",
+    VdecApi::AxVdecGetChnFrame,
+    &[VideoFrame::SIZE],
+);
+const RELEASE: Api = api("give a picture back", VdecApi::AxVdecReleaseChnFrame, &[]);
+
+/// What a decoder is made for.
+#[derive(Debug, Clone, Copy)]
+pub struct DecoderConfig {
+    /// H.264 or H.265 (or a stream of JPEG pictures).
+    pub codec: Codec,
+    /// Columns of the largest picture.
+    pub width: u32,
+    /// Rows of the largest picture.
+    pub height: u32,
+    /// Pictures per second; only a hint.
+    pub frame_rate: f32,
+    /// Pictures in card memory, the references included.  More let the caller keep more [`Frame`]s.
+    pub pictures: u32,
+    /// [`Decoder::send`] gives up when the decoder takes nothing for so long.
+    pub patience: Duration,
+}
+
+impl DecoderConfig {
+    /// With defaults for everything else.
+    pub fn new(codec: Codec, width: u32, height: u32) -> Self {
+        let patience = Duration::from_secs(20);
+        Self {
+            codec,
+            width,
+            height,
+            frame_rate: 25.0,
+            pictures: 12,
+            patience,
+        }
+    }
+}
+
+/// A decoder on the card.
+///
+/// One thread may send while another receives.  A decoder has room for a few pictures only: who sends without
+/// receiving waits in vain.
+#[derive(Debug)]
+pub struct Decoder {
+    inner: Arc<Inner>,
+    send: Stream,
+    receive: Stream,
+    patience: Duration,
+    max_packet: usize,
+}
+
+#[derive(Debug)]
+struct Inner {
+    stream: Stream,
+    group: [u8; 4],
+}
+
+/// What came of waiting for something.
+#[derive(Debug)]
+pub enum Received<T> {
+    /// This.
+    Some(T),
+    /// Nothing yet.
+    Nothing,
+    /// The end: all of the stream was received.
+    End,
+}
+
+impl Decoder {
+    /// Makes a decoder.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`]: impossible sizes; [`Error::Card`]: the card has no decoder left, or no memory.
+    pub fn new(session: &Session, config: &DecoderConfig) -> Result<Self> {
+        let &DecoderConfig {
+            codec,
+            width,
+            height,
+            ..
+        } = config;
+        let layout = PictureLayout::new(width, height, width.next_multiple_of(256))?;
+        let stream = session.new_context()?;
+        session.services().start(Service::Decoder, || {
+            let module = VdecModule::new().with_max_groups(32).with_module(1);
+            stream.native(&INIT, &[module.as_bytes()], None).map(drop)
+        })?;
+        let attributes = VdecGroup::new()
+            .with_codec(codec.number())
+            .with_input_mode(1)
+            .with_max_width(width.next_multiple_of(16))
+            .with_max_height(height.next_multiple_of(16))
+            .with_stream_buffer((width * height * 2).max(1 << 20))
+            .with_auto_pool(1);
+        let group = stream.native(&CREATE, &[attributes.as_bytes()], None)?;
+        let group = group[0]
+            .as_slice()
+            .try_into()
+            .expect("4 bytes, as was checked");
+        let inner = Arc::new(Inner { stream, group });
+        inner.start(config, layout)?;
+        Ok(Self {
+            send: session.new_context()?,
+            receive: session.new_context()?,
+            patience: config.patience,
+            max_packet: (session.limits().max_frame_bytes as usize).saturating_sub(FRAME_OVERHEAD),
+            inner,
+        })
+    }
+
+    /// Sends one packet: all NAL units of one picture, with start codes, or one JPEG picture.  `pts` comes back with
+    /// the picture.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`]: empty, or longer than the driver takes.  [`Error::Card`]: nothing was taken for
+    /// [`DecoderConfig::patience`].
+    pub fn send(&self, packet: &[u8], pts: u64) -> Result<()> {
+        if packet.is_empty() || packet.len() > self.max_packet {
+            let (len, max) = (packet.len(), self.max_packet);
+            return Err(Error::invalid(format!(
+                "a packet of {len} bytes; 1 to {max} are possible"
+            )));
+        }
+        let header = VdecStream::new()
+            .with_pts(pts)
+            .with_end_of_frame(1)
+            .with_len(packet.len() as u32);
+        self.send_stream(&header, packet)
+    }
+
+    /// Tells the decoder that nothing follows: it gives out the pictures it still has, then the end.
+    pub fn finish(&self) -> Result<()> {
+        self.send_stream(&VdecStream::new().with_end_of_stream(1), &[])
+    }
+
+    fn send_stream(&self, header: &VdecStream, packet: &[u8]) -> Result<()> {
+        let turn = millis(TURN);
+        let begin = Instant::now();
+        loop {
+            let blobs: [&[u8]; 4] = [&self.inner.group, header.as_bytes(), &turn, packet];
+            match self.send.native(&SEND, &blobs, Some(TURN + MARGIN)) {
+                Err(Error::Card { code, .. })
+                    if (code.is_timeout() || code.is_no_memory())
+                        && begin.elapsed() < self.patience => {}
+                result => return result.map(drop),
+            }
+        }
+    }
+
+    /// Waits for a picture, for `timeout` at most.
+    pub fn receive(&self, timeout: Duration) -> Result<Received<Frame>> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let turn = left.min(TURN);
+            let blobs: [&[u8]; 3] = [&self.inner.group, &CHANNEL, &millis(turn)];
+            match self.receive.native(&GET, &blobs, Some(turn + MARGIN)) {
+                Ok(answer) => {
+                    let frame = Frame {
+                        info: VideoFrame::from_bytes(&answer[0]).expect("the size was checked"),
+                        decoder: self.inner.clone(),
+                        held: true,
+                    };
+                    return Ok(match frame.info.luma() {
+                        // A frame without a picture only carries the news.
+                        0 if frame.info.end_of_stream() != 0 => {
+                            frame.forget();
+                            Received::End
+                        }
+                        _ => Received::Some(frame.checked()?),
+                    });
+                }
+                Err(Error::Card { code, .. }) if code.is_end() => return Ok(Received::End),
+                Err(Error::Card { code, .. }) if code.is_timeout() || code.is_empty() => {
+                    if left <= turn {
+                        return Ok(Received::Nothing);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn start(&self, config: &DecoderConfig, layout: PictureLayout) -> Result<()> {
+        let rows = layout.height.next_multiple_of(16);
+        let param = VdecParam::new().with_frame_rate(config.frame_rate);
+        let channel = VdecChannel::new()
+            .with_width(layout.width)
+            .with_height(layout.height)
+            .with_stride(layout.stride)
+            .with_fifo_depth(4)
+            .with_buffers(config.pictures)
+            .with_buffer_size(layout.stride * rows * 3 / 2)
+            .with_format(FORMAT_NV12);
+        let all = (-1_i32).to_le_bytes();
+        let playback = PLAYBACK.to_le_bytes();
+        let calls: [(&Api, &[&[u8]]); 5] = [
+            (&SET_PARAM, &[&self.group, param.as_bytes()]),
+            (&SET_DISPLAY, &[&self.group, &playback]),
+            (&SET_CHANNEL, &[&self.group, &CHANNEL, channel.as_bytes()]),
+            (&ENABLE, &[&self.group, &CHANNEL]),
+            (&START, &[&self.group, &all]),
+        ];
+        run_in_order(&self.stream, &calls)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let calls: [(&Api, &[&[u8]]); 3] = [
+            (&STOP, &[&self.group]),
+            (&DISABLE, &[&self.group, &CHANNEL]),
+            (&DESTROY, &[&self.group]),
+        ];
+        if let Err(error) = run_in_order(&self.stream, &calls) {
+            log::debug!("{error}");
+        }
+    }
+}
+
+/// A decoded picture in card memory, given back to the decoder when dropped.
+#[derive(Debug)]
+pub struct Frame {
+    decoder: Arc<Inner>,
+    info: VideoFrame,
+    held: bool,
+}
+
+impl Frame {
+    /// What the card said of it.
+    pub fn info(&self) -> &VideoFrame {
+        &self.info
+    }
+
+    /// Presentation time, as it was sent with the packet.
+    pub fn pts(&self) -> u64 {
+        self.info.pts()
+    }
+
+    /// How it lies in card memory; in host memory after [`Frame::download`] too.
+    pub fn layout(&self) -> PictureLayout {
+        let (width, height) = (self.info.width(), self.info.height());
+        PictureLayout {
+            width,
+            height,
+            stride: self.info.luma_stride(),
+        }
+    }
+
+    fn checked(self) -> Result<Self> {
+        let info = &self.info;
+        let bad = |problem: String| Error::answer(GET.what, problem);
+        if info.format() != FORMAT_NV12 || info.compress_mode() != 0 {
+            let (format, mode) = (info.format(), info.compress_mode());
+            return Err(bad(format!(
+                "a picture of format {format}, compression {mode}"
+            )));
+        }
+        if info.luma_stride() != info.chroma_stride() && info.chroma_stride() != 0 {
+            return Err(bad("planes with different strides".into()));
+        }
+        PictureLayout::new(info.width(), info.height(), info.luma_stride())
+            .map_err(|error| bad(error.to_string()))?;
+        if info.luma() == 0 || info.chroma() == 0 {
+            return Err(bad("a picture without address".into()));
+        }
+        Ok(self)
+    }
+
+    /// Copies the picture to the beginning of `buffer` and gives it back to the decoder, in one job.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`]: the buffer is too small.
+    pub fn download(mut self, buffer: &Buffer) -> Result<PictureLayout> {
+        let layout = self.layout();
+        let (luma, size) = (layout.luma_size(), layout.size());
+        if buffer.len() < size {
+            let room = buffer.len();
+            return Err(Error::invalid(format!(
+                "a picture of {size} bytes for a buffer of {room}"
+            )));
+        }
+        let stream = &self.decoder.stream;
+        let job = if self.info.chroma() == self.info.luma() + luma as u64 {
+            stream
+                .job()
+                .then(Part::from_card(buffer, 0..size, self.info.luma()))
+        } else {
+            stream
+                .job()
+                .then(Part::from_card(buffer, 0..luma, self.info.luma()))
+                .along(Part::from_card(buffer, luma..size, self.info.chroma()))
+        };
+        let mut done = job.then(self.release_call()).run()?;
+        self.held = false;
+        let last = done.steps.len() - 1;
+        native::answer(&RELEASE, done.answer(last)?)?;
+        Ok(layout)
+    }
+
+    fn release_call(&self) -> crate::call::Call {
+        let blobs: [&[u8]; 3] = [&self.decoder.group, &CHANNEL, self.info.as_bytes()];
+        self.decoder.stream.native_call(&RELEASE, &blobs)
+    }
+
+    /// There is nothing to give back.
+    fn forget(mut self) {
+        self.held = false;
+    }
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        if self.held {
+            let answer = self.decoder.stream.call(self.release_call(), Some(MARGIN));
+            if let Err(error) = answer.and_then(|answer| native::answer(&RELEASE, answer)) {
+                log::debug!("{error}");
+            }
+        }
+    }
+}
+
+/// A time for the card.
+pub(super) fn millis(time: Duration) -> [u8; 4] {
+    i32::try_from(time.as_millis())
+        .unwrap_or(i32::MAX)
+        .to_le_bytes()
+}
+
+/// Makes calls one behind the other, as one job; the first error counts.
+pub(super) fn run_in_order(stream: &Stream, calls: &[(&Api, &[&[u8]])]) -> Result<()> {
+    let mut job = stream.job();
+    for (api, blobs) in calls {
+        job = job.along(stream.native_call(api, blobs));
+    }
+    let mut done = job.run()?;
+    for (index, (api, _)) in calls.iter().enumerate() {
+        native::answer(api, done.answer(index)?)?;
+    }
+    Ok(())
+}
