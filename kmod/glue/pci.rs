@@ -147,6 +147,7 @@ impl SavedConfig {
         // kernel's own descriptors.
         unsafe {
             kernel::error::to_result(bindings::pci_load_saved_state(raw(pdev), self.0.as_ptr()))?;
+            shim::ax650_pci_restore_addresses(raw(pdev));
             bindings::pci_restore_state(raw(pdev));
         }
         Ok(())

@@ -118,6 +118,18 @@ u32 ax650_pci_location(struct pci_dev *pdev)
 	return pdev->bus->number << 8 | pdev->devfn;
 }
 
+/*
+ * The addresses as saved.  pci_restore_state() leaves out registers that read as they should, but
+ * under a hypervisor that answers such reads itself the card behind it has lost them all the same.
+ */
+void ax650_pci_restore_addresses(struct pci_dev *pdev)
+{
+	int i;
+
+	for (i = PCI_BASE_ADDRESS_0; i <= PCI_BASE_ADDRESS_5; i += 4)
+		pci_write_config_dword(pdev, i, pdev->saved_config_space[i / 4]);
+}
+
 /* Speed in MT/s and width in lanes of the link, 0 where the register says nothing. */
 void ax650_pci_link(struct pci_dev *pdev, u32 *speed, u32 *width)
 {
