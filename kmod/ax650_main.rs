@@ -44,6 +44,7 @@ mod buffer;
 mod card;
 mod counters;
 mod glue;
+mod observe;
 mod session;
 mod transport;
 mod wire;
@@ -64,6 +65,7 @@ struct Driver;
 struct Data<'bound> {
     #[pin]
     node: Node<Client>,
+    sensor: observe::Sensor,
     #[pin]
     thread: Mutex<Option<Thread<Card>>>,
     #[pin]
@@ -155,6 +157,7 @@ impl pci::Driver for Driver {
             let parent: &kernel::device::Device = pdev.as_ref();
             let node_card = card.clone();
             let thread_card = card.clone();
+            let sensor_card = card.clone();
             Ok(try_pin_init!(Data {
                 index,
                 card,
@@ -172,6 +175,7 @@ impl pci::Driver for Driver {
                     )
                 },
                 thread <- new_mutex!(None, "ax650_thread"),
+                sensor: observe::Sensor::new(pdev.as_ref(), sensor_card),
                 node <- Node::new(name, parent, node_card),
                 _: {
                     thread_card.wake_up();
@@ -217,7 +221,7 @@ impl Callbacks for Driver {
         data.card.wake_up();
     }
     fn groups() -> *mut *const bindings::attribute_group {
-        core::ptr::null_mut()
+        observe::groups()
     }
 }
 

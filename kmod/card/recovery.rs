@@ -129,7 +129,8 @@ impl Card {
             }
             cache.next_session = now + RETRY_NS;
         }
-        if let Err(e) = self.open_management(now + SESSION_NS) {
+        let opened = self.open_management(now + SESSION_NS);
+        if let (Err(e), false) = (opened, self.stopping()) {
             dev_warn_ratelimited!(self, "the card's service does not answer: {:?}\n", e);
         }
     }

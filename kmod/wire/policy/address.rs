@@ -15,8 +15,9 @@ pub const DRAM_BASE: u64 = 0x1_0000_0000;
 /// of the card cuts the address down to one outside.
 pub const DRAM_END: u64 = DRAM_BASE + (32 << 30);
 
-/// Where the PCIe controllers and their windows are.
-pub const WINDOWS: core::ops::Range<u64> = 0x4000_0000..0x6000_0000;
+/// Where the windows to the host are, and some space before and behind them for structures of
+/// unknown layout, in which address and size cannot be put together.
+pub const WINDOWS: core::ops::Range<u64> = 0x5000_0000..0x5400_0000;
 
 /// Whether `size` bytes at `address` are in card memory.
 pub fn is_card_range(address: u64, size: u64) -> bool {
