@@ -484,6 +484,74 @@ fn native_calls() {
     never(&picture(0x5100_0000));
 }
 
+/// A picture of one-shot calls carries a time; that is no address, wherever it points.
+#[test]
+fn times_are_no_addresses() {
+    let picture = |luma: u64, time: u64| {
+        let mut frame = [0u8; 232];
+        frame[56..64].copy_from_slice(&luma.to_le_bytes());
+        frame[192..200].copy_from_slice(&time.to_le_bytes());
+        frame
+    };
+    let convert = |luma, time| {
+        let target = picture(DRAM, 0);
+        native_call(3, 53, &[&picture(luma, time), &target])
+    };
+    allowed(&convert(DRAM, 0x5100_0000));
+    never(&convert(0x5100_0000, 0));
+
+    let jpeg = |stream: u64, luma: u64| {
+        let mut one = [0u8; 296];
+        one[..8].copy_from_slice(&0x5100_0000u64.to_le_bytes());
+        one[40..48].copy_from_slice(&stream.to_le_bytes());
+        one[56..288].copy_from_slice(&picture(luma, 0x5100_0000));
+        native_call(1, 33, &[&one])
+    };
+    allowed(&jpeg(DRAM, DRAM));
+    never(&jpeg(0x5100_0000, DRAM));
+    never(&jpeg(DRAM, 0x5100_0000));
+    allowed(&native_call(0, 72, &[&0x5100_0000u64.to_le_bytes()]));
+}
+
+#[test]
+fn raw_copies_are_bounded_by_their_size() {
+    let set = |address: u64, size: u64| {
+        native_call(6, 6, &[&address.to_le_bytes(), &[0], &size.to_le_bytes()])
+    };
+    allowed(&set(DRAM, 1 << 20));
+    never(&set(DRAM, u64::MAX - DRAM - 1));
+    never(&set(DRAM, 1 << 40));
+    never(&set(0x5000_0000, 0x0200_0000));
+    let map =
+        |address: u64, size: u32| native_call(0, 5, &[&address.to_le_bytes(), &size.to_le_bytes()]);
+    allowed(&map(DRAM, 4096));
+    never(&map(0x8_FFFF_F000, 4097));
+    never(&map(0x5100_0000, 4096));
+}
+
+#[test]
+fn unknown_structures_are_scanned() {
+    // SetUserPic.
+    let user_picture = |word: u64| {
+        let mut structure = [0u8; 736];
+        structure[400..408].copy_from_slice(&word.to_le_bytes());
+        native_call(1, 22, &[&[0; 4], &structure])
+    };
+    allowed(&user_picture(DRAM));
+    allowed(&user_picture(1920));
+    never(&user_picture(0x5100_0060));
+    // SendFrameEx: a frame, and something behind it.
+    let extended = |at: usize| {
+        let mut structure = [0u8; 1176];
+        structure[at..at + 8].copy_from_slice(&0x5100_0060u64.to_le_bytes());
+        native_call(2, 6, &[&[0; 4], &structure, &[0; 4]])
+    };
+    allowed(&extended(192));
+    never(&extended(56));
+    never(&extended(240));
+    assert!(malformed(&native_call(1, 1, &[&[][..]; 17])).starts_with("native call "));
+}
+
 #[test]
 fn native_calls_of_the_whole_card() {
     for (module, api) in [(0, 101), (5, 1), (7, 2)] {

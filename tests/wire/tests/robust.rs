@@ -74,8 +74,17 @@ fn damage() -> impl Strategy<Value = Damage> {
     ]
 }
 
+/// More than usual; `PROPTEST_CASES` says otherwise, for long runs.
+fn config() -> ProptestConfig {
+    let mut config = ProptestConfig::default();
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = 2000;
+    }
+    config
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(config())]
 
     #[test]
     fn noise(bytes in prop::collection::vec(any::<u8>(), 0..900)) {
