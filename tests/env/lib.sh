@@ -54,6 +54,9 @@ run_logged() {
     shift 2
     "$@" >"$log" 2>&1 </dev/null &
     pid=$!
+    # A command in the background does not hear Ctrl-C.
+    # shellcheck disable=SC2064 # this very process
+    trap "kill $pid 2>/dev/null || true" EXIT
     while kill -0 "$pid" 2>/dev/null; do
         sleep 1
         beat=$((beat + 1))
@@ -63,6 +66,7 @@ run_logged() {
         tail -n 30 "$log" >&2
         die "$what failed; the whole log is $log"
     }
+    trap - EXIT
 }
 
 # fetch_debs PACKAGE=VERSION...: download Debian packages to the cache; sets the array `debs` to
