@@ -73,7 +73,6 @@ pub struct Cli {
     pub mailbox_slots: u8,
 
     /// Run an echo in place of the card's service: hardware tests only
-    #[cfg(feature = "service")]
     #[arg(long)]
     pub echo: bool,
 

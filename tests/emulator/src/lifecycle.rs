@@ -232,8 +232,12 @@ impl Card {
     }
 
     fn enter(&self, state: State) {
-        info!("state: {}", state.name());
-        *self.life.state.lock() = (state, Some(Instant::now()));
+        let mut now = self.life.state.lock();
+        if now.0 != state || now.1.is_none() {
+            info!("state: {}", state.name());
+            *now = (state, Some(Instant::now()));
+        }
+        drop(now);
         self.event.notify();
     }
 

@@ -30,9 +30,9 @@ fn sha256(data: &[u8]) -> String {
 fn images_arrive_unchanged_and_where_they_belong() {
     let mut host = Host::new(quick());
     let images = [
-        (0x1400_1000, pattern(1_069_223, 1)),
+        (0x1400_1000, pattern(169_223, 1)),
         (0x1_1008_0000, pattern(192_178, 2)),
-        (0x1_0020_0000, pattern(0x30_0000 * 2 + 12_345, 3)),
+        (0x1_0020_0000, pattern(0x30_0000 + 12_345, 3)),
         (0x1_4000_0000, pattern(0x30_0000, 4)),
     ];
     host.load(&images).unwrap();

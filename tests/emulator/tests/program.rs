@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The program: its sockets, signals and exit codes.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{json, Value};
+use tempfile::TempDir;
+use vfio_bindings::bindings::vfio::{
+    VFIO_PCI_BAR0_REGION_INDEX, VFIO_PCI_BAR4_REGION_INDEX, VFIO_PCI_CONFIG_REGION_INDEX,
+};
+use vfio_user::Client;
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+struct Program {
+    child: Child,
+    dir: TempDir,
+}
+
+fn command(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ax650-emu"));
+    command
+        .args(["--echo", "--socket"])
+        .arg(dir.join("card"))
+        .arg("--control")
+        .arg(dir.join("control"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn wait(mut child: Child) -> Output {
+    let deadline = Instant::now() + LIMIT;
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            panic!("the program does not end");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.wait_with_output().unwrap()
+}
+
+impl Program {
+    fn start(options: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let child = command(dir.path()).args(options).spawn().unwrap();
+        let program = Self { child, dir };
+        let deadline = Instant::now() + LIMIT;
+        while !program.path("control").exists() {
+            assert!(Instant::now() < deadline, "the program does not start");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        program
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn control(&self) -> Control {
+        Control(BufReader::new(
+            UnixStream::connect(self.path("control")).unwrap(),
+        ))
+    }
+
+    fn client(&self) -> Client {
+        Client::new(&self.path("card")).unwrap()
+    }
+
+    fn signal(&self, signal: i32) {
+        // SAFETY: the child is ours and has not been waited for.
+        assert_eq!(unsafe { libc::kill(self.child.id() as i32, signal) }, 0);
+    }
+
+    /// Waits for the end, which must leave no socket behind.
+    fn end(self) -> Output {
+        let output = wait(self.child);
+        for name in ["card", "control"] {
+            assert!(
+                !self.dir.path().join(name).exists(),
+                "{name} is left behind"
+            );
+        }
+        output
+    }
+}
+
+struct Control(BufReader<UnixStream>);
+
+impl Control {
+    fn ask(&mut self, request: &Value) -> Value {
+        writeln!(self.0.get_mut(), "{request}").unwrap();
+        let mut line = String::new();
+        self.0.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap()
+    }
+}
+
+fn dword(client: &mut Client, region: u32, at: u64) -> u32 {
+    let mut data = [0; 4];
+    client.region_read(region, at, &mut data).unwrap();
+    u32::from_le_bytes(data)
+}
+
+#[test]
+fn serves_one_host_after_the_other() {
+    let program = Program::start(&["--bar4", "16M"]);
+    for _ in 0..3 {
+        let mut client = program.client();
+        assert_eq!(
+            client.region(VFIO_PCI_BAR4_REGION_INDEX).unwrap().size,
+            16 << 20
+        );
+        assert_eq!(
+            dword(&mut client, VFIO_PCI_CONFIG_REGION_INDEX, 0),
+            0x0650_1f4b
+        );
+        assert_eq!(dword(&mut client, VFIO_PCI_BAR0_REGION_INDEX, 0), u32::MAX);
+        client
+            .region_write(VFIO_PCI_CONFIG_REGION_INDEX, 0x10, &[0, 0, 0, 0xe0])
+            .unwrap();
+        client
+            .region_write(VFIO_PCI_CONFIG_REGION_INDEX, 0x04, &[6, 0])
+            .unwrap();
+        assert_eq!(dword(&mut client, VFIO_PCI_BAR0_REGION_INDEX, 0), 0);
+    }
+    program.signal(libc::SIGTERM);
+    assert_eq!(program.end().status.code(), Some(0));
+}
+
+#[test]
+fn unplug_breaks_the_connection_and_the_next_host_comes() {
+    let program = Program::start(&[]);
+    let mut control = program.control();
+    assert_eq!(control.ask(&json!({"cmd": "unplug"}))["connections"], 0);
+    let mut client = program.client();
+    assert_eq!(
+        dword(&mut client, VFIO_PCI_CONFIG_REGION_INDEX, 0),
+        0x0650_1f4b
+    );
+    assert_eq!(control.ask(&json!({"cmd": "unplug"}))["connections"], 1);
+    let mut data = [0; 4];
+    assert!(client
+        .region_read(VFIO_PCI_CONFIG_REGION_INDEX, 0, &mut data)
+        .is_err());
+    let mut client = program.client();
+    assert_eq!(
+        dword(&mut client, VFIO_PCI_CONFIG_REGION_INDEX, 0),
+        0x0650_1f4b
+    );
+    // Several clients, bad lines, and the end.
+    let mut other = program.control();
+    assert_eq!(other.ask(&json!({"cmd": "state", "id": "a"}))["id"], "a");
+    writeln!(other.0.get_mut(), "nonsense").unwrap();
+    let mut line = String::new();
+    other.0.read_line(&mut line).unwrap();
+    assert!(line.contains("\"ok\":false"), "{line}");
+    assert_eq!(control.ask(&json!({"cmd": "quit"}))["ok"], true);
+    assert_eq!(program.end().status.code(), Some(0));
+}
+
+#[test]
+fn report_at_the_end() {
+    let program = Program::start(&[
+        "--switch",
+        "msi.lose=3",
+        "--switch",
+        "silent",
+        "--report",
+        "/dev/stdout",
+    ]);
+    let mut client = program.client();
+    dword(&mut client, VFIO_PCI_CONFIG_REGION_INDEX, 0);
+    drop(client);
+    program.signal(libc::SIGINT);
+    let output = program.end();
+    assert_eq!(output.status.code(), Some(0));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["counters"]["config.read"], 1);
+    assert_eq!(report["faults"]["total"], 0);
+    assert_eq!(report["images"], json!([]));
+    assert_eq!(report["state"]["name"], "loader");
+}
+
+/// Runs the program, which must fail, and gives what it says.
+fn failure(dir: &Path, options: &[&str], code: i32) -> String {
+    let output = wait(command(dir).args(options).spawn().unwrap());
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    text
+}
+
+#[test]
+fn a_socket_in_use_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("card");
+    let listener = UnixListener::bind(&path).unwrap();
+    let text = failure(dir.path(), &[], 1);
+    assert!(text.contains("another process is listening"), "{text}");
+    assert!(path.exists());
+    drop(listener);
+    // Now it is stale, and taken over.
+    let program = Program {
+        child: command(dir.path()).spawn().unwrap(),
+        dir,
+    };
+    let deadline = Instant::now() + LIMIT;
+    while !program.path("control").exists() {
+        assert!(Instant::now() < deadline);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    program.client();
+    program.signal(libc::SIGTERM);
+    assert_eq!(program.end().status.code(), Some(0));
+}
+
+#[test]
+fn what_is_no_socket_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["card", "control"] {
+        let path = dir.path().join(name);
+        fs::write(&path, "mine").unwrap();
+        let text = failure(dir.path(), &[], 1);
+        assert!(text.contains("exists and is not a socket"), "{text}");
+        assert_eq!(fs::read(&path).unwrap(), b"mine");
+        fs::remove_file(&path).unwrap();
+    }
+    assert_eq!(
+        fs::read_dir(dir.path()).unwrap().count(),
+        0,
+        "nothing is left behind"
+    );
+}
+
+#[test]
+fn bad_command_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    for (options, code, says) in [
+        (&["--bar4", "2M"][..], 2, "1M"),
+        (&["--memory", "1G"], 2, "2G to 64G"),
+        (&["--subsystem", "1f4b"], 2, "--subsystem"),
+        (&["--card-id", "256"], 2, "256"),
+        (&["--mailbox-slots", "65"], 2, "65"),
+        (&["--log", "loud"], 2, "loud"),
+        (
+            &["--switch", "nonsense"],
+            1,
+            "there is no switch \"nonsense\"",
+        ),
+        (&["--switch", "silent=7"], 1, "wants true or false"),
+        (&["--unknown"], 2, "--unknown"),
+    ] {
+        let text = failure(dir.path(), options, code);
+        assert!(text.contains(says), "{options:?}: {text}");
+    }
+    assert_eq!(
+        fs::read_dir(dir.path()).unwrap().count(),
+        0,
+        "nothing is left behind"
+    );
+}
+
+#[test]
+fn help_and_version() {
+    for (option, says) in [
+        ("--help", "vfio-user-pci"),
+        ("--version", env!("CARGO_PKG_VERSION")),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_ax650-emu"))
+            .arg(option)
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains(says), "{text}");
+    }
+}
+
+#[test]
+fn a_client_that_talks_nonsense_does_no_harm() {
+    let program = Program::start(&[]);
+    let mut stream = UnixStream::connect(program.path("card")).unwrap();
+    // A version request whose data are not terminated.
+    let mut request = Vec::new();
+    request.extend(1u16.to_le_bytes());
+    request.extend(1u16.to_le_bytes());
+    request.extend(24u32.to_le_bytes());
+    request.extend([0; 8]);
+    request.extend([0; 4]);
+    request.extend(*b"{}{}");
+    stream.write_all(&request).unwrap();
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).unwrap();
+    let mut client = program.client();
+    assert_eq!(
+        dword(&mut client, VFIO_PCI_CONFIG_REGION_INDEX, 0),
+        0x0650_1f4b
+    );
+    drop(client);
+    program.signal(libc::SIGTERM);
+    assert_eq!(program.end().status.code(), Some(0));
+}
