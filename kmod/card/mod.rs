@@ -57,7 +57,8 @@ const SMALLEST_REGION: usize = 0x20_0000;
 const LOG_BURST: u32 = 10;
 const LOG_WINDOW_NS: u64 = 5 * time::S;
 
-/// Events of one kind in a row after which a card is reset: it does not follow the protocol.
+/// Bad messages and pointers, with no good message between, after which a card is reset: it does not
+/// follow the protocol.
 const MISBEHAVIOUR_LIMIT: u32 = 16;
 
 /// Memory that the card may still write to.
@@ -98,6 +99,8 @@ pub(crate) struct Card {
     generation: Atomic<u32>,
     /// The driver is being unbound.
     removed: Atomic<u32>,
+    /// The thread sleeps for long: there was nothing to watch.
+    idle: Atomic<u32>,
     /// Held by the thread while it does something.
     #[pin]
     activity: Mutex<()>,
@@ -159,6 +162,7 @@ impl Card {
                 state: Atomic::new(State::Absent as u32),
                 generation: Atomic::new(0),
                 removed: Atomic::new(0),
+                idle: Atomic::new(0),
                 activity <- new_mutex!((), "ax650_activity"),
                 orders <- new_mutex!(Orders::default(), "ax650_orders"),
                 wake <- new_condvar!("ax650_wake"),
@@ -295,7 +299,7 @@ impl Card {
 
     /// Keeps `buffer` until the card has been reset, unless it has been since `generation`.
     pub(crate) fn quarantine(&self, generation: u32, buffer: Arc<Buffer>) {
-        if self.generation() != generation && self.state() != State::Resetting {
+        if self.generation() != generation {
             return;
         }
         let entry = Quarantined { generation, buffer };
@@ -334,6 +338,11 @@ impl Card {
     /// A message of the card had a bad header.
     pub(crate) fn message_was_bad(&self) {
         self.misbehave();
+    }
+
+    /// A message of the card was in order.
+    pub(crate) fn message_was_good(&self) {
+        self.misbehaviour.store(0, Relaxed);
     }
 
     /// A card that goes on like this is reset.

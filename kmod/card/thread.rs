@@ -45,6 +45,12 @@ pub(crate) struct Orders {
     pub(super) stop: bool,
 }
 
+impl Orders {
+    fn to_be_done(&self) -> bool {
+        self.stop || self.kicked || (!self.paused && (self.boot || self.reset))
+    }
+}
+
 impl Main for Card {
     fn main(self: &Arc<Self>) {
         let mut last_watch = 0;
@@ -149,14 +155,23 @@ impl Card {
             () if self.is_busy() => BUSY_NS,
             () => IDLE_NS,
         };
+        self.idle.store(u32::from(pause == IDLE_NS), Relaxed);
         self.sleep(pause);
+        self.idle.store(0, Relaxed);
+    }
+
+    /// Work has come that needs to be watched.
+    pub(crate) fn watch_closely(&self) {
+        if self.idle.load(Relaxed) != 0 {
+            self.kick();
+        }
     }
 
     /// Sleeps for `pause`, or until there are orders.
     fn sleep(&self, pause: u64) {
         let deadline = time::now() + pause;
         let mut orders = self.orders.lock();
-        while !(orders.stop || orders.kicked || orders.boot || orders.reset) {
+        while !orders.to_be_done() {
             if time::wait_until(&self.wake, &mut orders, deadline) != time::Waited::Woken {
                 break;
             }

@@ -23,6 +23,9 @@ use crate::{
     },
 };
 
+/// A card with a smaller window than this is served with more messages than need be.
+const LEAST_WINDOW: u32 = 4096;
+
 /// What is awaited from the card.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Awaiting {
@@ -294,12 +297,10 @@ impl Engine {
         if bytes < bulk.total {
             // The card's own window is smaller than we took it for: all chunks land where the first
             // did.  Sort them by hand this once, and ask for less from now on.
-            self.card_window = self
-                .card_window
-                .min(bytes.max(crate::wire::frame::MAX_MESSAGE as u32));
             let mut chunk: KVVec<u8> = KVVec::from_elem(0, bytes as usize, GFP_KERNEL)?;
             bulk.buffer.read(bulk.offset, &mut chunk)?;
             if bulk.done == 0 {
+                self.card_window = self.card_window.min(bytes.max(LEAST_WINDOW));
                 bulk.first = chunk;
             } else {
                 bulk.buffer

@@ -117,7 +117,9 @@ impl Session {
 
     /// Queues a job.
     pub(crate) fn submit(&self, job: KBox<job::Job>) -> Result {
-        self.with(|engine, _| engine.submit(job))
+        self.with(|engine, _| engine.submit(job))?;
+        self.card.watch_closely();
+        Ok(())
     }
 
     /// The owner is done with the session.  Unfinished jobs end with `ECANCELED`; a transaction that

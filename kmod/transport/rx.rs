@@ -124,6 +124,7 @@ fn take(card: &Card, rx: &mut Rx) -> Result<bool> {
     }
     advance(card, rx, rp, place.advance)?;
     card.counters.messages_received.add(1);
+    card.message_was_good();
     if !fits {
         card.counters.dropped_overflow.add(1);
         return Ok(true);
