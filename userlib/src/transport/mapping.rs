@@ -78,6 +78,7 @@ impl Mapping {
     /// # Panics
     ///
     /// If there is not that much room.
+    #[cfg(feature = "fake")]
     pub fn copy_in(&self, offset: usize, bytes: &[u8]) {
         assert!(offset
             .checked_add(bytes.len())

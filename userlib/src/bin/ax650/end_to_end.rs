@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Whole subcommands with a fake card: files in, files out, nothing left over.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ax650::fake::{model_image, FakeCard};
+use ax650::proto::axclrpc::engine::{IoMeta, Meta, OneMeta};
+use clap::Parser;
+
+use crate::args::{Arguments, Command};
+use crate::failure::Failure;
+use crate::{bench, decode, encode, run, transcode};
+
+/// A directory of the test's own, removed at its end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("ax650-cli-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> String {
+        fs::write(self.path(name), bytes).unwrap();
+        self.name(name)
+    }
+
+    fn name(&self, name: &str) -> String {
+        self.path(name).to_str().unwrap().to_owned()
+    }
+
+    fn files(&self) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(&self.0)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Runs a command line on a fresh fake card, which must be clean afterwards.
+fn ax650(arguments: &[&str]) -> Result<(), Failure> {
+    let fake = FakeCard::new();
+    let card = fake.open();
+    let arguments = Arguments::parse_from(std::iter::once(&"ax650").chain(arguments));
+    let result = match &arguments.command {
+        Command::Run(options) => run::run(&card, options),
+        Command::Decode(options) => decode::decode(&card, options),
+        Command::Encode(options) => encode::encode(&card, options),
+        Command::Transcode(options) => transcode::transcode(&card, options),
+        Command::Bench(options) => bench::bench(&card, options),
+        other => panic!("not for this test: {other:?}"),
+    };
+    assert_eq!(fake.open_handles(), (0, 0));
+    assert_eq!(fake.card_memory_in_use(), 0);
+    result
+}
+
+fn tensor(name: &str, size: u64) -> Meta {
+    let groups = vec![OneMeta {
+        size,
+        dims: vec![size as i32],
+        stride: Vec::new(),
+    }];
+    Meta {
+        name: name.into(),
+        format: 3,
+        layout: 0,
+        groups,
+    }
+}
+
+fn model() -> Vec<u8> {
+    model_image(&IoMeta {
+        inputs: vec![tensor("a", 4), tensor("b", 2)],
+        outputs: vec![tensor("x/y", 4)],
+    })
+}
+
+#[test]
+fn run_a_model() {
+    let scratch = Scratch::new("run");
+    let model = scratch.write("model", &model());
+    let a = scratch.write("a.bin", &[1, 2, 3, 4]);
+    let out = scratch.name("out");
+    ax650(&["run", &model, "-i", &a, "-o", &out, "--repeat", "3"]).unwrap();
+    assert_eq!(
+        fs::read(scratch.path("out/0_x_y.bin")).unwrap(),
+        [2, 3, 4, 5]
+    );
+    // By name, and as .npy both ways.
+    ax650(&[
+        "run",
+        &model,
+        "-i",
+        &format!("a={a}"),
+        "-o",
+        &out,
+        "--npy",
+        "--json",
+    ])
+    .unwrap();
+    let npy = fs::read(scratch.path("out/0_x_y.npy")).unwrap();
+    assert_eq!(npy[npy.len() - 4..], [2, 3, 4, 5]);
+    let again = scratch.name("out/0_x_y.npy");
+    ax650(&["run", &model, "-i", &again, "-o", &out]).unwrap();
+    assert_eq!(
+        fs::read(scratch.path("out/0_x_y.bin")).unwrap(),
+        [3, 4, 5, 6]
+    );
+    ax650(&["run", &model, "--fill", "random"]).unwrap();
+}
+
+#[test]
+fn run_with_bad_input() {
+    let scratch = Scratch::new("bad-run");
+    let model = scratch.write("model", &model());
+    let short = scratch.write("short", &[1, 2, 3]);
+    let strange = scratch.write("strange", b"no model");
+    let nothing = scratch.write("nothing", b"");
+    let out = scratch.name("out");
+    for (arguments, code, message) in [
+        (
+            vec!["run", &model, "-i", &short, "-o", &out],
+            1,
+            "3 bytes, but input `a` is uint8 4",
+        ),
+        (
+            vec!["run", &model, "-i", "/nonexistent"],
+            1,
+            "/nonexistent: no such file or directory",
+        ),
+        (
+            vec!["run", "/nonexistent"],
+            1,
+            "/nonexistent: no such file or directory",
+        ),
+        (
+            vec!["run", &strange],
+            6,
+            "engine: execution failed (0x8030070c)",
+        ),
+        (vec!["run", &nothing], 1, "a model cannot be empty"),
+        (
+            vec!["run", &model, "--group", "1"],
+            1,
+            "shape group 1 of a model that has 1",
+        ),
+        (
+            vec!["run", &model, "-i", "1", "-i", "2", "-i", "3"],
+            2,
+            "3 files for a model with 2 inputs",
+        ),
+        (
+            vec!["run", &model, "-i", "a=1", "-i", "a=2"],
+            2,
+            "two files for input `a`",
+        ),
+    ] {
+        let failure = ax650(&arguments).unwrap_err();
+        assert_eq!(failure.code, code, "{}", failure.message);
+        assert!(failure.message.ends_with(message), "{}", failure.message);
+    }
+    assert!(!Path::new(&out).exists());
+}
+
+/// 1280x720; the fake decoder does not look at what is in the slices.
+const SPS: &[u8] = &[
+    0x67, 0x64, 0x00, 0x1F, 0xAC, 0xD9, 0x40, 0x50, 0x05, 0xBB, 0x01, 0x6A, 0x02, 0x02, 0x02, 0x80,
+    0x00, 0x00, 0x03, 0x00, 0x80, 0x00, 0x00, 0x19, 0x07, 0x8C, 0x18, 0xCB,
+];
+
+fn stream(pictures: u8) -> Vec<u8> {
+    let mut nals: Vec<Vec<u8>> = vec![SPS.to_vec(), vec![0x68, 1]];
+    nals.extend(
+        (0..pictures).map(|picture| vec![if picture == 0 { 0x65 } else { 0x41 }, 0x80 | picture]),
+    );
+    nals.iter()
+        .flat_map(|nal| [&[0, 0, 0, 1], nal.as_slice()].concat())
+        .collect()
+}
+
+#[test]
+fn decode_a_stream() {
+    let scratch = Scratch::new("decode");
+    let input = scratch.write("in.h264", &stream(20));
+    let one = 1280 * 720 * 3 / 2;
+    let out = scratch.name("out.nv12");
+    ax650(&["decode", &input, "-o", &out, "--quiet"]).unwrap();
+    let pictures = fs::read(&out).unwrap();
+    assert_eq!(pictures.len(), 20 * one);
+    // The fake decoder fills a picture with the sum of its packet's bytes.
+    for (picture, bytes) in (1_u8..).zip(pictures[one..].chunks(one)) {
+        assert_eq!(bytes[one - 1], 1 + 0x41 + (0x80 | picture));
+    }
+    let out = scratch.name("out.y4m");
+    ax650(&[
+        "decode",
+        &input,
+        "-o",
+        &out,
+        "-q",
+        "-n",
+        "2",
+        "--fps",
+        "30000/1001",
+    ])
+    .unwrap();
+    let file = fs::read(&out).unwrap();
+    assert!(file.starts_with(b"YUV4MPEG2 W1280 H720 F30000:1001 "));
+    assert_eq!(scratch.files(), ["in.h264", "out.nv12", "out.y4m"]);
+
+    // What was decoded can be encoded, and read back from the MP4.
+    let raw = scratch.name("two.h264");
+    ax650(&["encode", &out, "-o", &raw, "-q"]).unwrap();
+    assert_eq!(fs::read(&raw).unwrap().len(), 2 * 64);
+}
+
+#[test]
+fn transcode_on_the_card() {
+    let scratch = Scratch::new("transcode");
+    let input = scratch.write("in.264", &stream(9));
+    let out = scratch.name("out.h265");
+    ax650(&["transcode", &input, "-o", &out, "-q"]).unwrap();
+    // The fake encoder keeps the first 64 bytes of a picture.
+    let packets = fs::read(&out).unwrap();
+    let sums: Vec<_> = packets.chunks(64).map(|packet| packet[0]).collect();
+    let expected: Vec<_> = (1_u8..9)
+        .map(|picture| 1 + 0x41 + (0x80 | picture))
+        .collect();
+    assert_eq!(sums[1..], expected);
+    let failure = ax650(&["transcode", &input, "-o", &scratch.name("out.mp4"), "-q"]).unwrap_err();
+    assert!(
+        failure
+            .message
+            .ends_with("the stream has no parameter sets"),
+        "{}",
+        failure.message
+    );
+    assert_eq!(scratch.files(), ["in.264", "out.h265"]);
+}
+
+#[test]
+fn videos_that_are_none() {
+    let scratch = Scratch::new("bad-video");
+    let text = scratch.write("text.h264", b"this is a text");
+    let mp4 = scratch.write("text.mp4", b"this is a text");
+    let jpeg = scratch.write("text.jpg", b"this is a text");
+    let yuv = scratch.write("a.yuv", &[0; 100]);
+    let y4m = scratch.write("a.y4m", b"YUV4MPEG2 W64 H64\nFRAME\nshort");
+    let h264 = scratch.write("a.h264", &stream(3));
+    let (nv12, avi) = (scratch.name("out.nv12"), scratch.name("out.avi"));
+    let out = scratch.name("out.h264");
+    let before = scratch.files();
+    for (arguments, code, message) in [
+        (
+            vec!["decode", &text, "-o", &nv12],
+            1,
+            "not an H.264 stream?",
+        ),
+        (
+            vec!["decode", &mp4, "-o", &nv12],
+            1,
+            "text.mp4: not an MP4 file",
+        ),
+        (
+            vec!["decode", &jpeg, "-o", &nv12],
+            1,
+            "text.jpg: JPEG: no start marker",
+        ),
+        (
+            vec!["decode", &yuv, "-o", &nv12],
+            2,
+            "give an .mp4, .h264 or .h265 file",
+        ),
+        (vec!["decode", &h264, "-o", &avi], 1, ""),
+        (
+            vec!["decode", "/nonexistent.mp4", "-o", &nv12],
+            1,
+            "no such file or directory",
+        ),
+        (
+            vec!["decode", &h264, "-o", "/nonexistent/x.nv12"],
+            1,
+            "no such file or directory",
+        ),
+        (
+            vec!["encode", &yuv, "-o", &out],
+            2,
+            "its pictures' size is not known, give --size",
+        ),
+        (
+            vec!["encode", &yuv, "-o", &out, "-s", "64x64"],
+            1,
+            "100 bytes are less than one picture of 64x64",
+        ),
+        (
+            vec!["encode", &yuv, "-o", &out, "-s", "3x2"],
+            1,
+            "3x2: only even sizes can be encoded",
+        ),
+        (
+            vec!["encode", &y4m, "-o", &out],
+            1,
+            "the last picture is cut short",
+        ),
+        (
+            vec!["encode", &y4m, "-o", &avi],
+            2,
+            "give an .h264, .h265 or .mp4 file",
+        ),
+        (
+            vec!["transcode", &h264, "-o", &scratch.name("x.jpg")],
+            2,
+            "give a video file",
+        ),
+    ] {
+        let result = ax650(&arguments);
+        if message.is_empty() {
+            // Raw pictures may have any name.
+            result.unwrap();
+            fs::remove_file(&avi).unwrap();
+            continue;
+        }
+        let failure = result.unwrap_err();
+        assert_eq!(failure.code, code, "{}", failure.message);
+        assert!(failure.message.ends_with(message), "{}", failure.message);
+    }
+    assert_eq!(scratch.files(), before);
+}
+
+#[test]
+fn bench_runs() {
+    ax650(&[
+        "bench", "--calls", "20", "--sizes", "1,64k", "--volume", "1M", "--json",
+    ])
+    .unwrap();
+    assert_eq!(
+        ax650(&["bench", "--calls", "1", "--sizes", "2G"])
+            .unwrap_err()
+            .code,
+        2
+    );
+}

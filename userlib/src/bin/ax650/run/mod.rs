@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! `ax650 run`
+
+mod npy;
+mod tensors;
+
+use std::time::Duration;
+
+use ax650::{Binding, Card, Model, RunTimes, TensorInfo};
+use serde_json::{json, Value};
+
+use crate::args::Run;
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::text::{self, Spread};
+
+/// Runs a model.
+pub fn run(card: &Card, options: &Run) -> Result<(), Failure> {
+    let session = card.session()?;
+    let model = Model::load_file(&session, &options.model)?;
+    let mut binding = model.bind(options.group)?;
+    binding.set_timeout(options.timeout.map(Duration::from_secs_f64));
+    tensors::fill_inputs(&binding, options)?;
+    if !options.json {
+        print!("{}", describe(&model, options.group));
+    }
+    let mut times = Vec::with_capacity(options.repeat as usize);
+    for _ in 0..options.repeat {
+        interrupt::check()?;
+        times.push(binding.run()?);
+    }
+    if let Some(directory) = &options.output {
+        tensors::write_outputs(&binding, options.group, directory, options.npy)?;
+    }
+    if options.json {
+        println!("{}", to_json(&binding, options.group, &times));
+    } else {
+        print!("\n{}", stages(&times));
+    }
+    Ok(())
+}
+
+fn describe(model: &Model, group: usize) -> String {
+    let title = ["TENSOR", "NAME", "TYPE", "SHAPE", "LAYOUT", "SIZE"]
+        .map(String::from)
+        .to_vec();
+    let row = |kind: &str, tensor: &TensorInfo| {
+        let shape = &tensor.shapes[group];
+        vec![
+            kind.into(),
+            // A model's author may have put anything into a name.
+            tensor.name.replace(char::is_control, "?"),
+            tensor.data_type.to_string(),
+            shape.to_string(),
+            tensor.layout.to_string(),
+            text::bytes(shape.size as u64),
+        ]
+    };
+    let mut rows = vec![title];
+    rows.extend(model.inputs().iter().map(|tensor| row("input", tensor)));
+    rows.extend(model.outputs().iter().map(|tensor| row("output", tensor)));
+    text::table(&rows)
+}
+
+type Stage = (&'static str, fn(&RunTimes) -> Duration);
+
+const STAGES: [Stage; 6] = [
+    ("total", |times| times.total),
+    ("queue", |times| times.queue),
+    ("copy in", |times| times.copy_in),
+    ("run", |times| times.run),
+    ("copy out", |times| times.copy_out),
+    ("wake", |times| times.wake),
+];
+
+fn stages(times: &[RunTimes]) -> String {
+    let title = format!("{} runs", times.len());
+    let mut rows = vec![vec![title, "MIN".into(), "AVG".into(), "P99".into()]];
+    for (name, stage) in STAGES {
+        let mut row = vec![name.to_owned()];
+        row.extend(Spread::of(times.iter().map(stage)).cells());
+        rows.push(row);
+    }
+    text::table(&rows)
+}
+
+fn to_json(binding: &Binding, group: usize, times: &[RunTimes]) -> Value {
+    let tensor = |tensor: &TensorInfo| {
+        let shape = &tensor.shapes[group];
+        json!({
+            "name": tensor.name,
+            "type": tensor.data_type.to_string(),
+            "shape": shape.dims,
+            "bytes": shape.size,
+        })
+    };
+    let model = binding.model();
+    let mut stages = serde_json::Map::new();
+    for (name, stage) in STAGES {
+        stages.insert(
+            name.replace(' ', "_"),
+            Spread::of(times.iter().map(stage)).json(),
+        );
+    }
+    json!({
+        "runs": times.len(),
+        "inputs": model.inputs().iter().map(tensor).collect::<Vec<_>>(),
+        "outputs": model.outputs().iter().map(tensor).collect::<Vec<_>>(),
+        "times": stages,
+    })
+}
