@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(out[0], 0x8008_0120_u32.to_le_bytes());
         assert_eq!(out[1], [0; 240]);
         let call = table::find(table::SYS, 45).unwrap();
-        assert_eq!(blobs(&call, Err(Fault::NoMemory)), [vec![0xff; 4]]);
+        assert_eq!(blobs(&call, Err(Fault::NoBuffer)), [vec![0xff; 4]]);
         let call = table::find(table::SYS, 50).unwrap();
         assert_eq!(blobs(&call, Err(Fault::Unexist)), [vec![0; 8]]);
     }

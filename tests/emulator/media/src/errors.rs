@@ -33,9 +33,8 @@ pub enum Fault {
     Exists = 0x16,
     /// Not created, destroyed, or another session's.
     Unexist = 0x17,
-    /// The card's CMM memory is full.
-    NoMemory = 0x18,
-    /// No room for another stream or frame, and the caller does not wait.
+    /// Out of something: CMM memory, groups, channels, blocks; no room for another stream or frame
+    /// and the caller does not wait.
     NoBuffer = 0x19,
     /// Nothing there yet, and the caller does not wait.
     Empty = 0x20,

@@ -83,6 +83,12 @@ impl Media {
         table::find(module, api).map(|call| call.name)
     }
 
+    /// Sizes of the call's arguments in bytes, if the card has it; `None` for any length.
+    pub fn request_sizes(module: u32, api: u32) -> Option<Vec<Option<usize>>> {
+        let sizes = table::find(module, api)?.request.iter();
+        Some(sizes.map(|&n| (n != table::VAR).then_some(n)).collect())
+    }
+
     /// Serves one call of the session: `args` are its blobs in the order of declaration.  Returns
     /// the return value and all output blobs, at their full size also on failure (spec 7.5).
     ///

@@ -178,11 +178,11 @@ impl Pools {
         let pitch = config
             .block_size
             .checked_next_multiple_of(Cmm::ALIGN)
-            .ok_or(Fault::NoMemory)?;
+            .ok_or(Fault::NoBuffer)?;
         let total = pitch
             .checked_add(config.meta_size)
             .and_then(|n| n.checked_mul(config.count.into()))
-            .ok_or(Fault::NoMemory)?;
+            .ok_or(Fault::NoBuffer)?;
         let mut state = lock(&self.state);
         if state.pools.len() >= MAX_POOLS {
             return Err(Fault::NoBuffer);

@@ -70,6 +70,11 @@ impl Vdec {
                 group.release_frame(channel(args)?, &frame)?;
                 Answer::ok()
             }
+            20 => {
+                let (info, data) = group.take_user_data()?;
+                Answer::all(vec![info, data])
+            }
+            21 => group.release_user_data().and_then(|()| Answer::ok()),
             22 => {
                 user_picture(args.bytes(1))?
                     .1
@@ -161,7 +166,7 @@ impl Vdec {
         let thread = std::thread::Builder::new()
             .name(format!("vdec{id}"))
             .spawn(move || Worker::new(of_thread, link).run())
-            .map_err(|_| Fault::NoMemory)?;
+            .map_err(|_| Fault::NoBuffer)?;
         group.set_thread(thread);
         groups.insert(id, group);
         Ok(id)
@@ -223,7 +228,7 @@ impl Vdec {
             let mut r = Record::new(7880);
             let mut count = 0;
             for group in groups {
-                let ready = Group::ready(&*group.state());
+                let ready = Group::ready(&group.state());
                 if ready.is_empty() {
                     continue;
                 }

@@ -42,10 +42,6 @@ impl From<Error> for DecodeError {
     fn from(e: Error) -> Self {
         match e {
             Error::PatchWelcome | Error::DecoderNotFound => Self::Unsupported,
-            // av_image_check_size2() with "max_pixels".
-            Error::Other {
-                errno: ffmpeg::error::EINVAL,
-            } => Self::Size,
             _ => Self::Format,
         }
     }
@@ -88,8 +84,10 @@ impl Decoder {
         if options.decode_order {
             context.set_flags(Flags::LOW_DELAY);
         }
-        let side = |n: u32| u64::from(n.next_multiple_of(128));
-        let pixels = side(options.max_width) * side(options.max_height);
+        // Pictures of four times the size are decoded to see how large they are; what is larger
+        // still is not worth the memory, and counts as no stream at all.
+        let size = u64::from(options.max_width) * u64::from(options.max_height);
+        let pixels = (4 * size).max(1920 * 1088);
         let mut settings = Dictionary::new();
         settings.set("threads", "1");
         settings.set("max_pixels", &pixels.to_string());

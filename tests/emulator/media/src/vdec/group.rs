@@ -18,6 +18,8 @@ use crate::wait::{lock, Activity, Deadline};
 
 /// Calls of SendStream whose bytes may wait for decoding.
 const INPUT_DEPTH: usize = 32;
+/// User data messages that may wait for the client; then the oldest is dropped.
+const MAX_USER_DATA: usize = 16;
 
 /// What waits for the decoder's thread.
 #[derive(Debug)]
@@ -69,8 +71,22 @@ pub struct State {
     pub picture_size: (u32, u32),
     /// Errors so far.
     pub errors: Errors,
+    /// User data messages of the stream that the client has not taken.
+    pub user_data: VecDeque<Vec<u8>>,
+    /// Messages that it has taken and not released.
+    pub user_data_held: u32,
     /// `AX_VDEC_VUI_PARAM_T`, once there was a picture.
     pub vui: Option<Vec<u8>>,
+}
+
+impl State {
+    /// Keeps a user data message for the client.
+    pub fn add_user_data(&mut self, data: &[u8]) {
+        if self.user_data.len() >= MAX_USER_DATA {
+            self.user_data.pop_front();
+        }
+        self.user_data.push_back(data.to_vec());
+    }
 }
 
 /// A decoder group.
@@ -126,6 +142,8 @@ impl Group {
             decoded: 0,
             picture_size: (0, 0),
             errors: Errors::default(),
+            user_data: VecDeque::new(),
+            user_data_held: 0,
             vui: None,
         };
         Self {
@@ -237,6 +255,7 @@ impl Group {
         self.epoch.fetch_add(1, Ordering::SeqCst);
         state.input.clear();
         state.input_bytes = 0;
+        state.user_data.clear();
         let mut blocks = Vec::new();
         for channel in &mut state.channels {
             channel.ended = false;

@@ -4,6 +4,7 @@
 
 use super::channel::Picture;
 use super::group::{Group, State};
+use crate::blobs::{clamp32, Record};
 use crate::errors::Fault;
 use crate::frame::VideoFrame;
 use crate::wait::Deadline;
@@ -40,6 +41,24 @@ impl Group {
             return Err(Fault::Unexist);
         }
         self.pools.release(self.owner, block)
+    }
+
+    /// GetUserData: the next user data message (UUID and data) of the stream.  The notes give only
+    /// the size of the structure (112); here it holds the length at 16.
+    pub fn take_user_data(&self) -> Result<(Vec<u8>, Vec<u8>), Fault> {
+        let mut state = self.alive()?;
+        let data = state.user_data.pop_front().ok_or(Fault::Empty)?;
+        state.user_data_held += 1;
+        let mut r = Record::new(112);
+        r.u32(16, clamp32(data.len()));
+        Ok((r.finish(), data))
+    }
+
+    /// ReleaseUserData: the data have travelled with the answer, so there is nothing to free.
+    pub fn release_user_data(&self) -> Result<(), Fault> {
+        let mut state = self.alive()?;
+        state.user_data_held = state.user_data_held.checked_sub(1).ok_or(Fault::Unexist)?;
+        Ok(())
     }
 
     /// Channels that have pictures for the client, with their number.

@@ -56,13 +56,13 @@ impl Splitter {
         }
     }
 
-    /// Adds the bytes of a call; returns the units that are complete now.  Fails, and forgets all
-    /// bytes, if they are too many for one unit.
-    pub fn push(&mut self, bytes: &[u8], stream: Stream) -> Result<Vec<Unit>, ()> {
+    /// Adds the bytes of a call; returns the units that are complete now, if they are to be looked
+    /// for.  Fails, and forgets all bytes, if they are too many for one unit.
+    pub fn push(&mut self, bytes: &[u8], stream: Stream, look: bool) -> Result<Vec<Unit>, ()> {
         self.calls.push_back((self.buffer.len(), stream));
         self.buffer.extend_from_slice(bytes);
         let mut units = Vec::new();
-        while let Some(end) = self.next_end() {
+        while let Some(end) = look.then(|| self.next_end()).flatten() {
             units.extend(self.cut(end));
         }
         if self.buffer.len() > MAX_UNIT {
@@ -192,7 +192,7 @@ mod tests {
             let mut s = Splitter::new(Codec::H264);
             let mut units = Vec::new();
             for (i, chunk) in all.chunks(step).enumerate() {
-                units.extend(s.push(chunk, stream(i as u64)).unwrap());
+                units.extend(s.push(chunk, stream(i as u64), true).unwrap());
             }
             units.extend(s.finish());
             let bytes: Vec<_> = units.iter().map(|u| u.bytes.as_slice()).collect();
@@ -214,7 +214,7 @@ mod tests {
             &[0, 0, 0, 1, 0x02, 1, 0x80, 7],
         ];
         let mut s = Splitter::new(Codec::H265);
-        let got = s.push(&units.concat(), stream(1)).unwrap();
+        let got = s.push(&units.concat(), stream(1), true).unwrap();
         assert_eq!(got.len(), 1);
         assert_eq!(got[0].bytes, units[0]);
         assert_eq!(s.finish().unwrap().bytes, units[1]);
@@ -229,7 +229,7 @@ mod tests {
         let mut s = Splitter::new(Codec::Jpeg);
         let mut units = Vec::new();
         for b in [one, one].concat() {
-            units.extend(s.push(&[b], stream(0)).unwrap());
+            units.extend(s.push(&[b], stream(0), true).unwrap());
         }
         assert_eq!(
             units.iter().map(|u| u.bytes.as_slice()).collect::<Vec<_>>(),
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn too_long() {
         let mut s = Splitter::new(Codec::H264);
-        assert_eq!(s.push(&vec![0xff; MAX_UNIT + 1], stream(0)), Err(()));
+        assert_eq!(s.push(&vec![0xff; MAX_UNIT + 1], stream(0), true), Err(()));
         assert_eq!(s.finish(), None);
     }
 }

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use ax650_emu_api::Link;
 use ffmpeg_next::format::Pixel;
+use ffmpeg_next::frame::side_data;
 
-use super::attr::{ChannelAttr, InputMode, OutputMode, Stream};
+use super::attr::{ChannelAttr, Codec, InputMode, OutputMode, Stream};
 use super::channel::{Picture, CHANNELS};
 use super::decode::{DecodeError, Decoded, Decoder, Options};
 use super::group::{Group, Input};
+use super::output::Room;
 use super::split::{Splitter, Unit};
 use super::{user_picture, vui};
 use crate::blobs::View;
@@ -87,15 +89,18 @@ impl Worker {
 
     fn bytes(&mut self, bytes: &[u8], stream: Stream) {
         let mode = self.group.state().attr.input;
-        match self.splitter.push(bytes, stream) {
-            Ok(units) => units.into_iter().for_each(|unit| self.decode(unit)),
-            Err(()) => self.group.state().errors.pack += 1,
-        }
         let whole = match mode {
             InputMode::Frame => true,
             InputMode::Nal => stream.end_of_frame,
             InputMode::Stream => false,
         };
+        // Where a JPEG image ends is for the client to say, unless it does not know: there may be
+        // padding behind it.
+        let look = self.group.codec != Codec::Jpeg || mode == InputMode::Stream;
+        match self.splitter.push(bytes, stream, look) {
+            Ok(units) => units.into_iter().for_each(|unit| self.decode(unit)),
+            Err(()) => self.group.state().errors.pack += 1,
+        }
         if whole {
             self.finish_unit();
         }
@@ -159,6 +164,9 @@ impl Worker {
         state.decoded += 1;
         state.picture_size = (decoded.frame.width(), decoded.frame.height());
         state.vui = Some(vui(&decoded.frame));
+        if let Some(data) = decoded.frame.side_data(side_data::Type::SEI_UNREGISTERED) {
+            state.add_user_data(data.data());
+        }
         if decoded.frame.is_corrupt() {
             state.errors.reference += 1;
         }
@@ -204,7 +212,7 @@ impl Worker {
     fn write(
         &mut self,
         channel: usize,
-        room: &super::output::Room,
+        room: &Room,
         decoded: &mut Decoded,
     ) -> Result<Picture, Fault> {
         let group = &self.group;
@@ -215,12 +223,9 @@ impl Worker {
             .pools
             .wait(group.owner, room.pool, size, cancelled)
             // The pool has gone, or its blocks are too small.
-            .map_err(|f| {
-                if f == Fault::NoBuffer {
-                    f
-                } else {
-                    Fault::NoMemory
-                }
+            .map_err(|f| match f {
+                Fault::NoBuffer => f,
+                _ => Fault::NotConfig,
             })?;
         let attr = room.attr;
         let result = Self::layout(&attr, source, block.phys).and_then(|target| {

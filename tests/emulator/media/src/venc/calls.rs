@@ -139,7 +139,7 @@ impl Venc {
         let thread = std::thread::Builder::new()
             .name(format!("venc{id}"))
             .spawn(move || Worker::new(of_thread, link).run())
-            .map_err(|_| Fault::NoMemory)?;
+            .map_err(|_| Fault::NoBuffer)?;
         channel.set_thread(thread);
         channels.insert(id, channel);
         Ok(id)

@@ -23,12 +23,14 @@ use crate::session::Owner;
 use crate::wait::{lock, Activity, Deadline};
 
 /// What goes with a picture through the encoder.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Tag {
     /// Time stamp.
     pub pts: u64,
-    /// User data.
+    /// The frame's user data.
     pub user_data: u64,
+    /// Messages of SetUsrData that are to be put into the packet.
+    pub messages: Vec<Vec<u8>>,
 }
 
 /// What waits for the encoder's thread.
@@ -317,6 +319,7 @@ impl Channel {
                 let tag = Tag {
                     pts: frame.pts,
                     user_data: frame.user_data,
+                    messages: Vec::new(),
                 };
                 if epoch == self.epoch() {
                     state.input.push_back(Input::Picture(Box::new(copy?), tag));

@@ -86,7 +86,7 @@ impl Rate {
         let v = v.at(16);
         if codec.is_jpeg() {
             // The notes do not give these structures: statistics time and rate come first, or the
-            // QP alone.
+            // QP alone, where 0 leaves the choice to the card.
             rate.seconds = seconds(v.u32(0));
             rate.goal = match video {
                 8 => Goal::Constant {
@@ -95,7 +95,7 @@ impl Rate {
                 9 => Goal::Variable {
                     max_kbps: kbps(v.u32(4))?,
                 },
-                10 => Goal::Fixed {
+                10 if v.u32(0) != 0 => Goal::Fixed {
                     intra: qp(v.u32(0))?,
                     predicted: 0,
                 },

@@ -20,14 +20,13 @@ pub struct Worker {
     link: Arc<dyn Link>,
     epoch: u64,
     /// The encoder, and the version of the settings it was made with.
-    encoder: Option<(Encoder<(Tag, Vec<Vec<u8>>)>, u64)>,
+    encoder: Option<(Encoder<Tag>, u64)>,
 }
 
 /// A picture and what is to be done with it.
 struct Job {
     picture: Box<Video>,
     tag: Tag,
-    user_data: Vec<Vec<u8>>,
     intra: bool,
 }
 
@@ -72,12 +71,12 @@ impl Worker {
                 self.encoder = None;
             }
             match state.input.pop_front() {
-                Some(Input::Picture(picture, tag)) => {
+                Some(Input::Picture(picture, mut tag)) => {
                     state.encoding = true;
+                    tag.messages = state.user_data.drain(..).collect();
                     let job = Job {
                         picture,
                         tag,
-                        user_data: state.user_data.drain(..).collect(),
                         intra: std::mem::take(&mut state.want_idr),
                     };
                     drop(state);
@@ -102,8 +101,7 @@ impl Worker {
             None => Encoder::new(&attr, quality),
         };
         let result = encoder.and_then(|mut encoder| {
-            let tag = (job.tag, job.user_data);
-            let packets = encoder.encode(&mut job.picture, job.intra, tag)?;
+            let packets = encoder.encode(&mut job.picture, job.intra, job.tag)?;
             self.encoder = Some((encoder, version));
             Ok(packets)
         });
@@ -128,11 +126,12 @@ impl Worker {
         self.channel.state().errors += 1;
     }
 
-    fn put(&self, packet: Encoded<(Tag, Vec<Vec<u8>>)>) {
+    fn put(&self, packet: Encoded<Tag>) {
         let codec = self.channel.state().attr.codec;
-        let (tag, user_data) = packet.tag;
+        let tag = packet.tag;
         // Each goes before those put in earlier, so the last is put in first.
-        let bytes = user_data.iter().rev().fold(packet.bytes, |bytes, data| {
+        let messages = tag.messages.iter().rev();
+        let bytes = messages.fold(packet.bytes, |bytes, data| {
             nal::with_user_data(codec, &bytes, data)
         });
         let Some(phys) = self.channel.wait_for_room(bytes.len(), self.epoch) else {

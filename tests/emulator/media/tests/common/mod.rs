@@ -10,7 +10,7 @@ pub mod vdec;
 pub mod venc;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use ax650_emu_api::{Cmm, DmaError, Dram, Link, SendError};
 use ax650_emu_media::Media;
@@ -34,6 +34,11 @@ impl FakeCard {
             cmm: Arc::new(Cmm::new(Dram::BASE, size)),
             counters: Mutex::default(),
         })
+    }
+
+    /// Bytes of the card's CMM in use.
+    pub fn cmm_used(&self) -> u64 {
+        self.cmm.used()
     }
 
     pub fn counter(&self, name: &str) -> u64 {
@@ -155,8 +160,9 @@ impl Client {
 }
 
 /// Answer sizes of the protocol notes, by name of the call.
-pub fn call_sizes() -> BTreeMap<String, Vec<usize>> {
-    serde_json::from_str(include_str!("../call-sizes.json")).unwrap()
+pub fn call_sizes() -> &'static BTreeMap<String, Vec<usize>> {
+    static SIZES: OnceLock<BTreeMap<String, Vec<usize>>> = OnceLock::new();
+    SIZES.get_or_init(|| serde_json::from_str(include_str!("../call-sizes.json")).unwrap())
 }
 
 pub fn n32(n: u32) -> [u8; 4] {
