@@ -51,11 +51,6 @@ impl<const N: usize> FixedText<N> {
     pub fn to_latin1(&self) -> String {
         self.text().iter().copied().map(char::from).collect()
     }
-
-    /// Whether nothing but NULs follows the text.
-    pub fn is_clean(&self) -> bool {
-        self.0[self.text().len()..].iter().all(|&byte| byte == 0)
-    }
 }
 
 /// Everything that is not printable ASCII is shown as `?`, so that a file cannot speak to the
