@@ -65,13 +65,17 @@ impl Channel {
         let control = Control::parse(&message).map_err(|e| BulkError::Violation(e.to_string()))?;
         if matches!(control, Control::Transfer { .. } | Control::Sync(_)) {
             self.inbox.put_back(message);
-            return Err(BulkError::Violation(format!("{control:?} within a transaction")));
+            return Err(BulkError::Violation(format!(
+                "{control:?} within a transaction"
+            )));
         }
         Ok(control)
     }
 
     fn send(&self, session: &Session, message: &Control) -> Result<(), BulkError> {
-        session.send(self.port, &message.bytes()).map_err(|()| BulkError::Ended)
+        session
+            .send(self.port, &message.bytes())
+            .map_err(|()| BulkError::Ended)
     }
 
     /// The host has the data, the card takes it.  After each chunk `taken` is told its bytes, which
@@ -114,7 +118,13 @@ impl Channel {
         Ok(())
     }
 
-    fn pull_chunk(&self, session: &Session, place: Place, done: u32, most: u32) -> Result<u32, BulkError> {
+    fn pull_chunk(
+        &self,
+        session: &Session,
+        place: Place,
+        done: u32,
+        most: u32,
+    ) -> Result<u32, BulkError> {
         let pieces = match self.next(session)? {
             Control::Pieces(pieces) => pieces,
             other => return Err(BulkError::Violation(format!("{other:?} instead of a list"))),
@@ -151,9 +161,16 @@ impl Channel {
             Err(error) => return self.fail(session, &Control::TaskDone(0), error),
         };
         let room = total(&pieces);
-        let most = if place.whole { place.total } else { session.chunk_limit() };
+        let most = if place.whole {
+            place.total
+        } else {
+            session.chunk_limit()
+        };
         let refuse = refuse.or_else(|| {
-            let text = format!("a window of {room} bytes for the {} of the whole copy", place.total);
+            let text = format!(
+                "a window of {room} bytes for the {} of the whole copy",
+                place.total
+            );
             (place.whole && room < place.total.into()).then_some(BulkError::Violation(text))
         });
         if let Some(error) = refuse {
@@ -205,7 +222,12 @@ impl Channel {
 
     /// Tells the host that the transaction has failed, unless there is nobody to tell or nothing
     /// that the host is waiting for.
-    fn fail(&self, session: &Session, message: &Control, error: BulkError) -> Result<(), BulkError> {
+    fn fail(
+        &self,
+        session: &Session,
+        message: &Control,
+        error: BulkError,
+    ) -> Result<(), BulkError> {
         if !matches!(error, BulkError::Ended | BulkError::Timeout(_)) {
             self.send(session, message)?;
         }

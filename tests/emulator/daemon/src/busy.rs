@@ -64,7 +64,10 @@ impl BusyMeter {
         while state.past.front().is_some_and(|(_, end)| *end < from) {
             state.past.pop_front();
         }
-        let past = state.past.iter().map(|(start, end)| *end - from.max(*start));
+        let past = state
+            .past
+            .iter()
+            .map(|(start, end)| *end - from.max(*start));
         let running = state.running.iter().map(|start| now - from.max(*start));
         let busy: Duration = past.chain(running).sum();
         let percent = 100.0 * busy.as_secs_f64() / (WINDOW.as_secs_f64() * f64::from(self.units));
@@ -75,14 +78,23 @@ impl BusyMeter {
     pub(crate) fn total(&self) -> Duration {
         let now = Instant::now();
         let state = self.state.lock();
-        state.total + state.running.iter().map(|start| now - *start).sum::<Duration>()
+        state.total
+            + state
+                .running
+                .iter()
+                .map(|start| now - *start)
+                .sum::<Duration>()
     }
 
     fn over(&self, start: Instant, end: Instant) {
         let mut state = self.state.lock();
         state.total += end - start;
         state.past.push_back((start, end));
-        while state.past.front().is_some_and(|(_, end)| end.elapsed() > WINDOW) {
+        while state
+            .past
+            .front()
+            .is_some_and(|(_, end)| end.elapsed() > WINDOW)
+        {
             state.past.pop_front();
         }
     }
@@ -102,7 +114,9 @@ impl Drop for Busy<'_> {
         let end = Instant::now();
         if let Some(before) = self.cpu {
             let used = thread_time().saturating_sub(before);
-            return self.meter.over(self.start.max(end.checked_sub(used).unwrap_or(end)), end);
+            return self
+                .meter
+                .over(self.start.max(end.checked_sub(used).unwrap_or(end)), end);
         }
         let mut state = self.meter.state.lock();
         if let Some(at) = state.running.iter().position(|start| *start == self.start) {

@@ -36,7 +36,10 @@ impl Session {
         let link = &self.card.link;
         link.count("rpc.calls", 1);
         let Some(header) = Header::parse(&frame) else {
-            self.refused("rpc.malformed", &format!("a frame of {} bytes", frame.len()));
+            self.refused(
+                "rpc.malformed",
+                &format!("a frame of {} bytes", frame.len()),
+            );
             return;
         };
         if self.synced.lock().is_none() {
@@ -68,8 +71,17 @@ impl Session {
         self.refuse(header, Some(About::Context), Why::IllegalParameter, &text);
     }
 
-    /// Runs a call, in its stream's thread.
-    pub(crate) fn call(self: &Arc<Self>, header: &Header, frame: &[u8]) {
+    /// Runs a call, in its stream's thread.  A bug that panics there costs the caller an error, not
+    /// the stream.
+    pub(crate) fn call_safely(self: &Arc<Self>, header: &Header, frame: &[u8]) {
+        let call = std::panic::AssertUnwindSafe(|| self.call(header, frame));
+        if std::panic::catch_unwind(call).is_err() {
+            self.card.link.count("rpc.panics", 1);
+            self.refuse(header, None, Why::ExecuteFailed, "the call panicked");
+        }
+    }
+
+    fn call(self: &Arc<Self>, header: &Header, frame: &[u8]) {
         let busy = self.card.cpu.thread();
         let request = match decode(header, frame) {
             Ok(request) => request,
@@ -92,7 +104,13 @@ impl Session {
     }
 
     /// Sends an answer, or what the switches make of it.
-    pub(crate) fn answer(self: &Arc<Self>, header: &Header, head: Option<&wire::Head>, answer: Answer, from: From) {
+    pub(crate) fn answer(
+        self: &Arc<Self>,
+        header: &Header,
+        head: Option<&wire::Head>,
+        answer: Answer,
+        from: From,
+    ) {
         let link = &*self.card.link;
         let mut header = *header;
         let fires = |name| self.card.switches.fires(link, name);
@@ -129,8 +147,20 @@ impl Session {
     }
 
     /// Refuses a call that never gets to its service.
-    pub(crate) fn refuse(self: &Arc<Self>, header: &Header, about: Option<About>, why: Why, text: &str) {
-        self.refused("rpc.refused", &format!("call {} of type {:#x}: {text}", header.sequence, header.kind));
+    pub(crate) fn refuse(
+        self: &Arc<Self>,
+        header: &Header,
+        about: Option<About>,
+        why: Why,
+        text: &str,
+    ) {
+        self.refused(
+            "rpc.refused",
+            &format!(
+                "call {} of type {:#x}: {text}",
+                header.sequence, header.kind
+            ),
+        );
         if let Some(answer) = Answer::refusal(header, about, why) {
             self.answer(header, None, answer, From::Main);
         }
@@ -184,7 +214,12 @@ pub(crate) fn decode(header: &Header, frame: &[u8]) -> Result<Request, String> {
         request_body::Kind::Native(request) => {
             let (module, api, args) = native::parts(request)?;
             let api_number = api as i32;
-            (wire::Module::Native, module as i32, api_number, Body::Native(module, api, args))
+            (
+                wire::Module::Native,
+                module as i32,
+                api_number,
+                Body::Native(module, api, args),
+            )
         }
     };
     if head.module != module as i32 {

@@ -15,7 +15,7 @@ use crate::cardlog::CardLog;
 use crate::codec::Codec;
 use crate::npu::Npu;
 use crate::switches::{self, Switches};
-use crate::thermal::Thermal;
+use crate::thermal::{LoadAverage, Thermal};
 use crate::timer::Timer;
 use crate::Options;
 
@@ -38,6 +38,8 @@ pub(crate) struct Card {
     pub(crate) cpu: BusyMeter,
     /// Temperature.
     pub(crate) thermal: Thermal,
+    /// Load averages.
+    pub(crate) load: LoadAverage,
     /// Late answers and time limits.
     pub(crate) timer: Timer,
     /// Fault switches.
@@ -59,7 +61,11 @@ impl Card {
     const FIRST_PID: u32 = 1000;
 
     /// A card that has just booted.
-    pub(crate) fn new(link: Arc<dyn Link>, options: Options, codec: Arc<dyn Codec>) -> std::io::Result<Self> {
+    pub(crate) fn new(
+        link: Arc<dyn Link>,
+        options: Options,
+        codec: Arc<dyn Codec>,
+    ) -> std::io::Result<Self> {
         Ok(Self {
             npu: Npu::new(options.engine_threads),
             link,
@@ -68,6 +74,7 @@ impl Card {
             log: CardLog::new(),
             cpu: BusyMeter::new(CPU_CORES),
             thermal: Thermal::new(),
+            load: LoadAverage::new(),
             timer: Timer::new()?,
             switches: Switches::default(),
             boot: Instant::now(),
@@ -91,7 +98,11 @@ impl Card {
         *times += 1;
         if *times == 1 {
             drop(unknown);
-            self.log.write(log::Level::Warn, 1, &format!("call {name} is not supported"));
+            self.log.write(
+                log::Level::Warn,
+                1,
+                &format!("call {name} is not supported"),
+            );
         }
     }
 

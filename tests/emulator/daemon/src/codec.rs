@@ -7,6 +7,8 @@ use serde_json::Value;
 
 /// Native modules SYS (0), VDEC (1) and VENC (2).
 pub trait Codec: Send + Sync {
+    /// Whether the card has the call.
+    fn implemented(&self, module: u32, api: u32) -> bool;
     /// Runs a call of `session` (first port); may block.  The answer has the return value first.
     fn call(&self, session: u32, module: u32, api: u32, args: &[Vec<u8>]) -> Vec<Vec<u8>>;
     /// Ends all calls of a session and frees what it has.
@@ -20,6 +22,9 @@ pub trait Codec: Send + Sync {
 }
 
 impl Codec for Media {
+    fn implemented(&self, module: u32, api: u32) -> bool {
+        Self::implemented(module, api)
+    }
     fn call(&self, session: u32, module: u32, api: u32, args: &[Vec<u8>]) -> Vec<Vec<u8>> {
         self.call(session, module, api, args)
     }

@@ -66,8 +66,10 @@ impl Session {
         }
         let stream = Arc::new(Stream::default());
         let served = stream.clone();
-        self.spawn(&format!("{context}.{id}"), move |session| served.serve(session))
-            .map_err(|_| code(About::Stream, Why::NoMemory))?;
+        self.spawn(&format!("{context}.{id}"), move |session| {
+            served.serve(session)
+        })
+        .map_err(|_| code(About::Stream, Why::NoMemory))?;
         streams.insert(id, stream);
         Ok(self.card.next_pid())
     }

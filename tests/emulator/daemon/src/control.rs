@@ -13,7 +13,9 @@ use crate::errors::{code, About, Why};
 use crate::frames::{Answer, Header};
 use crate::session::Session;
 use crate::streams::{Stream, Work};
-use crate::wire::system::{request_body, response_body, Command, ControlRequest, ControlResponse, Module};
+use crate::wire::system::{
+    request_body, response_body, Command, ControlRequest, ControlResponse, Module,
+};
 use crate::wire::Head;
 
 /// The answer to the control command `cmd`.
@@ -45,7 +47,8 @@ impl Asked {
             status: Some(status as i32),
             ..extra
         };
-        self.session.answer(&self.header, Some(&self.head), reply(response), from);
+        self.session
+            .answer(&self.header, Some(&self.head), reply(response), from);
     }
 
     fn result(&self, result: Result<(), u32>) {
@@ -65,7 +68,10 @@ pub(crate) fn command(session: &Arc<Session>, header: &Header, request: Request,
         return session.refuse(header, None, Why::Decode, "no control body");
     };
     if control.cmd as u32 != header.command {
-        let text = format!("command {} under a header with command {}", control.cmd, header.command);
+        let text = format!(
+            "command {} under a header with command {}",
+            control.cmd, header.command
+        );
         return session.refuse(header, None, Why::IllegalParameter, &text);
     }
     let context = control.context.unwrap_or(header.context);
@@ -150,7 +156,10 @@ fn destroy_context(asked: &Asked, context: u32) {
                 tid: Some(asked.session.card_pid),
                 ..Default::default()
             };
-            end(stream, Box::new(move || answer.answer(0, extra, From::Stream)));
+            end(
+                stream,
+                Box::new(move || answer.answer(0, extra, From::Stream)),
+            );
         } else {
             end(stream, Box::new(|| ()));
         }

@@ -114,20 +114,31 @@ impl ControlPort {
     fn make(&mut self, request: Request) -> Result<(), String> {
         // The host gives ports out, so a group that is in its way is one that it has forgotten.
         for session in self.sessions.remove_any(&request.ports) {
-            self.odd(&format!("ports of session {} are given out again", session.id));
+            self.odd(&format!(
+                "ports of session {} are given out again",
+                session.id
+            ));
             self.end(session);
         }
         // A worker that is not yet gone would answer on the new one's ports.
         let (old, dying) = std::mem::take(&mut self.dying)
             .into_iter()
-            .partition(|(session, _)| session.ports.iter().any(|port| request.ports.contains(port)));
+            .partition(|(session, _)| {
+                session
+                    .ports
+                    .iter()
+                    .any(|port| request.ports.contains(port))
+            });
         self.dying = dying;
         let old: Vec<(Arc<Session>, JoinHandle<()>)> = old;
         for (_, thread) in old {
             let _ = thread.join();
         }
         let session = Session::start(self.card.clone(), request)?;
-        let text = format!("of process {}, ports {:?}, window {}", request.pid, request.ports, request.window);
+        let text = format!(
+            "of process {}, ports {:?}, window {}",
+            request.pid, request.ports, request.window
+        );
         session.note(log::Level::Info, &text);
         if !self.sessions.insert(session.clone()) {
             session.end();
@@ -141,7 +152,10 @@ impl ControlPort {
         self.card.link.count("port11.destroys", 1);
         match self.sessions.remove(u32_at(packet, 16)) {
             Some(session) => self.end(session),
-            None => self.odd(&format!("destroy of port {}, which no session has", u32_at(packet, 16))),
+            None => self.odd(&format!(
+                "destroy of port {}, which no session has",
+                u32_at(packet, 16)
+            )),
         }
     }
 

@@ -128,12 +128,21 @@ impl Session {
     pub(crate) fn run_copy(&self, record: &Record) -> Result<(), BulkError> {
         let link = &self.card.link;
         let to_card = matches!(record.kind, Kind::FromHost | Kind::FromBus);
-        let address = if to_card { record.target } else { record.source };
+        let address = if to_card {
+            record.target
+        } else {
+            record.source
+        };
         let len = u64::from(record.len);
-        let refuse = (!self.card.reachable(address, len)).then_some(BulkError::BadRange { address, len });
+        let refuse =
+            (!self.card.reachable(address, len)).then_some(BulkError::BadRange { address, len });
         let place = Place {
             // The window of a transaction that is going to be refused only has to be a valid one.
-            address: if refuse.is_some() { self.windows[0] } else { address },
+            address: if refuse.is_some() {
+                self.windows[0]
+            } else {
+                address
+            },
             total: record.len,
             window: false,
             whole: matches!(record.kind, Kind::ToBus | Kind::FromBus),
@@ -173,7 +182,13 @@ impl Session {
         let mut result = None;
         while sent.is_ok() && !self.ended.is_raised() {
             result = copies.get(&name(&header)).cloned().flatten();
-            if result.is_some() || self.started.news.wait_until(&mut copies, deadline).timed_out() {
+            if result.is_some()
+                || self
+                    .started
+                    .news
+                    .wait_until(&mut copies, deadline)
+                    .timed_out()
+            {
                 break;
             }
         }
@@ -184,7 +199,10 @@ impl Session {
             Some(Err(_)) => code(About::Memory, Why::ExecuteFailed),
             None => {
                 self.card.link.count("copy.start_ignored", 1);
-                self.note(log::Level::Warn, &format!("the host did not run the copy of call {}", header.sequence));
+                self.note(
+                    log::Level::Warn,
+                    &format!("the host did not run the copy of call {}", header.sequence),
+                );
                 code(About::Memory, Why::Timeout)
             }
         }
@@ -197,7 +215,8 @@ mod tests {
 
     #[test]
     fn record_of_the_worked_example() {
-        let hex = "00 01 05 41 04 00 00 00 00 00 00 00 01 00 00 00 01 00 00 00 01 00 00 00 00 00 00 00 \
+        let hex =
+            "00 01 05 41 04 00 00 00 00 00 00 00 01 00 00 00 01 00 00 00 01 00 00 00 00 00 00 00 \
             01 00 00 00 00 00 00 00 25 00 00 00 41 01 00 00 00 10 c0 df 54 45 7f 00 00 00 00 80 00";
         let bytes: Vec<u8> = hex
             .split_whitespace()

@@ -16,7 +16,9 @@ use crate::model::{Image, LoadError, Network, TensorInfo};
 use crate::npu::CORES;
 use crate::session::Session;
 use crate::switches;
-use crate::wire::engine::{ApiKind, IoDesc, IoMeta, LayoutKind, Meta, NpuKind, OneMeta, RequestBody, ResponseBody};
+use crate::wire::engine::{
+    ApiKind, IoDesc, IoMeta, LayoutKind, Meta, NpuKind, OneMeta, RequestBody, ResponseBody,
+};
 
 const ILLEGAL: u32 = code(About::Engine, Why::IllegalParameter);
 const UNSUPPORTED: u32 = code(About::Engine, Why::Unsupported);
@@ -61,14 +63,22 @@ impl Model {
     fn work_space(&self) -> u64 {
         let tensors = || self.network.inputs.iter().chain(&self.network.outputs);
         let groups = 0..self.network.groups;
-        groups.map(|g| tensors().map(|t| t.bytes(g)).sum()).max().unwrap_or(0).max(1)
+        groups
+            .map(|g| tensors().map(|t| t.bytes(g)).sum())
+            .max()
+            .unwrap_or(0)
+            .max(1)
     }
 }
 
 impl Engine {
     fn model(&self, handle: Option<u64>) -> Result<Arc<Model>, u32> {
         let state = self.state.lock();
-        state.models.get(&handle.unwrap_or(0)).cloned().ok_or(ILLEGAL)
+        state
+            .models
+            .get(&handle.unwrap_or(0))
+            .cloned()
+            .ok_or(ILLEGAL)
     }
 
     /// Ends the runs under way and lets no other begin: the session has ended.
@@ -127,13 +137,21 @@ pub(crate) fn call(session: &Session, api: i32, request: RequestBody) -> Option<
     let mut body = zeroes(api);
     if let Err(status) = answer(session, api, &request, &mut body) {
         session.card.link.count("engine.errors", 1);
-        session.note(log::Level::Warn, &format!("engine call {api} ended with {status:#x}"));
+        session.note(
+            log::Level::Warn,
+            &format!("engine call {api} ended with {status:#x}"),
+        );
         body.status = status as i32;
     }
     (!silent).then_some(Answer::Engine(api, body))
 }
 
-fn answer(session: &Session, api: i32, request: &RequestBody, body: &mut ResponseBody) -> Result<(), u32> {
+fn answer(
+    session: &Session,
+    api: i32,
+    request: &RequestBody,
+    body: &mut ResponseBody,
+) -> Result<(), u32> {
     let engine = &session.engine;
     let Ok(kind) = ApiKind::try_from(api) else {
         session.card.unknown(&format!("engine.{api}"));
@@ -143,7 +161,9 @@ fn answer(session: &Session, api: i32, request: &RequestBody, body: &mut Respons
     match kind {
         ApiKind::InitNpu => init(engine, request.npu_type.unwrap_or(0))?,
         ApiKind::FinalNpu => finalize(session)?,
-        ApiKind::GetNpuType => body.npu_type = Some(engine.state.lock().npu.map_or(0, |(kind, _)| kind)),
+        ApiKind::GetNpuType => {
+            body.npu_type = Some(engine.state.lock().npu.map_or(0, |(kind, _)| kind))
+        }
         ApiKind::GetEngineVersion => {
             body.engine_version = Some(concat!("ax650-emu ", env!("CARGO_PKG_VERSION")).into());
         }
@@ -203,7 +223,9 @@ fn finalize(session: &Session) -> Result<(), u32> {
         }
         state.models.keys().copied().collect()
     };
-    handles.into_iter().try_for_each(|handle| unload(session, handle))
+    handles
+        .into_iter()
+        .try_for_each(|handle| unload(session, handle))
 }
 
 fn load(session: &Session, request: &RequestBody) -> Result<u64, u32> {
@@ -215,21 +237,38 @@ fn load(session: &Session, request: &RequestBody) -> Result<u64, u32> {
     if size == 0 || !session.card.reachable(address, size) {
         return Err(ILLEGAL);
     }
-    let image = session.card.link.dram().read_vec(address, size).map_err(|_| ILLEGAL)?;
-    let loaded = Image::find(image, session.card.options.model_dir.as_deref())
-        .and_then(|image| Ok((Network::load(&image, session.card.npu.threads)?, image.sha256)));
+    let image = session
+        .card
+        .link
+        .dram()
+        .read_vec(address, size)
+        .map_err(|_| ILLEGAL)?;
+    let loaded = Image::find(image, session.card.options.model_dir.as_deref()).and_then(|image| {
+        Ok((
+            Network::load(&image, session.card.npu.threads)?,
+            image.sha256,
+        ))
+    });
     let (network, sha256) = loaded.map_err(|error| {
         session.note(log::Level::Error, &format!("model refused: {error}"));
         match error {
-            LoadError::Groups(_) | LoadError::Type { .. } | LoadError::Outputs { .. } => UNSUPPORTED,
+            LoadError::Groups(_) | LoadError::Type { .. } | LoadError::Outputs { .. } => {
+                UNSUPPORTED
+            }
             LoadError::NoModel(_) => DECODE,
             LoadError::Runtime(_) | LoadError::File(..) => FAILED,
         }
     })?;
     let name = format!("npu_weight_pid{}", session.pid);
-    let weights = session.card.alloc(size, &name, session.id).map_err(|_| NO_MEMORY)?;
+    let weights = session
+        .card
+        .alloc(size, &name, session.id)
+        .map_err(|_| NO_MEMORY)?;
     let handle = session.card.npu.handle();
-    let text = format!("model {handle:#x}: sha256 {sha256}, {} shape groups", network.groups);
+    let text = format!(
+        "model {handle:#x}: sha256 {sha256}, {} shape groups",
+        network.groups
+    );
     let model = Model {
         network,
         sha256,
@@ -237,14 +276,25 @@ fn load(session: &Session, request: &RequestBody) -> Result<u64, u32> {
         weights: (weights, size),
         contexts: Mutex::default(),
     };
-    session.engine.state.lock().models.insert(handle, Arc::new(model));
+    session
+        .engine
+        .state
+        .lock()
+        .models
+        .insert(handle, Arc::new(model));
     session.card.link.count("engine.models_loaded", 1);
     session.note(log::Level::Info, &text);
     Ok(handle)
 }
 
 fn unload(session: &Session, handle: u64) -> Result<(), u32> {
-    let model = session.engine.state.lock().models.remove(&handle).ok_or(ILLEGAL)?;
+    let model = session
+        .engine
+        .state
+        .lock()
+        .models
+        .remove(&handle)
+        .ok_or(ILLEGAL)?;
     let cmm = session.card.link.cmm();
     let contexts = std::mem::take(&mut *model.contexts.lock());
     for address in contexts.into_values().chain([model.weights.0]) {
@@ -261,7 +311,10 @@ fn create_context(session: &Session, handle: Option<u64>) -> Result<u64, u32> {
         return Err(NO_MEMORY);
     }
     let name = format!("npu_ctx_pid{}", session.pid);
-    let space = session.card.alloc(model.work_space(), &name, session.id).map_err(|_| NO_MEMORY)?;
+    let space = session
+        .card
+        .alloc(model.work_space(), &name, session.id)
+        .map_err(|_| NO_MEMORY)?;
     let context = handle.unwrap_or(0) + 1 + contexts.len() as u64;
     contexts.insert(context, space);
     Ok(context)
@@ -310,7 +363,13 @@ struct Slot {
 }
 
 /// The places of `tensors` for `batch` runs, which all have to be allocated.
-fn slots(session: &Session, tensors: &[TensorInfo], io: &[crate::wire::engine::Desc], group: usize, batch: u64) -> Result<Vec<Slot>, u32> {
+fn slots(
+    session: &Session,
+    tensors: &[TensorInfo],
+    io: &[crate::wire::engine::Desc],
+    group: usize,
+    batch: u64,
+) -> Result<Vec<Slot>, u32> {
     if io.len() != tensors.len() {
         return Err(ILLEGAL);
     }
@@ -319,7 +378,13 @@ fn slots(session: &Session, tensors: &[TensorInfo], io: &[crate::wire::engine::D
         let all = bytes.checked_mul(batch).ok_or(ILLEGAL)?;
         if io.size < all || !session.card.reachable(io.address, all) {
             let (name, given) = (&tensor.name, io.size);
-            session.note(log::Level::Warn, &format!("{name:?} needs {all} bytes at {:#x}, given {given}", io.address));
+            session.note(
+                log::Level::Warn,
+                &format!(
+                    "{name:?} needs {all} bytes at {:#x}, given {given}",
+                    io.address
+                ),
+            );
             return Err(ILLEGAL);
         }
         Ok(Slot {
@@ -343,14 +408,30 @@ fn run(session: &Session, request: &RequestBody) -> Result<(), u32> {
     if batch > MAX_BATCH {
         return Err(ILLEGAL);
     }
-    let inputs = slots(session, &model.network.inputs, &io.inputs, group, batch.into())?;
-    let outputs = slots(session, &model.network.outputs, &io.outputs, group, batch.into())?;
+    let inputs = slots(
+        session,
+        &model.network.inputs,
+        &io.inputs,
+        group,
+        batch.into(),
+    )?;
+    let outputs = slots(
+        session,
+        &model.network.outputs,
+        &io.outputs,
+        group,
+        batch.into(),
+    )?;
     let link = &session.card.link;
     if let Some(status) = switches::number(&**link, "engine.fail", FAILED.into()) {
         return Err(status as u32);
     }
     let mask = model.affinity.load(Ordering::Relaxed);
-    let _cores = session.card.npu.take(model.network.cores, mask, &session.ended).ok_or(FAILED)?;
+    let _cores = session
+        .card
+        .npu
+        .take(model.network.cores, mask, &session.ended)
+        .ok_or(FAILED)?;
     let (number, stop) = begin(&session.engine)?;
     let result = run_batch(session, &model, group, batch, &stop, (&inputs, &outputs));
     session.engine.state.lock().runs.remove(&number);
@@ -383,11 +464,14 @@ fn run_batch(
 ) -> Result<(), String> {
     let dram = session.card.link.dram();
     for item in 0..u64::from(batch) {
-        let read = inputs.iter().map(|slot| dram.read_vec(slot.address + item * slot.bytes, slot.bytes));
+        let read = inputs
+            .iter()
+            .map(|slot| dram.read_vec(slot.address + item * slot.bytes, slot.bytes));
         let bytes: Vec<_> = read.collect::<Result<_, _>>().map_err(|e| e.to_string())?;
         let results = model.network.run(group, &bytes, stop)?;
         for (slot, bytes) in outputs.iter().zip(results) {
-            dram.write(slot.address + item * slot.bytes, &bytes).map_err(|e| e.to_string())?;
+            dram.write(slot.address + item * slot.bytes, &bytes)
+                .map_err(|e| e.to_string())?;
         }
     }
     Ok(())

@@ -30,13 +30,13 @@ pub(crate) enum Why {
 
 /// A runtime error number.
 pub(crate) const fn code(about: About, why: Why) -> u32 {
-    0x8030_0000 | (about as u32) << 8 | why as u32
+    0x8030_0000 | ((about as u32) << 8) | why as u32
 }
 
 /// The answer of a native call that this card does not have: an axclError of the module "native"
 /// whose `sub` is the native module's number.
 pub(crate) const fn native_code(module: u32, why: Why) -> u32 {
-    0x8130_0000 | (module & 0xff) << 8 | why as u32
+    0x8130_0000 | ((module & 0xff) << 8) | why as u32
 }
 
 #[cfg(test)]

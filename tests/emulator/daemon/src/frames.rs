@@ -93,7 +93,9 @@ impl Answer {
             Self::System(module, body) => (
                 runtime::Module::System,
                 Kind::System(system::Response {
-                    head: Some(system::Head { module: module.into() }),
+                    head: Some(system::Head {
+                        module: module.into(),
+                    }),
                     body: Some(system::ResponseBody { kind: Some(body) }),
                 }),
             ),
@@ -133,7 +135,9 @@ impl Answer {
             }
         };
         wire::response_body::Kind::Runtime(runtime::Response {
-            head: Some(runtime::Head { module: module.into() }),
+            head: Some(runtime::Head {
+                module: module.into(),
+            }),
             body: Some(runtime::ResponseBody { kind: Some(kind) }),
         })
     }
@@ -192,7 +196,7 @@ impl Answer {
 /// A whole answer frame: the request's 28 header bytes, its head, `answer` and the tail.
 pub(crate) fn frame(header: &Header, head: Option<&wire::Head>, answer: Answer) -> Vec<u8> {
     let head = match head {
-        Some(head) => head.clone(),
+        Some(head) => *head,
         None => wire::Head {
             seq_num: header.sequence,
             module: answer.module().into(),

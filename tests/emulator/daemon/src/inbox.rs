@@ -100,7 +100,10 @@ mod tests {
         inbox.put_back(first);
         assert_eq!(inbox.take(None), Ok(vec![1]));
         assert_eq!(inbox.take(None), Ok(vec![2]));
-        assert_eq!(inbox.take(Some(Duration::from_millis(1))), Err(Empty::Timeout));
+        assert_eq!(
+            inbox.take(Some(Duration::from_millis(1))),
+            Err(Empty::Timeout)
+        );
         for _ in 0..Inbox::LIMIT {
             assert!(inbox.put(vec![]));
         }

@@ -44,6 +44,8 @@ mod shell;
 mod streams;
 mod switches;
 mod system;
+#[cfg(test)]
+mod tests;
 mod thermal;
 mod timer;
 mod wire;
@@ -100,6 +102,10 @@ pub fn start(link: Arc<dyn Link>, options: Options) -> Arc<dyn Daemon> {
 ///
 /// # Panics
 /// If the system cannot start two threads.
-pub fn start_with_codec(link: Arc<dyn Link>, options: Options, codec: Arc<dyn Codec>) -> Arc<dyn Daemon> {
+pub fn start_with_codec(
+    link: Arc<dyn Link>,
+    options: Options,
+    codec: Arc<dyn Codec>,
+) -> Arc<dyn Daemon> {
     Arc::new(service::Service::start(link, options, codec).expect("threads for the card's daemon"))
 }

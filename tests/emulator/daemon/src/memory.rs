@@ -13,7 +13,12 @@ use crate::wire::memory::{Api, CacheType, RequestBody, ResponseBody};
 const ILLEGAL: u32 = code(About::Memory, Why::IllegalParameter);
 
 /// Runs a call; `None` if it wants no answer.
-pub(crate) fn call(session: &Session, header: &Header, api: i32, request: RequestBody) -> Option<Answer> {
+pub(crate) fn call(
+    session: &Session,
+    header: &Header,
+    api: i32,
+    request: RequestBody,
+) -> Option<Answer> {
     let silent = request.noresp.unwrap_or(0) != 0;
     let mut response = ResponseBody::default();
     let result = match Api::try_from(api) {
@@ -36,7 +41,10 @@ pub(crate) fn call(session: &Session, header: &Header, api: i32, request: Reques
     if let Err(status) = result {
         response.status = status;
         session.card.link.count("memory.errors", 1);
-        let text = format!("memory call {api} at {:#x}, size {:?}: {status:#x}", request.addr, request.size);
+        let text = format!(
+            "memory call {api} at {:#x}, size {:?}: {status:#x}",
+            request.addr, request.size
+        );
         session.note(log::Level::Warn, &text);
     }
     (!silent).then_some(Answer::Memory(api, response))
@@ -48,10 +56,13 @@ fn alloc(session: &Session, request: &RequestBody) -> Result<u64, u32> {
         return Err(ILLEGAL);
     }
     let size = request.size.unwrap_or(0).into();
-    session.card.alloc(size, &block_name(session), session.id).map_err(|error| match error {
-        CmmError::NoMemory(_) => code(About::Memory, Why::NoMemory),
-        CmmError::NoBlock(_) | CmmError::Empty => ILLEGAL,
-    })
+    session
+        .card
+        .alloc(size, &block_name(session), session.id)
+        .map_err(|error| match error {
+            CmmError::NoMemory(_) => code(About::Memory, Why::NoMemory),
+            CmmError::NoBlock(_) | CmmError::Empty => ILLEGAL,
+        })
 }
 
 /// The name of the blocks that this service gives out, and the only ones that it takes back: those of
@@ -124,7 +135,10 @@ fn copy(session: &Session, header: &Header, request: &RequestBody) -> Result<(),
         Kind::FromBus => (phy, request.addr, 0),
     };
     let record = Record {
-        header: Header { kind: COPY_START, ..*header },
+        header: Header {
+            kind: COPY_START,
+            ..*header
+        },
         kind,
         source,
         target,

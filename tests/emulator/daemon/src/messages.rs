@@ -47,7 +47,11 @@ pub(crate) enum BadMessage {
     #[error("a list of {0} pieces")]
     Count(u8),
     #[error("piece {index} has address {address:#x} and {len} bytes")]
-    Piece { index: usize, address: u64, len: u32 },
+    Piece {
+        index: usize,
+        address: u64,
+        len: u32,
+    },
 }
 
 /// Reads a little-endian u32; `bytes` must be long enough.
@@ -57,7 +61,7 @@ pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
 
 /// Reads a little-endian u64; `bytes` must be long enough.
 pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
+    u64::from(u32_at(bytes, at)) | (u64::from(u32_at(bytes, at + 4)) << 32)
 }
 
 impl Control {
@@ -139,7 +143,11 @@ fn parse_list(bytes: &[u8], kind: u8) -> Result<Vec<Piece>, BadMessage> {
         .map(|(index, raw)| {
             let (address, len) = (u64_at(raw, 0), u32_at(raw, 8));
             if address == 0 || len == 0 || address.checked_add(len.into()).is_none() {
-                return Err(BadMessage::Piece { index, address, len });
+                return Err(BadMessage::Piece {
+                    index,
+                    address,
+                    len,
+                });
             }
             Ok(Piece { address, len })
         })
@@ -168,21 +176,42 @@ mod tests {
     #[test]
     fn worked_examples() {
         for (bytes, message) in [
-            ("00 e5 a4 fb 00 00 00 00 00 00 00 00 00 00 00 00 00", Control::Sync(0xfb_a4e5)),
-            ("01 e6 a4 fb 00 00 00 00 00 00 00 00 00 00 00 00 00", Control::SyncAck(0xfb_a4e6)),
+            (
+                "00 e5 a4 fb 00 00 00 00 00 00 00 00 00 00 00 00 00",
+                Control::Sync(0xfb_a4e5),
+            ),
+            (
+                "01 e6 a4 fb 00 00 00 00 00 00 00 00 00 00 00 00 00",
+                Control::SyncAck(0xfb_a4e6),
+            ),
             (
                 "03 00 01 05 41 39 00 00 00 00 00 00 00 00 00 00 00",
-                Control::Transfer { kind: 0x4105_0100, size: 57 },
+                Control::Transfer {
+                    kind: 0x4105_0100,
+                    size: 57,
+                },
             ),
-            ("06 00 00 40 00 00 00 00 00 00 00 00 00 00 00 00 00", Control::TaskDone(0x40_0000)),
-            ("07 cd fb 00 00 00 00 00 00 00 00 00 00 00 00 00 00", Control::ReadDone(64_461)),
+            (
+                "06 00 00 40 00 00 00 00 00 00 00 00 00 00 00 00 00",
+                Control::TaskDone(0x40_0000),
+            ),
+            (
+                "07 cd fb 00 00 00 00 00 00 00 00 00 00 00 00 00 00",
+                Control::ReadDone(64_461),
+            ),
             (
                 "08 01 00 00 00 40 01 00 00 00 00 00 40 00",
-                Control::Window(vec![Piece { address: 0x1_4000_0000, len: 0x40_0000 }]),
+                Control::Window(vec![Piece {
+                    address: 0x1_4000_0000,
+                    len: 0x40_0000,
+                }]),
             ),
             (
                 "09 01 00 00 00 00 01 00 00 00 cd fb 00 00",
-                Control::Pieces(vec![Piece { address: 0x1_0000_0000, len: 64_461 }]),
+                Control::Pieces(vec![Piece {
+                    address: 0x1_0000_0000,
+                    len: 64_461,
+                }]),
             ),
         ] {
             let bytes = hex(bytes);
@@ -203,16 +232,39 @@ mod tests {
             assert_eq!(Control::parse(&bytes), Err(BadMessage::Kind(kind)));
         }
         for len in [1, 16, 18] {
-            let error = BadMessage::Length { kind: 0, got: len, want: 17 };
+            let error = BadMessage::Length {
+                kind: 0,
+                got: len,
+                want: 17,
+            };
             assert_eq!(Control::parse(&vec![0; len]), Err(error));
         }
         assert_eq!(Control::parse(&[8, 0]), Err(BadMessage::Count(0)));
         assert_eq!(Control::parse(&[9, 65]), Err(BadMessage::Count(65)));
-        assert!(matches!(Control::parse(&[8]), Err(BadMessage::Length { want: 2, .. })));
-        assert!(matches!(Control::parse(&[9, 2, 0]), Err(BadMessage::Length { want: 26, .. })));
-        for piece in [Piece { address: 0, len: 1 }, Piece { address: 1, len: 0 }, Piece { address: u64::MAX, len: 1 }] {
+        assert!(matches!(
+            Control::parse(&[8]),
+            Err(BadMessage::Length { want: 2, .. })
+        ));
+        assert!(matches!(
+            Control::parse(&[9, 2, 0]),
+            Err(BadMessage::Length { want: 26, .. })
+        ));
+        for piece in [
+            Piece { address: 0, len: 1 },
+            Piece { address: 1, len: 0 },
+            Piece {
+                address: u64::MAX,
+                len: 1,
+            },
+        ] {
             let bytes = list_bytes(9, &[Piece { address: 1, len: 1 }, piece]);
-            assert!(matches!(Control::parse(&bytes), Err(BadMessage::Piece { index: 1, .. })), "{piece:?}");
+            assert!(
+                matches!(
+                    Control::parse(&bytes),
+                    Err(BadMessage::Piece { index: 1, .. })
+                ),
+                "{piece:?}"
+            );
         }
     }
 }

@@ -84,12 +84,18 @@ pub(crate) fn refusal(module: u32, api: u32, status: u32) -> Option<Answer> {
 }
 
 /// Runs a call.
-pub(crate) fn call(session: &Session, header: &Header, module: u32, api: u32, args: &[Vec<u8>]) -> Option<Answer> {
+pub(crate) fn call(
+    session: &Session,
+    header: &Header,
+    module: u32,
+    api: u32,
+    args: &[Vec<u8>],
+) -> Option<Answer> {
     let link = &session.card.link;
     link.count("native.calls", 1);
-    let known = name(module, api);
-    if module > 2 || known.is_none() {
-        let name = known.map_or_else(|| format!("native.{module}.{api}"), str::to_owned);
+    if !session.card.codec.implemented(module, api) {
+        let name =
+            name(module, api).map_or_else(|| format!("native.{module}.{api}"), str::to_owned);
         session.card.unknown(&name);
         return refusal(module, api, native_code(module, Why::Unsupported))
             .or_else(|| Answer::refusal(header, None, Why::Unsupported));
@@ -104,7 +110,9 @@ mod tests {
 
     #[test]
     fn refusals_have_all_blobs() {
-        let Some(Answer::Native(1, response_body::Kind::Vdec(response))) = refusal(1, 18, 0x8008_0117) else {
+        let Some(Answer::Native(1, response_body::Kind::Vdec(response))) =
+            refusal(1, 18, 0x8008_0117)
+        else {
             panic!("no answer of VDEC");
         };
         assert_eq!(response.api, 18);
@@ -122,7 +130,9 @@ mod tests {
 
     #[test]
     fn all_named_calls_with_sizes_exist() {
-        let names: Vec<&str> = (0..8).flat_map(|m| (0..256).filter_map(move |a| name(m, a))).collect();
+        let names: Vec<&str> = (0..8)
+            .flat_map(|m| (0..256).filter_map(move |a| name(m, a)))
+            .collect();
         for known in sizes().keys() {
             assert!(names.contains(&known.as_str()), "{known}");
         }

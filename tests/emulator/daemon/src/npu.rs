@@ -61,7 +61,9 @@ impl Npu {
             if stop.is_raised() {
                 return None;
             }
-            let free = (0..CORES).map(|core| 1 << core).filter(|bit| mask & bit & !*taken != 0);
+            let free = (0..CORES)
+                .map(|core| 1 << core)
+                .filter(|bit| mask & bit & !*taken != 0);
             let picked: Vec<u32> = free.take(count as usize).collect();
             if picked.len() == count as usize {
                 let mask = picked.iter().sum();

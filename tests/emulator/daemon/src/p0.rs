@@ -23,7 +23,10 @@ impl Session {
             let result = match Control::parse(&message) {
                 Ok(Control::Sync(sequence)) => self.sync(sequence),
                 Ok(Control::Done(sequence)) => self.synced(sequence),
-                Ok(Control::Transfer { kind: COPY_NOW, size }) => self.copy(size),
+                Ok(Control::Transfer {
+                    kind: COPY_NOW,
+                    size,
+                }) => self.copy(size),
                 Ok(Control::Transfer { kind, size }) => self.receive_frame(kind, size),
                 // The host's last word in a transaction that the card has given up.
                 Ok(Control::ReadDone(_) | Control::Pieces(_) | Control::Window(_)) => {
@@ -43,7 +46,8 @@ impl Session {
         *self.synced.lock() = Some(sequence);
         self.card.link.count("handshake.syncs", 1);
         let answer = Control::SyncAck(sequence.wrapping_add(1));
-        self.send(self.p1.port, &answer.bytes()).map_err(|()| BulkError::Ended)
+        self.send(self.p1.port, &answer.bytes())
+            .map_err(|()| BulkError::Ended)
     }
 
     fn synced(&self, sequence: u32) -> Result<(), BulkError> {
@@ -52,7 +56,9 @@ impl Session {
                 self.card.link.count("handshake.done", 1);
                 Ok(())
             }
-            sync => Err(BulkError::Violation(format!("DONE {sequence:#x} after SYNC {sync:x?}"))),
+            sync => Err(BulkError::Violation(format!(
+                "DONE {sequence:#x} after SYNC {sync:x?}"
+            ))),
         }
     }
 
@@ -66,7 +72,9 @@ impl Session {
 
     fn copy(&self, size: u32) -> Result<(), BulkError> {
         if size as usize != Record::LEN {
-            return Err(BulkError::Violation(format!("a copy record of {size} bytes announced")));
+            return Err(BulkError::Violation(format!(
+                "a copy record of {size} bytes announced"
+            )));
         }
         let message = self.next()?;
         match Record::parse(&message) {
@@ -89,7 +97,10 @@ impl Session {
         let frame = if (size as usize) < INLINE {
             let frame = self.next()?;
             if frame.len() != size as usize {
-                let text = format!("a frame of {} bytes where {size} were announced", frame.len());
+                let text = format!(
+                    "a frame of {} bytes where {size} were announced",
+                    frame.len()
+                );
                 return Err(BulkError::Violation(text));
             }
             frame
@@ -97,7 +108,9 @@ impl Session {
             self.pull_frame(size)?
         };
         if frame.len() < Header::LEN || u32_at(&frame, 0) != kind {
-            return Err(BulkError::Violation(format!("the frame is not of the type {kind:#x} announced")));
+            return Err(BulkError::Violation(format!(
+                "the frame is not of the type {kind:#x} announced"
+            )));
         }
         // Behind what has come on P2 meanwhile: a stream's calls keep their order.
         if !self.p2.put(frame) && !self.ended.is_raised() {
@@ -108,7 +121,9 @@ impl Session {
 
     fn pull_frame(&self, size: u32) -> Result<Vec<u8>, BulkError> {
         let most = self.card.options.max_frame;
-        let refuse = (size > most).then(|| BulkError::Violation(format!("a frame of {size} bytes, at most {most} are taken")));
+        let refuse = (size > most).then(|| {
+            BulkError::Violation(format!("a frame of {size} bytes, at most {most} are taken"))
+        });
         let place = Place {
             address: self.windows[0],
             total: size,
@@ -121,7 +136,10 @@ impl Session {
             let at = frame.len();
             frame.resize(at + len as usize, 0);
             dram.read(place.address, &mut frame[at..])
-                .map_err(|e| BulkError::BadRange { address: e.address, len: e.len })
+                .map_err(|e| BulkError::BadRange {
+                    address: e.address,
+                    len: e.len,
+                })
         })?;
         Ok(frame)
     }

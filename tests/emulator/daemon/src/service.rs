@@ -53,7 +53,11 @@ impl Sessions {
     pub(crate) fn remove_any(&self, ports: &[u32]) -> Vec<Arc<Session>> {
         let ids: Vec<u32> = {
             let table = self.table.read();
-            ports.iter().filter_map(|p| table.by_port.get(p)).map(|s| s.id).collect()
+            ports
+                .iter()
+                .filter_map(|p| table.by_port.get(p))
+                .map(|s| s.id)
+                .collect()
         };
         ids.into_iter().filter_map(|id| self.remove(id)).collect()
     }
@@ -63,7 +67,10 @@ impl Sessions {
         let mut table = self.table.write();
         table.closed = true;
         let all = std::mem::take(&mut table.by_port);
-        all.into_iter().filter(|(port, s)| *port == s.id).map(|(_, s)| s).collect()
+        all.into_iter()
+            .filter(|(port, s)| *port == s.id)
+            .map(|(_, s)| s)
+            .collect()
     }
 
     fn get(&self, port: u32) -> Option<Arc<Session>> {
@@ -87,7 +94,11 @@ pub(crate) struct Service {
 
 impl Service {
     /// Starts the daemon's threads.
-    pub(crate) fn start(link: Arc<dyn Link>, options: Options, codec: Arc<dyn Codec>) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        link: Arc<dyn Link>,
+        options: Options,
+        codec: Arc<dyn Codec>,
+    ) -> std::io::Result<Self> {
         let card = Arc::new(Card::new(link, options, codec)?);
         let control = Arc::new(Inbox::default());
         let sessions = Arc::new(Sessions::default());

@@ -194,7 +194,10 @@ impl Session {
         let result = self.p1.push(self, place, None, |offset, len| {
             let part = &frame[offset as usize..][..len as usize];
             dram.write(place.address, part)
-                .map_err(|e| BulkError::BadRange { address: e.address, len: e.len })
+                .map_err(|e| BulkError::BadRange {
+                    address: e.address,
+                    len: e.len,
+                })
         });
         if let Err(error) = result {
             self.bulk_failed("answer", &error);
@@ -216,7 +219,11 @@ impl Session {
 
     /// Logs on the card.
     pub(crate) fn note(&self, level: log::Level, text: &str) {
-        self.card.log.write(level, self.card_pid, &format!("session {}: {text}", self.id));
+        self.card.log.write(
+            level,
+            self.card_pid,
+            &format!("session {}: {text}", self.id),
+        );
     }
 
     /// Ends the session: when this returns, nothing of it uses the link and nothing of it is left in
@@ -249,7 +256,10 @@ impl Session {
         self.engine.clear();
         let blocks = self.card.link.cmm().free_owner(self.id);
         self.card.link.count("sessions.closed", 1);
-        self.note(log::Level::Info, &format!("ended, {blocks} memory blocks freed"));
+        self.note(
+            log::Level::Info,
+            &format!("ended, {blocks} memory blocks freed"),
+        );
     }
 
     /// State for the control socket.

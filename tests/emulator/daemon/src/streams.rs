@@ -98,7 +98,7 @@ impl Stream {
     pub(crate) fn serve(&self, session: &Arc<Session>) {
         while let Some(work) = self.next() {
             match work {
-                Work::Call(header, frame) => session.call(&header, &frame),
+                Work::Call(header, frame) => session.call_safely(&header, &frame),
                 Work::Then(job) => job(),
                 Work::Record(event, mark) => event.reach(mark),
                 Work::Wait(event, mark, patience) => match event.wait(mark, patience) {

@@ -14,19 +14,52 @@ use serde_json::Value;
 pub const SWITCHES: &[(&str, &str)] = &[
     ("port11.no_reply", "n or true: no reply to create packets"),
     ("port11.late_ms", "replies to create packets are this late"),
-    ("port11.short", "replies to create packets have this many bytes (true: 20)"),
-    ("port11.long", "replies to create packets have this many bytes (true: 41)"),
-    ("port11.fail", "n or true: create fails (command 5), no session is made"),
+    (
+        "port11.short",
+        "replies to create packets have this many bytes (true: 20)",
+    ),
+    (
+        "port11.long",
+        "replies to create packets have this many bytes (true: 41)",
+    ),
+    (
+        "port11.fail",
+        "n or true: create fails (command 5), no session is made",
+    ),
     ("rpc.drop", "n or true: calls run but are not answered"),
-    ("rpc.delay_ms", "each answer waits this long, holding its stream"),
-    ("rpc.wrong_sequence", "n or true: answers carry the sequence number plus 1"),
+    (
+        "rpc.delay_ms",
+        "each answer waits this long, holding its stream",
+    ),
+    (
+        "rpc.wrong_sequence",
+        "n or true: answers carry the sequence number plus 1",
+    ),
     ("rpc.duplicate", "n or true: answers are sent twice"),
-    ("dma.stall_ms", "each DMA chunk waits this long before it starts"),
-    ("dma.short_list", "the card's window is at most this many bytes"),
-    ("dma.wrong_count", "READ_DONE and TASK_DONE name this many bytes too few (true: 1)"),
-    ("p0.ignore", "n or true: messages on P0 are dropped, the handshake included"),
-    ("memory.limit_bytes", "CMM allocations fail beyond this many bytes in use"),
-    ("engine.fail", "runs fail: true for \"execute failed\", or the error number to answer"),
+    (
+        "dma.stall_ms",
+        "each DMA chunk waits this long before it starts",
+    ),
+    (
+        "dma.short_list",
+        "the card's window is at most this many bytes",
+    ),
+    (
+        "dma.wrong_count",
+        "READ_DONE and TASK_DONE name this many bytes too few (true: 1)",
+    ),
+    (
+        "p0.ignore",
+        "n or true: messages on P0 are dropped, the handshake included",
+    ),
+    (
+        "memory.limit_bytes",
+        "CMM allocations fail beyond this many bytes in use",
+    ),
+    (
+        "engine.fail",
+        "runs fail: true for \"execute failed\", or the error number to answer",
+    ),
 ];
 
 /// The link's switches, with the counting down that the link does not do.

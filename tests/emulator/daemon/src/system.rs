@@ -8,14 +8,21 @@ use crate::frames::{Answer, Header};
 use crate::session::Session;
 use crate::shell;
 use crate::wire::system::{
-    request_body, response_body, Alive, Command, ControlRequest, ControlResponse, Latency, LogResponse, Module,
-    ShellResponse,
+    request_body, response_body, Alive, Command, ControlRequest, ControlResponse, Latency,
+    LogResponse, Module, ShellResponse,
 };
 
 /// Runs a call; `None` if it wants no answer.
-pub(crate) fn call(session: &Session, header: &Header, request: request_body::Kind) -> Option<Answer> {
+pub(crate) fn call(
+    session: &Session,
+    header: &Header,
+    request: request_body::Kind,
+) -> Option<Answer> {
     match request {
-        request_body::Kind::Alive(_) => Some(Answer::System(Module::Alive, response_body::Kind::Alive(Alive {}))),
+        request_body::Kind::Alive(_) => Some(Answer::System(
+            Module::Alive,
+            response_body::Kind::Alive(Alive {}),
+        )),
         request_body::Kind::Latency(Latency { data }) => {
             session.card.link.count("system.latency", 1);
             let echo = response_body::Kind::Latency(Latency { data });
@@ -24,7 +31,11 @@ pub(crate) fn call(session: &Session, header: &Header, request: request_body::Ki
         request_body::Kind::Log(request) => {
             session.card.link.count("system.log", 1);
             let log = LogResponse {
-                name: format!("axcl_card{}_log{}.txt", session.card.link.card_id(), request.r#type),
+                name: format!(
+                    "axcl_card{}_log{}.txt",
+                    session.card.link.card_id(),
+                    request.r#type
+                ),
                 content: session.card.log.text().into_bytes(),
             };
             Some(Answer::System(Module::Log, response_body::Kind::Log(log)))
@@ -41,7 +52,11 @@ fn control(session: &Session, header: &Header, request: &ControlRequest) -> Opti
         tid: Some(session.card_pid),
         ..Default::default()
     };
-    match (Command::try_from(request.cmd), &request.shell, &request.pcie_sub_id) {
+    match (
+        Command::try_from(request.cmd),
+        &request.shell,
+        &request.pcie_sub_id,
+    ) {
         (Ok(Command::Shell), Some(shell), _) => {
             session.card.link.count("system.shell", 1);
             let mut line = shell.cmd.clone();
@@ -50,7 +65,10 @@ fn control(session: &Session, header: &Header, request: &ControlRequest) -> Opti
                 line.push_str(arg);
             }
             let outcome = shell::run(&session.card, &line);
-            session.note(log::Level::Info, &format!("shell: {line:?} ended with {}", outcome.status));
+            session.note(
+                log::Level::Info,
+                &format!("shell: {line:?} ended with {}", outcome.status),
+            );
             response.shell = Some(ShellResponse {
                 status: outcome.status,
                 output: outcome.output,
@@ -61,7 +79,10 @@ fn control(session: &Session, header: &Header, request: &ControlRequest) -> Opti
             *session.card.pcie_sub_id.lock() = Some((id.vendor_id, id.device_id));
         }
         _ => {
-            session.note(log::Level::Warn, &format!("command {} without its arguments", header.command));
+            session.note(
+                log::Level::Warn,
+                &format!("command {} without its arguments", header.command),
+            );
             response.status = Some(code(About::SysCtrl, Why::IllegalParameter) as i32);
         }
     }

@@ -2,7 +2,12 @@
 
 //! The schema of the calls, generated from `tests/emulator/proto`.
 
-#![allow(missing_docs, clippy::doc_markdown, clippy::enum_variant_names, clippy::large_enum_variant)]
+#![allow(
+    missing_docs,
+    clippy::doc_markdown,
+    clippy::enum_variant_names,
+    clippy::large_enum_variant
+)]
 
 macro_rules! package {
     ($($name:ident)*) => {$(

@@ -11,7 +11,7 @@ use super::runtime::LoadError;
 
 /// The SHA-256 of an image, in small hexadecimal digits.
 pub fn digest(image: &[u8]) -> String {
-    Sha256::digest(image).iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", Sha256::digest(image))
 }
 
 /// A model image with what the model directory says about it.
@@ -68,7 +68,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let image = b"a compiled model".to_vec();
         let name = digest(&image);
-        assert_eq!(digest(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(
+            digest(b"abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
         let plain = Image::find(image.clone(), Some(dir.path())).unwrap();
         assert_eq!((plain.model, plain.groups), (image.clone(), None));
         std::fs::write(dir.path().join(&name), b"onnx").unwrap();
@@ -78,6 +81,9 @@ mod tests {
         assert_eq!(found.groups.unwrap().len(), 1);
         assert_eq!(found.sha256, name);
         std::fs::write(dir.path().join(format!("{name}.json")), "{").unwrap();
-        assert!(matches!(Image::find(image, Some(dir.path())), Err(LoadError::Groups(_))));
+        assert!(matches!(
+            Image::find(image, Some(dir.path())),
+            Err(LoadError::Groups(_))
+        ));
     }
 }

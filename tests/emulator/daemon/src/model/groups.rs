@@ -33,7 +33,9 @@ pub enum GroupError {
         inputs: Vec<String>,
     },
     /// The group's shape does not fit the model's.
-    #[error("group {group} gives {name:?} the shape {given:?}, the model has {model:?} (-1: dynamic)")]
+    #[error(
+        "group {group} gives {name:?} the shape {given:?}, the model has {model:?} (-1: dynamic)"
+    )]
     Mismatch {
         /// Index of the group.
         group: usize,
@@ -69,7 +71,8 @@ pub enum GroupError {
 
 /// Reads the JSON form.
 pub fn parse_groups(text: &str) -> Result<Vec<Group>, GroupError> {
-    let groups: Vec<Group> = serde_json::from_str(text).map_err(|e| GroupError::Json(e.to_string()))?;
+    let groups: Vec<Group> =
+        serde_json::from_str(text).map_err(|e| GroupError::Json(e.to_string()))?;
     if groups.is_empty() {
         return Err(GroupError::Empty);
     }
@@ -85,7 +88,10 @@ pub fn parse_group(text: &str) -> Result<Group, GroupError> {
         let (name, shape) = part.rsplit_once(':').ok_or_else(bad)?;
         let shape: Result<Vec<i64>, _> = shape.split('x').map(str::parse).collect();
         let shape = shape.map_err(|_| bad())?;
-        if name.is_empty() || shape.iter().any(|d| *d <= 0) || group.insert(name.to_owned(), shape).is_some() {
+        if name.is_empty()
+            || shape.iter().any(|d| *d <= 0)
+            || group.insert(name.to_owned(), shape).is_some()
+        {
             return Err(bad());
         }
     }
@@ -93,14 +99,20 @@ pub fn parse_group(text: &str) -> Result<Group, GroupError> {
 }
 
 /// The shapes of all inputs in all groups; `inputs` are the model's, with -1 for what is dynamic.
-pub(crate) fn fix(inputs: &[(String, Vec<i64>)], groups: Option<&[Group]>) -> Result<Vec<Vec<Vec<i64>>>, GroupError> {
+pub(crate) fn fix(
+    inputs: &[(String, Vec<i64>)],
+    groups: Option<&[Group]>,
+) -> Result<Vec<Vec<Vec<i64>>>, GroupError> {
     let whole = [Group::new()];
     let groups = groups.unwrap_or(&whole);
     if groups.is_empty() {
         return Err(GroupError::Empty);
     }
     let fixed = groups.iter().enumerate().map(|(index, group)| {
-        if let Some(name) = group.keys().find(|name| inputs.iter().all(|(n, _)| n != *name)) {
+        if let Some(name) = group
+            .keys()
+            .find(|name| inputs.iter().all(|(n, _)| n != *name))
+        {
             return Err(GroupError::NoInput {
                 group: index,
                 name: name.clone(),
@@ -116,7 +128,12 @@ pub(crate) fn fix(inputs: &[(String, Vec<i64>)], groups: Option<&[Group]>) -> Re
     fixed.collect()
 }
 
-fn given_shape(group: usize, name: &str, given: &[i64], model: &[i64]) -> Result<Vec<i64>, GroupError> {
+fn given_shape(
+    group: usize,
+    name: &str,
+    given: &[i64],
+    model: &[i64],
+) -> Result<Vec<i64>, GroupError> {
     let fits = |(given, model): (&i64, &i64)| *given > 0 && (*model < 0 || given == model);
     if given.len() != model.len() || !given.iter().zip(model).all(fits) {
         return Err(GroupError::Mismatch {
@@ -145,7 +162,9 @@ fn own_shape(name: &str, model: &[i64]) -> Result<Vec<i64>, GroupError> {
 }
 
 fn check_size(name: &str, shape: Vec<i64>) -> Result<Vec<i64>, GroupError> {
-    let elements = shape.iter().try_fold(1_i64, |product, d| product.checked_mul(*d));
+    let elements = shape
+        .iter()
+        .try_fold(1_i64, |product, d| product.checked_mul(*d));
     if elements.is_none_or(|n| n > MAX_ELEMENTS) {
         return Err(GroupError::TooLarge {
             name: name.to_owned(),
@@ -175,7 +194,10 @@ mod tests {
 
     #[test]
     fn without_groups_only_the_first_dimension_may_be_dynamic() {
-        assert!(matches!(fix(&model(), None), Err(GroupError::Dynamic { dim: 2, .. })));
+        assert!(matches!(
+            fix(&model(), None),
+            Err(GroupError::Dynamic { dim: 2, .. })
+        ));
         assert_eq!(fix(&model()[1..], None).unwrap(), [[vec![1, 5]]]);
     }
 

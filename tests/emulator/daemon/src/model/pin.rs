@@ -44,7 +44,8 @@ pub fn pin(model: &[u8], groups: &[Group]) -> Result<Vec<u8>, PinError> {
     for field in fields(model) {
         let (number, content, raw) = field.ok_or_else(|| no_model("a field is cut off"))?;
         let ours = number == METADATA_FIELD && {
-            let entry = StringStringEntry::decode(content).map_err(|e| PinError::NoModel(e.to_string()))?;
+            let entry =
+                StringStringEntry::decode(content).map_err(|e| PinError::NoModel(e.to_string()))?;
             entry.key == GROUPS_KEY
         };
         if !ours {
@@ -135,7 +136,9 @@ mod tests {
         };
         let input = ValueInfo {
             name: "x".into(),
-            r#type: Some(Type { tensor_type: Some(tensor) }),
+            r#type: Some(Type {
+                tensor_type: Some(tensor),
+            }),
         };
         let graph = Graph {
             input: vec![input],
@@ -157,7 +160,11 @@ mod tests {
         let model = model();
         let one = pin(&model, &[parse_group("x:2x3").unwrap()]).unwrap();
         assert_eq!(&one[..model.len()], &model[..]);
-        let two = pin(&one, &[parse_group("x:4x3").unwrap(), parse_group("x:5x3").unwrap()]).unwrap();
+        let two = pin(
+            &one,
+            &[parse_group("x:4x3").unwrap(), parse_group("x:5x3").unwrap()],
+        )
+        .unwrap();
         assert_eq!(&two[..model.len()], &model[..]);
         let props = Model::decode(&two[..]).unwrap().metadata_props;
         assert_eq!(props.len(), 1);
@@ -170,6 +177,9 @@ mod tests {
         assert!(matches!(pin(b"", &group), Err(PinError::NoModel(_))));
         assert!(matches!(pin(b"\x0a", &group), Err(PinError::NoModel(_))));
         assert!(matches!(pin(b"garbage", &group), Err(PinError::NoModel(_))));
-        assert!(matches!(pin(&model(), &[parse_group("x:2x4").unwrap()]), Err(PinError::Groups(_))));
+        assert!(matches!(
+            pin(&model(), &[parse_group("x:2x4").unwrap()]),
+            Err(PinError::Groups(_))
+        ));
     }
 }

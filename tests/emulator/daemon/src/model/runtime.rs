@@ -93,22 +93,42 @@ impl Network {
     /// Loads a model that runs with `threads` threads.
     pub fn load(image: &Image, threads: usize) -> Result<Self, LoadError> {
         available()?;
-        let session = build(&image.model, threads).map_err(|e| LoadError::NoModel(e.to_string()))?;
-        let property = |key| session.metadata().and_then(|m| m.custom(key)).ok().flatten();
+        let session =
+            build(&image.model, threads).map_err(|e| LoadError::NoModel(e.to_string()))?;
+        let property = |key| {
+            session
+                .metadata()
+                .and_then(|m| m.custom(key))
+                .ok()
+                .flatten()
+        };
         let groups = match &image.groups {
             Some(groups) => Some(groups.clone()),
-            None => property(GROUPS_KEY).map(|text| parse_groups(&text)).transpose()?,
+            None => property(GROUPS_KEY)
+                .map(|text| parse_groups(&text))
+                .transpose()?,
         };
-        let cores = property(CORES_KEY).and_then(|text| text.parse().ok()).unwrap_or(1);
-        let version = session.metadata().and_then(|m| Ok((m.producer()?, m.version()?)));
+        let cores = property(CORES_KEY)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(1);
+        let version = session
+            .metadata()
+            .and_then(|m| Ok((m.producer()?, m.version()?)));
         let (producer, number) = version.unwrap_or_default();
 
         let types = session.inputs.iter().map(|i| (&i.name, &i.input_type));
-        let mut inputs = types.map(|(name, kind)| info(name, kind)).collect::<Result<Vec<_>, _>>()?;
+        let mut inputs = types
+            .map(|(name, kind)| info(name, kind))
+            .collect::<Result<Vec<_>, _>>()?;
         let types = session.outputs.iter().map(|o| (&o.name, &o.output_type));
-        let mut outputs = types.map(|(name, kind)| info(name, kind)).collect::<Result<Vec<_>, _>>()?;
+        let mut outputs = types
+            .map(|(name, kind)| info(name, kind))
+            .collect::<Result<Vec<_>, _>>()?;
 
-        let shapes: Vec<_> = inputs.iter().map(|i| (i.name.clone(), i.shapes[0].clone())).collect();
+        let shapes: Vec<_> = inputs
+            .iter()
+            .map(|i| (i.name.clone(), i.shapes[0].clone()))
+            .collect();
         let fixed = fix(&shapes, groups.as_deref())?;
         for (index, input) in inputs.iter_mut().enumerate() {
             input.shapes = fixed.iter().map(|group| group[index].clone()).collect();
@@ -120,7 +140,14 @@ impl Network {
             inputs,
             outputs,
             groups: fixed.len(),
-            version: format!("{} {number}", if producer.is_empty() { "onnx" } else { &producer }),
+            version: format!(
+                "{} {number}",
+                if producer.is_empty() {
+                    "onnx"
+                } else {
+                    &producer
+                }
+            ),
             cores: u32::clamp(cores, 1, 3),
             session,
         };
@@ -139,7 +166,11 @@ impl Network {
                 group,
                 why: e.to_string(),
             };
-            let zeroes: Vec<_> = self.inputs.iter().map(|i| vec![0; i.bytes(group) as usize]).collect();
+            let zeroes: Vec<_> = self
+                .inputs
+                .iter()
+                .map(|i| vec![0; i.bytes(group) as usize])
+                .collect();
             let stop = RunOptions::new().map_err(failed)?;
             let outputs = self.run_any(group, &zeroes, &stop).map_err(failed)?;
             for (info, (shape, _)) in self.outputs.iter_mut().zip(outputs) {
@@ -150,19 +181,36 @@ impl Network {
     }
 
     /// Runs the model on the bytes of its inputs; the result is the bytes of its outputs.
-    pub(crate) fn run(&self, group: usize, inputs: &[Vec<u8>], stop: &Stop) -> Result<Vec<Vec<u8>>, String> {
-        let outputs = self.run_any(group, inputs, stop).map_err(|e| e.to_string())?;
-        let checked = outputs.into_iter().zip(&self.outputs).map(|((shape, bytes), info)| {
-            if shape == info.shapes[group] {
-                return Ok(bytes);
-            }
-            let (name, want) = (&info.name, &info.shapes[group]);
-            Err(format!("output {name:?} has the shape {shape:?} instead of {want:?}"))
-        });
+    pub(crate) fn run(
+        &self,
+        group: usize,
+        inputs: &[Vec<u8>],
+        stop: &Stop,
+    ) -> Result<Vec<Vec<u8>>, String> {
+        let outputs = self
+            .run_any(group, inputs, stop)
+            .map_err(|e| e.to_string())?;
+        let checked = outputs
+            .into_iter()
+            .zip(&self.outputs)
+            .map(|((shape, bytes), info)| {
+                if shape == info.shapes[group] {
+                    return Ok(bytes);
+                }
+                let (name, want) = (&info.name, &info.shapes[group]);
+                Err(format!(
+                    "output {name:?} has the shape {shape:?} instead of {want:?}"
+                ))
+            });
         checked.collect()
     }
 
-    fn run_any(&self, group: usize, inputs: &[Vec<u8>], stop: &Stop) -> ort::Result<Vec<(Vec<i64>, Vec<u8>)>> {
+    fn run_any(
+        &self,
+        group: usize,
+        inputs: &[Vec<u8>],
+        stop: &Stop,
+    ) -> ort::Result<Vec<(Vec<i64>, Vec<u8>)>> {
         let tensors = self.inputs.iter().zip(inputs).map(|(info, bytes)| {
             let tensor = from_bytes(info.element, &info.shapes[group], bytes)?;
             Ok((info.name.clone(), tensor.into_dyn()))
@@ -171,7 +219,10 @@ impl Network {
         let outputs = self.session.run_with_options(tensors, stop)?;
         let named = self.outputs.iter().map(|info| {
             let value = outputs.get(&info.name);
-            to_bytes(info.element, value.ok_or_else(|| ort::Error::new("an output is missing"))?)
+            to_bytes(
+                info.element,
+                value.ok_or_else(|| ort::Error::new("an output is missing"))?,
+            )
         });
         named.collect()
     }
@@ -208,8 +259,14 @@ fn info(name: &str, kind: &ValueType) -> Result<TensorInfo, LoadError> {
 
 /// Names of the library: a given one, the distribution's, a development package's.
 fn library_names() -> Vec<String> {
-    let given = std::env::var("ORT_DYLIB_PATH").ok().filter(|path| !path.is_empty());
-    let names = ["libonnxruntime.so.1.21", "libonnxruntime.so.1", "libonnxruntime.so"];
+    let given = std::env::var("ORT_DYLIB_PATH")
+        .ok()
+        .filter(|path| !path.is_empty());
+    let names = [
+        "libonnxruntime.so.1.21",
+        "libonnxruntime.so.1",
+        "libonnxruntime.so",
+    ];
     given.into_iter().chain(names.map(str::to_owned)).collect()
 }
 
@@ -221,9 +278,15 @@ fn available() -> Result<(), LoadError> {
         for name in library_names() {
             match version(&name) {
                 Ok(minor) if minor >= ort::MINOR_VERSION => {
-                    return ort::init_from(name).commit().map(drop).map_err(|e| e.to_string());
+                    return ort::init_from(name)
+                        .commit()
+                        .map(drop)
+                        .map_err(|e| e.to_string());
                 }
-                Ok(minor) => errors.push(format!("{name} is version 1.{minor}, 1.{} is needed", ort::MINOR_VERSION)),
+                Ok(minor) => errors.push(format!(
+                    "{name} is version 1.{minor}, 1.{} is needed",
+                    ort::MINOR_VERSION
+                )),
                 Err(error) => errors.push(error),
             }
         }
@@ -237,13 +300,17 @@ fn version(name: &str) -> Result<u32, String> {
     // SAFETY: the library's initialisers are those of ONNX Runtime, which the user has installed.
     let library = unsafe { libloading::Library::new(name) }.map_err(|e| e.to_string())?;
     // SAFETY: the symbol has had this type in all versions of the library.
-    let base = unsafe { library.get::<unsafe extern "C" fn() -> *const ort_sys::OrtApiBase>(b"OrtGetApiBase") }
-        .map_err(|e| e.to_string())?;
+    let base = unsafe {
+        library.get::<unsafe extern "C" fn() -> *const ort_sys::OrtApiBase>(b"OrtGetApiBase")
+    }
+    .map_err(|e| e.to_string())?;
     // SAFETY: it takes nothing and returns a pointer to a static table, or null.
     let text = unsafe {
         let base = base().as_ref().ok_or("OrtGetApiBase returned nothing")?;
         let get = base.GetVersionString.ok_or("no GetVersionString")?;
-        std::ffi::CStr::from_ptr(get()).to_string_lossy().into_owned()
+        std::ffi::CStr::from_ptr(get())
+            .to_string_lossy()
+            .into_owned()
     };
     // ONNX Runtime does not bear being unloaded, and is needed at once.
     std::mem::forget(library);

@@ -82,7 +82,11 @@ macro_rules! with_type {
 }
 
 /// A tensor of `shape` with the bytes that card memory has for it.
-pub(crate) fn from_bytes(element: TensorElementType, shape: &[i64], bytes: &[u8]) -> ort::Result<DynTensor> {
+pub(crate) fn from_bytes(
+    element: TensorElementType,
+    shape: &[i64],
+    bytes: &[u8],
+) -> ort::Result<DynTensor> {
     with_type!(element,
         T => {
             let elements: Vec<T> = bytemuck::pod_collect_to_vec(bytes);
@@ -97,7 +101,10 @@ pub(crate) fn from_bytes(element: TensorElementType, shape: &[i64], bytes: &[u8]
 }
 
 /// The shape of a tensor and the bytes that card memory gets for it.
-pub(crate) fn to_bytes(element: TensorElementType, value: &DynValue) -> ort::Result<(Vec<i64>, Vec<u8>)> {
+pub(crate) fn to_bytes(
+    element: TensorElementType,
+    value: &DynValue,
+) -> ort::Result<(Vec<i64>, Vec<u8>)> {
     with_type!(element,
         T => {
             let (shape, elements) = value.try_extract_raw_tensor::<T>()?;

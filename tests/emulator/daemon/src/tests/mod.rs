@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The daemon against a small host in memory, without hardware, ring or QEMU.
+
+mod client;
+mod copies;
+mod engine;
+mod examples;
+mod faults;
+mod host;
+mod onnx;
+mod properties;
+mod sessions;
+mod streams;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ax650_emu_api::Daemon;
+use parking_lot::{Condvar, Mutex};
+use serde_json::{json, Value};
+
+use crate::codec::Codec;
+use crate::Options;
+use host::Host;
+
+/// A codec whose answers are given, but for one call that blocks: GetChnFrame (VDEC 18).
+#[derive(Default)]
+pub(crate) struct FakeCodec {
+    pub(crate) answers: Mutex<HashMap<(u32, u32), Vec<Vec<u8>>>>,
+    /// Sessions that have ended; 0 is all of them.
+    ended: Mutex<Vec<u32>>,
+    news: Condvar,
+}
+
+impl FakeCodec {
+    /// Lets the blocked calls of a session return.
+    pub(crate) fn release(&self, session: u32) {
+        self.ended.lock().push(session);
+        self.news.notify_all();
+    }
+
+    /// Forgets which sessions have ended.
+    pub(crate) fn forget(&self) {
+        self.ended.lock().clear();
+    }
+}
+
+impl Codec for FakeCodec {
+    fn implemented(&self, module: u32, api: u32) -> bool {
+        module < 3 && api != 36
+    }
+
+    fn call(&self, session: u32, module: u32, api: u32, _args: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        if (module, api) == (1, 18) {
+            let mut ended = self.ended.lock();
+            while !ended.contains(&session) && !ended.contains(&0) {
+                self.news.wait(&mut ended);
+            }
+            return vec![vec![1, 0, 0, 0], vec![0; 240]];
+        }
+        assert_ne!((module, api), (1, 30), "this call panics");
+        let answers = self.answers.lock();
+        answers
+            .get(&(module, api))
+            .cloned()
+            .unwrap_or_else(|| vec![vec![0; 4]])
+    }
+
+    fn session_end(&self, session: u32) {
+        self.release(session);
+    }
+
+    fn stop(&self) {
+        self.release(0);
+    }
+
+    fn report(&self) -> Value {
+        json!({})
+    }
+
+    fn proc_text(&self, name: &str) -> String {
+        format!("text of {name}\n")
+    }
+}
+
+/// A card and its host.
+pub(crate) struct Rig {
+    pub(crate) host: Arc<Host>,
+    pub(crate) codec: Arc<FakeCodec>,
+    pub(crate) daemon: Arc<dyn Daemon>,
+}
+
+impl Rig {
+    /// A card with default settings but for a short patience.
+    pub(crate) fn new() -> Self {
+        Self::with(Options {
+            patience: Duration::from_secs(3),
+            ..Options::default()
+        })
+    }
+
+    pub(crate) fn with(options: Options) -> Self {
+        let host = Arc::new(Host::new());
+        let codec = Arc::new(FakeCodec::default());
+        let daemon = crate::start_with_codec(host.clone(), options, codec.clone());
+        Self {
+            host,
+            codec,
+            daemon,
+        }
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        self.daemon.stop();
+    }
+}
