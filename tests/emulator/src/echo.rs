@@ -20,6 +20,9 @@ const CREATE: u32 = 1;
 const DESTROY: u32 = 2;
 const CREATED: u32 = 3;
 
+/// Port and payload.
+type Message = (u32, Vec<u8>);
+
 struct Work {
     link: Arc<dyn Link>,
     groups: Mutex<BTreeSet<[u32; 4]>>,
@@ -28,7 +31,7 @@ struct Work {
 /// The echo service.
 pub struct Echo {
     work: Arc<Work>,
-    queue: Mutex<Option<Sender<(u32, Vec<u8>)>>>,
+    queue: Mutex<Option<Sender<Message>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -39,7 +42,7 @@ impl Echo {
             link,
             groups: Mutex::default(),
         });
-        let (queue, messages) = mpsc::channel::<(u32, Vec<u8>)>();
+        let (queue, messages) = mpsc::channel::<Message>();
         let worker = work.clone();
         let thread = std::thread::spawn(move || {
             for (port, payload) in messages {

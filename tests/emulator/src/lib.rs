@@ -15,6 +15,7 @@ pub mod counters;
 pub mod dma;
 pub mod echo;
 pub mod event;
+pub mod hex;
 pub mod lifecycle;
 pub mod link;
 pub mod pci;

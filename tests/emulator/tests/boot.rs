@@ -20,10 +20,7 @@ fn pattern(len: usize, seed: u8) -> Vec<u8> {
 
 fn sha256(data: &[u8]) -> String {
     use sha2::Digest;
-    sha2::Sha256::digest(data)
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect()
+    ax650_emu::hex::hex(&sha2::Sha256::digest(data))
 }
 
 #[test]

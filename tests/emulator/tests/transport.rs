@@ -88,7 +88,7 @@ fn echo_on_user_ports() {
 #[test]
 fn rings_wrap_as_the_notes_say() {
     let mut host = alive();
-    let payload: Vec<u8> = (0..0x5_ffffu32).map(|i| (i * 7 >> 3) as u8).collect();
+    let payload: Vec<u8> = (0..0x5_ffffu32).map(|i| ((i * 7) >> 3) as u8).collect();
     for i in 0..6 {
         let mut payload = payload.clone();
         payload[0] = i;
@@ -297,11 +297,11 @@ fn faults_in_what_the_card_sends() {
         (message.header[2], &message.payload[..]),
         (99, &[0, 0xff][..])
     );
-    let header: String = [1u32, 2, 3, 4, 2, 6]
+    let header: Vec<u8> = [1u32, 2, 3, 4, 2, 6]
         .iter()
         .flat_map(|w| w.to_le_bytes())
-        .map(|b| format!("{b:02x}"))
         .collect();
+    let header = ax650_emu::hex::hex(&header);
     host.control(json!({"cmd": "inject", "what": "header", "header": header, "payload": "0102"}));
     assert_eq!(host.expect().header, [1, 2, 3, 4, 2, 6]);
     let before = host.pointers()[3];

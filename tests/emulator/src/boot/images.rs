@@ -7,6 +7,7 @@ use serde_json::{json, Value};
 use sha2::{Digest, Sha256};
 
 use super::transfer::CHUNK;
+use crate::hex::hex;
 
 /// One firmware image, put together from its chunks.
 #[derive(Debug, Clone)]
@@ -24,12 +25,7 @@ pub struct Image {
 impl Image {
     /// SHA-256 in lower-case hexadecimal digits.
     pub fn sha256(&self) -> String {
-        self.digest
-            .clone()
-            .finalize()
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect()
+        hex(&self.digest.clone().finalize())
     }
 }
 

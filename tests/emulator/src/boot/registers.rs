@@ -122,7 +122,7 @@ impl Bar0 {
             Backing::Boot(block) => &block[..],
             Backing::Memory(memory) => &memory[..],
         };
-        u64::from(word(bytes, at)) | u64::from(word(bytes, at + 4)) << 32
+        u64::from(word(bytes, at)) | (u64::from(word(bytes, at + 4)) << 32)
     }
 
     /// Sets one word from the card's side.
@@ -151,7 +151,7 @@ impl Bar0 {
         let Backing::Boot(block) = &mut *backing else {
             return None;
         };
-        let double = |at| u64::from(word(block, at)) | u64::from(word(block, at + 4)) << 32;
+        let double = |at| u64::from(word(block, at)) | (u64::from(word(block, at + 4)) << 32);
         let command = Command {
             bits: word(block, COMMAND),
             source: double(SOURCE),

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::{inject, Context, Fail, Request};
 use crate::card::Card;
+use crate::hex::hex;
 use crate::lifecycle::State;
 
 /// Longest piece of card memory that one `dram` command looks at.
@@ -116,7 +117,6 @@ fn dram(card: &Card, address: u64, size: u64) -> Result<Value, Fail> {
             .read_vec(address, size)
             .map_err(|e| Fail(e.to_string()))?,
     };
-    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
     Ok(json!({
         "sha256": hex(&Sha256::digest(&data)),
         "head": hex(&data[..data.len().min(64)]),

@@ -4,6 +4,8 @@
 
 use serde_json::Value;
 
+use crate::hex::unhex;
+
 /// Why a command failed, for its client.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fail(pub String);
@@ -68,23 +70,10 @@ impl Request {
             return Ok(Vec::new());
         };
         let text = self.text(name)?;
-        let wrong = || {
+        unhex(text).ok_or_else(|| {
             Fail(format!(
                 "\"{name}\" must be an even number of hexadecimal digits"
             ))
-        };
-        if text.len() % 2 != 0 || !text.is_ascii() {
-            return Err(wrong());
-        }
-        text.as_bytes()
-            .chunks(2)
-            .map(|pair| {
-                let digits = std::str::from_utf8(pair).ok()?;
-                u8::from_str_radix(digits, 16)
-                    .ok()
-                    .filter(|_| digits != "+0")
-            })
-            .collect::<Option<Vec<u8>>>()
-            .ok_or_else(wrong)
+        })
     }
 }

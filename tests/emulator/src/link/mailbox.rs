@@ -187,7 +187,7 @@ impl Mailbox {
                 };
                 let doorbell = Doorbell {
                     slot,
-                    master: value >> 24 & 0xf,
+                    master: (value >> 24) & 0xf,
                     announced: value & 0x00ff_ffff,
                     words: std::mem::take(words),
                 };

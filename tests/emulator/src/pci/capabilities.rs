@@ -50,7 +50,7 @@ impl Image {
     }
 
     fn extended(&mut self, at: usize, id: u32, version: u32, next: usize) {
-        self.u32(at, id | version << 16 | (next as u32) << 20, 0);
+        self.u32(at, id | (version << 16) | ((next as u32) << 20), 0);
     }
 
     /// The function after reset; BAR sizes are handled apart, as they can change.
@@ -85,12 +85,12 @@ impl Image {
     }
 
     fn standard(&mut self) {
-        self.u32(PM, 0x5bd3_0001 | (MSI as u32) << 8, 0);
+        self.u32(PM, 0x5bd3_0001 | ((MSI as u32) << 8), 0);
         self.u32(PM + 4, 0x0000_0008, 0x0000_0103); // power state, PME enable
         self.clear_on_1(PM + 4, 0x0000_8000);
 
         // 64-bit, per-vector masking, extended data capable, 4 messages capable.
-        self.u32(MSI, 0x0384_0005 | (EXPRESS as u32) << 8, 0x0471_0000);
+        self.u32(MSI, 0x0384_0005 | ((EXPRESS as u32) << 8), 0x0471_0000);
         self.u32(MSI + 4, 0, 0xffff_fffc);
         self.u32(MSI + 8, 0, 0xffff_ffff);
         self.u32(MSI + 12, 0, 0xffff_ffff);
@@ -126,23 +126,27 @@ impl Image {
         self.u32(L1SS + 12, 0x0000_0028, 0x0000_00fb);
 
         self.extended(VSEC_RAS, 0x000b, 1, VSEC_6);
-        self.u32(VSEC_RAS + 4, 0x0002 | 4 << 16 | 0x100 << 20, 0);
+        self.u32(VSEC_RAS + 4, 0x0002 | (4 << 16) | (0x100 << 20), 0);
         self.extended(VSEC_6, 0x000b, 1, REBAR);
-        self.u32(VSEC_6 + 4, 0x0006 | 0x018 << 20, 0);
+        self.u32(VSEC_6 + 4, 0x0006 | (0x018 << 20), 0);
 
         // Two entries, BAR4 and BAR5.  Sizes: bit 4 is 1 MiB, bit 8 is 16 MiB.
         let sizes = match bar4 {
             Bar4::Small => 1 << 4,
-            Bar4::Large => 1 << 4 | 1 << 8,
+            Bar4::Large => (1 << 4) | (1 << 8),
         };
         self.extended(REBAR, 0x0015, 1, VF_REBAR);
         self.u32(REBAR + 0x04, sizes, 0);
-        self.u32(REBAR + 0x08, 4 | 2 << 5 | bar4.log2_mib() << 8, 0x0000_3f00);
+        self.u32(
+            REBAR + 0x08,
+            4 | (2 << 5) | (bar4.log2_mib() << 8),
+            0x0000_3f00,
+        );
         self.u32(REBAR + 0x0c, 1 << 4, 0);
         self.u32(REBAR + 0x10, 5, 0x0000_3f00);
 
         self.extended(VF_REBAR, 0x0024, 1, 0);
         self.u32(VF_REBAR + 4, 0x0000_00f0, 0);
-        self.u32(VF_REBAR + 8, 4 | 1 << 5 | 3 << 8, 0x0000_3f00);
+        self.u32(VF_REBAR + 8, 4 | (1 << 5) | (3 << 8), 0x0000_3f00);
     }
 }

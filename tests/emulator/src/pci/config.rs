@@ -137,7 +137,7 @@ impl ConfigSpace {
     }
 
     fn u32(&self, at: usize) -> u32 {
-        u32::from(self.u16(at)) | u32::from(self.u16(at + 2)) << 16
+        u32::from(self.u16(at)) | (u32::from(self.u16(at + 2)) << 16)
     }
 
     /// The command register.
@@ -163,7 +163,7 @@ impl ConfigSpace {
     /// Address of BAR 0, 1 or 4 as the host has set it.
     pub fn bar(&self, index: usize) -> u64 {
         match index {
-            4 => u64::from(self.u32(BAR4) & !0xf) | u64::from(self.u32(BAR5)) << 32,
+            4 => u64::from(self.u32(BAR4) & !0xf) | (u64::from(self.u32(BAR5)) << 32),
             _ => u64::from(self.u32(BAR0 + 4 * index) & !0xf),
         }
     }
@@ -174,13 +174,13 @@ impl ConfigSpace {
         match control & 1 {
             0 => 0,
             // The field has two more values than messages offered: reserved, so taken as 4.
-            _ => 1 << (control >> 4 & 7).min(2),
+            _ => 1 << ((control >> 4) & 7).min(2),
         }
     }
 
     /// MSI vector is masked.
     pub fn msi_masked(&self, vector: usize) -> bool {
-        self.now[MSI + 16] >> vector & 1 != 0
+        (self.now[MSI + 16] >> vector) & 1 != 0
     }
 
     /// Sets or clears the pending bit of an MSI vector.
@@ -201,7 +201,7 @@ impl ConfigSpace {
         } else {
             0
         };
-        (0..count).filter(move |v| ready >> v & 1 != 0)
+        (0..count).filter(move |v| (ready >> v) & 1 != 0)
     }
 
     /// Registers for the control socket.
@@ -213,7 +213,7 @@ impl ConfigSpace {
             "bar4": format!("{:#x}", self.bar(4)),
             "bar4_size": self.bar4_size(),
             "msi_control": format!("{:#06x}", self.u16(MSI + 2)),
-            "msi_address": format!("{:#x}", u64::from(self.u32(MSI + 4)) | u64::from(self.u32(MSI + 8)) << 32),
+            "msi_address": format!("{:#x}", u64::from(self.u32(MSI + 4)) | (u64::from(self.u32(MSI + 8)) << 32)),
             "msi_data": format!("{:#x}", self.u32(MSI + 12)),
             "msi_mask": format!("{:#x}", self.u32(MSI + 16)),
             "msi_pending": format!("{:#x}", self.u32(MSI + 20)),

@@ -50,7 +50,7 @@ fn extended_capabilities_form_the_list_of_a_card() {
     let mut at = 0x100;
     while at != 0 {
         let head = dword(&config, at);
-        found.push((at, head & 0xffff, head >> 16 & 0xf));
+        found.push((at, head & 0xffff, (head >> 16) & 0xf));
         at = (head >> 20) as usize;
     }
     let expected = [

@@ -62,9 +62,9 @@ impl Msi {
     }
 
     fn signal(&self, vector: usize, counters: &Counters) {
-        let armed = self.armed.lock();
-        match armed.get(vector) {
-            Some(Some(file)) => match (&*file).write_all(&1u64.to_ne_bytes()) {
+        let mut armed = self.armed.lock();
+        match armed.get_mut(vector) {
+            Some(Some(file)) => match file.write_all(&1u64.to_ne_bytes()) {
                 Ok(()) => counters.hit("msi.sent"),
                 Err(e) => warn!("MSI {vector}: {e}"),
             },
