@@ -5,10 +5,12 @@
 mod cli;
 mod report;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use ax650_emu::card::{Card, StartService};
 use ax650_emu::control;
@@ -20,6 +22,9 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use cli::Cli;
+
+/// How long the service may take to stop at the end.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Removes a socket file at the end.
 struct SocketFile(PathBuf);
@@ -77,8 +82,8 @@ fn run(cli: &Cli) -> Result<(), String> {
         Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(|e| format!("signals: {e}"))?;
 
     let listener = Listener::bind(&cli.socket, &card).map_err(|e| format!("--socket {e}"))?;
-    let _socket = SocketFile(cli.socket.clone());
-    let _control = match &cli.control {
+    let socket = SocketFile(cli.socket.clone());
+    let control = match &cli.control {
         None => None,
         Some(path) => {
             let end = signals.handle();
@@ -104,6 +109,9 @@ fn run(cli: &Cli) -> Result<(), String> {
         Some(signal) => info!("signal {signal}: ending"),
         None => info!("ending on request"),
     }
+    drop(control);
+    drop(socket);
+    force_end();
     if let Some(file) = &cli.report {
         report::write(file, &card).map_err(|e| format!("--report {}: {e}", file.display()))?;
     }
@@ -111,14 +119,37 @@ fn run(cli: &Cli) -> Result<(), String> {
     Ok(())
 }
 
+/// Ends the program if the service does not stop in time.
+fn force_end() {
+    thread::spawn(|| {
+        thread::sleep(PATIENCE);
+        error!("the card's service does not stop; ending without it");
+        std::process::exit(1);
+    });
+}
+
+fn log_to_stderr(level: log::LevelFilter) {
+    let start = Instant::now();
+    env_logger::Builder::new()
+        .filter_level(level)
+        // The library reports every end of a connection; the card does so itself.
+        .filter_module("vfio_user", level.min(log::LevelFilter::Warn))
+        .format(move |out, record| {
+            let seconds = start.elapsed().as_secs_f64();
+            let from = record.target().trim_start_matches("ax650_emu::");
+            writeln!(
+                out,
+                "[{seconds:9.3}] {:5} {from}: {}",
+                record.level(),
+                record.args()
+            )
+        })
+        .init();
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    env_logger::Builder::new()
-        .filter_level(cli.log)
-        // The library reports every end of a connection; the card does so itself.
-        .filter_module("vfio_user", cli.log.min(log::LevelFilter::Warn))
-        .format_timestamp_millis()
-        .init();
+    log_to_stderr(cli.log);
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(what) => {

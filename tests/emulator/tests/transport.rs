@@ -378,3 +378,35 @@ fn interrupts_obey_configuration_space() {
     host.control(json!({"cmd": "inject", "what": "msi", "vector": 3}));
     assert_eq!(host.interrupts(), 0);
 }
+
+/// Whatever a guest does to registers, the card lives: nothing panics, a reset brings it back.
+#[test]
+fn random_accesses_do_no_harm() {
+    let mut host = alive();
+    let mut seed = 1u64;
+    let mut random = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        seed >> 33
+    };
+    for _ in 0..20_000 {
+        let region = (random() % 9) as u32;
+        let limit = [0x80, 0x1_0000, 0x100_0000, 1 << 62][(random() % 4) as usize];
+        let offset = (random() << 31 | random()) % limit;
+        let mut data = vec![random() as u8; (random() % 9) as usize];
+        if random() % 2 == 0 {
+            host.raw_read(region, offset, &mut data);
+        } else {
+            host.raw_write(region, offset, &data);
+        }
+    }
+    host.raw_read(0, u64::MAX, &mut [0; 4]);
+    // The reset register may have been hit: the card is in some state, and comes back from it.
+    eventually("a link", || (!host.card.link_down()).then_some(()));
+    host.enable();
+    host.chip_reset();
+    host.wait_state("loader");
+    host.memory.free_all();
+    host.enable();
+    host.bring_up();
+    host.echo(21, b"well");
+}

@@ -2,7 +2,7 @@
 
 //! One boot command: DMA between host memory and card memory (spec 3.4, 3.5).
 
-use log::{info, warn};
+use log::{debug, warn};
 use parking_lot::Mutex;
 
 use super::registers::Command;
@@ -97,7 +97,7 @@ pub(super) fn read(card: &Card, command: Command, dram_is_up: bool) -> u32 {
         return READ_FAILED;
     }
     card.images.add(destination, &data);
-    info!("boot: {size:#x} bytes from bus address {source:#x} to {destination:#x}");
+    debug!("boot: {size:#x} bytes from bus address {source:#x} to {destination:#x}");
     READ_DONE
 }
 

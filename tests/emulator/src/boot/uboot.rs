@@ -65,6 +65,12 @@ pub fn serve(card: &Card, generation: Generation) -> Result<(), Interrupted> {
         );
         return Err(card.hang(generation));
     }
+    for image in card.images.list() {
+        info!(
+            "U-Boot: image at {:#x}, {} bytes",
+            image.destination, image.size
+        );
+    }
     info!("U-Boot: finish, starting the kernel");
     Ok(())
 }

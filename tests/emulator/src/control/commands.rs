@@ -71,14 +71,12 @@ pub fn state(card: &Card) -> Value {
     let life = &card.life;
     let shared = card.transport().map(|transport| {
         let window = &transport.window;
-        let pointers = transport
-            .pointers()
-            .ok()
-            .map(|[h2c_rp, h2c_wp, c2h_rp, c2h_wp]| {
-                json!({
-                    "h2c_rp": h2c_rp, "h2c_wp": h2c_wp, "c2h_rp": c2h_rp, "c2h_wp": c2h_wp,
-                })
-            });
+        let pointers = transport.pointers();
+        let pointers = pointers.map(|[h2c_rp, h2c_wp, c2h_rp, c2h_wp]| {
+            json!({
+                "h2c_rp": h2c_rp, "h2c_wp": h2c_wp, "c2h_rp": c2h_rp, "c2h_wp": c2h_wp,
+            })
+        });
         json!({
             "base": format!("{:#x}", window.base()),
             "size": window.size(),

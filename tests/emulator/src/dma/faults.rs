@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use log::warn;
 use serde_json::{json, Value};
 
-/// Different faults kept; more are only counted.
+/// Different faults that are logged and kept; more are only counted.
 const KEEP: usize = 256;
 
 /// Which way the data goes, as the card sees it.
@@ -114,10 +114,12 @@ impl FaultLog {
             entry.last = now;
             return;
         }
-        let text = if kind == FaultKind::BusMasterOff {
-            "DMA BLOCKED"
-        } else {
-            "DMA FAULT"
+        if self.entries.len() >= KEEP {
+            return;
+        }
+        let text = match kind {
+            FaultKind::BusMasterOff => "DMA BLOCKED",
+            _ => "DMA FAULT",
         };
         warn!(
             "{text}: {} of {} bytes at bus address {:#x} for {}: {}",
@@ -127,15 +129,13 @@ impl FaultLog {
             miss.why,
             kind.name()
         );
-        if self.entries.len() < KEEP {
-            self.entries.push(Entry {
-                kind,
-                miss,
-                count: 1,
-                first: now,
-                last: now,
-            });
-        }
+        self.entries.push(Entry {
+            kind,
+            miss,
+            count: 1,
+            first: now,
+            last: now,
+        });
     }
 
     /// `total` counts true faults, `blocked` the accesses refused because bus mastering was off.

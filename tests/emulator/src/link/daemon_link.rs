@@ -123,8 +123,9 @@ impl DaemonLink {
 
 impl Link for DaemonLink {
     fn send(&self, port: u32, payload: &[u8]) -> Result<(), SendError> {
-        if payload.len() >= MAX_PAYLOAD {
-            self.card.counters.hit("ring.c2h.too_long");
+        // Empty messages are as impossible as long ones (spec 4.6).
+        if payload.is_empty() || payload.len() >= MAX_PAYLOAD {
+            self.card.counters.hit("ring.c2h.bad_length");
             return Err(SendError::TooLong(payload.len()));
         }
         self.alive().map_err(|_| SendError::Reset)?;

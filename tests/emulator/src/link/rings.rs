@@ -87,13 +87,13 @@ impl Transport {
     }
 
     /// Read and write pointer of the h2c ring, then of the c2h ring, for the control socket.
-    pub fn pointers(&self) -> Result<[u64; 4], DmaError> {
+    pub fn pointers(&self) -> Option<[u64; 4]> {
         let Geometry { h2c, c2h } = self.geometry;
-        Ok([
-            self.window.read_u64(h2c.read_pointer)?,
-            self.window.read_u64(h2c.write_pointer)?,
-            self.window.read_u64(c2h.read_pointer)?,
-            self.window.read_u64(c2h.write_pointer)?,
+        Some([
+            self.window.peek_u64(h2c.read_pointer)?,
+            self.window.peek_u64(h2c.write_pointer)?,
+            self.window.peek_u64(c2h.read_pointer)?,
+            self.window.peek_u64(c2h.write_pointer)?,
         ])
     }
 

@@ -54,6 +54,11 @@ impl Window {
         self.size
     }
 
+    /// A pointer or counter for the control socket: an access that is not the card's.
+    pub(super) fn peek_u64(&self, at: u64) -> Option<u64> {
+        self.host.peek_u64(self.base + at)
+    }
+
     /// Reads a word of the control page.
     pub(super) fn read_u32(&self, at: u64) -> Result<u32, DmaError> {
         self.host.read_u32(self.base + at, "control page")

@@ -15,7 +15,8 @@ use vfio_bindings::bindings::vfio::{
 };
 use vfio_user::{DmaMapFlags, DmaUnmapFlags, ServerBackend};
 
-use super::bars::Bar;
+use super::bars::{Bar, BAR0_SIZE, BAR1_SIZE};
+use super::ConfigSpace;
 use crate::card::Card;
 use crate::dma::Access;
 
@@ -44,6 +45,33 @@ impl Backend {
     }
 }
 
+/// What a request wants to reach.
+enum Target {
+    Config,
+    Bar(Bar),
+    Nothing,
+}
+
+impl Backend {
+    /// What lies at `[offset, offset + len)` of `region`.
+    fn target(&self, region: u32, offset: u64, len: usize) -> Target {
+        let bar = bar(region);
+        let size = match bar {
+            Some(Bar::Zero) => BAR0_SIZE,
+            Some(Bar::One) => BAR1_SIZE,
+            Some(Bar::Four) => self.card.options.bar4.size(),
+            None if region == VFIO_PCI_CONFIG_REGION_INDEX => ConfigSpace::SIZE as u64,
+            None => 0,
+        };
+        if offset.checked_add(len as u64).is_none_or(|end| end > size) {
+            warn!("access to region {region} at {offset:#x}, {len} bytes: nothing is there");
+            self.card.counters.hit("mmio.outside");
+            return Target::Nothing;
+        }
+        bar.map_or(Target::Config, Target::Bar)
+    }
+}
+
 fn bar(region: u32) -> Option<Bar> {
     match region {
         VFIO_PCI_BAR0_REGION_INDEX => Some(Bar::Zero),
@@ -56,13 +84,10 @@ fn bar(region: u32) -> Option<Bar> {
 impl ServerBackend for Backend {
     fn region_read(&mut self, region: u32, offset: u64, data: &mut [u8]) -> Result<()> {
         self.connected();
-        if region == VFIO_PCI_CONFIG_REGION_INDEX {
-            self.card.config_read(offset as usize, data);
-        } else if let Some(bar) = bar(region) {
-            bar.read(&self.card, offset, data);
-        } else {
-            warn!("read of region {region} at {offset:#x}: there is no such region");
-            data.fill(0xff);
+        match self.target(region, offset, data.len()) {
+            Target::Config => self.card.config_read(offset as usize, data),
+            Target::Bar(bar) => bar.read(&self.card, offset, data),
+            Target::Nothing => data.fill(0xff),
         }
         debug!("read {region}:{offset:#x} -> {data:02x?}");
         Ok(())
@@ -71,12 +96,10 @@ impl ServerBackend for Backend {
     fn region_write(&mut self, region: u32, offset: u64, data: &[u8]) -> Result<()> {
         debug!("write {region}:{offset:#x} <- {data:02x?}");
         self.connected();
-        if region == VFIO_PCI_CONFIG_REGION_INDEX {
-            self.card.config_write(offset as usize, data);
-        } else if let Some(bar) = bar(region) {
-            bar.write(&self.card, offset, data);
-        } else {
-            warn!("write of region {region} at {offset:#x}: there is no such region");
+        match self.target(region, offset, data.len()) {
+            Target::Config => self.card.config_write(offset as usize, data),
+            Target::Bar(bar) => bar.write(&self.card, offset, data),
+            Target::Nothing => {}
         }
         Ok(())
     }

@@ -110,7 +110,7 @@ impl Host {
         host
     }
 
-    /// Sets BARs, COMMAND and MSI.
+    /// Sets BARs, D0, COMMAND and MSI.
     pub fn enable(&mut self) {
         for (at, value) in [
             (0x10, 0xe000_0000),
@@ -120,6 +120,7 @@ impl Host {
             self.config_write(at, value);
         }
         self.config_write(0x24, 0x12);
+        self.config_write(0x44, 0);
         self.config_write(COMMAND, 6);
         self.backend
             .set_irqs(
@@ -186,6 +187,14 @@ impl Host {
         self.backend
             .region_write(bar, at, &value.to_le_bytes())
             .unwrap();
+    }
+
+    pub fn raw_read(&mut self, region: u32, at: u64, data: &mut [u8]) {
+        self.backend.region_read(region, at, data).unwrap();
+    }
+
+    pub fn raw_write(&mut self, region: u32, at: u64, data: &[u8]) {
+        self.backend.region_write(region, at, data).unwrap();
     }
 
     /// Writes the chip's reset register.
