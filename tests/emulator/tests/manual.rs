@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The manual knows every switch, state and option.
+
+use std::process::Command;
+
+use ax650_emu::lifecycle::State;
+use ax650_emu::switches::TABLE;
+
+fn manual() -> String {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/emulator.md");
+    std::fs::read_to_string(path).unwrap()
+}
+
+fn has_row(manual: &str, name: &str) -> bool {
+    manual
+        .lines()
+        .any(|line| line.starts_with(&format!("| `{name}` |")))
+}
+
+#[test]
+fn every_switch_is_described() {
+    let manual = manual();
+    for spec in TABLE {
+        assert!(has_row(&manual, spec.name), "{}", spec.name);
+    }
+}
+
+#[cfg(feature = "service")]
+#[test]
+fn every_switch_of_the_service_is_described() {
+    let manual = manual();
+    for (name, _) in ax650_emu_daemon::SWITCHES {
+        assert!(has_row(&manual, name), "{name}");
+    }
+}
+
+#[test]
+fn every_state_is_described() {
+    let manual = manual();
+    for state in State::ALL {
+        assert!(has_row(&manual, state.name()), "{}", state.name());
+    }
+}
+
+#[test]
+fn every_option_is_described() {
+    let manual = manual();
+    let help = Command::new(env!("CARGO_BIN_EXE_ax650-emu"))
+        .arg("--help")
+        .output()
+        .unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let options: Vec<&str> = help
+        .lines()
+        .filter_map(|line| {
+            line.trim_start()
+                .split_whitespace()
+                .find(|w| w.starts_with("--"))
+        })
+        .filter(|o| !["--help", "--version"].contains(o))
+        .collect();
+    assert!(options.len() > 10, "{options:?}");
+    for option in options {
+        assert!(manual.contains(&format!("| `{option}")), "{option}");
+    }
+}
