@@ -6,6 +6,17 @@
 //!
 //! Groups, channels and pools are numbered over the whole card, as their hardware is, but each
 //! belongs to the session that made it: to others it does not exist.
+//!
+//! What a call does where the notes are silent is said where it is done; the larger choices are:
+//!
+//! * Out of memory, groups, channels or blocks is "no buffer" (0x19), also when a caller does not
+//!   wait for room; one that waited in vain gets "timed out" (0x27).
+//! * StopRecvStream and StopRecvFrame end the stream: what was sent is still worked on, then there
+//!   is "flow end" (0x28).  Starting again begins a new stream.
+//! * Both display modes show every picture.  A decoder whose client keeps all buffers waits.
+//! * SendFrame copies the picture: its memory may be used again when the call returns.
+//! * "Virtual addresses" are equal to card addresses.
+//! * Links between modules are kept and shown, but carry no pictures.
 
 mod answer;
 mod blobs;

@@ -46,7 +46,7 @@ fn back_pressure() {
     // 5 buffers, 32 waiting units, one in the thread's hands.
     let mut sent = 0;
     while sent < frames.len() {
-        match decoder.send(&frames[sent], sent as u64, 200) {
+        match decoder.send(&frames[sent], sent as u64, 2000) {
             0 => sent += 1,
             code => {
                 assert_eq!(code, vdec::TIMED_OUT);
@@ -66,7 +66,7 @@ fn back_pressure() {
     assert_eq!((u32_at(&status, 36), u32_at(&status, 40)), (160, 120));
     // The client takes and keeps all that comes: as many as there are buffers.
     let mut kept = Vec::new();
-    while let Ok(picture) = decoder.get(300) {
+    while let Ok(picture) = decoder.get(1000) {
         kept.push(picture);
     }
     assert_eq!(kept.len(), 5);
@@ -236,7 +236,7 @@ fn encoder_queues() {
     let picture = ffmpeg::pictures(160, 120, 1);
     let mut sent = 0;
     loop {
-        match encoder.send(&picture, sent, 300) {
+        match encoder.send(&picture, sent, 2000) {
             0 => sent += 1,
             code => break assert_eq!(code, venc::TIMED_OUT),
         }

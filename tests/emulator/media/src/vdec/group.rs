@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
-use super::attr::{ChannelAttr, Codec, Errors, GroupAttr, Stream};
+use super::attr::{Codec, Errors, GroupAttr, Stream};
 use super::channel::{Channel, CHANNELS};
 use crate::blobs::{clamp32, Record};
 use crate::errors::Fault;
 use crate::memory::CardBlock;
-use crate::pool::{Kind, PoolConfig, Pools};
+use crate::pool::{Kind, Pools};
 use crate::session::Owner;
 use crate::wait::{lock, Activity, Deadline};
 
@@ -104,7 +104,7 @@ pub struct Group {
     /// Counts what makes the decoder's thread drop what it has: reset and destruction.
     epoch: AtomicU64,
     /// The same for one channel: its being disabled.
-    channel_epochs: [AtomicU64; CHANNELS],
+    pub(super) channel_epochs: [AtomicU64; CHANNELS],
     /// Told of each picture; for SelectGrp.
     pub activity: Arc<Activity>,
     /// The card's memory for the waiting stream.
@@ -264,13 +264,21 @@ impl Group {
         blocks
     }
 
-    fn give_back(&self, blocks: &[u32]) {
+    /// Gives blocks back to their pools and wakes all who may wait for that.
+    pub(super) fn give_back(&self, blocks: &[u32]) {
         for &block in blocks {
             // The client may have given it back itself, with POOL ReleaseBlock.
             let _ = self.pools.release(self.owner, block);
         }
         self.notify();
         self.pools.wake();
+        self.activity.notify();
+    }
+
+    /// The group's thread has failed: nothing more can be had of the group.
+    pub fn abandon(&self) {
+        self.state().destroyed = true;
+        self.notify();
         self.activity.notify();
     }
 
@@ -346,76 +354,6 @@ impl Group {
         }
         state.user_picture_on = on;
         self.notify();
-        Ok(())
-    }
-
-    /// EnableChn: makes the channel's pool if it is to have one.
-    pub fn enable(&self, channel: usize) -> Result<(), Fault> {
-        let state = self.alive()?;
-        let c = &state.channels[channel];
-        if c.enabled {
-            return Ok(());
-        }
-        let attr = c.attr.ok_or(Fault::NotConfig)?;
-        let wants_pool = c.attached.is_none() && state.attr.auto_pool;
-        let old = c.own_pool.filter(|(_, made_for)| *made_for != attr);
-        let has_pool = c.own_pool.is_some() && old.is_none();
-        drop(state);
-        if let Some((pool, _)) = old {
-            let _ = self.pools.destroy(self.owner, Kind::Codec, pool);
-            self.state().channels[channel].own_pool = None;
-        }
-        let made = if wants_pool && !has_pool {
-            Some(self.make_pool(channel, &attr)?)
-        } else {
-            None
-        };
-        let mut state = self.state();
-        let destroyed = state.destroyed;
-        let c = &mut state.channels[channel];
-        if destroyed || made.is_some() && c.own_pool.is_some() {
-            // Another thread was faster.
-            drop(state);
-            if let Some(pool) = made {
-                let _ = self.pools.destroy(self.owner, Kind::Codec, pool);
-            }
-            return Err(Fault::Busy);
-        }
-        if let Some(pool) = made {
-            c.own_pool = Some((pool, attr));
-        }
-        c.enabled = true;
-        c.ended = false;
-        self.notify();
-        Ok(())
-    }
-
-    fn make_pool(&self, channel: usize, attr: &ChannelAttr) -> Result<u32, Fault> {
-        let config = PoolConfig {
-            meta_size: 0,
-            block_size: attr.pool_block()?,
-            count: attr.buffers,
-            cached: false,
-            partition: String::new(),
-            name: format!("vdec_grp{}_chn{channel}", self.id),
-        };
-        self.pools.create(self.owner, Kind::Codec, config)
-    }
-
-    /// DisableChn: drops the pictures that the client has not taken.  Those that it has stay good
-    /// until the group is destroyed or the channel is enabled with another attribute.
-    pub fn disable(&self, channel: usize) -> Result<(), Fault> {
-        let mut state = self.alive()?;
-        let c = &mut state.channels[channel];
-        c.enabled = false;
-        let blocks: Vec<_> = c.ready.drain(..).map(|p| p.block).collect();
-        self.channel_epochs[channel].fetch_add(1, Ordering::SeqCst);
-        drop(state);
-        self.give_back(&blocks);
-        let mut state = self.state();
-        while state.channels[channel].writing {
-            state = self.wait(state, Deadline::Never, Fault::Busy)?;
-        }
         Ok(())
     }
 

@@ -6,6 +6,7 @@ pub mod attr;
 mod calls;
 mod channel;
 pub mod decode;
+mod enable;
 mod group;
 mod output;
 mod split;

@@ -25,7 +25,7 @@ pub struct Splitter {
     buffer: Vec<u8>,
     /// Where in `buffer` the bytes of each call begin.
     calls: VecDeque<(usize, Stream)>,
-    /// No start code begins before this.
+    /// No start code, no further marker of a JPEG image, begins before this.
     scanned: usize,
     /// `buffer` has a slice in it.
     has_slice: bool,
@@ -97,7 +97,7 @@ impl Splitter {
     /// Where the first unit ends, if that can be told.
     fn next_end(&mut self) -> Option<usize> {
         if self.codec == Codec::Jpeg {
-            return jpeg_end(&self.buffer);
+            return jpeg_end(&self.buffer, &mut self.scanned);
         }
         loop {
             let Some(at) = memchr::memmem::find(&self.buffer[self.scanned..], &[0, 0, 1]) else {
@@ -144,21 +144,24 @@ fn h265_nal(head: &[u8]) -> Nal {
     }
 }
 
-/// Where the first JPEG image of `bytes` ends, if its end is there.
-fn jpeg_end(bytes: &[u8]) -> Option<usize> {
-    let mut at = 0;
+/// Where the first JPEG image of `bytes` ends, if its end is there; `at` is where the search
+/// begins, and is to go on with more bytes.
+fn jpeg_end(bytes: &[u8], at: &mut usize) -> Option<usize> {
     loop {
+        let rest = bytes.get(*at..)?;
         // The next marker: 0xff and a code; 0 is stuffing, d0-d7 are restarts within a scan.
-        at += bytes
-            .get(at..)?
-            .windows(2)
-            .position(|w| w[0] == 0xff && !matches!(w[1], 0 | 0xff | 0xd0..=0xd7))?;
-        match bytes[at + 1] {
-            0xd9 => return Some(at + 2),
-            0xd8 | 0x01 => at += 2,
+        let is_marker = |w: &[u8]| w[0] == 0xff && !matches!(w[1], 0 | 0xff | 0xd0..=0xd7);
+        let Some(marker) = rest.windows(2).position(is_marker) else {
+            *at += rest.len().saturating_sub(1);
+            return None;
+        };
+        *at += marker;
+        match bytes[*at + 1] {
+            0xd9 => return Some(*at + 2),
+            0xd8 | 0x01 => *at += 2,
             _ => {
-                let len = bytes.get(at + 2..at + 4)?;
-                at += 2 + usize::from(u16::from_be_bytes([len[0], len[1]])).max(2);
+                let len = bytes.get(*at + 2..*at + 4)?;
+                *at += 2 + usize::from(u16::from_be_bytes([len[0], len[1]])).max(2);
             }
         }
     }

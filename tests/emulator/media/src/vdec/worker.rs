@@ -293,3 +293,11 @@ impl Worker {
         }
     }
 }
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.group.abandon();
+        }
+    }
+}

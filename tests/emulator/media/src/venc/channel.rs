@@ -7,18 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
-use ax650_emu_api::{Cmm, Dram};
+use ax650_emu_api::Cmm;
 use ffmpeg_next::frame::Video;
 
 use super::attr::ChannelAttr;
-use super::encode::pixel;
 use super::params::Params;
 use super::rate::Dropper;
-use crate::blobs::{clamp32, Record, View};
+use crate::blobs::{clamp32, Record};
 use crate::errors::Fault;
-use crate::frame::{Nv12, VideoFrame};
 use crate::memory::CardBlock;
-use crate::picture::from_card;
 use crate::session::Owner;
 use crate::wait::{lock, Activity, Deadline};
 
@@ -74,17 +71,18 @@ pub struct State {
     pub pictures_left: Option<u64>,
     /// Counts the calls of StartRecvFrame.
     pub stream: u64,
-    dropper: Dropper,
+    /// Drops pictures for the frame rate.
+    pub(super) dropper: Dropper,
     /// What waits for the encoder's thread.
     pub input: VecDeque<Input>,
     /// Pictures that are being copied from card memory into `input`.
-    copying: usize,
+    pub(super) copying: usize,
     /// The thread is encoding a picture.
     pub encoding: bool,
     /// Packets that wait for the client.
     pub ready: VecDeque<Packet>,
     /// Card addresses of the packets that the client has.
-    held: HashSet<u64>,
+    pub(super) held: HashSet<u64>,
     /// The last packet of the stream has been queued.
     pub ended: bool,
     /// Number of the next packet.
@@ -104,14 +102,14 @@ pub struct Channel {
     /// Its session.
     pub owner: Owner,
     state: Mutex<State>,
-    changed: Condvar,
+    pub(super) changed: Condvar,
     /// Counts what makes the thread drop what it has: reset and destruction.
     epoch: AtomicU64,
     /// Told of each packet; for SelectGrp.
     activity: Arc<Activity>,
     /// The card's memory for packets, and what of it is in use.
     buffer: CardBlock,
-    room: Cmm,
+    pub(super) room: Cmm,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -226,7 +224,7 @@ impl Channel {
         Ok(())
     }
 
-    fn end_input(state: &mut State) {
+    pub(super) fn end_input(state: &mut State) {
         if state.receiving {
             state.receiving = false;
             let number = state.stream;
@@ -253,6 +251,12 @@ impl Channel {
         }
     }
 
+    /// The channel's thread has failed: nothing more can be had of the channel.
+    pub fn abandon(&self) {
+        self.state().destroyed = true;
+        self.notify();
+    }
+
     /// Ends the channel's thread and wakes all callers.
     pub fn destroy(&self) {
         let mut state = self.state();
@@ -276,124 +280,6 @@ impl Channel {
         state.raw_attr = (raw.to_vec(), svc.to_vec());
         state.version += 1;
         Ok(())
-    }
-
-    /// SendFrame: copies the picture out of the card's memory, waiting for room, so that the
-    /// client may use the memory again at once.  A frame without a picture that ends the stream
-    /// is fine.
-    pub fn send(&self, dram: &Dram, frame: &VideoFrame, deadline: Deadline) -> Result<(), Fault> {
-        let picture = match frame.phys[0] {
-            0 if frame.end_of_stream => None,
-            _ => Some(Nv12::of_client(frame)?),
-        };
-        let mut state = self.alive()?;
-        let attr = state.attr;
-        if let Some(picture) = &picture {
-            if (picture.width, picture.height) != attr.source {
-                return Err(Fault::IllegalParam);
-            }
-            picture.check_memory(dram)?;
-        }
-        loop {
-            if !state.receiving {
-                return Err(Fault::NotPermitted);
-            }
-            if state.input.len() + state.copying < attr.in_depth {
-                break;
-            }
-            state = self.wait(state, deadline, Fault::NoBuffer)?;
-            if state.destroyed {
-                return Err(Fault::Unexist);
-            }
-        }
-        if let Some(picture) = picture {
-            state.received.0 += 1;
-            if state.dropper.keep(&attr.rate) {
-                state.copying += 1;
-                let epoch = self.epoch();
-                drop(state);
-                let copy = from_card(dram, &picture, attr.offset, attr.size, pixel(attr.codec));
-                state = self.state();
-                state.copying -= 1;
-                self.changed.notify_all();
-                let tag = Tag {
-                    pts: frame.pts,
-                    user_data: frame.user_data,
-                    messages: Vec::new(),
-                };
-                if epoch == self.epoch() {
-                    state.input.push_back(Input::Picture(Box::new(copy?), tag));
-                }
-            } else {
-                state.received.1 += 1;
-            }
-        }
-        let last = state.pictures_left.as_mut().is_some_and(|left| {
-            *left = left.saturating_sub(1);
-            *left == 0
-        });
-        if frame.end_of_stream || last {
-            Self::end_input(&mut state);
-        }
-        drop(state);
-        self.notify();
-        Ok(())
-    }
-
-    /// GetStream: the next packet.
-    pub fn get(&self, deadline: Deadline) -> Result<Vec<u8>, Fault> {
-        let mut state = self.alive()?;
-        loop {
-            if let Some(packet) = state.ready.pop_front() {
-                state.held.insert(packet.phys);
-                self.changed.notify_all();
-                return Ok(packet.stream);
-            }
-            if state.ended {
-                return Err(Fault::FlowEnd);
-            }
-            state = self.wait(state, deadline, Fault::Empty)?;
-            if state.destroyed {
-                return Err(Fault::Unexist);
-            }
-        }
-    }
-
-    /// ReleaseStream: the client names the packet by its card address.
-    pub fn release(&self, stream: View) -> Result<(), Fault> {
-        let phys = stream.u64(0);
-        let mut state = self.alive()?;
-        if !state.held.remove(&phys) {
-            return Err(Fault::Unexist);
-        }
-        // With the lock, so that the thread is not between looking for room and waiting for it.
-        let _ = self.room.free(phys);
-        drop(state);
-        self.changed.notify_all();
-        Ok(())
-    }
-
-    /// Room for a packet in the channel's buffer, waiting until there is some.  `None` if it can
-    /// never fit, or if the channel has been reset or destroyed since `epoch`.
-    pub fn wait_for_room(&self, len: usize, epoch: u64) -> Option<u64> {
-        if len as u64 > self.room.size() {
-            return None;
-        }
-        let mut state = self.state();
-        while self.epoch() == epoch {
-            if state.ready.len() < state.attr.out_depth {
-                if let Ok(phys) = self.room.alloc(len as u64, "", 0) {
-                    return Some(phys);
-                }
-            }
-            state = self.wait(state, Deadline::Never, Fault::Busy).ok()?;
-        }
-        None
-    }
-
-    /// Gives back the room of a packet that nobody will get.
-    pub fn give_back(&self, phys: u64) {
-        let _ = self.room.free(phys);
     }
 
     /// QueryStatus: `AX_VENC_CHN_STATUS_T`.

@@ -11,6 +11,7 @@ mod pack;
 mod params;
 pub mod rate;
 mod select;
+mod traffic;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

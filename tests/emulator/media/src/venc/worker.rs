@@ -166,3 +166,11 @@ impl Worker {
         self.channel.notify();
     }
 }
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.channel.abandon();
+        }
+    }
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Pictures into a channel, packets out of it.
+
+use ax650_emu_api::Dram;
+
+use super::channel::{Channel, Input, Tag};
+use super::encode::pixel;
+use crate::blobs::View;
+use crate::errors::Fault;
+use crate::frame::{Nv12, VideoFrame};
+use crate::picture::from_card;
+use crate::wait::Deadline;
+
+impl Channel {
+    /// SendFrame: copies the picture out of the card's memory, waiting for room, so that the
+    /// client may use the memory again at once.  A frame without a picture that ends the stream
+    /// is fine.
+    pub fn send(&self, dram: &Dram, frame: &VideoFrame, deadline: Deadline) -> Result<(), Fault> {
+        let picture = match frame.phys[0] {
+            0 if frame.end_of_stream => None,
+            _ => Some(Nv12::of_client(frame)?),
+        };
+        let mut state = self.alive()?;
+        let attr = state.attr;
+        if let Some(picture) = &picture {
+            if (picture.width, picture.height) != attr.source {
+                return Err(Fault::IllegalParam);
+            }
+            picture.check_memory(dram)?;
+        }
+        loop {
+            if !state.receiving {
+                return Err(Fault::NotPermitted);
+            }
+            if state.input.len() + state.copying < attr.in_depth {
+                break;
+            }
+            state = self.wait(state, deadline, Fault::NoBuffer)?;
+            if state.destroyed {
+                return Err(Fault::Unexist);
+            }
+        }
+        if let Some(picture) = picture {
+            state.received.0 += 1;
+            if state.dropper.keep(&attr.rate) {
+                state.copying += 1;
+                let epoch = self.epoch();
+                drop(state);
+                let copy = from_card(dram, &picture, attr.offset, attr.size, pixel(attr.codec));
+                state = self.state();
+                state.copying -= 1;
+                self.changed.notify_all();
+                let tag = Tag {
+                    pts: frame.pts,
+                    user_data: frame.user_data,
+                    messages: Vec::new(),
+                };
+                if epoch == self.epoch() {
+                    state.input.push_back(Input::Picture(Box::new(copy?), tag));
+                }
+            } else {
+                state.received.1 += 1;
+            }
+        }
+        let last = state.pictures_left.as_mut().is_some_and(|left| {
+            *left = left.saturating_sub(1);
+            *left == 0
+        });
+        if frame.end_of_stream || last {
+            Self::end_input(&mut state);
+        }
+        drop(state);
+        self.notify();
+        Ok(())
+    }
+
+    /// GetStream: the next packet.
+    pub fn get(&self, deadline: Deadline) -> Result<Vec<u8>, Fault> {
+        let mut state = self.alive()?;
+        loop {
+            if let Some(packet) = state.ready.pop_front() {
+                state.held.insert(packet.phys);
+                self.changed.notify_all();
+                return Ok(packet.stream);
+            }
+            if state.ended {
+                return Err(Fault::FlowEnd);
+            }
+            state = self.wait(state, deadline, Fault::Empty)?;
+            if state.destroyed {
+                return Err(Fault::Unexist);
+            }
+        }
+    }
+
+    /// ReleaseStream: the client names the packet by its card address.
+    pub fn release(&self, stream: View) -> Result<(), Fault> {
+        let phys = stream.u64(0);
+        let mut state = self.alive()?;
+        if !state.held.remove(&phys) {
+            return Err(Fault::Unexist);
+        }
+        // With the lock, so that the thread is not between looking for room and waiting for it.
+        let _ = self.room.free(phys);
+        drop(state);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// Room for a packet in the channel's buffer, waiting until there is some.  `None` if it can
+    /// never fit, or if the channel has been reset or destroyed since `epoch`.
+    pub fn wait_for_room(&self, len: usize, epoch: u64) -> Option<u64> {
+        if len as u64 > self.room.size() {
+            return None;
+        }
+        let mut state = self.state();
+        while self.epoch() == epoch {
+            if state.ready.len() < state.attr.out_depth {
+                if let Ok(phys) = self.room.alloc(len as u64, "", 0) {
+                    return Some(phys);
+                }
+            }
+            state = self.wait(state, Deadline::Never, Fault::Busy).ok()?;
+        }
+        None
+    }
+
+    /// Gives back the room of a packet that nobody will get.
+    pub fn give_back(&self, phys: u64) {
+        let _ = self.room.free(phys);
+    }
+}
