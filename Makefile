@@ -98,7 +98,10 @@ test: rig assets ## run the tests: CASES, KERNEL
 
 .PHONY: demo
 demo: rig assets ## boot a card in a guest, read a picture, transcode a clip
-	@$(rig) demo
+	@$(in) env RUSTFLAGS='-C target-feature=+crt-static' \
+		cargo build --frozen --release --quiet -j $(JOBS) --target $(triple) -p ax650 --example ocr
+	@$(in) cargo build --frozen --release --quiet -j $(JOBS) -p ax650-emu-daemon --bin ax650-emu-model
+	@$(in) tests/demo/demo.sh
 
 .PHONY: shell
 shell: rig ## a prompt in a guest with cards: KERNEL, CARDS

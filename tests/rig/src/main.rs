@@ -20,6 +20,7 @@ mod profile;
 mod qemu;
 mod qmp;
 mod report;
+mod shell;
 mod test;
 
 use std::path::PathBuf;
@@ -61,6 +62,33 @@ enum Action {
         /// Print the guests' consoles
         #[arg(short, long)]
         verbose: bool,
+    },
+    /// A prompt in a guest with cards
+    Shell {
+        /// The guest's kernel
+        #[arg(long, value_enum, default_value = "stock")]
+        kernel: Kernel,
+        /// Number of cards
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=8))]
+        cards: u8,
+        /// Directory that the guest has on /mnt/share
+        #[arg(long, value_name = "DIR")]
+        share: Option<PathBuf>,
+    },
+    /// One command in a guest; succeeds if it does
+    Guest {
+        /// The guest's kernel
+        #[arg(long, value_enum, default_value = "stock")]
+        kernel: Kernel,
+        /// Number of cards
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=8))]
+        cards: u8,
+        /// Directory that the guest has on /mnt/share
+        #[arg(long, value_name = "DIR")]
+        share: Option<PathBuf>,
+        /// The command, its words parted by commas
+        #[arg(long, value_name = "WORD,WORD...")]
+        run: String,
     },
 }
 
@@ -115,6 +143,33 @@ fn run(cli: Cli) -> Result<bool> {
                 jobs: jobs.map_or(cpus.min(4), usize::from),
             };
             test::run(&mut artifacts, &options)
+        }
+        Action::Shell {
+            kernel,
+            cards,
+            share,
+        } => {
+            let options = shell::Options {
+                kernel,
+                cards: cards.into(),
+                share,
+                run: None,
+            };
+            shell::run(&mut artifacts, &options)
+        }
+        Action::Guest {
+            kernel,
+            cards,
+            share,
+            run,
+        } => {
+            let options = shell::Options {
+                kernel,
+                cards: cards.into(),
+                share,
+                run: Some(run),
+            };
+            shell::run(&mut artifacts, &options)
         }
     }
 }
