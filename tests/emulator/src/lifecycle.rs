@@ -279,7 +279,6 @@ impl Card {
         self.mailbox.reset();
         self.interrupts.reset();
         self.cmm.clear();
-        self.images.clear();
         self.life.hung.store(false, Ordering::SeqCst);
         *self.life.clock.lock() = None;
     }

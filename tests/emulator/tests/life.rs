@@ -4,6 +4,8 @@
 
 mod host;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use host::{eventually, quick, Host, Shared};
@@ -18,6 +20,47 @@ fn alive() -> Host {
 fn beat(host: &Host) -> [u32; 4] {
     let region = host.shared.unwrap().region;
     [0, 4, 8, 12].map(|at| host.memory.get(region, at))
+}
+
+/// Mappings come and go under the card's hands: each access is whole or refused.
+#[test]
+fn mappings_change_while_the_card_works() {
+    let mut host = Host::new(quick());
+    let memory = host.memory.take(0x2000);
+    host.memory.write(memory, 0, &[1; 0x1000]);
+    host.memory.write(memory, 0x1000, &[2; 0x1000]);
+    let card = host.card.clone();
+    let stop = Arc::new(AtomicBool::new(false));
+    let done = stop.clone();
+    let reader = std::thread::spawn(move || {
+        let (mut good, mut refused) = (0, 0);
+        while !done.load(Ordering::SeqCst) || good == 0 || refused == 0 {
+            let mut page = vec![0; 0x1000];
+            match card.host.read(0x7_0000_0000, &mut page, "test") {
+                Ok(()) => {
+                    assert!(page == [1; 0x1000] || page == [2; 0x1000]);
+                    good += 1;
+                }
+                Err(_) => refused += 1,
+            }
+        }
+    });
+    for round in 0..100 {
+        host.map(0x7_0000_0000, 0x1000, memory.offset + 0x1000 * (round % 2));
+        std::thread::yield_now();
+        host.unmap(0x7_0000_0000, 0x1000);
+    }
+    stop.store(true, Ordering::SeqCst);
+    host.map(0x7_0000_0000, 0x1000, memory.offset);
+    // Both outcomes are seen in the end, if not before.
+    eventually("reader", || {
+        host.unmap(0x7_0000_0000, 0x1000);
+        std::thread::sleep(Duration::from_millis(1));
+        host.map(0x7_0000_0000, 0x1000, memory.offset);
+        std::thread::sleep(Duration::from_millis(1));
+        reader.is_finished().then_some(())
+    });
+    reader.join().unwrap();
 }
 
 #[test]

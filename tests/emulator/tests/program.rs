@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -12,7 +13,8 @@ use std::time::{Duration, Instant};
 use serde_json::{json, Value};
 use tempfile::TempDir;
 use vfio_bindings::bindings::vfio::{
-    VFIO_PCI_BAR0_REGION_INDEX, VFIO_PCI_BAR4_REGION_INDEX, VFIO_PCI_CONFIG_REGION_INDEX,
+    VFIO_IRQ_SET_ACTION_TRIGGER, VFIO_IRQ_SET_DATA_EVENTFD, VFIO_PCI_BAR0_REGION_INDEX,
+    VFIO_PCI_BAR4_REGION_INDEX, VFIO_PCI_CONFIG_REGION_INDEX, VFIO_PCI_MSI_IRQ_INDEX,
 };
 use vfio_user::Client;
 
@@ -36,16 +38,36 @@ fn command(dir: &Path) -> Command {
     command
 }
 
-fn wait(mut child: Child) -> Output {
+fn wait(child: &mut Child) -> Output {
     let deadline = Instant::now() + LIMIT;
-    while child.try_wait().unwrap().is_none() {
-        if Instant::now() > deadline {
-            child.kill().unwrap();
-            panic!("the program does not end");
+    let status = loop {
+        match child.try_wait().unwrap() {
+            Some(status) => break status,
+            None if Instant::now() > deadline => {
+                child.kill().unwrap();
+                panic!("the program does not end");
+            }
+            None => std::thread::sleep(Duration::from_millis(5)),
         }
-        std::thread::sleep(Duration::from_millis(5));
+    };
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_end(&mut stdout)
+        .unwrap();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_end(&mut stderr)
+        .unwrap();
+    Output {
+        status,
+        stdout,
+        stderr,
     }
-    child.wait_with_output().unwrap()
 }
 
 impl Program {
@@ -81,15 +103,20 @@ impl Program {
     }
 
     /// Waits for the end, which must leave no socket behind.
-    fn end(self) -> Output {
-        let output = wait(self.child);
+    fn end(mut self) -> Output {
+        let output = wait(&mut self.child);
         for name in ["card", "control"] {
-            assert!(
-                !self.dir.path().join(name).exists(),
-                "{name} is left behind"
-            );
+            assert!(!self.path(name).exists(), "{name} is left behind");
         }
         output
+    }
+}
+
+impl Drop for Program {
+    /// After a failed check nothing must stay behind.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -134,6 +161,73 @@ fn serves_one_host_after_the_other() {
     }
     program.signal(libc::SIGTERM);
     assert_eq!(program.end().status.code(), Some(0));
+}
+
+#[test]
+fn dma_and_interrupts_over_the_socket() {
+    let program = Program::start(&[]);
+    let mut client = program.client();
+    let memory = tempfile::tempfile().unwrap();
+    memory.set_len(0x4000).unwrap();
+    (&memory).write_all(&[0x5a; 0x4000]).unwrap();
+    client
+        .dma_map(0x1000, 0x8_0000_0000, 0x2000, memory.as_raw_fd())
+        .unwrap();
+    let mut dwords = |region, pairs: &[(u64, u32)]| {
+        for (at, value) in pairs {
+            client
+                .region_write(region, *at, &value.to_le_bytes())
+                .unwrap();
+        }
+    };
+    dwords(
+        VFIO_PCI_CONFIG_REGION_INDEX,
+        &[(0x10, 0xe000_0000), (0x04, 6), (0x50, 0x0001_0000)],
+    );
+    let command = [
+        (0x0c, 0),
+        (0x10, 8),
+        (0x14, 0x1400_1000),
+        (0x18, 0),
+        (0x1c, 0x2000),
+        (0x04, 8),
+    ];
+    dwords(VFIO_PCI_BAR0_REGION_INDEX, &command);
+    let deadline = Instant::now() + LIMIT;
+    while dword(&mut client, VFIO_PCI_BAR0_REGION_INDEX, 0x08) == 0 {
+        assert!(Instant::now() < deadline, "no status");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(dword(&mut client, VFIO_PCI_BAR0_REGION_INDEX, 0x08), 1);
+    let mut control = program.control();
+    let reply = control.ask(&json!({"cmd": "dram", "address": "0x14001000", "size": 0x2000}));
+    assert_eq!(reply["head"], "5a".repeat(64));
+
+    // SAFETY: a fresh file descriptor, checked below.
+    let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) };
+    assert!(fd >= 0);
+    // SAFETY: `fd` is open and nobody else's.
+    let mut event = unsafe { fs::File::from_raw_fd(fd) };
+    let flags = VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_EVENTFD;
+    client
+        .set_irqs(VFIO_PCI_MSI_IRQ_INDEX, flags, 0, 1, &[fd])
+        .unwrap();
+    assert_eq!(
+        control.ask(&json!({"cmd": "inject", "what": "msi"}))["ok"],
+        true
+    );
+    let mut count = [0; 8];
+    event.read_exact(&mut count).unwrap();
+    assert_eq!(u64::from_ne_bytes(count), 1);
+
+    client.dma_unmap(0x8_0000_0000, 0x2000).unwrap();
+    client
+        .region_write(VFIO_PCI_BAR0_REGION_INDEX, 0x04, &8u32.to_le_bytes())
+        .unwrap();
+    while control.ask(&json!({"cmd": "faults"}))["faults"]["total"] == 0 {
+        assert!(Instant::now() < deadline, "no fault");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 #[test]
@@ -192,7 +286,7 @@ fn report_at_the_end() {
 
 /// Runs the program, which must fail, and gives what it says.
 fn failure(dir: &Path, options: &[&str], code: i32) -> String {
-    let output = wait(command(dir).args(options).spawn().unwrap());
+    let output = wait(&mut command(dir).args(options).spawn().unwrap());
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(code), "{text}");
     text

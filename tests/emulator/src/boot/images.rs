@@ -29,7 +29,7 @@ impl Image {
     }
 }
 
-/// The images of the present boot, in the order in which they came.
+/// The images of the last boot, in the order in which they came.
 #[derive(Debug, Default)]
 pub struct Images(Mutex<Vec<Image>>);
 

@@ -27,6 +27,8 @@ pub fn load(card: &Card, generation: Generation) -> Result<(), Interrupted> {
             );
             continue;
         }
+        // The images of the boot before were kept until now.
+        card.images.clear();
         let bits = transfer::read(card, command, false);
         card.bar0.add_status(transfer::reported(card, bits));
         if bits == READ_DONE {
