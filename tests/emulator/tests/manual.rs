@@ -53,11 +53,7 @@ fn every_option_is_described() {
     let help = String::from_utf8(help.stdout).unwrap();
     let options: Vec<&str> = help
         .lines()
-        .filter_map(|line| {
-            line.trim_start()
-                .split_whitespace()
-                .find(|w| w.starts_with("--"))
-        })
+        .filter_map(|line| line.split_whitespace().find(|w| w.starts_with("--")))
         .filter(|o| !["--help", "--version"].contains(o))
         .collect();
     assert!(options.len() > 10, "{options:?}");
