@@ -23,14 +23,16 @@ macro_rules! request {
 request! {
     /// Ask for facts; [`ax650_query`].
     ///
-    /// EINVAL: unknown kind, flags or reserved not 0.  EFAULT: `data` cannot be written.
+    /// EINVAL: unknown kind, flags or reserved not 0.  EFAULT: `data` cannot be written.  TELEMETRY:
+    /// EAGAIN: the card is not up; ETIMEDOUT: it did not answer.
     AX650_IOC_QUERY = iorw(0x00, ax650_query)
 }
 request! {
     /// Open a session; [`ax650_session_create`].
     ///
-    /// EAGAIN: the card is not RUNNING (booting, resetting).  EIO: the card is DEAD.  EMFILE: too many
-    /// sessions of this file.  EBUSY: too many of the card.  ETIME: the card did not answer in time.
+    /// EAGAIN: the card is not up yet.  EHOSTDOWN: it is down and will not come up by itself.  ENOSPC: too
+    /// many sessions of this file or card.  ETIMEDOUT: the card did not answer in time.  EREMOTEIO: the card
+    /// refused.  EPROTO: its answer makes no sense.
     AX650_IOC_SESSION_CREATE = iorw(0x01, ax650_session_create)
 }
 request! {
@@ -42,8 +44,8 @@ request! {
 request! {
     /// Make a buffer; [`ax650_buffer_create`].
     ///
-    /// EINVAL: size 0.  EFBIG: larger than a buffer may be.  EMFILE: too many buffers of this file.
-    /// EDQUOT: memory limit of the file or the card.
+    /// EINVAL: size 0, or above [`max_buffer_bytes`](crate::ax650_limits::max_buffer_bytes).  ENOSPC: too many
+    /// buffers of this file.  EDQUOT: memory limit of the file or the card.
     AX650_IOC_BUFFER_CREATE = iorw(0x03, ax650_buffer_create)
 }
 request! {
@@ -55,10 +57,10 @@ request! {
 request! {
     /// Queue a job; [`ax650_submit`].
     ///
-    /// ENOENT: no such session or buffer.  ESTALE: the session is of an earlier generation.  EPERM: a
-    /// frame that only the driver or an administrator may send.  ERANGE: a range outside its buffer.
-    /// EMSGSIZE: a frame that is too long.  EBADMSG: a frame with a broken header.  EAGAIN: too many
-    /// jobs.  EBADF: `eventfd` is none.
+    /// ENOENT: no such session or buffer.  ESTALE: the session is of an earlier boot.  EAGAIN: too many jobs
+    /// not waited for, or the card is not up.  EHOSTDOWN: the card is down.  ECANCELED: the session has ended.
+    /// EPERM: a frame that only the driver or an administrator may send.  EMSGSIZE: a frame too short or too
+    /// long.  EINVAL: a bad field or range, a malformed frame.  EBADF: `eventfd` is none.
     AX650_IOC_SUBMIT = iorw(0x05, ax650_submit)
 }
 request! {

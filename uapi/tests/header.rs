@@ -206,6 +206,16 @@ fn nothing_of_the_header_is_missing() {
 }
 
 #[test]
+fn example_of_the_documentation_compiles() {
+    let text = include_str!("../../docs/uapi.md");
+    let (_, rest) = text.split_once("```c\n").expect("an example in C");
+    let (example, _) = rest.split_once("```").expect("the end of the example");
+    if let Err(complaint) = compile(example, &["-std=gnu11"]) {
+        panic!("{complaint}");
+    }
+}
+
+#[test]
 fn bytes_are_those_of_the_fields() {
     let mut query = ax650_query {
         kind: 0x0403_0201,

@@ -141,7 +141,7 @@ impl Error {
                     Errno::ENOENT if matches!(self, Error::Open { .. }) => ErrorKind::NoCard,
                     Errno::ENXIO => ErrorKind::NoCard,
                     Errno::EPERM | Errno::EACCES => ErrorKind::Permission,
-                    Errno::EAGAIN | Errno::EBUSY | Errno::EMFILE | Errno::EDQUOT => ErrorKind::Busy,
+                    Errno::EAGAIN | Errno::EBUSY | Errno::ENOSPC | Errno::EDQUOT => ErrorKind::Busy,
                     Errno::ENODEV
                     | Errno::ESTALE
                     | Errno::EIO
@@ -213,25 +213,28 @@ fn explain(request: Request, errno: Errno) -> String {
         (Control, Errno::EPERM) => "needs CAP_SYS_ADMIN",
         (Submit, Errno::EPERM) => "this call is reserved for the driver or the administrator",
         (Control, Errno::EBUSY) => "a boot or reset is already under way",
+        (Query, Errno::EAGAIN) => "the card is not up (booting or being reset)",
         (Session, Errno::EAGAIN) => "the card is not running (booting or being reset)",
-        (Session, Errno::EBUSY) => "the card has as many sessions as it can serve",
-        (Session, Errno::EMFILE) => "too many sessions",
-        (Session, Errno::ETIME) => "the card did not answer in time",
-        (Buffer, Errno::EMFILE) => "too many buffers",
-        (Buffer, Errno::EFBIG) => "larger than a buffer may be",
+        (Session | Submit, Errno::EHOSTDOWN) => {
+            "the card is not running and will not be by itself; see `ax650 info`"
+        }
+        (Session, Errno::ENOSPC) => "as many sessions are open as can be",
+        (Session, Errno::EREMOTEIO) => "the card refused the session",
+        (Buffer, Errno::ENOSPC) => "as many buffers are open as can be",
+        (Buffer, Errno::EINVAL) => "0 bytes, or more than a buffer may have",
         (Buffer, Errno::EDQUOT) => "no more buffer memory for this process or this card",
         (Submit, Errno::EAGAIN) => "too many jobs at a time",
         (Submit, Errno::EMSGSIZE) => "the call is too long",
-        (Submit, Errno::EBADMSG) => "the call has a broken header",
-        (Submit, Errno::ERANGE) => "a range outside its buffer",
+        (Submit, Errno::EINVAL) => "a malformed job or call",
         (Submit | Job | Wait, Errno::ESTALE) => "the card was reset since the session began",
-        (Job, Errno::ETIME) => "the card did not answer in time",
+        (Submit | Job, Errno::ECANCELED) => "the session has ended",
+        (Session | Query | Job, Errno::ETIME | Errno::ETIMEDOUT) => {
+            "the card did not answer in time"
+        }
         (Job, Errno::EMSGSIZE) => "the answer is longer than expected",
-        (Job, Errno::ECANCELED) => "cancelled",
         (Job, Errno::EIO) => "the card failed to move the data",
-        (Job, Errno::EPROTO) => "the card broke the protocol",
+        (Session | Job, Errno::EPROTO) => "the card broke the protocol",
         (Wait, Errno::ETIME | Errno::EAGAIN) => "not done yet",
-        (Session | Submit, Errno::EIO) => "the card is dead; see `ax650 info`",
         (_, other) => return format!("{} ({other:?})", other.desc().to_lowercase()),
     };
     format!("{text} ({errno:?})")

@@ -46,7 +46,7 @@ impl Header {
         let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("4 bytes"));
         Self {
             kind: Kind(word(0)),
-            sequence: u64::from(word(4)) | u64::from(word(8)) << 32,
+            sequence: u64::from(word(4)) | (u64::from(word(8)) << 32),
             card: word(12),
             place: Place {
                 context: word(16),
@@ -71,17 +71,17 @@ impl Kind {
 
     /// A call of the memory service.
     pub const fn memory(api: i32) -> Self {
-        Self(0x0000_0100 | (api as u32) << 16)
+        Self(0x0000_0100 | ((api as u32) << 16))
     }
 
     /// A call of the engine service.
     pub const fn engine(api: i32) -> Self {
-        Self(0x0000_0200 | (api as u32) << 16)
+        Self(0x0000_0200 | ((api as u32) << 16))
     }
 
     /// A native call: module and api number.
     pub const fn native(module: i32, api: i32) -> Self {
-        Self(0x0000_0001 | (module as u32) << 8 | (api as u32) << 16)
+        Self(0x0000_0001 | ((module as u32) << 8) | ((api as u32) << 16))
     }
 
     fn module(self) -> Module {

@@ -47,6 +47,11 @@ mod system;
 mod tensor;
 mod transport;
 
+/// The examples of the interface's documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/uapi.md")]
+struct Documentation;
+
 pub use ax650_uapi as uapi;
 pub use binding::{Binding, PendingRun, RunTimes};
 pub use buffer::{Buffer, ReadGuard, WriteGuard};

@@ -59,7 +59,7 @@ fn in_place_of(theirs: &[u8], ours: &[u8]) -> Vec<u8> {
     let mut request = Request::decode(message).expect("our message");
     let their_request = Request::decode(their_message).expect("their message");
     let head = request.head.as_mut().expect("our head");
-    let their_head = their_request.head.clone().expect("their head");
+    let their_head = their_request.head.expect("their head");
     head.seq_num = their_head.seq_num;
     head.timestamp = their_head.timestamp;
     head.env = their_head.env;

@@ -79,7 +79,7 @@ impl Video {
                     decoder.ended = true;
                     return give(0, &[]);
                 }
-                if header.len() as usize != blobs[3].len() {
+                if header.size() as usize != blobs[3].len() {
                     return give(error(0x0A), &[]);
                 }
                 if decoder.ready.len() + decoder.out.len() >= DEPTH {
@@ -158,7 +158,7 @@ impl Video {
                 encoder.ready.push_back(
                     VencStream::new()
                         .with_address(address)
-                        .with_len(size as u32)
+                        .with_size(size as u32)
                         .with_pts(frame.pts())
                         .with_picture_type(1),
                 );

@@ -59,7 +59,7 @@ fn role(codec: Codec, nal: &[u8]) -> Role {
         return Role::Suffix;
     };
     if codec == Codec::H265 {
-        return match head >> 1 & 0x3F {
+        return match (head >> 1) & 0x3F {
             // first_slice_segment_in_pic_flag is the first bit behind the two header bytes.
             0..=31 if rest.get(1).is_some_and(|byte| byte & 0x80 != 0) => Role::FirstSlice,
             0..=31 => Role::MoreSlice,
@@ -80,7 +80,7 @@ fn role(codec: Codec, nal: &[u8]) -> Role {
 pub fn is_key(codec: Codec, packet: &[u8]) -> bool {
     nal_units(packet).any(|nal| match codec {
         Codec::H264 => nal[0] & 0x1F == 5,
-        Codec::H265 => matches!(nal[0] >> 1 & 0x3F, 16..=23),
+        Codec::H265 => matches!((nal[0] >> 1) & 0x3F, 16..=23),
         Codec::Jpeg => true,
     })
 }
@@ -89,7 +89,7 @@ pub fn is_key(codec: Codec, packet: &[u8]) -> bool {
 pub fn find_sps(codec: Codec, stream: &[u8]) -> Option<Sps> {
     nal_units(stream).find_map(|nal| match codec {
         Codec::H264 if nal[0] & 0x1F == 7 => sps::h264(nal),
-        Codec::H265 if nal[0] >> 1 & 0x3F == 33 => sps::h265(nal),
+        Codec::H265 if (nal[0] >> 1) & 0x3F == 33 => sps::h265(nal),
         _ => None,
     })
 }

@@ -43,14 +43,14 @@ impl<'a> Bits<'a> {
             self.left = 8;
         }
         self.left -= 1;
-        Some(self.current >> self.left & 1 == 1)
+        Some((self.current >> self.left) & 1 == 1)
     }
 
     /// A number of `count` bits, 32 at most.
     pub(super) fn number(&mut self, count: u32) -> Option<u32> {
         let mut value: u32 = 0;
         for _ in 0..count {
-            value = value << 1 | u32::from(self.flag()?);
+            value = (value << 1) | u32::from(self.flag()?);
         }
         Some(value)
     }

@@ -181,7 +181,7 @@ impl Decoder {
         let header = VdecStream::new()
             .with_pts(pts)
             .with_end_of_frame(1)
-            .with_len(packet.len() as u32);
+            .with_size(packet.len() as u32);
         self.send_stream(&header, packet)
     }
 

@@ -162,7 +162,7 @@ struct State {
 #[derive(Debug)]
 enum Source {
     Memory(CardMemory),
-    Frame { _frame: Frame },
+    Frame { _frame: Box<Frame> },
 }
 
 /// An encoded picture.
@@ -304,11 +304,16 @@ impl Encoder {
         self.check_room()?;
         let picture = *frame.info();
         let call = self.send_call(&picture);
-        self.sending_source(Source::Frame { _frame: frame }, || {
-            let answer = self.channel.stream.call(call, Some(TURN + MARGIN));
-            let first = answer.and_then(|answer| native::answer(&SEND, answer));
-            self.send_again(first, &picture)
-        })
+        self.sending_source(
+            Source::Frame {
+                _frame: Box::new(frame),
+            },
+            || {
+                let answer = self.channel.stream.call(call, Some(TURN + MARGIN));
+                let first = answer.and_then(|answer| native::answer(&SEND, answer));
+                self.send_again(first, &picture)
+            },
+        )
     }
 
     /// Books the picture before it is sent, as its packet may be received at once.
@@ -384,7 +389,7 @@ impl Encoder {
 
     /// Copies a packet to the host and gives its place back, in one job.
     fn fetch(&self, stream: &VencStream) -> Result<Packet> {
-        let len = stream.len();
+        let len = stream.size();
         if len == 0 || len > MAX_PACKET || stream.address() == 0 {
             let address = stream.address();
             return Err(Error::answer(

@@ -56,7 +56,7 @@ pub fn decode(session: &Session, jpeg: &[u8]) -> Result<(Buffer, PictureLayout)>
     };
     let target_memory = CardMemory::new(&stream, rows.size() as u64)?;
     let request = VdecOneFrame::new()
-        .with_len(jpeg.len() as u32)
+        .with_size(jpeg.len() as u32)
         .with_address(source_memory.address())
         .with_width(width)
         .with_height(height)

@@ -189,7 +189,7 @@ structure! {
         /// 1: nothing follows.
         20 => end_of_stream / with_end_of_stream: u32,
         /// Bytes.
-        28 => len / with_len: u32,
+        28 => size / with_size: u32,
         /// Card address, 0: the bytes come with the call.
         40 => address / with_address: u64,
         /// Handed through.
@@ -213,7 +213,7 @@ structure! {
     /// `AX_VDEC_DEC_ONE_FRM_T`: one JPEG picture to be decoded.
     VdecOneFrame(296) {
         /// Bytes of the JPEG.
-        28 => len / with_len: u32,
+        28 => size / with_size: u32,
         /// Card address of the JPEG.
         40 => address / with_address: u64,
         /// Columns.
@@ -312,7 +312,7 @@ structure! {
         /// Card address of the bytes.
         0 => address / with_address: u64,
         /// How many.
-        16 => len / with_len: u32,
+        16 => size / with_size: u32,
         /// Presentation time, as it was sent with the picture.
         24 => pts / with_pts: u64,
         /// Number of the packet.

@@ -133,10 +133,11 @@ impl Seen {
         if info.generation == 0 {
             lines.retain(|(name, _)| *name != "Boot");
         }
-        let mut text: String = lines
+        let lines: Vec<_> = lines
             .iter()
             .map(|(name, value)| format!("{name:12} {value}\n"))
             .collect();
+        let mut text = lines.concat();
         text.push_str(&self.processes());
         text
     }

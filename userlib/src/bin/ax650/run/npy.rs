@@ -65,7 +65,8 @@ fn value<'a>(header: &'a str, key: &str) -> Option<&'a str> {
 
 /// The header of a file with this array.
 pub fn header(descr: &str, shape: &[u32]) -> Vec<u8> {
-    let dims: String = shape.iter().map(|dim| format!("{dim}, ")).collect();
+    let dims: Vec<_> = shape.iter().map(|dim| format!("{dim}, ")).collect();
+    let dims = dims.concat();
     // One dimension keeps its comma: it is a tuple of Python.
     let dims = if shape.len() == 1 {
         dims.trim_end()

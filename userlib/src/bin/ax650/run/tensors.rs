@@ -90,7 +90,7 @@ fn read_tensor(
         &file
     };
     let packed = shape.packed_size(tensor.data_type);
-    if data.len() != input.len() && Some(data.len()) != packed || data.len() > input.len() {
+    if (data.len() != input.len() && Some(data.len()) != packed) || data.len() > input.len() {
         return bad(format!("{} bytes", data.len()));
     }
     // What the card wants behind the elements is 0, as the buffer is.
@@ -126,12 +126,12 @@ fn fill(bytes: &mut [u8], data_type: DataType, fill: Fill, seed: u64) {
         // 0.5 to 1: a fixed exponent and any fraction.
         DataType::Fp16 => {
             for element in bytes.chunks_exact_mut(2) {
-                element.copy_from_slice(&(0x3800 | next() as u16 & 0x3FF).to_le_bytes());
+                element.copy_from_slice(&(0x3800 | (next() as u16 & 0x3FF)).to_le_bytes());
             }
         }
         DataType::Bf16 => {
             for element in bytes.chunks_exact_mut(2) {
-                element.copy_from_slice(&(0x3F00 | next() as u16 & 0x7F).to_le_bytes());
+                element.copy_from_slice(&(0x3F00 | (next() as u16 & 0x7F)).to_le_bytes());
             }
         }
         _ => bytes.iter_mut().for_each(|byte| *byte = next() as u8),

@@ -134,7 +134,7 @@ fn track(trak: &Trak, end: u64) -> Result<Track, String> {
     };
     let read_sps = |set: &Vec<u8>| match codec {
         Codec::H264 if set.first()? & 0x1F == 7 => sps::h264(set),
-        Codec::H265 if set.first()? >> 1 & 0x3F == 33 => sps::h265(set),
+        Codec::H265 if (set.first()? >> 1) & 0x3F == 33 => sps::h265(set),
         _ => None,
     };
     let size = parameter_sets.iter().find_map(read_sps);
@@ -255,7 +255,7 @@ impl Track {
             let (length, rest) = bytes.split_at_checked(self.length_size)?;
             let length = length
                 .iter()
-                .fold(0_usize, |value, byte| value << 8 | usize::from(*byte));
+                .fold(0_usize, |value, byte| (value << 8) | usize::from(*byte));
             let (nal, rest) = rest.split_at_checked(length)?;
             packet.extend(START_CODE);
             packet.extend_from_slice(nal);

@@ -274,7 +274,7 @@ impl<W: Write + Seek> Mp4Writer<W> {
 fn nal_type(codec: Codec, nal: &[u8]) -> u8 {
     match codec {
         Codec::H264 => nal[0] & 0x1F,
-        _ => nal[0] >> 1 & 0x3F,
+        _ => (nal[0] >> 1) & 0x3F,
     }
 }
 

@@ -112,10 +112,11 @@ impl PictureSink {
 }
 
 fn md5_line(index: u64, picture: &[u8]) -> String {
-    let hash: String = Md5::digest(picture)
+    let hash: Vec<_> = Md5::digest(picture)
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
+    let hash = hash.concat();
     format!(
         "0, {index:10}, {index:10}, {:8}, {:8}, {hash}",
         1,
