@@ -8,7 +8,7 @@
  *
  * Build: KMOD=tests/env/checkers tests/env/module.sh debug
  */
-#include <linux/delay.h>
+#include <linux/kernel.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
@@ -53,8 +53,9 @@ static void array_index(void)
 
 static void sleep_in_atomic(void)
 {
+	/* Not a true sleep: to schedule with a spinlock held is beyond repair. */
 	spin_lock(&trip_lock);
-	msleep(1);
+	might_sleep();
 	spin_unlock(&trip_lock);
 }
 
