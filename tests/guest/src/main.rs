@@ -12,9 +12,12 @@ mod card;
 mod case;
 mod cases;
 mod client;
+mod errors;
 mod frame;
+mod guarded;
 mod host;
 mod kernel;
+mod onnx;
 mod process;
 mod runner;
 

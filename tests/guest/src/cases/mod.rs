@@ -5,16 +5,47 @@
 // A case is named after the requirement that it tests.
 #![allow(non_snake_case)]
 
+mod abi;
 mod boot;
+mod buffers;
+mod cli;
+mod codec;
+mod costs;
+mod engine;
 mod firmware;
+mod fuzz;
+mod jobs;
 mod last;
+mod multi;
+mod observe;
+mod reset;
+mod sessions;
+mod transport;
 mod unplug;
 
 use crate::case::Case;
 
-/// All cases, in order.
+/// All cases, in order: the simple ones first.
 pub fn all() -> Vec<&'static Case> {
-    let files = [boot::CASES, firmware::CASES, unplug::CASES, last::CASES];
+    let files = [
+        boot::CASES,
+        jobs::CASES,
+        buffers::CASES,
+        abi::CASES,
+        sessions::CASES,
+        engine::CASES,
+        codec::CASES,
+        costs::CASES,
+        observe::CASES,
+        cli::CASES,
+        multi::CASES,
+        transport::CASES,
+        firmware::CASES,
+        reset::CASES,
+        unplug::CASES,
+        fuzz::CASES,
+        last::CASES,
+    ];
     files.into_iter().flatten().collect()
 }
 

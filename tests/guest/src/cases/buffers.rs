@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Buffers: zeroed, bounded, alive as long as somebody can reach them, and right data wherever in
+//! the guest's memory they are.
+
+use std::io;
+use std::time::Duration;
+
+use anyhow::{ensure, Context as _, Result};
+use ax650_uapi::*;
+
+use crate::card::{Card, Map};
+use crate::case::{Context, HIGH_MEMORY, SWIOTLB, USUAL};
+use crate::client::{canary, pattern, Client};
+use crate::errors::{errno, expect_any};
+use crate::kernel;
+use crate::process::{self, End};
+
+crate::cases!["buffers":
+    R44_zeroed,
+    R44_limits_and_accounting { timeout_s: 90 },
+    R45_mappings_stay_inside,
+    R45_mapping_outlives_handle_and_file,
+    R46_allocation_failures { kernels: &["debug"], timeout_s: 120, allow: &["page allocation failure"] },
+    P16_fragmented_memory { timeout_s: 90 },
+    R48_no_addresses_in_the_interface,
+    R49_data { machines: &[USUAL, HIGH_MEMORY, SWIOTLB], timeout_s: 120 },
+    R49_addresses_above_4_gib { machines: &[HIGH_MEMORY] },
+];
+
+/// Whatever the memory held before: another process's secrets do not come with it.
+fn R44_zeroed(_: &mut Context) -> Result<()> {
+    let client = Client::new(0)?;
+    for round in 0..6 {
+        let size = 1 << (12 + 2 * round);
+        let dirty = client.buffer(size)?;
+        dirty.map.write(0, &pattern(size, 1));
+        client.give_up(dirty)?;
+        let fresh = client.buffer(size)?;
+        ensure!(
+            fresh.map.read(0, size).iter().all(|&b| b == 0),
+            "{size} bytes are not 0"
+        );
+        client.give_up(fresh)?;
+    }
+    Ok(())
+}
+
+/// By file and by card, and all of it comes back.
+fn R44_limits_and_accounting(_: &mut Context) -> Result<()> {
+    let card = Card::open(0)?;
+    let limits = card.limits()?;
+    let before = card.counters()?.buffer_bytes;
+    let mut handles = Vec::new();
+    for _ in 0..limits.max_buffers_per_file {
+        handles.push(card.buffer(1)?);
+    }
+    ensure!(card.counters()?.buffer_bytes == before + handles.len() as u64 * 4096);
+    expect_any(&[libc::EMFILE, libc::ENOSPC], card.buffer(1), || {
+        "one more".into()
+    })?;
+    ensure!(handles.iter().all(|b| b.size == 4096), "not whole pages");
+    for buffer in &handles {
+        card.end_buffer(buffer.handle)?;
+    }
+    ensure!(card.counters()?.buffer_bytes == before);
+    // As much as a file may have, or as the machine has.
+    let mut bytes = 0;
+    let refused = loop {
+        match card.buffer(32 << 20) {
+            Ok(buffer) => bytes += buffer.size,
+            Err(e) => break e,
+        }
+        ensure!(bytes <= limits.max_bytes_per_file, "more than the limit");
+    };
+    let error = refused.raw_os_error();
+    ensure!(
+        error == Some(libc::EDQUOT) || error == Some(libc::ENOMEM),
+        "{refused}"
+    );
+    drop(card);
+    let card = Card::open(0)?;
+    kernel::until("the memory to come back", Duration::from_secs(10), || {
+        Ok(card.counters()?.buffer_bytes == before)
+    })?;
+    canary(0)
+}
+
+fn refused(map: io::Result<Map>, what: &str) -> Result<()> {
+    expect_any(
+        &[libc::EINVAL, libc::ENXIO, libc::EACCES],
+        map.map(drop),
+        || what.to_owned(),
+    )
+}
+
+/// No mapping is longer than its buffer, begins elsewhere, or is private.
+fn R45_mappings_stay_inside(_: &mut Context) -> Result<()> {
+    let card = Card::open(0)?;
+    let one = card.buffer(3 * 4096)?;
+    let two = card.buffer(4096)?;
+    card.map(one.mmap_offset, 4096)
+        .context("a part")?
+        .write(0, &[1; 4096]);
+    card.map(one.mmap_offset, 3 * 4096)
+        .context("all")?
+        .write(2 * 4096, &[1; 4096]);
+    refused(
+        card.map(one.mmap_offset, 4 * 4096),
+        "longer than the buffer",
+    )?;
+    refused(card.map(two.mmap_offset, 1 << 30), "much longer")?;
+    refused(
+        card.map(one.mmap_offset + 3 * 4096, 4096),
+        "behind the buffer",
+    )?;
+    refused(card.map(0, 4096), "offset 0")?;
+    refused(card.map(u64::MAX << 12 >> 1, 4096), "far away")?;
+    card.end_buffer(two.handle)?;
+    refused(card.map(two.mmap_offset, 4096), "given up")?;
+    // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing.
+    let private = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            4096,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE,
+            card.fd(),
+            one.mmap_offset as libc::off_t,
+        )
+    };
+    ensure!(private == libc::MAP_FAILED, "a private mapping");
+    // It does not grow either, and is not given to be executed.
+    let map = card.map(one.mmap_offset, 4096)?;
+    // SAFETY: the mapping is this function's own; it is not used after it has moved.
+    let grown = unsafe { libc::mremap(map.address().cast(), 4096, 8192, libc::MREMAP_MAYMOVE) };
+    ensure!(grown == libc::MAP_FAILED, "it has grown");
+    // SAFETY: as above.
+    let rc = unsafe {
+        libc::mprotect(
+            map.address().cast(),
+            4096,
+            libc::PROT_READ | libc::PROT_EXEC,
+        )
+    };
+    ensure!(rc != 0, "it can be executed");
+    Ok(())
+}
+
+/// The pages live as long as they are mapped.
+fn R45_mapping_outlives_handle_and_file(_: &mut Context) -> Result<()> {
+    let mut client = Client::new(0)?;
+    let buffer = client.buffer(64 << 10)?;
+    let data = pattern(64 << 10, 4);
+    buffer.map.write(0, &data);
+    client.card.end_buffer(buffer.handle)?;
+    ensure!(errno(client.card.end_buffer(buffer.handle)) == libc::ENOENT);
+    client.works()?;
+    drop(client);
+    // Others want memory meanwhile.
+    for _ in 0..5 {
+        canary(0)?;
+    }
+    ensure!(
+        buffer.map.read(0, 64 << 10) == data,
+        "somebody has written to it"
+    );
+    buffer.map.write(0, &[9; 4096]);
+    // A child inherits it.
+    let child = process::fork(|| {
+        ensure!(buffer.map.read(0, 4096) == [9; 4096]);
+        Ok(())
+    })?;
+    ensure!(child.wait(Duration::from_secs(10))? == End::Exit(0));
+    Ok(())
+}
+
+/// Each allocation of a request fails in turn: an error, nothing lost, and the file still works.
+fn R46_allocation_failures(_: &mut Context) -> Result<()> {
+    const SLAB: &str = "/sys/kernel/debug/failslab";
+    const PAGES: &str = "/sys/kernel/debug/fail_page_alloc";
+    let mut client = Client::new(0)?;
+    let before = client.card.counters()?.buffer_bytes;
+    for dir in [SLAB, PAGES] {
+        kernel::write(format!("{dir}/verbose"), "0")?;
+        kernel::write(format!("{dir}/probability"), "0")?;
+        kernel::write(format!("{dir}/ignore-gfp-wait"), "N")?;
+    }
+    kernel::write(format!("{PAGES}/min-order"), "0")?;
+    let mut failures = 0;
+    for nth in 1..60_u32 {
+        // The next allocation but nth-1 of this thread fails.
+        let (_, frame) = client.echo_frame(&[5; 2000]);
+        let step = client.call_step(&frame, 0, 8192);
+        kernel::write("/proc/self/fail-nth", &nth.to_string())?;
+        let made = client.card.buffer(100_000);
+        let left = kernel::read("/proc/self/fail-nth")?;
+        kernel::write("/proc/self/fail-nth", "0")?;
+        match made {
+            Ok(buffer) => client.card.end_buffer(buffer.handle)?,
+            Err(e) => {
+                ensure!(e.raw_os_error() == Some(libc::ENOMEM), "BUFFER_CREATE: {e}");
+                ensure!(left == "0", "an error without a failure");
+                failures += 1;
+            }
+        }
+        kernel::write("/proc/self/fail-nth", &nth.to_string())?;
+        let session = client.card.session();
+        kernel::write("/proc/self/fail-nth", "0")?;
+        match session {
+            Ok(session) => client.card.end_session(session.session)?,
+            Err(_) => failures += 1,
+        }
+        kernel::write("/proc/self/fail-nth", &nth.to_string())?;
+        let job = client.submit(&[step]);
+        kernel::write("/proc/self/fail-nth", "0")?;
+        match job {
+            Ok(job) => drop(client.wait(job, 1, Duration::from_secs(40))?),
+            Err(e) => {
+                ensure!(e.raw_os_error() == Some(libc::ENOMEM), "SUBMIT: {e}");
+                failures += 1;
+            }
+        }
+        client
+            .works()
+            .with_context(|| format!("after failure {nth}"))?;
+    }
+    ensure!(failures > 5, "{failures} failures only");
+    let after = client.card.counters()?.buffer_bytes;
+    ensure!(after == before, "{before} bytes before, {after} after");
+    Ok(())
+}
+
+/// Large buffers are made of small pieces of memory.
+fn P16_fragmented_memory(_: &mut Context) -> Result<()> {
+    // Every second page of what is free is taken, so that hardly two are left side by side.
+    let free = kernel::read("/proc/meminfo")?;
+    let kib: usize = free
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))
+        .and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok())
+        .context("no MemAvailable")?;
+    let len = (kib << 10) / 10 * 7 & !8191;
+    // SAFETY: a new anonymous mapping.
+    let at = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            len,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
+    ensure!(
+        at != libc::MAP_FAILED,
+        "mmap: {}",
+        io::Error::last_os_error()
+    );
+    // SAFETY: the mapping above; huge pages would not be fragments.
+    unsafe { libc::madvise(at, len, libc::MADV_NOHUGEPAGE) };
+    for page in (0..len).step_by(4096) {
+        // SAFETY: inside the mapping.
+        unsafe { at.cast::<u8>().add(page).write(1) };
+    }
+    for page in (0..len).step_by(8192) {
+        // SAFETY: inside the mapping, whole pages.
+        unsafe { libc::madvise(at.cast::<u8>().add(page).cast(), 4096, libc::MADV_DONTNEED) };
+    }
+    let result = Client::new(0)?.round_trip(24 << 20, 8);
+    // SAFETY: the mapping above.
+    unsafe { libc::munmap(at, len) };
+    result
+}
+
+/// Requests of other drivers that took addresses of the caller or of the bus are unknown here, and
+/// there is no way to read or write the node.
+fn R48_no_addresses_in_the_interface(_: &mut Context) -> Result<()> {
+    let card = Card::open(0)?;
+    let mut words = [0xffff_8880_0000_0000_u64; 16];
+    for ty in [b'H', b'A', b'M', b'P'] {
+        for number in 0..16_u64 {
+            for size in [8, 16, 24, 40, 64] {
+                let code = 3 << 30 | size << 16 | u64::from(ty) << 8 | number;
+                // SAFETY: room for the largest size; unknown requests write nothing.
+                let result = unsafe { card.raw(code, words.as_mut_ptr().cast()) };
+                ensure!(errno(result) == libc::ENOTTY, "type {ty}, number {number}");
+            }
+        }
+    }
+    let mut byte = [0_u8];
+    // SAFETY: one byte of room.
+    let rc = unsafe { libc::read(card.fd(), byte.as_mut_ptr().cast(), 1) };
+    ensure!(rc < 0, "read() works");
+    // SAFETY: one byte to write.
+    let rc = unsafe { libc::write(card.fd(), byte.as_ptr().cast(), 1) };
+    ensure!(rc < 0, "write() works");
+    Ok(())
+}
+
+/// Both directions, many sizes, much memory.
+fn R49_data(_: &mut Context) -> Result<()> {
+    let mut client = Client::new(0)?;
+    for round in 0..20 {
+        client.round_trip(1 + round * 97_001, round as u64 + 1)?;
+        client.echo(&pattern(200 * (round + 1), round as u64))?;
+    }
+    client.round_trip(12 << 20, 5)?;
+    // What the CPU writes after a copy must not be what an earlier copy has left behind.
+    let address = client.malloc(8192)?;
+    let buffer = client.buffer(8192)?;
+    for round in 0..100_u64 {
+        let data = pattern(8192, round + 100);
+        buffer.map.write(0, &data);
+        let step = client.copy_step(AX650_STEP_COPY_TO_CARD, &buffer, 0, address, 8192);
+        client.run(&[step])?;
+        buffer.map.write(0, &[0; 8192]);
+        let step = client.copy_step(AX650_STEP_COPY_FROM_CARD, &buffer, 0, address, 8192);
+        client.run(&[step])?;
+        ensure!(buffer.map.read(0, 8192) == data, "round {round}");
+    }
+    Ok(())
+}
+
+/// Most of this machine's memory is above 4 GiB, and there is no IOMMU: the card has to use whole
+/// addresses.
+fn R49_addresses_above_4_gib(_: &mut Context) -> Result<()> {
+    let mut client = Client::new(0)?;
+    let buffer = client.buffer(1 << 20)?;
+    buffer.map.write(0, &[1; 4096]);
+    let physical = physical_address(buffer.map.address())?;
+    ensure!(physical >= 1 << 32, "the buffer is at {physical:#x}");
+    client.round_trip(8 << 20, 3)?;
+    client.works()
+}
+
+/// Where a page of this process is, from /proc/self/pagemap.
+fn physical_address(at: *const u8) -> Result<u64> {
+    use std::os::unix::fs::FileExt;
+    let file = std::fs::File::open("/proc/self/pagemap")?;
+    let mut entry = [0; 8];
+    file.read_exact_at(&mut entry, at as u64 / 4096 * 8)?;
+    let entry = u64::from_ne_bytes(entry);
+    ensure!(entry >> 63 == 1, "the page is not there");
+    Ok((entry & ((1 << 55) - 1)) * 4096)
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Pictures into streams and back, by way of the library.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{bail, ensure, Context as _, Result};
+use ax650::media::{
+    jpeg, Codec, Decoder, DecoderConfig, Encoder, EncoderConfig, Packet, PictureLayout, Received,
+};
+use ax650::{Card, Session};
+
+use crate::case::Context;
+use crate::client::{canary, pattern};
+use crate::process::{self, Pipe};
+use crate::runner;
+
+crate::cases!["codec":
+    h264_there_and_back { timeout_s: 120 },
+    h265_there_and_back { timeout_s: 120 },
+    jpeg_there_and_back,
+    rubbish_for_the_decoder,
+    channels_are_limited { timeout_s: 120 },
+    a_waiting_decoder_holds_up_nobody,
+    killed_while_coding { timeout_s: 90 },
+];
+
+const WIDTH: u32 = 320;
+const HEIGHT: u32 = 192;
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Picture number `n`: a soft gradient that moves, in packed NV12.
+fn picture(n: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for y in 0..HEIGHT {
+        bytes.extend((0..WIDTH).map(|x| ((x / 2 + y / 2 + 4 * n) % 200 + 20) as u8));
+    }
+    for y in 0..HEIGHT / 2 {
+        bytes.extend((0..WIDTH / 2).flat_map(|x| [(100 + y / 4) as u8, (110 + x / 8) as u8]));
+    }
+    bytes
+}
+
+/// Peak signal to noise ratio of two planes, dB.
+fn psnr(one: &[u8], two: &[u8]) -> f64 {
+    let sum: u64 = one
+        .iter()
+        .zip(two)
+        .map(|(a, b)| u64::from(a.abs_diff(*b)).pow(2))
+        .sum();
+    if sum == 0 {
+        return 100.0;
+    }
+    10.0 * (255.0 * 255.0 * one.len() as f64 / sum as f64).log10()
+}
+
+fn encode(session: &Session, codec: Codec, count: u32) -> Result<Vec<Packet>> {
+    let config = EncoderConfig {
+        bit_rate: 4000,
+        ..EncoderConfig::new(codec, WIDTH, HEIGHT)
+    };
+    let encoder = Encoder::new(session, &config)?;
+    let layout = encoder.layout();
+    let buffer = session.buffer(layout.size())?;
+    let mut packets = Vec::new();
+    for n in 0..count {
+        put(&layout, &mut buffer.write()?, &picture(n));
+        encoder.send(&buffer, u64::from(n) * 1000)?;
+        match encoder.receive(LIMIT)? {
+            Received::Some(packet) => packets.push(packet),
+            other => bail!("picture {n}: {other:?}"),
+        }
+    }
+    Ok(packets)
+}
+
+fn put(layout: &PictureLayout, to: &mut [u8], packed: &[u8]) {
+    for (row, line) in layout
+        .rows_mut(to)
+        .zip(packed.chunks_exact(layout.width as usize))
+    {
+        row[..line.len()].copy_from_slice(line);
+    }
+}
+
+fn get(layout: &PictureLayout, from: &[u8]) -> Vec<u8> {
+    layout
+        .rows(from)
+        .flat_map(|row| &row[..layout.width as usize])
+        .copied()
+        .collect()
+}
+
+/// Encoded pictures come back in order, with their times, and look like what went in.
+fn there_and_back(codec: Codec) -> Result<()> {
+    const COUNT: u32 = 20;
+    let session = Card::open_first()?.session()?;
+    let packets = encode(&session, codec, COUNT)?;
+    ensure!(packets.len() == COUNT as usize && packets[0].key);
+    let raw = picture(0).len() * packets.len();
+    let size: usize = packets.iter().map(|p| p.data.len()).sum();
+    ensure!(size < raw / 2, "{size} bytes of {raw}");
+    let decoder = Decoder::new(&session, &DecoderConfig::new(codec, WIDTH, HEIGHT))?;
+    let buffer = session.buffer(1024 * 1024)?;
+    let mut pictures = Vec::new();
+    let mut take = |limit: Duration| -> Result<bool> {
+        match decoder.receive(limit)? {
+            Received::Some(frame) => {
+                let pts = frame.pts();
+                let layout = frame.download(&buffer)?;
+                pictures.push((pts, get(&layout, &buffer.read()?)));
+                Ok(true)
+            }
+            Received::Nothing => Ok(true),
+            Received::End => Ok(false),
+        }
+    };
+    for packet in &packets {
+        decoder.send(&packet.data, packet.pts)?;
+        take(Duration::from_millis(1))?;
+    }
+    decoder.finish()?;
+    let begin = Instant::now();
+    while take(Duration::from_secs(1))? {
+        ensure!(
+            begin.elapsed() < LIMIT * runner::slowness(),
+            "the stream has no end"
+        );
+    }
+    ensure!(
+        pictures.len() == COUNT as usize,
+        "{} pictures",
+        pictures.len()
+    );
+    let mut worst = f64::MAX;
+    for (n, (pts, bytes)) in pictures.iter().enumerate() {
+        ensure!(*pts == n as u64 * 1000, "picture {n} has time {pts}");
+        worst = worst.min(psnr(bytes, &picture(n as u32)));
+    }
+    eprintln!("{codec}: {size} bytes of {raw}, worst picture {worst:.1} dB");
+    ensure!(worst > 30.0, "{worst:.1} dB");
+    Ok(())
+}
+
+fn h264_there_and_back(_: &mut Context) -> Result<()> {
+    there_and_back(Codec::H264)
+}
+
+fn h265_there_and_back(_: &mut Context) -> Result<()> {
+    there_and_back(Codec::H265)
+}
+
+fn jpeg_there_and_back(_: &mut Context) -> Result<()> {
+    let session = Card::open_first()?.session()?;
+    let packets = encode(&session, Codec::Jpeg, 2)?;
+    for (n, packet) in packets.iter().enumerate() {
+        ensure!(packet.data.starts_with(&[0xff, 0xd8]), "no JPEG");
+        let (buffer, layout) = jpeg::decode(&session, &packet.data)?;
+        let quality = psnr(&get(&layout, &buffer.read()?), &picture(n as u32));
+        ensure!(quality > 30.0, "{quality:.1} dB");
+    }
+    ensure!(jpeg::decode(&session, &[0xff, 0xd8, 0, 0]).is_err());
+    ensure!(jpeg::decode(&session, &packets[0].data[..100]).is_err());
+    Ok(())
+}
+
+/// No stream at all: errors or no pictures, but an end, and the next decoder works.
+fn rubbish_for_the_decoder(_: &mut Context) -> Result<()> {
+    let session = Card::open_first()?.session()?;
+    for codec in [Codec::H264, Codec::H265] {
+        let decoder = Decoder::new(&session, &DecoderConfig::new(codec, WIDTH, HEIGHT))?;
+        for round in 0..5 {
+            let mut packet = vec![0, 0, 0, 1];
+            packet.extend(pattern(3000, round));
+            // The card may refuse it.
+            let _ = decoder.send(&packet, round);
+        }
+        decoder.finish()?;
+        let begin = Instant::now();
+        while !matches!(decoder.receive(Duration::from_secs(1))?, Received::End) {
+            ensure!(begin.elapsed() < LIMIT, "no end");
+        }
+    }
+    there_and_back(Codec::H264)
+}
+
+/// 16 encoders and 32 decoders, no more; then there is room again.
+fn channels_are_limited(_: &mut Context) -> Result<()> {
+    let session = Card::open_first()?.session()?;
+    let decoder = || {
+        Decoder::new(
+            &session,
+            &DecoderConfig {
+                pictures: 4,
+                ..DecoderConfig::new(Codec::H264, 128, 128)
+            },
+        )
+    };
+    let encoder = || Encoder::new(&session, &EncoderConfig::new(Codec::H264, 128, 128));
+    let encoders = (0..16)
+        .map(|_| encoder())
+        .collect::<Result<Vec<_>, _>>()
+        .context("16 encoders")?;
+    ensure!(encoder().is_err(), "a 17th encoder");
+    let decoders = (0..32)
+        .map(|_| decoder())
+        .collect::<Result<Vec<_>, _>>()
+        .context("32 decoders")?;
+    ensure!(decoder().is_err(), "a 33rd decoder");
+    drop((encoders, decoders));
+    encoder().context("an encoder when there is room again")?;
+    decoder().context("a decoder when there is room again")?;
+    Ok(())
+}
+
+/// A call that waits on the card for a picture does not stop calls of others, nor of this session.
+fn a_waiting_decoder_holds_up_nobody(_: &mut Context) -> Result<()> {
+    let session = Card::open_first()?.session()?;
+    let decoder = Decoder::new(&session, &DecoderConfig::new(Codec::H264, WIDTH, HEIGHT))?;
+    std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| decoder.receive(Duration::from_secs(4)));
+        std::thread::sleep(Duration::from_millis(300));
+        for _ in 0..5 {
+            let begin = Instant::now();
+            canary(0)?;
+            session.stream().echo(&[1; 100], Some(LIMIT))?;
+            ensure!(
+                begin.elapsed() < Duration::from_secs(1) * runner::slowness(),
+                "{:?}",
+                begin.elapsed()
+            );
+        }
+        match waiter.join().map_err(|_| anyhow::anyhow!("panic"))?? {
+            Received::Nothing => Ok(()),
+            other => bail!("{other:?} out of nothing"),
+        }
+    })
+}
+
+/// Clients die in the middle; the card has its channels back.
+fn killed_while_coding(_: &mut Context) -> Result<()> {
+    for round in 0..20_u64 {
+        let mut ready = Pipe::new()?;
+        let child = process::fork(|| {
+            let session = Card::open_first()?.session()?;
+            ready.send()?;
+            loop {
+                encode(&session, Codec::H264, 30)?;
+            }
+        })?;
+        ready.wait(Duration::from_secs(20))?;
+        std::thread::sleep(Duration::from_millis(round * 37 % 200));
+        child.kill(Duration::from_secs(10))?;
+    }
+    let session = Card::open_first()?.session()?;
+    ensure!(encode(&session, Codec::H264, 3)?.len() == 3);
+    canary(0)
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What calls cost on the bus, by the card's own counters: never more than with the vendor's
+//! driver, whose numbers were measured on the same emulated card.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{ensure, Context as _, Result};
+use ax650_uapi::*;
+use serde_json::{json, Value};
+
+use crate::card::{Card, BOOT};
+use crate::case::{Context, Start};
+use crate::client::{pattern, Client};
+use crate::{kernel, runner};
+
+crate::cases!["costs":
+    small_call,
+    open_a_session,
+    copy_to_card,
+    copy_from_card,
+    long_frame,
+    P26_chain_of_37_calls,
+    boot_reads_few_registers { start: Start::Unloaded },
+    round_trip_time { timeout_s: 90 },
+    copy_bandwidth { timeout_s: 90 },
+];
+
+/// Doorbells, message interrupts and register accesses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Costs {
+    doorbells: u64,
+    interrupts: u64,
+    registers: u64,
+}
+
+fn total(counters: &Value, wanted: impl Fn(&str) -> bool) -> u64 {
+    let all = counters["counters"].as_object();
+    let list = all.into_iter().flatten().filter(|(name, _)| wanted(name));
+    list.filter_map(|(_, value)| value.as_u64()).sum()
+}
+
+/// `mmio.bar0.read` and so on; those with a fourth part are shares of these.
+fn is_register(name: &str) -> bool {
+    name.starts_with("mmio.bar") && name.split('.').count() == 3
+}
+
+/// What `f` costs at best: the driver's own calls come in between now and then.
+fn costs(context: &mut Context, mut f: impl FnMut() -> Result<()>) -> Result<Costs> {
+    let mut best: Option<Costs> = None;
+    for _ in 0..7 {
+        context.host.card(0, "counters", json!({"reset": true}))?;
+        f()?;
+        let counters = context.host.card(0, "counters", json!({}))?;
+        let now = Costs {
+            doorbells: total(&counters, |name| name == "doorbell.received"),
+            interrupts: total(&counters, |name| name == "msi.sent"),
+            registers: total(&counters, is_register),
+        };
+        let sum = |c: &Costs| c.doorbells + c.interrupts + c.registers;
+        if best.as_ref().is_none_or(|best| sum(&now) < sum(best)) {
+            best = Some(now);
+        }
+    }
+    best.context("no measurement")
+}
+
+fn at_most(
+    what: &str,
+    costs: Costs,
+    doorbells: u64,
+    interrupts: u64,
+    registers: u64,
+) -> Result<()> {
+    eprintln!("{what}: {costs:?}");
+    let vendor = Costs {
+        doorbells,
+        interrupts,
+        registers,
+    };
+    ensure!(
+        costs.doorbells <= doorbells
+            && costs.interrupts <= interrupts
+            && costs.registers <= registers,
+        "{what}: {costs:?}, the vendor's driver {vendor:?}"
+    );
+    // Counters that do not count would make this a case that cannot fail.
+    ensure!(
+        costs.doorbells > 0 && costs.registers > 0,
+        "{what}: {costs:?}"
+    );
+    Ok(())
+}
+
+fn small_call(context: &mut Context) -> Result<()> {
+    let mut client = Client::new(0)?;
+    let costs = costs(context, || client.echo(b"small"))?;
+    at_most("small call", costs, 1, 1, 4)
+}
+
+fn open_a_session(context: &mut Context) -> Result<()> {
+    let card = Card::open(0)?;
+    let mut open = Vec::new();
+    let costs = costs(context, || {
+        open.push(card.session()?.session);
+        Ok(())
+    })?;
+    at_most("open", costs, 4, 3, 16)
+}
+
+fn copy(context: &mut Context, op: u32, size: usize) -> Result<Costs> {
+    let mut client = Client::new(0)?;
+    let address = client.malloc(size as u32)?;
+    let buffer = client.buffer(size)?;
+    costs(context, || {
+        let step = client.copy_step(op, &buffer, 0, address, size);
+        client.run(&[step]).map(drop)
+    })
+}
+
+fn copy_to_card(context: &mut Context) -> Result<()> {
+    let window = copy(context, AX650_STEP_COPY_TO_CARD, 4 << 20)?;
+    at_most("copy of 4 MiB to the card", window, 3, 2, 12)?;
+    let double = copy(context, AX650_STEP_COPY_TO_CARD, 8 << 20)?;
+    at_most("copy of 8 MiB to the card", double, 4, 3, 16)
+}
+
+fn copy_from_card(context: &mut Context) -> Result<()> {
+    let window = copy(context, AX650_STEP_COPY_FROM_CARD, 4 << 20)?;
+    at_most("copy of 4 MiB from the card", window, 4, 1, 16)?;
+    let double = copy(context, AX650_STEP_COPY_FROM_CARD, 8 << 20)?;
+    at_most("copy of 8 MiB from the card", double, 5, 2, 20)
+}
+
+fn long_frame(context: &mut Context) -> Result<()> {
+    let mut client = Client::new(0)?;
+    let address = client.malloc(4096)?;
+    // A long request with a short answer: a memset with a field that is not looked at.
+    let costs = costs(context, || {
+        let data = pattern(5000, 1);
+        let (_, frame) = client.echo_frame(&data);
+        // The answer is as long, and goes by DMA as well.
+        client.run(&[client.call_step(&frame, 0, 8192)]).map(drop)
+    })?;
+    ensure!(client.free(address)? == 0);
+    // Both ways; the vendor's cost is that of one way.
+    at_most("long frame there and back", costs, 4, 4, 16)
+}
+
+/// A chain of calls costs one doorbell, not one each.
+fn P26_chain_of_37_calls(context: &mut Context) -> Result<()> {
+    const CALLS: usize = 37;
+    let mut client = Client::new(0)?;
+    context.host.switch(0, "msi.coalesce_ms", 10)?;
+    let costs = costs(context, || {
+        let frames: Vec<_> = (0..CALLS)
+            .map(|at| client.echo_frame(&[at as u8; 20]))
+            .collect();
+        let steps: Vec<ax650_step> = frames
+            .iter()
+            .enumerate()
+            .map(|(at, (_, frame))| ax650_step {
+                flags: AX650_STEP_PIPELINED,
+                ..client.call_step(frame, at * 512, 512)
+            })
+            .collect();
+        let results = client.run(&steps)?;
+        for (at, ((header, _), result)) in frames.iter().zip(&results).enumerate() {
+            ensure!(client.echo_answer(header, at * 512, result.bytes)? == [at as u8; 20]);
+        }
+        Ok(())
+    })?;
+    eprintln!("{CALLS} calls in a chain: {costs:?}");
+    ensure!(costs.doorbells == 1, "{costs:?}");
+    ensure!(costs.interrupts <= 4, "{costs:?}");
+    ensure!(costs.registers <= 4, "{costs:?}");
+    Ok(())
+}
+
+/// The vendor's driver reads the status thousands of times.
+fn boot_reads_few_registers(context: &mut Context) -> Result<()> {
+    context.host.card(0, "counters", json!({"reset": true}))?;
+    kernel::load_module("")?;
+    Card::open(0)?.wait_state(AX650_STATE_RUNNING, BOOT)?;
+    let counters = context.host.card(0, "counters", json!({}))?;
+    let reads = total(&counters, |name| name == "mmio.bar0.read");
+    let info = Card::open(0)?.info()?;
+    eprintln!(
+        "boot of {} bytes in {:.3} s: {reads} reads of BAR0",
+        info.boot_bytes_total,
+        info.boot_time_ns as f64 / 1e9
+    );
+    ensure!(reads > 0 && reads < 4500, "{reads} reads");
+    Ok(())
+}
+
+/// The latency echo, for the record; the limit is one that only a timer in the way would exceed.
+fn round_trip_time(_: &mut Context) -> Result<()> {
+    const ROUNDS: usize = 500;
+    let mut client = Client::new(0)?;
+    let mut times = Vec::with_capacity(ROUNDS);
+    for round in 0..ROUNDS {
+        let data = pattern(64, round as u64);
+        let begin = Instant::now();
+        client.echo(&data)?;
+        times.push(begin.elapsed());
+    }
+    times.sort();
+    let average = times.iter().sum::<Duration>() / ROUNDS as u32;
+    eprintln!(
+        "echo: min {:?}, avg {average:?}, p99 {:?}, max {:?}",
+        times[0],
+        times[ROUNDS * 99 / 100],
+        times[ROUNDS - 1]
+    );
+    ensure!(
+        times[ROUNDS / 2] < Duration::from_millis(30) * runner::slowness(),
+        "{:?}",
+        times[ROUNDS / 2]
+    );
+    Ok(())
+}
+
+/// For the record, too.
+fn copy_bandwidth(_: &mut Context) -> Result<()> {
+    const SIZE: usize = 32 << 20;
+    let mut client = Client::new(0)?;
+    let address = client.malloc(SIZE as u32)?;
+    let buffer = client.buffer(SIZE)?;
+    for (what, op) in [
+        ("to", AX650_STEP_COPY_TO_CARD),
+        ("from", AX650_STEP_COPY_FROM_CARD),
+    ] {
+        let begin = Instant::now();
+        for _ in 0..3 {
+            let step = client.copy_step(op, &buffer, 0, address, SIZE);
+            client.run(&[step])?;
+        }
+        let rate = 3.0 * SIZE as f64 / 1e6 / begin.elapsed().as_secs_f64();
+        eprintln!("copies {what} the card: {rate:.0} MB/s");
+        ensure!(rate > 5.0, "{rate:.1} MB/s");
+    }
+    Ok(())
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Random requests, from several threads, for a bounded time.  KASAN and lockdep watch.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{ensure, Result};
+use ax650::Kind;
+use ax650_uapi::*;
+
+use crate::card::Card;
+use crate::case::{Context, TWO_CARDS};
+use crate::client::{canary, Client};
+use crate::{frame, kernel, process};
+
+crate::cases!["fuzz":
+    P6_random_requests { timeout_s: 120 },
+    P6_random_requests_on_two_cards { timeout_s: 120, machines: &[TWO_CARDS] },
+    P6_random_frames { timeout_s: 90 },
+];
+
+/// How long each of them goes on.
+const TIME: Duration = Duration::from_secs(20);
+/// Threads of a process.
+const THREADS: u64 = 3;
+
+/// xorshift64*: a failure can be made again from the seed, which goes to the console.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+
+    fn below(&mut self, n: u64) -> u64 {
+        self.next() % n
+    }
+
+    fn of<T: Copy>(&mut self, list: &[T]) -> T {
+        list[self.below(list.len() as u64) as usize]
+    }
+
+    /// Mostly small, sometimes at an edge, sometimes anything.
+    fn number(&mut self) -> u64 {
+        match self.below(8) {
+            0..=3 => self.below(8),
+            4 => self.of(&[
+                0xff,
+                0x100,
+                0x7fff_ffff,
+                0x8000_0000,
+                0xffff_ffff,
+                1 << 32,
+                u64::MAX,
+            ]),
+            5 => self.below(1 << 16),
+            6 => 1 << self.below(64),
+            _ => self.next(),
+        }
+    }
+}
+
+/// Memory that requests may name: whatever the kernel writes there does no harm.
+struct Arena(Vec<u64>);
+
+impl Arena {
+    const BYTES: usize = 64 << 10;
+
+    fn new(random: &mut Random) -> Self {
+        Self((0..Self::BYTES / 8).map(|_| random.number()).collect())
+    }
+
+    /// An address in it, or one where there is nothing.
+    fn address(&mut self, random: &mut Random) -> u64 {
+        let start = self.0.as_mut_ptr() as u64;
+        match random.below(10) {
+            0 => 0,
+            1 => 0xffff_8880_0000_1000,
+            2 => 0x1000,
+            // The kernel may write far: leave it room.
+            _ => start + random.below(Self::BYTES as u64 / 4),
+        }
+    }
+}
+
+fn random_request(card: &Card, random: &mut Random, arena: &mut Arena, made: &AtomicU64) {
+    let number = random.below(9);
+    let mut words: Vec<u64> = (0..32).map(|_| random.number()).collect();
+    let at = arena.address(random);
+    let soon = kernel::now_ns() + random.below(2_000_000);
+    // Structures with their important fields likely to be good.
+    match number {
+        0 => {
+            // size in the upper half of the first word, then the address
+            words[0] = random.below(7) | random.below(4096) << 32;
+            words[1] = at;
+            words[2] &= random.of(&[0, 0, 0, u64::MAX]);
+        }
+        1 => {
+            words[0] = random.below(9) << 32 | random.of(&[0, 0, 1]);
+            words[1] = soon;
+        }
+        2 | 4 => words[0] = random.below(6) | random.of(&[0, 0, 1 << 32]),
+        3 => {
+            words[0] = random.of(&[1, 4096, 100_000, 1 << 20, words[0]]);
+            words[1] = random.of(&[0, 0, 0, words[1]]);
+        }
+        5 => {
+            words[0] = random.below(6);
+            words[1] = at;
+            words[2] = random.below(5) | (size_of::<ax650_step>() as u64) << 32;
+            words[3] = soon;
+            words[5] = random.of(&[0xffff_ffff, 0xffff_ffff, 0, 7]);
+            random_steps(arena, at, random);
+        }
+        6 => {
+            words[0] = random.below(50);
+            words[1] = random.of(&[0, soon]);
+            words[2] = random.of(&[0, at]);
+            words[3] = random.below(5) | random.of(&[32, 8, 64, 0]) << 32;
+            words[4] = random.of(&[0, 0, words[4]]);
+        }
+        _ => {}
+    }
+    let size = random.of(&[8, 16, 24, 40, 48, 64, 128, 256]);
+    let code = 3 << 30 | size << 16 | u64::from(AX650_IOC_TYPE) << 8 | number;
+    // SAFETY: the structure has the 256 bytes of `words`; the addresses in it are in the arena, with
+    // room for all that the kernel may write at once, or nowhere.
+    let _ = unsafe { card.raw(code, words.as_mut_ptr().cast()) };
+    made.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Puts something like an array of steps to `at` in the arena.
+fn random_steps(arena: &mut Arena, at: u64, random: &mut Random) {
+    let start = arena.0.as_ptr() as u64;
+    let end = start + Arena::BYTES as u64 / 2;
+    if !(start..end).contains(&at) {
+        return;
+    }
+    let frames = start + Arena::BYTES as u64 / 2;
+    let first = ((at - start) / 8) as usize;
+    for step in 0..4 {
+        let fields = &mut arena.0[first + step * 11..first + step * 11 + 11];
+        fields[0] = random.below(4) | random.below(4) << 32; // op, flags
+        fields[1] = random.number(); // sequence
+        fields[2] = random.of(&[0, 1 | 1 << 32]); // context, stream
+        fields[3] = random.of(&[0, 1 << 32, random.0]); // card address
+        fields[4] = random.below(4) | random.below(4) << 32; // buffers
+        fields[5] = random.of(&[0, 0, 4096, random.0]); // offset
+        fields[6] = random.of(&[28, 64, 200, 1500, 4096, random.0]); // size
+        fields[7] = random.of(&[0, frames, random.0]); // frame
+        fields[8] = random.of(&[0, 0, 64]); // reply offset
+        fields[9] = random.of(&[0, 64, 4096]); // reply capacity
+    }
+}
+
+/// As an unprivileged user, so that nothing is reset on purpose.
+fn fuzz(cards: &[u32], seed: u64) -> Result<()> {
+    let files: Vec<Card> = cards
+        .iter()
+        .map(|&c| Card::open(c))
+        .collect::<Result<_>>()?;
+    process::become_user(1000)?;
+    let made = AtomicU64::new(0);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (files, made, stop) = (&files, &made, &stop);
+            scope.spawn(move || {
+                let mut random = Random(seed + thread);
+                let mut arena = Arena::new(&mut random);
+                while !stop.load(Ordering::Relaxed) {
+                    let file = &files[random.below(files.len() as u64) as usize];
+                    random_request(file, &mut random, &mut arena, made);
+                }
+            });
+        }
+        std::thread::sleep(TIME);
+        stop.store(true, Ordering::Relaxed);
+    });
+    let made = made.into_inner();
+    eprintln!("fuzz: seed {seed:#x}: {made} requests");
+    ensure!(made > 1000, "{made} requests only");
+    Ok(())
+}
+
+fn fuzz_and_look(cards: &'static [u32]) -> Result<()> {
+    let seed = kernel::now_ns() | 1;
+    let child = process::fork(move || fuzz(cards, seed))?;
+    let end = child.wait(TIME * 3 + Duration::from_secs(20))?;
+    ensure!(end == process::End::Exit(0), "seed {seed:#x}: {end:?}");
+    for &card in cards {
+        canary(card)?;
+        let file = Card::open(card)?;
+        kernel::until("the memory to come back", Duration::from_secs(30), || {
+            let counters = file.counters()?;
+            Ok(counters.quarantined_bytes == 0 && file.clients()?.is_empty())
+        })?;
+    }
+    Ok(())
+}
+
+fn P6_random_requests(_: &mut Context) -> Result<()> {
+    fuzz_and_look(&[0])
+}
+
+fn P6_random_requests_on_two_cards(_: &mut Context) -> Result<()> {
+    fuzz_and_look(&[0, 1])
+}
+
+/// Good frames with some bytes changed: refused, or answered by the card; never anything else.
+fn P6_random_frames(_: &mut Context) -> Result<()> {
+    let seed = kernel::now_ns() | 1;
+    let mut random = Random(seed);
+    let mut client = Client::new(0)?;
+    let end = Instant::now() + TIME;
+    let mut sent = 0_u32;
+    let mut refused = 0_u32;
+    while Instant::now() < end {
+        let header = client.header(Kind::LATENCY, 0);
+        let mut bytes = frame::request(header, frame::echo(&[7; 40]));
+        for _ in 0..=random.below(4) {
+            // Not the context: one that does not exist is never answered by a card.
+            let at = 28 + random.below(bytes.len() as u64 - 28) as usize;
+            bytes[at] = random.next() as u8;
+        }
+        match client.submit(&[client.call_step(&bytes, 0, 4096)]) {
+            Err(_) => refused += 1,
+            Ok(job) => {
+                sent += 1;
+                let (wait, _) = client.wait(job, 1, Duration::from_secs(40))?;
+                ensure!(wait.job == job, "seed {seed:#x}");
+            }
+        }
+    }
+    eprintln!("fuzz: seed {seed:#x}: {sent} sent, {refused} refused");
+    ensure!(refused > 10, "{refused} refused, {sent} sent");
+    canary(0)
+}

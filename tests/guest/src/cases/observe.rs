@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What the driver shows without being opened: sysfs, hwmon, lines in the log.
+
+use std::time::Duration;
+
+use anyhow::{ensure, Context as _, Result};
+use ax650_uapi::*;
+
+use crate::card::{self, Card, BOOT};
+use crate::case::Context;
+use crate::client::Client;
+use crate::kernel;
+
+crate::cases!["observe":
+    P28_attributes,
+    P28_every_change_of_state_is_logged_once { timeout_s: 90 },
+    P29_temperature,
+    counters_agree_with_the_card,
+];
+
+/// The attributes that docs/sysfs.md promises.
+fn P28_attributes(_: &mut Context) -> Result<()> {
+    let dir = card::sysfs(0)?;
+    let attribute = |name: &str| kernel::read(dir.join(name));
+    let info = Card::open(0)?.info()?;
+    ensure!(attribute("state")? == "running");
+    ensure!(attribute("generation")? == info.generation.to_string());
+    ensure!(attribute("last_error")? == "0");
+    ensure!(attribute("firmware_version")? == super::boot::text(&info.firmware_version));
+    let digest: String = info
+        .firmware_sha256
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    ensure!(attribute("firmware_sha256")? == digest);
+    kernel::until("a heartbeat", Duration::from_secs(15), || {
+        Ok((0..12_000).contains(&attribute("heartbeat_age_ms")?.parse::<i64>()?))
+    })?;
+    ensure!(attribute("sessions")? == "0", "{}", attribute("sessions")?);
+    let client = Client::new(0)?;
+    ensure!(attribute("sessions")? == "1", "{}", attribute("sessions")?);
+    drop(client);
+    Ok(())
+}
+
+/// One line for each, no more.
+fn P28_every_change_of_state_is_logged_once(_: &mut Context) -> Result<()> {
+    let mark = kernel::mark()?;
+    let card = Card::open(0)?;
+    card.control(AX650_CONTROL_RESET, 0)?;
+    card.wait_state(AX650_STATE_LOADER, BOOT)?;
+    card.make_running()?;
+    let lines = mark.lines()?;
+    for state in [
+        "loader -> booting",
+        "booting -> handshake",
+        "handshake -> running",
+    ] {
+        let count = lines.iter().filter(|line| line.contains(state)).count();
+        ensure!(count == 1, "{count} lines with '{state}': {lines:?}");
+    }
+    Ok(())
+}
+
+/// A sensor that is the card's own.
+fn P29_temperature(_: &mut Context) -> Result<()> {
+    let dir = card::sysfs(0)?.join("hwmon");
+    let Ok(mut entries) = std::fs::read_dir(&dir) else {
+        return crate::case::skip("this kernel has no hwmon");
+    };
+    let sensor = entries.next().context("no sensor")??.path();
+    ensure!(kernel::read(sensor.join("name"))? == "ax650");
+    let temperature: i32 = kernel::read(sensor.join("temp1_input"))?.parse()?;
+    ensure!((1_000..120_000).contains(&temperature), "{temperature}");
+    ensure!(kernel::read(sensor.join("temp1_crit"))? == "120000");
+    let card = Card::open(0)?;
+    card.control(AX650_CONTROL_RESET, 0)?;
+    card.wait_state(AX650_STATE_LOADER, BOOT)?;
+    ensure!(
+        kernel::read(sensor.join("temp1_input")).is_err(),
+        "a value from a card in its loader"
+    );
+    card.make_running().map(drop)
+}
+
+/// The driver counts what the card counts.
+fn counters_agree_with_the_card(context: &mut Context) -> Result<()> {
+    use serde_json::json;
+    let mut client = Client::new(0)?;
+    let before = client.card.counters()?;
+    context.host.card(0, "counters", json!({"reset": true}))?;
+    for round in 0..20 {
+        client.echo(&crate::client::pattern(100, round))?;
+    }
+    client.round_trip(1 << 20, 1)?;
+    let after = client.card.counters()?;
+    let theirs = context.host.card(0, "counters", json!({}))?;
+    let theirs = |name: &str| theirs["counters"][name].as_u64().unwrap_or(0);
+    // The driver's own session may say something in between.
+    let close = |ours: u64, theirs: u64| ours.abs_diff(theirs) <= 6;
+    let sent = after.messages_sent - before.messages_sent;
+    ensure!(
+        close(sent, theirs("ring.h2c.messages")),
+        "{sent} and {}",
+        theirs("ring.h2c.messages")
+    );
+    let received = after.messages_received - before.messages_received;
+    ensure!(
+        close(received, theirs("ring.c2h.messages")),
+        "{received} and {}",
+        theirs("ring.c2h.messages")
+    );
+    let rung = after.doorbells - before.doorbells;
+    ensure!(
+        close(rung, theirs("doorbell.received")),
+        "{rung} and {}",
+        theirs("doorbell.received")
+    );
+    ensure!(
+        sent >= 22 && rung >= 22,
+        "{sent} messages, {rung} doorbells"
+    );
+    ensure!(after.bytes_to_card - before.bytes_to_card == 1 << 20);
+    ensure!(after.bytes_from_card - before.bytes_from_card == 1 << 20);
+    ensure!(after.jobs - before.jobs >= 23);
+    Ok(())
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Pages of memory right behind which there is none.
+
+use std::io;
+
+use anyhow::{ensure, Result};
+
+const PAGE: usize = 4096;
+
+/// A page followed by one that cannot be accessed.
+pub struct Guarded {
+    at: *mut u8,
+}
+
+impl Guarded {
+    /// What all bytes are at first.
+    pub const FILL: u8 = 0xEE;
+
+    /// Allocates it.
+    pub fn new() -> Result<Self> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing.
+        let at = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                2 * PAGE,
+                libc::PROT_NONE,
+                flags,
+                -1,
+                0,
+            )
+        };
+        ensure!(
+            at != libc::MAP_FAILED,
+            "mmap: {}",
+            io::Error::last_os_error()
+        );
+        // SAFETY: the first page of the mapping above.
+        let rc = unsafe { libc::mprotect(at, PAGE, libc::PROT_READ | libc::PROT_WRITE) };
+        ensure!(rc == 0, "mprotect: {}", io::Error::last_os_error());
+        let mut page = Self { at: at.cast() };
+        page.bytes_mut().fill(Self::FILL);
+        Ok(page)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: the first page is readable and belongs to this value.
+        unsafe { std::slice::from_raw_parts(self.at, PAGE) }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: the first page is writable and belongs to this value.
+        unsafe { std::slice::from_raw_parts_mut(self.at, PAGE) }
+    }
+
+    /// Puts `data` at the very end.
+    pub fn put_at_end(&mut self, data: &[u8]) {
+        self.bytes_mut()[PAGE - data.len()..].copy_from_slice(data);
+    }
+
+    /// The address of the last `len` bytes.
+    pub fn end_minus(&self, len: usize) -> *mut u8 {
+        assert!(len <= PAGE);
+        // SAFETY: at most at the end of the first page of the mapping.
+        unsafe { self.at.add(PAGE - len) }
+    }
+
+    /// The last `len` bytes.
+    pub fn tail(&self, len: usize) -> &[u8] {
+        &self.bytes()[PAGE - len..]
+    }
+
+    /// All but the last `len` bytes.
+    pub fn before(&self, len: usize) -> &[u8] {
+        &self.bytes()[..PAGE - len]
+    }
+
+    /// Sees that the page is still all there.
+    pub fn touch(&mut self) {
+        for byte in self.bytes_mut().iter_mut().step_by(64) {
+            *byte = std::hint::black_box(*byte);
+        }
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        // SAFETY: it is this value's own mapping.
+        unsafe { libc::munmap(self.at.cast(), 2 * PAGE) };
+    }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! ONNX models of one or two operators, written by hand.
+
+/// A field with a length (wire type 2).
+fn field(number: u8, content: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![number << 3 | 2];
+    bytes.extend(varint(content.len() as u64));
+    bytes.extend(content);
+    bytes
+}
+
+/// A number (wire type 0).
+fn number(field: u8, value: u64) -> Vec<u8> {
+    let mut bytes = vec![field << 3];
+    bytes.extend(varint(value));
+    bytes
+}
+
+fn varint(mut value: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while value >= 0x80 {
+        bytes.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+    bytes
+}
+
+/// NodeProto: inputs 1, outputs 2, operator 4.
+fn node(operator: &str, inputs: &[&str], outputs: &[&str]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    inputs
+        .iter()
+        .for_each(|name| bytes.extend(field(1, name.as_bytes())));
+    outputs
+        .iter()
+        .for_each(|name| bytes.extend(field(2, name.as_bytes())));
+    bytes.extend(field(4, operator.as_bytes()));
+    bytes
+}
+
+/// ValueInfoProto of `len` floats, of shape 1 x len.
+fn value(name: &str, len: u64) -> Vec<u8> {
+    const FLOAT: u64 = 1;
+    let dimension = |n: u64| field(1, &number(1, n));
+    let shape = [dimension(1), dimension(len)].concat();
+    let tensor = [number(1, FLOAT), field(2, &shape)].concat();
+    [field(1, name.as_bytes()), field(2, &field(1, &tensor))].concat()
+}
+
+/// ModelProto around a graph of these nodes.
+fn model(nodes: &[Vec<u8>], inputs: &[&str], outputs: &[&str], len: u64) -> Vec<u8> {
+    let mut graph = Vec::new();
+    nodes.iter().for_each(|node| graph.extend(field(1, node)));
+    graph.extend(field(2, b"graph"));
+    inputs
+        .iter()
+        .for_each(|name| graph.extend(field(11, &value(name, len))));
+    outputs
+        .iter()
+        .for_each(|name| graph.extend(field(12, &value(name, len))));
+    // Version 8 of the format, operator set 13.
+    [number(1, 8), field(7, &graph), field(8, &number(2, 13))].concat()
+}
+
+/// One operator on two inputs (which may be the same) of `len` floats.
+pub fn binary(operator: &str, inputs: &[&str], outputs: &[&str], len: u64) -> Vec<u8> {
+    let mut distinct = inputs.to_vec();
+    distinct.dedup();
+    model(&[node(operator, inputs, outputs)], &distinct, outputs, len)
+}
+
+/// `s = a + b` and `p = a * b`.
+pub fn sum_and_product(len: u64) -> Vec<u8> {
+    let nodes = [
+        node("Add", &["a", "b"], &["s"]),
+        node("Mul", &["a", "b"], &["p"]),
+    ];
+    model(&nodes, &["a", "b"], &["s", "p"], len)
+}
