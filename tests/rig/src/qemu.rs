@@ -156,11 +156,15 @@ impl Machine {
     }
 
     fn kernel_command_line(&self) -> String {
-        // The kernel's check of the timer interrupt fails on a host that is too busy to deliver it.
+        // The kernel's check of the timer interrupt fails on a host that is too busy to deliver it,
+        // as does the check of the time stamp counter by another clock.
         let mut line =
             String::from("console=ttyS0 panic=-1 oops=panic sysrq_always_enabled no_timer_check");
+        line.push_str(" tsc=reliable");
         if self.kernel == Kernel::Debug {
-            line.push_str(" kasan_multi_shot kmemleak=on");
+            // slab_debug=F turns off the allocator's per-CPU arrays of free objects, whose stale
+            // pointers hide leaks from kmemleak.
+            line.push_str(" kasan_multi_shot kmemleak=on slab_debug=F");
         }
         line.push_str(match self.iommu {
             Iommu::On => " intel_iommu=on iommu.passthrough=0 iommu.strict=1",
