@@ -391,7 +391,7 @@ fn random_accesses_do_no_harm() {
     for _ in 0..20_000 {
         let region = (random() % 9) as u32;
         let limit = [0x80, 0x1_0000, 0x100_0000, 1 << 62][(random() % 4) as usize];
-        let offset = (random() << 31 | random()) % limit;
+        let offset = ((random() << 31) | random()) % limit;
         let mut data = vec![random() as u8; (random() % 9) as usize];
         if random() % 2 == 0 {
             host.raw_read(region, offset, &mut data);
