@@ -24,6 +24,7 @@
 mod file;
 mod groups;
 mod pin;
+mod quiet;
 pub(crate) mod runtime;
 pub(crate) mod tensor;
 

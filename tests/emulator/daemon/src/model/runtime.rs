@@ -9,9 +9,12 @@ use ort::session::run_options::RunOptions;
 use ort::session::Session;
 use ort::tensor::TensorElementType;
 use ort::value::ValueType;
+use prost::Message;
 
 use super::file::Image;
 use super::groups::{fix, parse_groups, GroupError};
+use super::onnx::{Graph, Model, Node, OperatorSet, TensorType, Type, ValueInfo};
+use super::quiet::without_chatter;
 use super::tensor::{from_bytes, to_bytes, Format};
 use super::GROUPS_KEY;
 
@@ -111,10 +114,6 @@ impl Network {
         let cores = property(CORES_KEY)
             .and_then(|text| text.parse().ok())
             .unwrap_or(1);
-        let version = session
-            .metadata()
-            .and_then(|m| Ok((m.producer()?, m.version()?)));
-        let (producer, number) = version.unwrap_or_default();
 
         let types = session.inputs.iter().map(|i| (&i.name, &i.input_type));
         let mut inputs = types
@@ -140,14 +139,7 @@ impl Network {
             inputs,
             outputs,
             groups: fixed.len(),
-            version: format!(
-                "{} {number}",
-                if producer.is_empty() {
-                    "onnx"
-                } else {
-                    &producer
-                }
-            ),
+            version: version(&image.model),
             cores: u32::clamp(cores, 1, 3),
             session,
         };
@@ -228,6 +220,16 @@ impl Network {
     }
 }
 
+/// Name and version of the tool that made the model.
+fn version(model: &[u8]) -> String {
+    let known = Model::decode(model).unwrap_or_default();
+    let text = format!("{} {}", known.producer_name, known.producer_version);
+    match text.trim() {
+        "" => "onnx".into(),
+        text => text.into(),
+    }
+}
+
 fn build(model: &[u8], threads: usize) -> ort::Result<Session> {
     let threads = match threads {
         0 => std::thread::available_parallelism().map_or(1, Into::into),
@@ -273,30 +275,64 @@ fn library_names() -> Vec<String> {
 /// Whether the library can be used.  The binding panics if it cannot, so this looks first.
 fn available() -> Result<(), LoadError> {
     static FOUND: OnceLock<Result<(), String>> = OnceLock::new();
-    let found = FOUND.get_or_init(|| {
-        let mut errors = Vec::new();
-        for name in library_names() {
-            match version(&name) {
-                Ok(minor) if minor >= ort::MINOR_VERSION => {
-                    return ort::init_from(name)
-                        .commit()
-                        .map(drop)
-                        .map_err(|e| e.to_string());
-                }
-                Ok(minor) => errors.push(format!(
-                    "{name} is version 1.{minor}, 1.{} is needed",
-                    ort::MINOR_VERSION
-                )),
-                Err(error) => errors.push(error),
-            }
-        }
-        Err(errors.join("; "))
-    });
+    let found = FOUND.get_or_init(|| without_chatter(find));
     found.clone().map_err(LoadError::Runtime)
 }
 
+fn find() -> Result<(), String> {
+    let mut errors = Vec::new();
+    for name in library_names() {
+        match library_version(&name) {
+            Ok(minor) if minor >= ort::MINOR_VERSION => {
+                return warm_up(name).map_err(|e| e.to_string());
+            }
+            Ok(minor) => errors.push(format!(
+                "{name} is version 1.{minor}, 1.{} is needed",
+                ort::MINOR_VERSION
+            )),
+            Err(error) => errors.push(error),
+        }
+    }
+    Err(errors.join("; "))
+}
+
+/// Loads the library and a first model: the library registers its operators only then.
+fn warm_up(name: String) -> ort::Result<()> {
+    ort::init_from(name).with_telemetry(false).commit()?;
+    let one = |name: &str| ValueInfo {
+        name: name.into(),
+        r#type: Some(Type {
+            tensor_type: Some(TensorType {
+                elem_type: 1,
+                shape: None,
+            }),
+        }),
+    };
+    let nothing = Model {
+        ir_version: 8,
+        graph: Some(Graph {
+            name: "nothing".into(),
+            node: vec![Node {
+                op_type: "Identity".into(),
+                input: vec!["x".into()],
+                output: vec!["y".into()],
+                ..Default::default()
+            }],
+            input: vec![one("x")],
+            output: vec![one("y")],
+            ..Default::default()
+        }),
+        opset_import: vec![OperatorSet {
+            version: 13,
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    build(&nothing.encode_to_vec(), 1).map(drop)
+}
+
 /// The second part of the version of the library `name`.
-fn version(name: &str) -> Result<u32, String> {
+fn library_version(name: &str) -> Result<u32, String> {
     // SAFETY: the library's initialisers are those of ONNX Runtime, which the user has installed.
     let library = unsafe { libloading::Library::new(name) }.map_err(|e| e.to_string())?;
     // SAFETY: the symbol has had this type in all versions of the library.
