@@ -181,8 +181,12 @@ fn check_copy(step: &types::Step, holdings: &Holdings) -> Result<Copy> {
         return Err(EINVAL);
     }
     let named = step.sequence != 0 && step.context != 0 && step.stream != 0;
-    if !named || step.size == 0 || step.card_address.checked_add(step.size).is_none() {
+    if !named || step.size == 0 {
         return Err(EINVAL);
+    }
+    // Elsewhere in the card's address space is a window on the rings of all sessions.
+    if !policy::address::is_card_range(step.card_address, step.size) {
+        return Err(EPERM);
     }
     let buffer = holdings.buffers.get(step.buffer)?;
     if !buffer.holds(step.offset, step.size) {

@@ -114,11 +114,17 @@ impl<T: Callbacks> Adapter<T> {
         f(unsafe { data::<T>(&raw mut (*pdev).dev) })
     }
 
+    /// # Safety
+    ///
+    /// For the PCI core: `pdev` is bound to this driver, and its lock is held.
     unsafe extern "C" fn shutdown(pdev: *mut bindings::pci_dev) {
         // SAFETY: called for a bound device under its lock.
         unsafe { Self::with(pdev, T::shutdown) }
     }
 
+    /// # Safety
+    ///
+    /// For the PCI core: `pdev` is bound to this driver, and its lock is held.
     unsafe extern "C" fn error_detected(
         pdev: *mut bindings::pci_dev,
         state: bindings::pci_channel_state_t,
@@ -142,6 +148,9 @@ impl<T: Callbacks> Adapter<T> {
         answer
     }
 
+    /// # Safety
+    ///
+    /// For the PCI core: `pdev` is bound to this driver, and its lock is held.
     unsafe extern "C" fn slot_reset(pdev: *mut bindings::pci_dev) -> bindings::pci_ers_result_t {
         // SAFETY: as in `shutdown`.
         if unsafe { Self::with(pdev, T::slot_reset) } {
@@ -151,27 +160,42 @@ impl<T: Callbacks> Adapter<T> {
         }
     }
 
+    /// # Safety
+    ///
+    /// For the PCI core: `pdev` is bound to this driver, and its lock is held.
     unsafe extern "C" fn error_resume(pdev: *mut bindings::pci_dev) {
         // SAFETY: as in `shutdown`.
         unsafe { Self::with(pdev, T::error_resume) }
     }
 
+    /// # Safety
+    ///
+    /// For the PCI core: `pdev` is bound to this driver, and its lock is held.
     unsafe extern "C" fn reset_prepare(pdev: *mut bindings::pci_dev) {
         // SAFETY: as in `shutdown`.
         unsafe { Self::with(pdev, T::reset_prepare) }
     }
 
+    /// # Safety
+    ///
+    /// For the PCI core: `pdev` is bound to this driver, and its lock is held.
     unsafe extern "C" fn reset_done(pdev: *mut bindings::pci_dev) {
         // SAFETY: as in `shutdown`.
         unsafe { Self::with(pdev, T::reset_done) }
     }
 
+    /// # Safety
+    ///
+    /// For the PM core: `dev` is bound to this driver, and its lock is held.
     unsafe extern "C" fn suspend(dev: *mut bindings::device) -> c_int {
         // SAFETY: the PM core calls this for a bound device.
         T::suspend(unsafe { data::<T>(dev) });
         0
     }
 
+    /// # Safety
+    ///
+    /// For the PM core: `dev` is bound to this driver, and its lock is held.
     unsafe extern "C" fn resume(dev: *mut bindings::device) -> c_int {
         // SAFETY: as in `suspend`.
         T::resume(unsafe { data::<T>(dev) });

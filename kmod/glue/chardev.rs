@@ -113,6 +113,9 @@ impl<C: Client> Operations<C> {
         table
     };
 
+    /// # Safety
+    ///
+    /// For the VFS: `file` is an open file of a device registered with these operations.
     unsafe extern "C" fn poll(
         file: *mut bindings::file,
         table: *mut bindings::poll_table,

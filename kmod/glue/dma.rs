@@ -97,8 +97,8 @@ impl Space {
             )
         })?;
         // SAFETY: a valid table, and a device that is bound: `close` has not been called.
-        let mapped =
-            to_result(unsafe { bindings::dma_map_sgtable(raw_device(&device), table, DIR, 0) });
+        let mapped = unsafe { bindings::dma_map_sgtable(raw_device(&device), table, DIR, 0) };
+        let mapped = to_result(mapped);
         if let Err(e) = mapped {
             // SAFETY: allocated above.
             unsafe { bindings::sg_free_table(table) };

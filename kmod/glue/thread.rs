@@ -50,6 +50,9 @@ impl<T: Main> Drop for Thread<T> {
     }
 }
 
+/// # Safety
+///
+/// `data` is what [`Thread::start`] passes.
 unsafe extern "C" fn run<T: Main>(data: *mut c_void) -> c_int {
     // SAFETY: `start` passed a pointer to an `Arc<T>` that lives until this thread has been joined.
     let target = unsafe { &*data.cast::<Arc<T>>() };
