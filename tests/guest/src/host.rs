@@ -62,7 +62,7 @@ impl Host {
     pub fn try_request(&mut self, mut request: Value) -> Result<Value> {
         // Answers to a process that was killed in a request may still be under way.
         self.last_id += 1;
-        let id = u64::from(std::process::id()) << 24 | self.last_id;
+        let id = (u64::from(std::process::id()) << 24) | self.last_id;
         request["id"] = id.into();
         let mut line = serde_json::to_vec(&request)?;
         line.push(b'\n');

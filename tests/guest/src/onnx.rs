@@ -4,7 +4,7 @@
 
 /// A field with a length (wire type 2).
 fn field(number: u8, content: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![number << 3 | 2];
+    let mut bytes = vec![(number << 3) | 2];
     bytes.extend(varint(content.len() as u64));
     bytes.extend(content);
     bytes

@@ -29,7 +29,7 @@ fn R42_unknown_requests(_: &mut Context) -> Result<()> {
     let card = Card::open(0)?;
     let mut page = [0_u8; 4096];
     let code =
-        |dir: u64, ty: u64, number: u64, size: u64| dir << 30 | size << 16 | ty << 8 | number;
+        |dir: u64, ty: u64, number: u64, size: u64| (dir << 30) | (size << 16) | (ty << 8) | number;
     let ours = u64::from(AX650_IOC_TYPE);
     for number in 8..=255 {
         for dir in 0..4 {
@@ -246,7 +246,7 @@ fn reserved_fields_must_be_zero(_: &mut Context) -> Result<()> {
 fn structures_of_other_versions(_: &mut Context) -> Result<()> {
     let card = Card::open(0)?;
     let limits = card.limits()?;
-    let sized = |size: usize| u64::from(AX650_IOC_QUERY) & !(0x3fff << 16) | (size as u64) << 16;
+    let sized = |size: usize| u64::from(AX650_IOC_QUERY) & !(0x3fff << 16) | ((size as u64) << 16);
     let mut given = ax650_limits::default();
     let query = ax650_query {
         kind: AX650_QUERY_LIMITS,

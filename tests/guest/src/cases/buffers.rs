@@ -240,7 +240,7 @@ fn P16_fragmented_memory(_: &mut Context) -> Result<()> {
         .find_map(|line| line.strip_prefix("MemAvailable:"))
         .and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok())
         .context("no MemAvailable")?;
-    let len = (kib << 10) / 10 * 7 & !8191;
+    let len = ((kib << 10) / 10 * 7) & !8191;
     // SAFETY: a new anonymous mapping.
     let at = unsafe {
         libc::mmap(
@@ -281,7 +281,7 @@ fn R48_no_addresses_in_the_interface(_: &mut Context) -> Result<()> {
     for ty in [b'H', b'A', b'M', b'P'] {
         for number in 0..16_u64 {
             for size in [8, 16, 24, 40, 64] {
-                let code = 3 << 30 | size << 16 | u64::from(ty) << 8 | number;
+                let code = (3 << 30) | (size << 16) | (u64::from(ty) << 8) | number;
                 // SAFETY: room for the largest size; unknown requests write nothing.
                 let result = unsafe { card.raw(code, words.as_mut_ptr().cast()) };
                 ensure!(errno(result) == libc::ENOTTY, "type {ty}, number {number}");

@@ -96,12 +96,12 @@ fn random_request(card: &Card, random: &mut Random, arena: &mut Arena, made: &At
     match number {
         0 => {
             // size in the upper half of the first word, then the address
-            words[0] = random.below(7) | random.below(4096) << 32;
+            words[0] = random.below(7) | (random.below(4096) << 32);
             words[1] = at;
             words[2] &= random.of(&[0, 0, 0, u64::MAX]);
         }
         1 => {
-            words[0] = random.below(9) << 32 | random.of(&[0, 0, 1]);
+            words[0] = (random.below(9) << 32) | random.of(&[0, 0, 1]);
             words[1] = soon;
         }
         2 | 4 => words[0] = random.below(6) | random.of(&[0, 0, 1 << 32]),
@@ -112,7 +112,7 @@ fn random_request(card: &Card, random: &mut Random, arena: &mut Arena, made: &At
         5 => {
             words[0] = random.below(6);
             words[1] = at;
-            words[2] = random.below(5) | (size_of::<ax650_step>() as u64) << 32;
+            words[2] = random.below(5) | ((size_of::<ax650_step>() as u64) << 32);
             words[3] = soon;
             words[5] = random.of(&[0xffff_ffff, 0xffff_ffff, 0, 7]);
             random_steps(arena, at, random);
@@ -121,13 +121,13 @@ fn random_request(card: &Card, random: &mut Random, arena: &mut Arena, made: &At
             words[0] = random.below(50);
             words[1] = random.of(&[0, soon]);
             words[2] = random.of(&[0, at]);
-            words[3] = random.below(5) | random.of(&[32, 8, 64, 0]) << 32;
+            words[3] = random.below(5) | (random.of(&[32, 8, 64, 0]) << 32);
             words[4] = random.of(&[0, 0, words[4]]);
         }
         _ => {}
     }
     let size = random.of(&[8, 16, 24, 40, 48, 64, 128, 256]);
-    let code = 3 << 30 | size << 16 | u64::from(AX650_IOC_TYPE) << 8 | number;
+    let code = (3 << 30) | (size << 16) | (u64::from(AX650_IOC_TYPE) << 8) | number;
     // SAFETY: the structure has the 256 bytes of `words`; the addresses in it are in the arena, with
     // room for all that the kernel may write at once, or nowhere.
     let _ = unsafe { card.raw(code, words.as_mut_ptr().cast()) };
@@ -145,11 +145,11 @@ fn random_steps(arena: &mut Arena, at: u64, random: &mut Random) {
     let first = ((at - start) / 8) as usize;
     for step in 0..4 {
         let fields = &mut arena.0[first + step * 11..first + step * 11 + 11];
-        fields[0] = random.below(4) | random.below(4) << 32; // op, flags
+        fields[0] = random.below(4) | (random.below(4) << 32); // op, flags
         fields[1] = random.number(); // sequence
-        fields[2] = random.of(&[0, 1 | 1 << 32]); // context, stream
+        fields[2] = random.of(&[0, 1 | (1 << 32)]); // context, stream
         fields[3] = random.of(&[0, 1 << 32, random.0]); // card address
-        fields[4] = random.below(4) | random.below(4) << 32; // buffers
+        fields[4] = random.below(4) | (random.below(4) << 32); // buffers
         fields[5] = random.of(&[0, 0, 4096, random.0]); // offset
         fields[6] = random.of(&[28, 64, 200, 1500, 4096, random.0]); // size
         fields[7] = random.of(&[0, frames, random.0]); // frame

@@ -9,7 +9,7 @@ use ax650_uapi::*;
 use serde_json::json;
 
 use crate::card::{self, Card, BOOT};
-use crate::case::{skip, Context, Start};
+use crate::case::{skip, Context};
 use crate::client::{canary, Client, PATIENCE};
 use crate::errors::{errno, expect, expect_any};
 use crate::process::{self, End};
@@ -112,7 +112,7 @@ fn R15_configuration_is_restored(_: &mut Context) -> Result<()> {
                 "device control"
             );
             ensure!(
-                after[at + 9] >> 4 & 7 == 2,
+                (after[at + 9] >> 4) & 7 == 2,
                 "read requests are not of 512 bytes"
             );
         }
