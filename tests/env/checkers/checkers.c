@@ -96,7 +96,7 @@ static const struct {
 	{ "out-of-bounds", out_of_bounds }, /* KASAN */
 	{ "array-index", array_index }, /* UBSAN */
 	{ "sleep-in-atomic", sleep_in_atomic }, /* DEBUG_ATOMIC_SLEEP */
-	{ "lock-order", lock_order }, /* lockdep; once in a boot, it then turns itself off */
+	{ "lock-order", lock_order }, /* lockdep; first, any report turns it off */
 	{ "leak", leak }, /* kmemleak=on; echo scan >/sys/kernel/debug/kmemleak */
 	{ "warn", warn }, /* any kernel */
 };
