@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # variables of the scripts that source this
 #
 # What the scripts of this directory share.  They run inside the toolchain root (root.sh); source
 # this file after setting `me`, the name that messages begin with.
@@ -81,7 +82,7 @@ fetch_debs() {
         file=$dir/${spec%%=*}_$(plain "${spec#*=}").deb
         if [ ! -e "$file" ]; then
             (
-                cd "$dir/partial"
+                cd "$dir/partial" || exit
                 rm -f ./*.deb
                 apt-get "${options[@]}" download "$spec" 2>/dev/null ||
                     { apt-get "${options[@]}" update >&2 ||
