@@ -322,6 +322,7 @@ impl Outstanding {
             }
             return Err(session.job_error(what, Errno::from_raw(-errno)));
         }
+        session.health().well();
         let mut steps = Vec::with_capacity(self.steps.len());
         for (step, result) in self.steps.into_iter().zip(results) {
             let answer = match step.reply {

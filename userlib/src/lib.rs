@@ -11,6 +11,24 @@
 //! * [`CardMemory`]: memory on the card.
 //! * [`Job`]: several copies and calls, queued at once.
 //!
+//! * [`Model`], [`Binding`]: inference.  [`media`]: video and pictures.
+//!
+//! ```no_run
+//! use ax650::{Card, Model};
+//!
+//! # fn main() -> ax650::Result<()> {
+//! let session = Card::open_first()?.session()?;
+//! let model = Model::load_file(&session, "model.axmodel")?;
+//! let binding = model.bind(0)?;
+//! for _ in 0..100 {
+//!     binding.input(0)?.fill(0); // filled in place
+//!     let times = binding.run()?; // one request: copy in, run, copy out
+//!     println!("{:?}: first byte {}", times.total, binding.output(0)?[0]);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Threads
 //!
 //! Everything can be used from any thread.  Calls of one [`Stream`] are carried out one after the other, so
@@ -34,6 +52,7 @@ mod error;
 #[cfg(feature = "fake")]
 pub mod fake;
 mod frame;
+mod health;
 mod info;
 mod job;
 pub mod media;

@@ -3,7 +3,6 @@
 //! Card memory (spec 5).
 
 use std::ops::Range;
-use std::time::Duration;
 
 use crate::buffer::Buffer;
 use crate::call::Call;
@@ -18,9 +17,6 @@ use crate::system::{runtime_answer, runtime_request};
 
 /// Allocation policy of the card: normal pages.
 const POLICY_NORMAL: u32 = 2;
-
-/// Time for giving memory back; nobody looks at how that went.
-const FREE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A piece of card memory, freed when dropped.
 #[derive(Debug)]
@@ -155,12 +151,15 @@ impl CardMemory {
 
 impl Drop for CardMemory {
     fn drop(&mut self) {
+        let Some(timeout) = self.stream.session().health().cleanup_timeout() else {
+            return;
+        };
         let body = RequestBody {
             addr: self.address,
             ..Default::default()
         };
         let call = self.stream.memory_call("free card memory", Api::Free, body);
-        match self.stream.call(call, Some(FREE_TIMEOUT)) {
+        match self.stream.call(call, Some(timeout)) {
             Ok(_) => {}
             Err(error) => log::debug!("free {:#x}: {error}", self.address),
         }

@@ -6,7 +6,6 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::binding::Binding;
 use crate::error::{Error, Result};
@@ -20,8 +19,6 @@ use crate::tensor::TensorInfo;
 const PIECE: usize = 4 << 20;
 /// Room for the description of inputs and outputs.
 const IO_INFO_CAPACITY: usize = 256 << 10;
-/// Time for unloading; nobody looks at how that went.
-const UNLOAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A model that is loaded on the card; unloaded when the last handle and [`Binding`] of it are dropped.
 ///
@@ -232,13 +229,16 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        let Some(timeout) = self.stream.session().health().cleanup_timeout() else {
+            return;
+        };
         let what = "unload a model";
         let body = RequestBody {
             handle: Some(self.handle),
             ..Default::default()
         };
         let call = self.stream.engine_call(what, ApiKind::UnloadModel, body);
-        if let Err(error) = self.stream.call(call, Some(UNLOAD_TIMEOUT)) {
+        if let Err(error) = self.stream.call(call, Some(timeout)) {
             log::debug!("{what}: {error}");
         }
     }

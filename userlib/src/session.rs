@@ -12,6 +12,7 @@ use nix::errno::Errno;
 use crate::arena::Arena;
 use crate::buffer::Buffer;
 use crate::error::{Error, Request, Result};
+use crate::health::Health;
 use crate::job::{Job, Outstanding};
 use crate::service::Services;
 use crate::transport::{Place, Transport};
@@ -39,6 +40,7 @@ struct Inner {
     arena: Arc<Arena>,
     left: Mutex<Vec<Outstanding>>,
     services: Services,
+    health: Health,
 }
 
 impl Session {
@@ -78,6 +80,7 @@ impl Session {
                 arena,
                 left: Mutex::default(),
                 services: Services::default(),
+                health: Health::default(),
                 card,
             }),
         })
@@ -182,7 +185,12 @@ impl Session {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn health(&self) -> &Health {
+        &self.inner.health
+    }
+
     pub(crate) fn driver_error(&self, what: &str, request: Request, errno: Errno) -> Error {
+        self.inner.health.failed(errno);
         Error::Driver {
             card: self.inner.card.clone(),
             what: what.into(),
@@ -192,6 +200,7 @@ impl Session {
     }
 
     pub(crate) fn job_error(&self, what: String, errno: Errno) -> Error {
+        self.inner.health.failed(errno);
         Error::Job {
             card: self.inner.card.clone(),
             what,
@@ -278,10 +287,11 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        if self.owned != Owned::Nothing {
-            if let Err(error) = self.end(self.owned) {
-                log::debug!("{:?}: {error}", self.place);
-            }
+        let Some(timeout) = self.session.health().cleanup_timeout() else {
+            return;
+        };
+        if let Err(error) = self.end(self.owned, timeout) {
+            log::debug!("{:?}: {error}", self.place);
         }
     }
 }

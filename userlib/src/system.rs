@@ -99,7 +99,7 @@ impl Stream {
     }
 
     /// Ends what the stream owns on the card.
-    pub(crate) fn end(&self, owned: Owned) -> Result<()> {
+    pub(crate) fn end(&self, owned: Owned, timeout: Duration) -> Result<()> {
         let request = match owned {
             Owned::Nothing => return Ok(()),
             Owned::Stream => of_stream(Command::DestroyStream, self.place()),
@@ -108,7 +108,7 @@ impl Stream {
                 ..control_create(self.place())
             },
         };
-        self.control("end a stream", request).map(drop)
+        self.control_for("end a stream", request, timeout).map(drop)
     }
 
     fn control(&self, what: &str, request: ControlRequest) -> Result<ControlResponse> {

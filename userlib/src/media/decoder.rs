@@ -260,18 +260,21 @@ impl Inner {
             (&ENABLE, &[&self.group, &CHANNEL]),
             (&START, &[&self.group, &all]),
         ];
-        run_in_order(&self.stream, &calls)
+        run_in_order(&self.stream, &calls, None)
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        let Some(timeout) = self.stream.session().health().cleanup_timeout() else {
+            return;
+        };
         let calls: [(&Api, &[&[u8]]); 3] = [
             (&STOP, &[&self.group]),
             (&DISABLE, &[&self.group, &CHANNEL]),
             (&DESTROY, &[&self.group]),
         ];
-        if let Err(error) = run_in_order(&self.stream, &calls) {
+        if let Err(error) = run_in_order(&self.stream, &calls, Some(timeout)) {
             log::debug!("{error}");
         }
     }
@@ -371,8 +374,10 @@ impl Frame {
 
 impl Drop for Frame {
     fn drop(&mut self) {
-        if self.held {
-            let answer = self.decoder.stream.call(self.release_call(), Some(MARGIN));
+        let stream = &self.decoder.stream;
+        let timeout = stream.session().health().cleanup_timeout();
+        if let (true, Some(timeout)) = (self.held, timeout) {
+            let answer = stream.call(self.release_call(), Some(timeout));
             if let Err(error) = answer.and_then(|answer| native::answer(&RELEASE, answer)) {
                 log::debug!("{error}");
             }
@@ -388,8 +393,15 @@ pub(super) fn millis(time: Duration) -> [u8; 4] {
 }
 
 /// Makes calls one behind the other, as one job; the first error counts.
-pub(super) fn run_in_order(stream: &Stream, calls: &[(&Api, &[&[u8]])]) -> Result<()> {
+pub(super) fn run_in_order(
+    stream: &Stream,
+    calls: &[(&Api, &[&[u8]])],
+    timeout: Option<Duration>,
+) -> Result<()> {
     let mut job = stream.job();
+    if let Some(timeout) = timeout {
+        job = job.timeout(timeout);
+    }
     for (api, blobs) in calls {
         job = job.along(stream.native_call(api, blobs));
     }

@@ -216,7 +216,7 @@ impl Encoder {
             .expect("4 bytes, as was checked");
         let channel = Channel { stream, number };
         let all = (-1_i32).to_le_bytes();
-        run_in_order(&channel.stream, &[(&START, &[&channel.number, &all])])?;
+        run_in_order(&channel.stream, &[(&START, &[&channel.number, &all])], None)?;
         let receive = session.new_context()?;
         Ok(Self {
             channel,
@@ -434,8 +434,11 @@ impl Encoder {
 
 impl Drop for Channel {
     fn drop(&mut self) {
+        let Some(timeout) = self.stream.session().health().cleanup_timeout() else {
+            return;
+        };
         let calls: [(&Api, &[&[u8]]); 2] = [(&STOP, &[&self.number]), (&DESTROY, &[&self.number])];
-        if let Err(error) = run_in_order(&self.stream, &calls) {
+        if let Err(error) = run_in_order(&self.stream, &calls, Some(timeout)) {
             log::debug!("{error}");
         }
     }

@@ -8,7 +8,6 @@ use crate::error::{Error, Result};
 use crate::native::Api;
 use crate::proto::axclrpc::native::{Module, SysApi};
 use crate::session::{Session, Stream};
-use crate::system::MARGIN;
 
 /// Bytes of `AX_POOL_CONFIG_T`.
 const CONFIG_SIZE: usize = 96;
@@ -165,7 +164,10 @@ fn config(block_size: u64, count: u32) -> [u8; CONFIG_SIZE] {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        if let Err(error) = self.stream.native(&DESTROY, &[&self.id], Some(MARGIN)) {
+        let Some(timeout) = self.stream.session().health().cleanup_timeout() else {
+            return;
+        };
+        if let Err(error) = self.stream.native(&DESTROY, &[&self.id], Some(timeout)) {
             log::debug!("{error}");
         }
     }
@@ -173,13 +175,12 @@ impl Drop for Inner {
 
 impl Drop for Block {
     fn drop(&mut self) {
+        let stream = &self.pool.inner.stream;
+        let Some(timeout) = stream.session().health().cleanup_timeout() else {
+            return;
+        };
         let handle = self.handle.to_le_bytes();
-        if let Err(error) = self
-            .pool
-            .inner
-            .stream
-            .native(&RELEASE, &[&handle], Some(MARGIN))
-        {
+        if let Err(error) = stream.native(&RELEASE, &[&handle], Some(timeout)) {
             log::debug!("{error}");
         }
     }

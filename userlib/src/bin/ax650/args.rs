@@ -6,19 +6,31 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-const EXIT_CODES: &str = "Exit codes:
-  0    success
-  1    failure: a file, the data, the host
-  2    usage: wrong arguments
-  3    no such card
-  4    no permission
-  5    the card is busy or not ready
-  6    the card failed, was reset or did not answer
-  130  interrupted";
+use crate::failure;
+
+/// Exit codes and their meaning, for help and manual.
+pub const EXIT_CODES: [(u8, &str); 8] = [
+    (0, "success"),
+    (failure::FAILURE, "failure: a file, the data, the host"),
+    (failure::USAGE, "usage: wrong arguments"),
+    (failure::NO_CARD, "no such card"),
+    (failure::PERMISSION, "no permission"),
+    (failure::BUSY, "the card is busy or not ready"),
+    (
+        failure::CARD,
+        "the card failed, was reset or did not answer",
+    ),
+    (failure::INTERRUPTED, "interrupted"),
+];
+
+fn exit_codes() -> String {
+    let lines = EXIT_CODES.map(|(code, meaning)| format!("  {code:<4} {meaning}\n"));
+    format!("Exit codes:\n{}", lines.concat())
+}
 
 /// Inference and codec jobs on AX650N accelerator cards.
 #[derive(Parser, Debug)]
-#[command(name = "ax650", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "ax650", version, after_help = exit_codes(), max_term_width = 100)]
 pub struct Arguments {
     /// Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first
     #[arg(short, long, global = true, value_name = "CARD")]

@@ -284,8 +284,8 @@ fn videos_that_are_none() {
         ),
         (
             vec!["decode", &yuv, "-o", &nv12],
-            2,
-            "give an .mp4, .h264 or .h265 file",
+            1,
+            "not an .mp4, .h264 or .h265 file by its name",
         ),
         (vec!["decode", &h264, "-o", &avi], 1, ""),
         (
@@ -306,7 +306,7 @@ fn videos_that_are_none() {
         (
             vec!["encode", &yuv, "-o", &out, "-s", "64x64"],
             1,
-            "100 bytes are less than one picture of 64x64",
+            "100 bytes are no whole number of pictures of 64x64",
         ),
         (
             vec!["encode", &yuv, "-o", &out, "-s", "3x2"],

@@ -20,9 +20,12 @@ pub struct Failure {
 pub const FAILURE: u8 = 1;
 /// Wrong arguments, as of the parser of the command line.
 pub const USAGE: u8 = 2;
-const NO_CARD: u8 = 3;
-const PERMISSION: u8 = 4;
-const BUSY: u8 = 5;
+/// There is no such card.
+pub const NO_CARD: u8 = 3;
+/// The caller may not do this.
+pub const PERMISSION: u8 = 4;
+/// Worth another try later.
+pub const BUSY: u8 = 5;
 /// The card failed.
 pub const CARD: u8 = 6;
 /// As a shell would say it of SIGINT.

@@ -12,9 +12,9 @@ use crate::text;
 /// Lists the cards.
 pub fn list(options: &List) -> Result<(), Failure> {
     let cards = Card::list();
-    if cards.is_empty() {
+    if cards.is_empty() && !options.json {
         // Tells why.
-        Card::open_first()?;
+        return Card::open_first().map(drop).map_err(Failure::from);
     }
     if options.json {
         println!("{}", Value::Array(cards.iter().map(to_json).collect()));

@@ -8,7 +8,7 @@ use std::path::Path;
 use clap::CommandFactory;
 use clap_mangen::Man;
 
-use crate::args::Arguments;
+use crate::args::{Arguments, EXIT_CODES};
 
 /// All pages: file name and contents.
 fn pages() -> Vec<(String, Vec<u8>)> {
@@ -18,12 +18,13 @@ fn pages() -> Vec<(String, Vec<u8>)> {
     let mut add = |command: clap::Command, name: String| {
         let mut page = Vec::new();
         // No date and no version: they would change without a change of the text.
-        Man::new(command)
+        Man::new(command.after_help(None::<&'static str>))
             .title(name.to_uppercase())
             .date("")
             .source("ax650")
             .render(&mut page)
             .expect("writing to memory");
+        page.extend(exit_status().into_bytes());
         pages.push((format!("{name}.1"), page));
     };
     let version_free = |command: clap::Command| command.version(None::<&'static str>);
@@ -33,6 +34,12 @@ fn pages() -> Vec<(String, Vec<u8>)> {
     }
     add(version_free(command.clone()), "ax650".into());
     pages
+}
+
+/// The section on exit codes, which every page has.
+fn exit_status() -> String {
+    let entries = EXIT_CODES.map(|(code, meaning)| format!(".TP\n\\fB{code}\\fR\n{meaning}\n"));
+    format!(".SH \"EXIT STATUS\"\n{}", entries.concat())
 }
 
 #[test]

@@ -49,8 +49,8 @@ impl Clip {
             Some(FileKind::Stream(codec)) => Self::from_stream(path, codec, rate),
             _ => {
                 let path = path.display();
-                return Err(Failure::usage(format!(
-                    "{path}: give an .mp4, .h264 or .h265 file"
+                return Err(Failure::of(format!(
+                    "{path}: not an .mp4, .h264 or .h265 file by its name"
                 )));
             }
         }?;

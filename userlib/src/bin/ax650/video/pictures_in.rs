@@ -69,15 +69,13 @@ impl PictureReader {
             )));
         };
         let one = pixels::packed_size(width, height) as u64;
-        let count = length
-            .filter(|_| header.is_none())
-            .map(|length| length / one);
-        if count == Some(0) {
-            let length = length.unwrap_or(0);
+        let length = length.filter(|_| header.is_none());
+        if let Some(length) = length.filter(|length| *length == 0 || length % one != 0) {
             return Err(Failure::of(format!(
-                "{name}: {length} bytes are less than one picture of {width}x{height}"
+                "{name}: {length} bytes are no whole number of pictures of {width}x{height}"
             )));
         }
+        let count = length.map(|length| length / one);
         Ok(Self {
             width,
             height,
