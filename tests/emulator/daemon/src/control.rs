@@ -3,9 +3,10 @@
 //! Control commands that are about the queues themselves: contexts, streams, events (spec 4.1).
 //! They run in the session's main thread, so a blocked stream cannot hold them up.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::calls::{Body, From, Request};
 use crate::contexts::DEFAULT_STREAM;
@@ -188,11 +189,12 @@ fn sync(asked: &Asked, stream: &Stream, patience: Option<Duration>) {
         let late = Err(code(About::Stream, Why::Timeout));
         return asked.result(if stream.idle() { Ok(()) } else { late });
     }
-    let answered = Arc::new(AtomicBool::new(false));
+    // Whoever comes first, the stream or the timer, takes the question; the other finds none.
+    let question = Arc::new(Mutex::new(Some(asked.clone())));
     let in_time = {
-        let (asked, answered) = (asked.clone(), answered.clone());
+        let question = question.clone();
         Box::new(move || {
-            if !answered.swap(true, Ordering::Relaxed) {
+            if let Some(asked) = question.lock().take() {
                 asked.answer(0, ControlResponse::default(), From::Stream);
             }
         })
@@ -201,10 +203,9 @@ fn sync(asked: &Asked, stream: &Stream, patience: Option<Duration>) {
         return asked.result(Err(code(About::Stream, Why::NoMemory)));
     }
     if let Some(patience) = patience {
-        let late = asked.clone();
         asked.session.card.timer.after(patience, move || {
-            if !answered.swap(true, Ordering::Relaxed) {
-                late.result(Err(code(About::Stream, Why::Timeout)));
+            if let Some(asked) = question.lock().take() {
+                asked.result(Err(code(About::Stream, Why::Timeout)));
             }
         });
     }

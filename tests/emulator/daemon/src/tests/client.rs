@@ -508,7 +508,7 @@ impl Client {
         api: memory::Api,
         body: memory::RequestBody,
     ) -> Header {
-        let mut header = self.header(0x100 | (api as u32) << 16, 0);
+        let mut header = self.header(0x100 | ((api as u32) << 16), 0);
         header.stream = stream;
         self.send_frame(&self.memory_frame(&header, api, body));
         header
@@ -566,7 +566,7 @@ impl Client {
         api: engine::ApiKind,
         body: engine::RequestBody,
     ) -> Header {
-        let mut header = self.header(0x200 | (api as u32) << 16, 0);
+        let mut header = self.header(0x200 | ((api as u32) << 16), 0);
         header.stream = stream;
         let request = engine::Request {
             head: Some(engine::Head { api: api.into() }),
@@ -598,7 +598,7 @@ impl Client {
     }
 
     pub(crate) fn send_vdec(&self, stream: u32, api: i32, data: Vec<Vec<u8>>) -> Header {
-        let mut header = self.header(0x101 | (api as u32) << 16, 0);
+        let mut header = self.header(0x101 | ((api as u32) << 16), 0);
         header.stream = stream;
         let request = native::Request {
             head: Some(native::Head { module: 1 }),

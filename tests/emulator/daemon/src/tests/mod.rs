@@ -25,10 +25,13 @@ use crate::codec::Codec;
 use crate::Options;
 use host::Host;
 
+/// Arguments or results of a native call.
+type Blobs = Vec<Vec<u8>>;
+
 /// A codec whose answers are given, but for one call that blocks: GetChnFrame (VDEC 18).
 #[derive(Default)]
 pub(crate) struct FakeCodec {
-    pub(crate) answers: Mutex<HashMap<(u32, u32), Vec<Vec<u8>>>>,
+    pub(crate) answers: Mutex<HashMap<(u32, u32), Blobs>>,
     /// Sessions that have ended; 0 is all of them.
     ended: Mutex<Vec<u32>>,
     news: Condvar,

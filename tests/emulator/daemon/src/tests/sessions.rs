@@ -140,6 +140,8 @@ fn calls_without_context_or_sense_are_refused() {
     // Too short for a header; garbage after one; a type that is not that of the body.
     client.message(2, vec![0; 27]);
     rig.host.wait_counter("rpc.malformed", 1);
+    client.message(2, vec![0; 1025]);
+    assert_eq!(rig.host.counter("rpc.oversized"), 1);
     let header = client.header(0x0000_0100, 0);
     let mut garbage = header.bytes().to_vec();
     garbage.extend_from_slice(&[0xff; 40]);
