@@ -8,9 +8,10 @@ use super::Card;
 use crate::{
     glue::{
         region,
-        time::{self, MS},
+        time::{self, MS, S},
     },
     wire::{
+        boot::FINISH,
         handshake::{
             BAR0_ACK, BAR0_FLAG, BAR0_REGION_BASE, BAR0_REGION_SIZE, CARD_ACK, HOST_PRESENT,
             PAGE_ACK, PAGE_FLAG, PAGE_NANOSECONDS, PAGE_SECONDS, SETTLE_MS, STEP1_CLEAR,
@@ -19,6 +20,9 @@ use crate::{
         state::State,
     },
 };
+
+/// The card's Linux is up within this time.
+const SWAP_NS: u64 = 30 * S;
 
 /// Between looks at the card's words.
 const POLL_US: u32 = 5_000;
@@ -67,9 +71,17 @@ impl Card {
 
     /// Tells the card where the shared memory is.  The words are written again and again: until the
     /// card's Linux has put its memory behind BAR0 they are lost.
+    ///
+    /// The flag must not arrive alone, with the parameters lost to the old memory.  The old memory has
+    /// "finish" set, the new is zeroed, so nothing is written before that bit has gone; except that
+    /// after a while everything is, lest a card leaves other things there.
     fn step0(&self) -> Result {
         let (base, size) = (self.region.bus(), self.region.size() as u64);
+        let patience = time::now() + SWAP_NS;
         self.poll(STEP_TIMEOUT_MS, || {
+            if self.read_boot(FINISH)? != 0 && time::now() < patience {
+                return Ok(false);
+            }
             self.write_boot(BAR0_REGION_BASE, base as u32)?;
             self.write_boot(BAR0_REGION_BASE + 4, (base >> 32) as u32)?;
             self.write_boot(BAR0_REGION_SIZE, size as u32)?;
