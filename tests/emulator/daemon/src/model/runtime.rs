@@ -93,8 +93,16 @@ pub struct Network {
 pub(crate) type Stop = RunOptions;
 
 impl Network {
-    /// Loads a model that runs with `threads` threads.
+    /// Loads a model that runs with `threads` threads; 0 for one per CPU.
     pub fn load(image: &Image, threads: usize) -> Result<Self, LoadError> {
+        let mut network = Self::open(image, threads)?;
+        let stop = RunOptions::new().map_err(|e| LoadError::Runtime(e.to_string()))?;
+        network.find_output_shapes(&stop)?;
+        Ok(network)
+    }
+
+    /// The same, without the output shapes that the model does not state.
+    pub(crate) fn open(image: &Image, threads: usize) -> Result<Self, LoadError> {
         available()?;
         let session =
             build(&image.model, threads).map_err(|e| LoadError::NoModel(e.to_string()))?;
@@ -135,20 +143,18 @@ impl Network {
         for output in &mut outputs {
             output.shapes = vec![output.shapes[0].clone(); fixed.len()];
         }
-        let mut network = Self {
+        Ok(Self {
             inputs,
             outputs,
             groups: fixed.len(),
             version: version(&image.model),
             cores: u32::clamp(cores, 1, 3),
             session,
-        };
-        network.find_output_shapes()?;
-        Ok(network)
+        })
     }
 
     /// Output shapes that the model does not state are those of a run on zeroes.
-    fn find_output_shapes(&mut self) -> Result<(), LoadError> {
+    pub(crate) fn find_output_shapes(&mut self, stop: &Stop) -> Result<(), LoadError> {
         let known = |output: &TensorInfo| output.shapes[0].iter().all(|d| *d >= 0);
         if self.outputs.iter().all(known) {
             return Ok(());
@@ -163,8 +169,7 @@ impl Network {
                 .iter()
                 .map(|i| vec![0; i.bytes(group) as usize])
                 .collect();
-            let stop = RunOptions::new().map_err(failed)?;
-            let outputs = self.run_any(group, &zeroes, &stop).map_err(failed)?;
+            let outputs = self.run_any(group, &zeroes, stop).map_err(failed)?;
             for (info, (shape, _)) in self.outputs.iter_mut().zip(outputs) {
                 info.shapes[group] = shape;
             }

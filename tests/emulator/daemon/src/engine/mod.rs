@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The engine service: a session's models (spec 6).
+
+mod models;
+mod run;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use serde_json::{json, Value};
+
+use crate::errors::{code, About, Why};
+use crate::frames::Answer;
+use crate::model::runtime::Stop;
+use crate::npu::CORES;
+use crate::session::Session;
+use crate::wire::engine::{ApiKind, IoMeta, NpuKind, RequestBody, ResponseBody};
+use models::{create_context, io_info, load, system_bytes, unload, Model};
+use run::run;
+
+const ILLEGAL: u32 = code(About::Engine, Why::IllegalParameter);
+const UNSUPPORTED: u32 = code(About::Engine, Why::Unsupported);
+const NO_MEMORY: u32 = code(About::Engine, Why::NoMemory);
+const DECODE: u32 = code(About::Engine, Why::Decode);
+const FAILED: u32 = code(About::Engine, Why::ExecuteFailed);
+
+/// What a session has of the engine.
+#[derive(Default)]
+pub(crate) struct Engine {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Type of the NPU and how often it was initialised.
+    npu: Option<(i32, u32)>,
+    models: BTreeMap<u64, Arc<Model>>,
+    /// Runs under way.
+    runs: BTreeMap<u64, Arc<Stop>>,
+    next_run: u64,
+    stopped: bool,
+}
+
+/// A run under way, which the end of the session ends.
+struct Run<'a> {
+    engine: &'a Engine,
+    number: u64,
+    stop: Arc<Stop>,
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        self.engine.state.lock().runs.remove(&self.number);
+    }
+}
+
+impl Engine {
+    /// Counts a run as under way until the result is dropped.
+    fn begin(&self) -> Result<Run<'_>, u32> {
+        let stop = Arc::new(Stop::new().map_err(|_| NO_MEMORY)?);
+        let mut state = self.state.lock();
+        if state.stopped {
+            return Err(FAILED);
+        }
+        let number = state.next_run;
+        state.next_run += 1;
+        state.runs.insert(number, stop.clone());
+        Ok(Run {
+            engine: self,
+            number,
+            stop,
+        })
+    }
+
+    fn model(&self, handle: Option<u64>) -> Result<Arc<Model>, u32> {
+        let state = self.state.lock();
+        state
+            .models
+            .get(&handle.unwrap_or(0))
+            .cloned()
+            .ok_or(ILLEGAL)
+    }
+
+    /// Ends the runs under way and lets no other begin: the session has ended.
+    pub(crate) fn interrupt(&self) {
+        let mut state = self.state.lock();
+        state.stopped = true;
+        for stop in state.runs.values() {
+            let _ = stop.terminate();
+        }
+    }
+
+    /// Forgets all models; their card memory is the session's and goes with it.
+    pub(crate) fn clear(&self) {
+        let models = std::mem::take(&mut self.state.lock().models);
+        drop(models);
+    }
+
+    /// State for the control socket.
+    pub(crate) fn report(&self) -> Value {
+        let state = self.state.lock();
+        let models = state.models.iter().map(|(handle, model)| {
+            json!({
+                "handle": handle,
+                "sha256": model.sha256,
+                "groups": model.network.groups,
+                "contexts": model.contexts.lock().len(),
+            })
+        });
+        models.collect()
+    }
+}
+
+/// What the answer to `api` has to carry even when the call fails: the host rejects an answer that
+/// lacks the field it has asked for.
+pub(crate) fn zeroes(api: i32) -> ResponseBody {
+    let mut body = ResponseBody::default();
+    match ApiKind::try_from(api) {
+        Ok(ApiKind::GetNpuType) => body.npu_type = Some(0),
+        Ok(ApiKind::GetEngineVersion) => body.engine_version = Some(String::new()),
+        Ok(ApiKind::LoadModel) => body.handle = Some(0),
+        Ok(ApiKind::GetModelVersion) => body.model_version = Some(String::new()),
+        Ok(ApiKind::GetModelType) => body.model_type = Some(0),
+        Ok(ApiKind::GetMemoryUsage) => (body.sys_usage, body.cmm_usage) = (Some(0), Some(0)),
+        Ok(ApiKind::CreateContext) => body.context = Some(0),
+        Ok(ApiKind::GetModelIoInfo) => body.meta = Some(IoMeta::default()),
+        Ok(ApiKind::GetAffinity) => body.affinity = Some(0),
+        _ => {}
+    }
+    body
+}
+
+/// Runs a call; `None` if it wants no answer.
+pub(crate) fn call(session: &Session, api: i32, request: RequestBody) -> Option<Answer> {
+    session.card.link.count("engine.calls", 1);
+    let silent = request.noresp.unwrap_or(0) != 0;
+    let mut body = zeroes(api);
+    if let Err(status) = answer(session, api, &request, &mut body) {
+        session.card.link.count("engine.errors", 1);
+        session.note(
+            log::Level::Warn,
+            &format!("engine call {api} ended with {status:#x}"),
+        );
+        body.status = status as i32;
+    }
+    (!silent).then_some(Answer::Engine(api, body))
+}
+
+fn answer(
+    session: &Session,
+    api: i32,
+    request: &RequestBody,
+    body: &mut ResponseBody,
+) -> Result<(), u32> {
+    let engine = &session.engine;
+    let Ok(kind) = ApiKind::try_from(api) else {
+        session.card.unknown(&format!("engine.{api}"));
+        return Err(UNSUPPORTED);
+    };
+    let model = || engine.model(request.handle);
+    match kind {
+        ApiKind::InitNpu => init(engine, request.npu_type.unwrap_or(0))?,
+        ApiKind::FinalNpu => finalize(session)?,
+        ApiKind::GetNpuType => {
+            body.npu_type = Some(engine.state.lock().npu.map_or(0, |(kind, _)| kind))
+        }
+        ApiKind::GetEngineVersion => {
+            body.engine_version = Some(concat!("ax650-emu ", env!("CARGO_PKG_VERSION")).into());
+        }
+        ApiKind::LoadModel => body.handle = Some(load(session, request)?),
+        ApiKind::GetModelVersion => body.model_version = Some(model()?.network.version.clone()),
+        ApiKind::GetModelType => body.model_type = Some(model()?.network.cores as i32 - 1),
+        ApiKind::GetMemoryUsage => {
+            let model = model()?;
+            let contexts = model.contexts.lock().len() as u64;
+            body.cmm_usage = Some(model.weights.1 + contexts * model.work_space());
+            body.sys_usage = Some(system_bytes(&model.network));
+        }
+        ApiKind::UnloadModel => unload(session, request.handle.unwrap_or(0))?,
+        ApiKind::CreateContext => body.context = Some(create_context(session, request.handle)?),
+        ApiKind::GetModelIoInfo => body.meta = Some(io_info(&model()?.network)),
+        ApiKind::RunModel => run(session, request)?,
+        ApiKind::SetAffinity => {
+            let (model, mask) = (model()?, request.affinity.unwrap_or(0));
+            if mask >> CORES != 0 || mask.count_ones() < model.network.cores {
+                return Err(ILLEGAL);
+            }
+            model.affinity.store(mask, Ordering::Relaxed);
+        }
+        ApiKind::GetAffinity => body.affinity = Some(model()?.affinity.load(Ordering::Relaxed)),
+        ApiKind::P2p => {
+            session.card.unknown("engine.P2P");
+            return Err(UNSUPPORTED);
+        }
+    }
+    Ok(())
+}
+
+fn init(engine: &Engine, kind: i32) -> Result<(), u32> {
+    if NpuKind::try_from(kind).is_err() {
+        return Err(ILLEGAL);
+    }
+    let mut state = engine.state.lock();
+    match &mut state.npu {
+        None => state.npu = Some((kind, 1)),
+        Some((now, count)) if *now == kind => *count += 1,
+        // Another type while models may be running.
+        Some(_) => return Err(ILLEGAL),
+    }
+    Ok(())
+}
+
+fn finalize(session: &Session) -> Result<(), u32> {
+    let handles: Vec<u64> = {
+        let mut state = session.engine.state.lock();
+        match &mut state.npu {
+            None => return Err(FAILED),
+            Some((_, count)) if *count > 1 => {
+                *count -= 1;
+                return Ok(());
+            }
+            Some(_) => state.npu = None,
+        }
+        state.models.keys().copied().collect()
+    };
+    handles
+        .into_iter()
+        .try_for_each(|handle| unload(session, handle))
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Models come and go.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU32;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::{DECODE, FAILED, ILLEGAL, NO_MEMORY, UNSUPPORTED};
+use crate::model::{Image, LoadError, Network, TensorInfo};
+use crate::npu::CORES;
+use crate::session::Session;
+use crate::wire::engine::{IoMeta, LayoutKind, Meta, OneMeta, RequestBody};
+
+/// Most contexts of a model: their numbers lie between its handle and the next.
+const MAX_CONTEXTS: usize = 255;
+
+/// A loaded model.
+pub(super) struct Model {
+    pub(super) network: Network,
+    pub(super) sha256: String,
+    pub(super) affinity: AtomicU32,
+    /// Card address and bytes of the weights.
+    pub(super) weights: (u64, u64),
+    /// Card addresses of the work space of each context.
+    pub(super) contexts: Mutex<BTreeMap<u64, u64>>,
+}
+
+impl Model {
+    /// Bytes of the work space of a context: that of all tensors of the largest group.
+    pub(super) fn work_space(&self) -> u64 {
+        let tensors = || self.network.inputs.iter().chain(&self.network.outputs);
+        let groups = 0..self.network.groups;
+        groups
+            .map(|g| tensors().map(|t| t.bytes(g)).sum())
+            .max()
+            .unwrap_or(0)
+            .max(1)
+    }
+}
+
+/// Takes an image from card memory; returns the handle of the model.
+pub(super) fn load(session: &Session, request: &RequestBody) -> Result<u64, u32> {
+    if session.engine.state.lock().npu.is_none() {
+        session.note(log::Level::Warn, "LoadModel before InitNpu");
+        return Err(FAILED);
+    }
+    let (address, size) = (request.address.unwrap_or(0), request.size.unwrap_or(0));
+    if size == 0 || !session.card.reachable(address, size) {
+        return Err(ILLEGAL);
+    }
+    let image = session
+        .card
+        .link
+        .dram()
+        .read_vec(address, size)
+        .map_err(|_| ILLEGAL)?;
+    let refused = |error: LoadError| {
+        session.note(log::Level::Error, &format!("model refused: {error}"));
+        match error {
+            LoadError::Groups(_) | LoadError::Type { .. } | LoadError::Outputs { .. } => {
+                UNSUPPORTED
+            }
+            LoadError::NoModel(_) => DECODE,
+            LoadError::Runtime(_) | LoadError::File(..) => FAILED,
+        }
+    };
+    let model_dir = session.card.options.model_dir.as_deref();
+    let image = Image::find(image, model_dir).map_err(refused)?;
+    let mut network = Network::open(&image, session.card.npu.threads).map_err(refused)?;
+    let sha256 = image.sha256;
+    let run = session.engine.begin()?;
+    network.find_output_shapes(&run.stop).map_err(refused)?;
+    drop(run);
+    let name = format!("npu_weight_pid{}", session.pid);
+    let weights = session
+        .card
+        .alloc(size, &name, session.id)
+        .map_err(|_| NO_MEMORY)?;
+    let handle = session.card.npu.handle();
+    let text = format!(
+        "model {handle:#x}: sha256 {sha256}, {} shape groups",
+        network.groups
+    );
+    let model = Model {
+        network,
+        sha256,
+        affinity: AtomicU32::new((1 << CORES) - 1),
+        weights: (weights, size),
+        contexts: Mutex::default(),
+    };
+    session
+        .engine
+        .state
+        .lock()
+        .models
+        .insert(handle, Arc::new(model));
+    session.card.link.count("engine.models_loaded", 1);
+    session.note(log::Level::Info, &text);
+    Ok(handle)
+}
+
+/// Forgets a model and frees its card memory.
+pub(super) fn unload(session: &Session, handle: u64) -> Result<(), u32> {
+    let model = session
+        .engine
+        .state
+        .lock()
+        .models
+        .remove(&handle)
+        .ok_or(ILLEGAL)?;
+    let cmm = session.card.link.cmm();
+    let contexts = std::mem::take(&mut *model.contexts.lock());
+    for address in contexts.into_values().chain([model.weights.0]) {
+        // Cannot fail: these blocks cannot be freed by a memory call.
+        let _ = cmm.free(address);
+    }
+    Ok(())
+}
+
+/// Makes an execution context; returns its number.
+pub(super) fn create_context(session: &Session, handle: Option<u64>) -> Result<u64, u32> {
+    let model = session.engine.model(handle)?;
+    let mut contexts = model.contexts.lock();
+    if contexts.len() >= MAX_CONTEXTS {
+        return Err(NO_MEMORY);
+    }
+    let name = format!("npu_ctx_pid{}", session.pid);
+    let space = session
+        .card
+        .alloc(model.work_space(), &name, session.id)
+        .map_err(|_| NO_MEMORY)?;
+    let context = handle.unwrap_or(0) + 1 + contexts.len() as u64;
+    contexts.insert(context, space);
+    Ok(context)
+}
+
+/// Bytes that the description of a model takes in the daemon itself.
+pub(super) fn system_bytes(network: &Network) -> u64 {
+    let tensors = network.inputs.iter().chain(&network.outputs);
+    let each = tensors.map(|t| t.name.len() + t.shapes.iter().map(|s| 8 * s.len()).sum::<usize>());
+    (size_of::<Model>() + each.sum::<usize>()) as u64
+}
+
+/// Names, types and shapes of inputs and outputs.
+pub(super) fn io_info(network: &Network) -> IoMeta {
+    let meta = |tensor: &TensorInfo| {
+        let group = |index| OneMeta {
+            size: tensor.bytes(index),
+            dims: tensor.shapes[index].iter().map(|d| *d as i32).collect(),
+            stride: Vec::new(),
+        };
+        Meta {
+            name: tensor.name.clone(),
+            format: tensor.format as i32,
+            layout: layout(&tensor.shapes[0]).into(),
+            groups: (0..network.groups).map(group).collect(),
+        }
+    };
+    IoMeta {
+        inputs: network.inputs.iter().map(meta).collect(),
+        outputs: network.outputs.iter().map(meta).collect(),
+    }
+}
+
+/// ONNX does not say which dimension has the channels; pictures have few of them.
+fn layout(shape: &[i64]) -> LayoutKind {
+    match shape {
+        [_, channels @ 1..=4, _, _] if *channels > 0 => LayoutKind::Nchw,
+        [_, _, _, channels @ 1..=4] if *channels > 0 => LayoutKind::Nhwc,
+        _ => LayoutKind::None,
+    }
+}
