@@ -3,6 +3,8 @@
 //! Files with videos and pictures.
 
 pub mod clip;
+#[cfg(test)]
+mod ffmpeg_tests;
 pub mod mp4_read;
 pub mod mp4_write;
 pub mod packets;
