@@ -135,15 +135,15 @@ impl Daemon for Service {
         self.control.close();
         // Calls that wait for the codec end with it; then the sessions end side by side.
         self.card.codec.stop();
-        let ending: Vec<_> = self
-            .sessions
-            .close()
-            .into_iter()
-            .map(|session| std::thread::spawn(move || session.end()))
-            .collect();
-        for thread in ending {
-            let _ = thread.join();
-        }
+        let sessions = self.sessions.close();
+        std::thread::scope(|scope| {
+            for session in &sessions {
+                let ending = std::thread::Builder::new().spawn_scoped(scope, || session.end());
+                if ending.is_err() {
+                    session.end();
+                }
+            }
+        });
         if let Some(thread) = self.thread.lock().take() {
             let _ = thread.join();
         }
