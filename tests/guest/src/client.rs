@@ -208,20 +208,6 @@ impl Client {
             .0)
     }
 
-    /// Sets card memory.
-    pub fn memset(&mut self, address: u64, size: u32, value: u8) -> Result<()> {
-        let body = RequestBody {
-            addr: address,
-            size: Some(size),
-            value: Some(value.into()),
-            noresp: Some(0),
-            ..Default::default()
-        };
-        let (status, _) = self.memory(Api::Set, body)?;
-        ensure!(status == 0, "memset: status {status:#x}");
-        Ok(())
-    }
-
     /// Frame of a latency echo, with its header.
     pub fn echo_frame(&mut self, data: &[u8]) -> (Header, Vec<u8>) {
         let header = self.header(Kind::LATENCY, 0);

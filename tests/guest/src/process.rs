@@ -49,11 +49,6 @@ pub fn fork(f: impl FnOnce() -> Result<()>) -> Result<Child> {
 }
 
 impl Child {
-    /// Process id.
-    pub fn pid(&self) -> i32 {
-        self.pid
-    }
-
     /// Sends a signal.
     pub fn signal(&self, signal: i32) {
         if !self.reaped {

@@ -132,7 +132,7 @@ impl Artifacts {
     fn firmware(&self, dir: &Path) -> Result<PathBuf> {
         let path = dir.join("ax650_card.pac");
         let mut pack = Command::new(self.guest_program("ax650-fw"));
-        pack.args(["pack", "--sample", "small"])
+        pack.args(["pack", "--sample", "small", "--force"])
             .arg("--output")
             .arg(&path);
         step("firmware container", &mut pack)?;

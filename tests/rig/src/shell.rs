@@ -43,7 +43,13 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
     for index in 0..options.cards {
         let name = format!("card{index}");
         let emulator = artifacts.emulator()?;
-        cards.push(Emulator::start(emulator, &[], &name, dir.path(), dir.path())?);
+        cards.push(Emulator::start(
+            emulator,
+            &[],
+            &name,
+            dir.path(),
+            dir.path(),
+        )?);
     }
     let console = dir.path().join("console");
     let listener = std::os::unix::net::UnixListener::bind(&console)?;

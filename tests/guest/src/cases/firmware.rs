@@ -33,7 +33,6 @@ const HEADER_VERSION: usize = 48;
 const RECORD_OFFSET: usize = 80;
 const RECORD_COUNT: usize = 84;
 const INTEGRITY: usize = 88;
-const RECORD: usize = 464;
 const IMAGE_OFFSET: usize = 320;
 const IMAGE_SIZE: usize = 328;
 

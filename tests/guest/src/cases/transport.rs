@@ -160,7 +160,7 @@ fn R27_write_pointer_jumps(context: &mut Context) -> Result<()> {
     // Again and again: a card that goes on like this is reset, and is right afterwards.
     for _ in 0..30 {
         context.host.try_request(
-            json!({"to": "card0", "cmd": "inject", "what": "wp-jump", "bytes": 1 << 40}),
+            json!({"to": "card0", "cmd": "inject", "what": "wp-jump", "bytes": 1_u64 << 40}),
         )?;
     }
     recovers("many jumps")
