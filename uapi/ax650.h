@@ -469,7 +469,7 @@ enum ax650_control_op {
 	AX650_CONTROL_RESET	= 2,	/* reset the card and leave it in its loader */
 };
 
-/* BOOT: do nothing if the card is RUNNING. */
+/* BOOT: do nothing if the card is RUNNING, SUSPECT or being booted. */
 #define AX650_CONTROL_IF_NEEDED	(1U << 0)
 
 /**

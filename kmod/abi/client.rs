@@ -35,7 +35,6 @@ use crate::{
         open::{CONTEXT, FIRST_SEQUENCE},
         Session,
     },
-    wire::state::State,
 };
 
 /// Things a file holds, under handles from 1 on.
@@ -280,11 +279,8 @@ impl Client {
             return Err(EINVAL);
         }
         args.generation = match (args.op, args.flags) {
-            (CONTROL_BOOT, CONTROL_IF_NEEDED) if self.card.state() == State::Running => {
-                self.card.generation()
-            }
-            (CONTROL_BOOT, 0 | CONTROL_IF_NEEDED) => self.card.order(false)?,
-            (CONTROL_RESET, 0) => self.card.order(true)?,
+            (CONTROL_BOOT, flags @ (0 | CONTROL_IF_NEEDED)) => self.card.order(false, flags != 0)?,
+            (CONTROL_RESET, 0) => self.card.order(true, false)?,
             _ => return Err(EINVAL),
         };
         Ok(())

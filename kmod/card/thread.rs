@@ -37,6 +37,8 @@ const BOOT_PAUSE_NS: u64 = 2 * S;
 pub(crate) struct Orders {
     pub(super) boot: bool,
     pub(super) reset: bool,
+    /// A boot or reset is under way.
+    pub(super) busy: bool,
     /// Look at everything now.
     pub(super) kicked: bool,
     /// The system sleeps, or an error on the bus is being handled: hands off.
@@ -82,10 +84,12 @@ impl Card {
         let state = self.state();
         let (boot, reset, paused) = self.take_orders();
         if !paused && state != State::Gone {
-            if reset {
-                self.reset_on_demand();
-            } else if boot {
-                self.boot_with_retries(ESTALE);
+            if reset || boot {
+                if reset {
+                    self.reset_on_demand();
+                } else {
+                    self.boot_with_retries(ESTALE);
+                }
             } else if state.serves_sessions() {
                 self.serve();
                 if time::now().saturating_sub(*last_watch) >= WATCH_NS {
@@ -101,15 +105,24 @@ impl Card {
             self.fail_sessions(ENODEV);
         }
         self.retire_sessions();
+        self.orders.lock().busy = false;
     }
 
     /// Orders a boot or a reset; `EBUSY` if one is under way.  Returns the generation to come.
-    pub(crate) fn order(&self, reset: bool) -> Result<u32> {
+    ///
+    /// `if_needed`: only a boot, and only if the card does not run and is not being booted.
+    pub(crate) fn order(&self, reset: bool, if_needed: bool) -> Result<u32> {
         let mut orders = self.orders.lock();
         if self.is_gone() {
             return Err(ENODEV);
         }
-        if orders.boot || orders.reset || self.state().is_busy() {
+        if if_needed && self.state().serves_sessions() {
+            return Ok(self.generation());
+        }
+        if orders.boot || orders.reset || orders.busy {
+            if if_needed {
+                return Ok(self.generation().wrapping_add(1));
+            }
             return Err(EBUSY);
         }
         orders.boot = !reset;
@@ -123,9 +136,10 @@ impl Card {
         })
     }
 
-    /// Whether a boot has been ordered and not begun.
+    /// Whether a boot is to come or under way.
     pub(super) fn boot_is_due(&self) -> bool {
-        self.orders.lock().boot
+        let orders = self.orders.lock();
+        orders.boot || orders.busy
     }
 
     /// Whether the thread shall drop what it is doing.
@@ -140,11 +154,10 @@ impl Card {
         if orders.paused {
             return (false, false, true);
         }
-        (
-            core::mem::take(&mut orders.boot),
-            core::mem::take(&mut orders.reset),
-            false,
-        )
+        let boot = core::mem::take(&mut orders.boot);
+        let reset = core::mem::take(&mut orders.reset);
+        orders.busy = boot || reset;
+        (boot, reset, false)
     }
 
     /// Sleeps until there is something to do.
@@ -226,6 +239,7 @@ impl Card {
 
     /// Resets and boots.
     pub(super) fn boot_with_retries(self: &Arc<Self>, reason: Error) {
+        self.orders.lock().busy = true;
         for attempt in 1..=BOOT_TRIES {
             let booted = self.reset(reason).and_then(|()| self.boot());
             match booted {

@@ -12,7 +12,8 @@ consts! { u32:
 }
 
 consts! { u32:
-    /// [`ax650_control::flags`], BOOT only: do nothing if the card is RUNNING.
+    /// [`ax650_control::flags`], BOOT only: do nothing if the card is RUNNING, SUSPECT or being
+    /// booted.
     AX650_CONTROL_IF_NEEDED = 1 << 0;
 }
 
