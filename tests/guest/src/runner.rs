@@ -11,9 +11,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use ax650_uapi::{AX650_CONTROL_RESET, AX650_STATE_LOADER};
 use serde_json::{json, Value};
 
-use crate::card::{self, Card};
+use crate::card::{self, Card, BOOT};
 use crate::case::{Case, Context, Skip, Start};
 use crate::{cases, host, kernel};
 
@@ -227,9 +228,14 @@ fn prepare(start: Start) -> Result<()> {
                 kernel::load_module("").context("loading the module")?;
             }
             for card in card::present()? {
-                Card::open(card)?
-                    .make_running()
-                    .with_context(|| format!("card {card}"))?;
+                let file = Card::open(card)?;
+                file.make_running().with_context(|| format!("card {card}"))?;
+                // Memory that an earlier case has left in quarantine comes back with a reset only.
+                if file.counters()?.quarantined_bytes > 0 {
+                    file.control(AX650_CONTROL_RESET, 0).context("RESET")?;
+                    file.wait_state(AX650_STATE_LOADER, BOOT)?;
+                    file.make_running().with_context(|| format!("card {card}"))?;
+                }
             }
             Ok(())
         }

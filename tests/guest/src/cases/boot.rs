@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::card::{self, Card, BOOT};
 use crate::case::{Context, Start, TWO_CARDS};
 use crate::client::{canary, Client};
+use crate::errors::expect;
 use crate::kernel::{self, until};
 
 crate::cases!["boot":
@@ -43,6 +44,9 @@ pub fn load_and_reach(state: u32, limit: Duration) -> Result<Duration> {
 fn ready_after_load(_: &mut Context) -> Result<()> {
     let mark = kernel::mark()?;
     load_and_reach(AX650_STATE_RUNNING, BOOT)?;
+    until("the line that it is ready", Duration::from_secs(10), || {
+        mark.saw("ready: fw ")
+    })?;
     let info = Card::open(0)?.info()?;
     ensure!(info.abi_version == AX650_ABI_VERSION);
     ensure!(info.vendor == card::VENDOR);
@@ -59,9 +63,6 @@ fn ready_after_load(_: &mut Context) -> Result<()> {
     );
     ensure!(!text(&info.firmware_file).is_empty());
     ensure!(text(&info.chip).contains("AX650"), "{:?}", text(&info.chip));
-    until("the line that it is ready", Duration::from_secs(10), || {
-        mark.saw("ready: fw ")
-    })?;
     let log = mark.lines()?;
     let ready: Vec<&String> = log
         .iter()
@@ -113,11 +114,9 @@ fn dies_then_boots(context: &mut Context, switch: &str, limit: Duration, errno: 
     let info = card.info()?;
     ensure!(info.last_error == -errno, "last_error {}", info.last_error);
     ensure!(card.counters()?.boots == 0);
-    let refused = card.session().err().and_then(|e| e.raw_os_error());
-    ensure!(
-        refused == Some(libc::EHOSTDOWN) || refused == Some(libc::EIO),
-        "{refused:?}"
-    );
+    expect(libc::EHOSTDOWN, card.session(), || {
+        "a session of a dead card".into()
+    })?;
     context.host.clear(0)?;
     card.make_running()?;
     canary(0)

@@ -14,6 +14,7 @@ use super::boot::text;
 use crate::card::{Card, BOOT};
 use crate::case::{Context, Start};
 use crate::client::canary;
+use crate::errors::expect;
 use crate::kernel;
 
 crate::cases!["firmware":
@@ -190,11 +191,9 @@ fn fails_then_boots(context: &mut Context, errno: i32, limit: Duration) -> Resul
     ensure!(card.counters()?.boot_failures > 0);
     // A dead card answers what needs no card, and clearly refuses the rest.
     ensure!(card.limits().is_ok());
-    let refused = card.session().err().and_then(|e| e.raw_os_error());
-    ensure!(
-        refused == Some(libc::EHOSTDOWN) || refused == Some(libc::EIO),
-        "{refused:?}"
-    );
+    expect(libc::EHOSTDOWN, card.session(), || {
+        "a session of a dead card".into()
+    })?;
     context.host.clear(0)?;
     card.make_running()?;
     canary(0)

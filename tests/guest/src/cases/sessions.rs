@@ -8,10 +8,10 @@ use anyhow::{ensure, Context as _, Result};
 use ax650_uapi::*;
 use serde_json::{json, Value};
 
-use crate::card::Card;
+use crate::card::{Card, BOOT};
 use crate::case::Context;
 use crate::client::{canary, pattern, Client, PATIENCE};
-use crate::errors::{errno, expect, expect_any};
+use crate::errors::{errno, expect};
 use crate::process::{self, End, Pipe};
 use crate::{kernel, runner};
 
@@ -51,16 +51,21 @@ fn served(context: &mut Context) -> Result<u64> {
 /// Nothing of earlier sessions is left on the card or in the driver.
 fn all_gone(context: &mut Context) -> Result<()> {
     let card = Card::open(0)?;
+    let mut left = String::new();
     kernel::until(
         "the card to be left in order",
         Duration::from_secs(30),
         || {
-            let counters = card.counters()?;
-            Ok(card.clients()?.is_empty()
-                && counters.quarantined_bytes == 0
-                && served(context)? <= 1)
+            let quarantined = card.counters()?.quarantined_bytes;
+            let (clients, served) = (card.clients()?.len(), served(context)?);
+            left = format!(
+                "{clients} clients, {served} sessions on the card, {quarantined} bytes kept"
+            );
+            // One is the driver's own.
+            Ok(clients == 0 && quarantined == 0 && served <= 1)
         },
     )
+    .with_context(|| left)
 }
 
 /// Two processes, each with its own data, none of the other's.
@@ -120,7 +125,11 @@ fn P1_sigkill_mid_job(context: &mut Context) -> Result<()> {
         other
             .round_trip(4096, round)
             .with_context(|| format!("round {round}"))?;
-        slowest = slowest.max(begin.elapsed());
+        let took = begin.elapsed();
+        if took > slowest {
+            eprintln!("round {round}: {took:?}");
+        }
+        slowest = slowest.max(took);
         ensure!(
             begin.elapsed() < limit,
             "round {round}: {:?}",
@@ -137,6 +146,7 @@ fn P1_sigkill_mid_job(context: &mut Context) -> Result<()> {
 /// Killed while the card sits on a copy: the buffer is kept until the card cannot write to it.
 fn P1_sigkill_with_a_stalled_card(context: &mut Context) -> Result<()> {
     let card = Card::open(0)?;
+    let before = card.counters()?.buffer_bytes;
     for _ in 0..3 {
         context.host.switch(0, "dma.stall_ms", 3000)?;
         let child = process::fork(work_for_ever)?;
@@ -151,10 +161,13 @@ fn P1_sigkill_with_a_stalled_card(context: &mut Context) -> Result<()> {
         context.host.clear(0)?;
         canary(0)?;
     }
-    kernel::until("the buffers to be freed", Duration::from_secs(40), || {
-        let counters = card.counters()?;
-        Ok(counters.buffer_bytes == 0 && counters.quarantined_bytes == 0)
-    })?;
+    // What a transaction that was cut short might still reach is kept until the chip is reset.
+    card.control(AX650_CONTROL_RESET, 0)?;
+    card.wait_state(AX650_STATE_LOADER, BOOT)?;
+    let after = card.counters()?;
+    ensure!(after.quarantined_bytes == 0, "{after:?}");
+    ensure!(after.buffer_bytes <= before, "{before} bytes before, {}", after.buffer_bytes);
+    card.make_running()?;
     all_gone(context)
 }
 
@@ -216,9 +229,7 @@ fn R36_create_answered_late(context: &mut Context) -> Result<()> {
     for _ in 0..3 {
         let begin = Instant::now();
         let result = card.session_until(kernel::now_ns() + 300_000_000);
-        expect_any(&[libc::ETIME, libc::ETIMEDOUT], result, || {
-            "a session".into()
-        })?;
+        expect(libc::ETIMEDOUT, result, || "a session".into())?;
         ensure!(begin.elapsed() < Duration::from_millis(1400) * runner::slowness());
     }
     context.host.clear(0)?;
@@ -265,10 +276,7 @@ fn R37_a_hundred_timeouts(context: &mut Context) -> Result<()> {
     context.host.switch(0, "port11.no_reply", true)?;
     for round in 0..100 {
         let error = errno(card.session_until(kernel::now_ns() + 50_000_000));
-        ensure!(
-            error == libc::ETIME || error == libc::ETIMEDOUT,
-            "round {round}: errno {error}"
-        );
+        ensure!(error == libc::ETIMEDOUT, "round {round}: errno {error}");
     }
     context.host.clear(0)?;
     canary(0)?;
@@ -286,19 +294,11 @@ fn R38_all_sessions_taken(context: &mut Context) -> Result<()> {
             match file.session() {
                 Ok(_) => sessions += 1,
                 Err(e) if at == limits.max_sessions_per_file => {
-                    let error = e.raw_os_error();
-                    ensure!(
-                        error == Some(libc::EMFILE) || error == Some(libc::ENOSPC),
-                        "{e}"
-                    );
+                    ensure!(e.raw_os_error() == Some(libc::ENOSPC), "{e}");
                     break;
                 }
                 Err(e) => {
-                    let error = e.raw_os_error();
-                    ensure!(
-                        error == Some(libc::EBUSY) || error == Some(libc::ENOSPC),
-                        "{e}"
-                    );
+                    ensure!(e.raw_os_error() == Some(libc::ENOSPC), "{e}");
                     files.push(file);
                     break 'all;
                 }
