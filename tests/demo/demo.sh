@@ -62,7 +62,7 @@ step "judging the encoder"
 ffprobe -v error -show_entries stream=codec_name,width,height,nb_read_frames -count_frames \
     -of compact=p=0 "$share/out/transcoded.mp4"
 psnr=$(ffmpeg -v info -i "$share/out/transcoded.mp4" -i "$share/in/clip.mp4" \
-    -lavfi '[0:v]setpts=N[a];[1:v]setpts=N[b];[a][b]psnr' -f null - 2>&1 | grep -o 'average:[0-9.a-z]*' | tail -1)
+    -lavfi '[0:v]settb=1/25,setpts=N[a];[1:v]settb=1/25,setpts=N[b];[a][b]psnr' -f null - 2>&1 | grep -o 'average:[0-9.a-z]*' | tail -1)
 echo "PSNR against the original: ${psnr#average:} dB"
 [ "$(awk -v p="${psnr#average:}" 'BEGIN { print (p == "inf" || p > 28) }')" = 1 ] ||
     die "the encoded clip is too far from the original"
