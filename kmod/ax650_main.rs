@@ -140,6 +140,7 @@ impl pci::Driver for Driver {
     ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
         pin_init::pin_init_scope(move || {
             pdev.enable_device_mem()?;
+            glue::pci::make_reachable(pdev)?;
             // A card that still runs somebody else's firmware must not reach memory: bus mastering
             // stays off until the card has been reset.
             glue::pci::clear_master(pdev);
@@ -188,10 +189,11 @@ impl pci::Driver for Driver {
         })
     }
 
-    fn unbind<'bound>(_pdev: &'bound pci::Device<Core<'_>>, this: Pin<&Self::Data<'bound>>) {
+    fn unbind<'bound>(pdev: &'bound pci::Device<Core<'_>>, this: Pin<&Self::Data<'bound>>) {
         let thread = this.thread.lock().take();
         drop(thread);
         this.card.remove();
+        glue::pci::disable(pdev);
     }
 }
 

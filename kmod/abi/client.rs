@@ -279,7 +279,9 @@ impl Client {
             return Err(EINVAL);
         }
         args.generation = match (args.op, args.flags) {
-            (CONTROL_BOOT, flags @ (0 | CONTROL_IF_NEEDED)) => self.card.order(false, flags != 0)?,
+            (CONTROL_BOOT, flags @ (0 | CONTROL_IF_NEEDED)) => {
+                self.card.order(false, flags != 0)?
+            }
             (CONTROL_RESET, 0) => self.card.order(true, false)?,
             _ => return Err(EINVAL),
         };

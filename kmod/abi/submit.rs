@@ -181,7 +181,7 @@ fn check_copy(step: &types::Step, holdings: &Holdings) -> Result<Copy> {
         return Err(EINVAL);
     }
     let named = step.sequence != 0 && step.context != 0 && step.stream != 0;
-    if !named || step.size == 0 {
+    if !named || step.size == 0 || step.card_address.checked_add(step.size).is_none() {
         return Err(EINVAL);
     }
     // Elsewhere in the card's address space is a window on the rings of all sessions.

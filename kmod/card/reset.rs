@@ -112,15 +112,17 @@ impl Card {
         self.tx.lock().stop();
         self.rx.lock().stop();
         self.fail_sessions(ENODEV);
-        let presence = pci::presence(&self.pdev);
-        if self.state() == State::Gone || presence == Presence::Absent {
+        let away = pci::presence(&self.pdev) == Presence::Absent;
+        if self.state() == State::Gone || (away && self.state() != State::Resetting) {
             return;
         }
-        pci::clear_master(&self.pdev);
-        if self.write_reset().is_err() {
-            return;
+        if !away {
+            pci::clear_master(&self.pdev);
+            if self.write_reset().is_err() {
+                return;
+            }
+            self.counters.resets.add(1);
         }
-        self.counters.resets.add(1);
         let start = time::now();
         while time::now().saturating_sub(start) < WIPE_NS {
             time::sleep_us(LOOK_US);

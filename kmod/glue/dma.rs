@@ -92,7 +92,7 @@ impl Space {
                 count,
                 0,
                 pages.count() * PAGE_SIZE,
-                MAX_PIECE,
+                longest_piece(&device),
                 bindings::GFP_KERNEL,
             )
         })?;
@@ -162,6 +162,14 @@ const DIR: bindings::dma_data_direction = bindings::dma_data_direction::DMA_BIDI
 
 /// The longest piece: entries of the card's lists have 32-bit lengths (spec 2.1 of the RPC notes).
 const MAX_PIECE: u32 = 0x4000_0000;
+
+/// What the protocol and the way to the card allow: bounce buffers are small.
+fn longest_piece(device: &Device) -> u32 {
+    // SAFETY: a valid device.
+    let most = unsafe { bindings::dma_max_mapping_size(raw_device(device)) };
+    let pages = (most / PAGE_SIZE * PAGE_SIZE).max(PAGE_SIZE);
+    u32::try_from(pages).unwrap_or(MAX_PIECE).min(MAX_PIECE)
+}
 
 /// The bus addresses of a mapped table.
 fn pieces(table: &bindings::sg_table) -> Result<KVVec<Piece>> {

@@ -76,6 +76,33 @@ pub(crate) fn presence(pdev: &pci::Device) -> Presence {
     }
 }
 
+/// A card that is just being reset is back within this time; 10 ms steps.
+const BACK_STEPS: u32 = 300;
+
+/// Makes the registers of a card reachable that may be in any state: just being reset, or with its
+/// configuration wiped by a reset that nobody waited for.
+pub(crate) fn make_reachable(pdev: &pci::Device) -> Result {
+    let mut steps = 0;
+    while presence(pdev) == Presence::Absent {
+        if steps == BACK_STEPS {
+            return Err(ENODEV);
+        }
+        steps += 1;
+        super::time::sleep_us(10_000);
+    }
+    if presence(pdev) == Presence::Blank {
+        // SAFETY: a valid device.
+        unsafe { shim::ax650_pci_program_addresses(raw(pdev)) };
+    }
+    Ok(())
+}
+
+/// Undoes `enable_device_mem`, so that the next driver's takes effect.
+pub(crate) fn disable(pdev: &pci::Device) {
+    // SAFETY: a valid device, enabled in probe.
+    unsafe { bindings::pci_disable_device(raw(pdev)) };
+}
+
 /// Forbids the card to access memory or to interrupt.
 pub(crate) fn clear_master(pdev: &pci::Device) {
     // SAFETY: a valid device.

@@ -130,6 +130,28 @@ void ax650_pci_restore_addresses(struct pci_dev *pdev)
 		pci_write_config_dword(pdev, i, pdev->saved_config_space[i / 4]);
 }
 
+/*
+ * For a card whose configuration was wiped before this driver came: addresses as the kernel has
+ * assigned them, and decoding on.
+ */
+void ax650_pci_program_addresses(struct pci_dev *pdev)
+{
+	int i;
+
+	for (i = 0; i < PCI_STD_NUM_BARS; i++) {
+		struct resource *res = &pdev->resource[i];
+		u64 address = res->start;
+
+		if (!(res->flags & IORESOURCE_MEM) || !resource_size(res))
+			continue;
+		pci_write_config_dword(pdev, PCI_BASE_ADDRESS_0 + 4 * i, lower_32_bits(address));
+		if (res->flags & IORESOURCE_MEM_64)
+			pci_write_config_dword(pdev, PCI_BASE_ADDRESS_1 + 4 * i,
+					       upper_32_bits(address));
+	}
+	pci_write_config_word(pdev, PCI_COMMAND, PCI_COMMAND_MEMORY);
+}
+
 /* Speed in MT/s and width in lanes of the link, 0 where the register says nothing. */
 void ax650_pci_link(struct pci_dev *pdev, u32 *speed, u32 *width)
 {

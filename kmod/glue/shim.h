@@ -30,6 +30,7 @@ void ax650_sha256(const u8 *data, size_t len, u8 *out);
 int ax650_pci_domain(struct pci_dev *pdev);
 const char *ax650_pci_name(struct pci_dev *pdev);
 u32 ax650_pci_location(struct pci_dev *pdev);
+void ax650_pci_program_addresses(struct pci_dev *pdev);
 void ax650_pci_restore_addresses(struct pci_dev *pdev);
 void ax650_pci_link(struct pci_dev *pdev, u32 *speed, u32 *width);
 

@@ -39,6 +39,7 @@ extern "C" {
     pub(super) fn ax650_pci_domain(pdev: *mut bindings::pci_dev) -> c_int;
     pub(super) fn ax650_pci_name(pdev: *mut bindings::pci_dev) -> *const c_char;
     pub(super) fn ax650_pci_location(pdev: *mut bindings::pci_dev) -> u32;
+    pub(super) fn ax650_pci_program_addresses(pdev: *mut bindings::pci_dev);
     pub(super) fn ax650_pci_restore_addresses(pdev: *mut bindings::pci_dev);
     pub(super) fn ax650_pci_link(pdev: *mut bindings::pci_dev, speed: *mut u32, width: *mut u32);
 }

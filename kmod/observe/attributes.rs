@@ -93,5 +93,7 @@ unsafe extern "C" fn ax650_attribute_show(
 unsafe extern "C" fn ax650_attribute_control(dev: *mut bindings::device, reset: bool) -> c_int {
     // SAFETY: the attributes exist only while the driver is bound.
     let data = unsafe { adapter::data::<Driver>(dev) };
-    data.card.order(reset, false).map_or_else(|e| e.to_errno(), |_| 0)
+    data.card
+        .order(reset, false)
+        .map_or_else(|e| e.to_errno(), |_| 0)
 }
