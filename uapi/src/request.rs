@@ -45,7 +45,8 @@ request! {
     /// Make a buffer; [`ax650_buffer_create`].
     ///
     /// EINVAL: size 0, or above [`max_buffer_bytes`](crate::ax650_limits::max_buffer_bytes).  ENOSPC: too many
-    /// buffers of this file.  EDQUOT: memory limit of the file or the card.
+    /// buffers of this file.  EDQUOT: memory limit of the file or the card.  EIO: the memory cannot be mapped for the
+    /// card.
     AX650_IOC_BUFFER_CREATE = iorw(0x03, ax650_buffer_create)
 }
 request! {

@@ -223,6 +223,7 @@ fn explain(request: Request, errno: Errno) -> String {
         (Buffer, Errno::ENOSPC) => "as many buffers are open as can be",
         (Buffer, Errno::EINVAL) => "0 bytes, or more than a buffer may have",
         (Buffer, Errno::EDQUOT) => "no more buffer memory for this process or this card",
+        (Buffer, Errno::EIO) => "the memory cannot be mapped for the card",
         (Submit, Errno::EAGAIN) => "too many jobs at a time",
         (Submit, Errno::EMSGSIZE) => "the call is too long",
         (Submit, Errno::EINVAL) => "a malformed job or call",

@@ -103,7 +103,7 @@ impl Artifacts {
             &mut self.script("module.sh", &[name]),
         )?;
         let vmlinuz = self.printed("kernels.sh", &["print", name, "vmlinuz"])?;
-        let module = self.printed("module.sh", &["print", name])?;
+        let module = self.strip(&self.printed("module.sh", &["print", name])?)?;
         let dir = self.target.join("guest");
         std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
         let firmware = self.firmware(&dir)?;
@@ -126,6 +126,18 @@ impl Artifacts {
         )?;
         self.kernels.insert(kernel, (vmlinuz, initrd));
         Ok(())
+    }
+
+    /// The module without its debugging information, as packages install it.
+    fn strip(&self, module: &Path) -> Result<PathBuf> {
+        let stripped = module.with_extension("ko.stripped");
+        let mut strip = Command::new("strip");
+        strip.arg("--strip-debug").arg("-o").arg(&stripped).arg(module);
+        let status = strip.status().context("cannot run strip")?;
+        if !status.success() {
+            bail!("strip {}: {status}", module.display());
+        }
+        Ok(stripped)
     }
 
     /// A container of the real layout, as `ax650-fw pack` makes them for the emulated card.

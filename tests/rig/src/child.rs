@@ -72,11 +72,6 @@ impl Group {
         })
     }
 
-    /// Process id of the child.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// The child's standard streams, if they were piped.
     pub fn child(&mut self) -> &mut Child {
         &mut self.child
@@ -121,14 +116,6 @@ impl Group {
                 return Ok(None);
             }
             std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    /// Sends `signal` to the child alone.
-    pub fn signal(&self, signal: i32) {
-        if self.done.is_none() {
-            // SAFETY: the child has not been waited for, so its id is still its own.
-            unsafe { libc::kill(self.child.id() as i32, signal) };
         }
     }
 

@@ -16,6 +16,7 @@ mod klog;
 mod ktap;
 mod lines;
 mod paths;
+mod pending;
 mod profile;
 mod qemu;
 mod qmp;
