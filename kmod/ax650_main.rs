@@ -139,8 +139,9 @@ impl pci::Driver for Driver {
         _info: Option<&'bound Self::IdInfo>,
     ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
         pin_init::pin_init_scope(move || {
+            glue::pci::wait_until_present(pdev)?;
             pdev.enable_device_mem()?;
-            glue::pci::make_reachable(pdev)?;
+            glue::pci::make_reachable(pdev);
             // A card that still runs somebody else's firmware must not reach memory: bus mastering
             // stays off until the card has been reset.
             glue::pci::clear_master(pdev);

@@ -77,11 +77,10 @@ pub(crate) fn presence(pdev: &pci::Device) -> Presence {
 }
 
 /// A card that is just being reset is back within this time; 10 ms steps.
-const BACK_STEPS: u32 = 300;
+const BACK_STEPS: u32 = 1000;
 
-/// Makes the registers of a card reachable that may be in any state: just being reset, or with its
-/// configuration wiped by a reset that nobody waited for.
-pub(crate) fn make_reachable(pdev: &pci::Device) -> Result {
+/// Waits for a card that is just being reset.  Enabling it would fail.
+pub(crate) fn wait_until_present(pdev: &pci::Device) -> Result {
     let mut steps = 0;
     while presence(pdev) == Presence::Absent {
         if steps == BACK_STEPS {
@@ -90,11 +89,16 @@ pub(crate) fn make_reachable(pdev: &pci::Device) -> Result {
         steps += 1;
         super::time::sleep_us(10_000);
     }
+    Ok(())
+}
+
+/// Makes the registers of a card reachable whose configuration was wiped by a reset that nobody
+/// waited for.
+pub(crate) fn make_reachable(pdev: &pci::Device) {
     if presence(pdev) == Presence::Blank {
         // SAFETY: a valid device.
         unsafe { shim::ax650_pci_program_addresses(raw(pdev)) };
     }
-    Ok(())
 }
 
 /// Undoes `enable_device_mem`, so that the next driver's takes effect.
