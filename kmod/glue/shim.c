@@ -20,11 +20,12 @@
 
 /*
  * 2^order zeroed pages that are freed one by one.  Higher orders are a wish: no retries, no warning.
+ * Nobody else's process is killed to get a buffer.
  */
 struct page *ax650_alloc_pages(unsigned int order)
 {
 	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN;
-	struct page *page = alloc_pages(order ? gfp | __GFP_NORETRY : gfp, order);
+	struct page *page = alloc_pages(gfp | (order ? __GFP_NORETRY : __GFP_RETRY_MAYFAIL), order);
 
 	if (page && order)
 		split_page(page, order);
