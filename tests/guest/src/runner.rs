@@ -229,12 +229,14 @@ fn prepare(start: Start) -> Result<()> {
             }
             for card in card::present()? {
                 let file = Card::open(card)?;
-                file.make_running().with_context(|| format!("card {card}"))?;
+                file.make_running()
+                    .with_context(|| format!("card {card}"))?;
                 // Memory that an earlier case has left in quarantine comes back with a reset only.
                 if file.counters()?.quarantined_bytes > 0 {
                     file.control(AX650_CONTROL_RESET, 0).context("RESET")?;
                     file.wait_state(AX650_STATE_LOADER, BOOT)?;
-                    file.make_running().with_context(|| format!("card {card}"))?;
+                    file.make_running()
+                        .with_context(|| format!("card {card}"))?;
                 }
             }
             Ok(())

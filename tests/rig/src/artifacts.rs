@@ -132,7 +132,11 @@ impl Artifacts {
     fn strip(&self, module: &Path) -> Result<PathBuf> {
         let stripped = module.with_extension("ko.stripped");
         let mut strip = Command::new("strip");
-        strip.arg("--strip-debug").arg("-o").arg(&stripped).arg(module);
+        strip
+            .arg("--strip-debug")
+            .arg("-o")
+            .arg(&stripped)
+            .arg(module);
         let status = strip.status().context("cannot run strip")?;
         if !status.success() {
             bail!("strip {}: {status}", module.display());

@@ -153,7 +153,10 @@ mod tests {
         assert_eq!(cmm.used(), 0x3000);
         assert!(cmm.find(b + 0xfff, 0x1001).is_some());
         assert!(cmm.find(b + 0xfff, 0x1002).is_none());
-        assert_eq!(cmm.alloc(u64::MAX, "e", 2), Err(CmmError::NoMemory(u64::MAX)));
+        assert_eq!(
+            cmm.alloc(u64::MAX, "e", 2),
+            Err(CmmError::NoMemory(u64::MAX))
+        );
         assert_eq!(cmm.free_owner(1), 1);
         assert_eq!(cmm.alloc(0, "f", 2), Err(CmmError::Empty));
     }

@@ -166,7 +166,11 @@ fn P1_sigkill_with_a_stalled_card(context: &mut Context) -> Result<()> {
     card.wait_state(AX650_STATE_LOADER, BOOT)?;
     let after = card.counters()?;
     ensure!(after.quarantined_bytes == 0, "{after:?}");
-    ensure!(after.buffer_bytes <= before, "{before} bytes before, {}", after.buffer_bytes);
+    ensure!(
+        after.buffer_bytes <= before,
+        "{before} bytes before, {}",
+        after.buffer_bytes
+    );
     card.make_running()?;
     all_gone(context)
 }
