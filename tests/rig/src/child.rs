@@ -72,6 +72,12 @@ impl Group {
         })
     }
 
+    /// The child's standard streams, if they were piped.
+    #[cfg(test)]
+    pub fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
     /// The exit status if the child has ended.  What it left running in its group is killed then.
     pub fn poll(&mut self) -> Result<Option<ExitStatus>> {
         if self.done.is_none() && self.ended()? {

@@ -269,11 +269,8 @@ fn structures_of_other_versions(_: &mut Context) -> Result<()> {
     // Much older: nothing but a kind that does not exist.
     let mut tiny = 0_u32.to_ne_bytes();
     // SAFETY: a size of 4 bytes is what there is.
-    expect(
-        libc::EINVAL,
-        unsafe { card.raw(sized(4), tiny.as_mut_ptr()) },
-        || "4 bytes".into(),
-    )?;
+    let four = unsafe { card.raw(sized(4), tiny.as_mut_ptr()) };
+    expect(libc::EINVAL, four, || "4 bytes".into())?;
     // SAFETY: a size of 0 means that nothing is read or written.
     let nothing = unsafe { card.raw(sized(0), std::ptr::null_mut()) };
     expect(libc::EINVAL, nothing, || "0 bytes".into())?;

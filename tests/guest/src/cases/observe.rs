@@ -28,11 +28,8 @@ fn P28_attributes(_: &mut Context) -> Result<()> {
     ensure!(attribute("generation")? == info.generation.to_string());
     ensure!(attribute("last_error")? == "0");
     ensure!(attribute("firmware_version")? == super::boot::text(&info.firmware_version));
-    let digest: String = info
-        .firmware_sha256
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
+    let digits = info.firmware_sha256.iter().map(|b| format!("{b:02x}"));
+    let digest = digits.collect::<Vec<_>>().concat();
     ensure!(attribute("firmware_sha256")? == digest);
     kernel::until("a heartbeat", Duration::from_secs(15), || {
         Ok((0..12_000).contains(&attribute("heartbeat_age_ms")?.parse::<i64>()?))

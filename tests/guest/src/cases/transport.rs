@@ -129,7 +129,10 @@ fn R26_one_header_that_announces_1_mib(context: &mut Context) -> Result<()> {
 /// Headers of random words.
 fn R26_random_headers(context: &mut Context) -> Result<()> {
     for round in 0..40_u64 {
-        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let hex = |bytes: &[u8]| {
+            let digits = bytes.iter().map(|b| format!("{b:02x}"));
+            digits.collect::<Vec<_>>().concat()
+        };
         let header = hex(&pattern(24, round + 1));
         let payload = hex(&pattern(32, round + 1000));
         // The rings may be away for a reset that an earlier one has caused.
