@@ -49,6 +49,8 @@ impl Emulator {
             control: None,
             last_id: 0,
         };
+        // A directory that logs are kept in may have that of an earlier run.
+        File::create(&card.log).with_context(|| format!("cannot make {}", card.log.display()))?;
         card.run()?;
         Ok(card)
     }
