@@ -3,7 +3,10 @@
 //! What can go wrong; every message is one line and names the field and its value.
 
 use crate::format::{CHUNK, HEADER_SIZE, MAGIC, MAX_RECORDS, VERSION};
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -19,6 +22,14 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// What is wrong, in the file of that name.
+    #[error("{}: {source}", path.display())]
+    Container {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong in it.
+        source: Box<Error>,
     },
     /// A container could not be read or written.
     #[error("{0}")]
@@ -139,6 +150,19 @@ pub enum Error {
     /// The card did not come up.
     #[error("{0}")]
     Boot(String),
+}
+
+impl Error {
+    /// Names the file, if the message does not yet.
+    pub fn within(self, path: &Path) -> Self {
+        match self {
+            Error::File { .. } | Error::Container { .. } => self,
+            other => Error::Container {
+                path: path.into(),
+                source: Box::new(other),
+            },
+        }
+    }
 }
 
 /// What is wrong with a record.

@@ -37,8 +37,9 @@ impl Installed {
         let plain: Vec<_> = directories.iter().map(|d| d.join(FIRMWARE_NAME)).collect();
         if let Some(path) = plain.iter().find(|path| path.exists()) {
             let mut file = File::open(path).map_err(in_file(path))?;
-            let container = Container::read(&mut file)?;
-            container.verify(&mut file, progress)?;
+            let within = |error: Error| error.within(path);
+            let container = Container::read(&mut file).map_err(within)?;
+            container.verify(&mut file, progress).map_err(within)?;
             return Ok(Self {
                 path: path.clone(),
                 container: Some(container),

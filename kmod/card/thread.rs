@@ -32,6 +32,10 @@ const BLOCKED_NS: u64 = 2 * MS;
 const BOOT_TRIES: u32 = 3;
 const BOOT_PAUSE_NS: u64 = 2 * S;
 
+/// No further try when the last ones took as long as this: firmware that did not answer for the two
+/// minutes of a handshake was no glitch, and whoever waits for the card shall hear of it.
+const BOOT_TRIES_NS: u64 = 60 * S;
+
 /// What the thread shall do.
 #[derive(Default)]
 pub(crate) struct Orders {
@@ -240,6 +244,7 @@ impl Card {
     /// Resets and boots.
     pub(super) fn boot_with_retries(self: &Arc<Self>, reason: Error) {
         self.orders.lock().busy = true;
+        let last_start = time::now() + BOOT_TRIES_NS;
         for attempt in 1..=BOOT_TRIES {
             let booted = self.reset(reason).and_then(|()| self.boot());
             match booted {
@@ -247,7 +252,9 @@ impl Card {
                 Err(e) if self.stopping() || self.is_gone() => return self.note_error(e),
                 // What the next attempt would meet again.
                 Err(e) if e == ENOENT || e == EINVAL || e == EFBIG => return self.give_up(e),
-                Err(e) if attempt == BOOT_TRIES => return self.give_up(e),
+                Err(e) if attempt == BOOT_TRIES || time::now() > last_start => {
+                    return self.give_up(e)
+                }
                 Err(e) => {
                     self.counters.boot_failures.add(1);
                     self.note_error(e);

@@ -144,6 +144,8 @@ impl Error {
                     Errno::EAGAIN | Errno::EBUSY | Errno::ENOSPC | Errno::EDQUOT => ErrorKind::Busy,
                     Errno::ENODEV
                     | Errno::ESTALE
+                    | Errno::EHOSTDOWN
+                    | Errno::EREMOTEIO
                     | Errno::EIO
                     | Errno::ETIME
                     | Errno::ETIMEDOUT
@@ -286,6 +288,10 @@ mod tests {
         );
         assert_eq!(
             driver(Request::Query, Errno::ENODEV).kind(),
+            ErrorKind::Card
+        );
+        assert_eq!(
+            driver(Request::Session, Errno::EHOSTDOWN).kind(),
             ErrorKind::Card
         );
         assert_eq!(

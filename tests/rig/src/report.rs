@@ -16,11 +16,12 @@ pub struct Report {
     counts: Mutex<Counts>,
 }
 
-#[derive(Default, Clone, Copy)]
+#[derive(Default)]
 struct Counts {
     passed: usize,
-    failed: usize,
     skipped: usize,
+    /// name and first reason of each
+    failed: Vec<(String, String)>,
 }
 
 impl Report {
@@ -40,8 +41,9 @@ impl Report {
                 counts.passed += 1;
                 "ok  "
             }
-            Verdict::Failed(_) => {
-                counts.failed += 1;
+            Verdict::Failed(reasons) => {
+                let reason = reasons.first().cloned().unwrap_or_default();
+                counts.failed.push((ended.name.clone(), reason));
                 "FAIL"
             }
             Verdict::Skipped(_) => {
@@ -49,7 +51,7 @@ impl Report {
                 "skip"
             }
         };
-        let number = counts.passed + counts.failed + counts.skipped;
+        let number = counts.passed + counts.failed.len() + counts.skipped;
         let width = self.total.to_string().len();
         let mut text = format!(
             "[{number:width$}/{}] {word} {} {:.1} s",
@@ -76,16 +78,23 @@ impl Report {
 
     /// Cases that failed so far.
     pub fn failed(&self) -> usize {
-        crate::channel::lock(&self.counts).failed
+        crate::channel::lock(&self.counts).failed.len()
     }
 
-    /// The last line.
+    /// The last lines: what failed once more, since the reasons may be far up, and the counts.
     pub fn summary(&self) -> String {
-        let counts = *crate::channel::lock(&self.counts);
-        format!(
+        let counts = crate::channel::lock(&self.counts);
+        let mut text = String::new();
+        for (name, reason) in &counts.failed {
+            text.push_str(&format!("failed: {name}: {reason}\n"));
+        }
+        text.push_str(&format!(
             "{} passed, {} failed, {} skipped",
-            counts.passed, counts.failed, counts.skipped
-        )
+            counts.passed,
+            counts.failed.len(),
+            counts.skipped
+        ));
+        text
     }
 }
 
@@ -112,7 +121,7 @@ mod tests {
             };
             report.case(&ended, Path::new("logs"));
         }
-        assert_eq!(report.summary(), "2 passed, 1 failed, 1 skipped");
+        assert_eq!(report.summary(), "failed: a/b/c: why\n2 passed, 1 failed, 1 skipped");
         assert_eq!(report.failed(), 1);
     }
 }

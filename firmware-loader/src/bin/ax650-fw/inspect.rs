@@ -20,14 +20,16 @@ pub fn open(path: &Path) -> Result<(File, Container)> {
     if file.metadata().map_err(named)?.is_dir() {
         return Err(named(std::io::ErrorKind::IsADirectory.into()));
     }
-    let container = Container::read(&mut file)?;
+    let container = Container::read(&mut file).map_err(|error| error.within(path))?;
     Ok((file, container))
 }
 
 fn scan(path: &Path, quiet: bool) -> Result<(Container, Report)> {
     let (mut file, container) = open(path)?;
     let mut meter = Meter::new("reading", quiet);
-    let report = container.scan(&mut file, &mut |done, total| meter.bytes(done, total))?;
+    let report = container
+        .scan(&mut file, &mut |done, total| meter.bytes(done, total))
+        .map_err(|error| error.within(path))?;
     Ok((container, report))
 }
 
@@ -41,25 +43,25 @@ pub fn inspect(arguments: &Inspect, quiet: bool) -> Result<ExitCode> {
         table(&container, &report)
     };
     std::io::stdout().write_all(text.as_bytes())?;
-    verdict.map(|()| ExitCode::SUCCESS)
+    verdict
+        .map(|()| ExitCode::SUCCESS)
+        .map_err(|error| error.within(&arguments.file))
 }
 
 pub fn verify(arguments: &Verify, quiet: bool) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     for path in &arguments.files {
-        let name = path.display();
-        let result = scan(path, quiet)
-            .and_then(|(container, report)| container.check(&report).map(|()| container));
-        match result {
-            Ok(container) if !quiet => println!("{name}: OK, {}", summary(&container)),
-            Ok(_) => {}
-            // These name the file themselves.
-            Err(error @ Error::File { .. }) => {
-                eprintln!("ax650-fw: {error}");
-                code = ExitCode::FAILURE;
+        let result = scan(path, quiet).and_then(|(container, report)| {
+            match container.check(&report) {
+                Ok(()) => Ok(container),
+                Err(error) => Err(error.within(path)),
             }
+        });
+        match result {
+            Ok(container) if !quiet => println!("{}: OK, {}", path.display(), summary(&container)),
+            Ok(_) => {}
             Err(error) => {
-                eprintln!("ax650-fw: {name}: {error}");
+                eprintln!("ax650-fw: {error}");
                 code = ExitCode::FAILURE;
             }
         }

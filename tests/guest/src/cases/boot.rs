@@ -127,7 +127,7 @@ fn R11_step0_never_acknowledged(context: &mut Context) -> Result<()> {
     dies_then_boots(
         context,
         "step0.no_ack",
-        Duration::from_secs(400),
+        Duration::from_secs(150),
         libc::ETIMEDOUT,
     )
 }
@@ -137,7 +137,7 @@ fn R11_step1_never_acknowledged(context: &mut Context) -> Result<()> {
     dies_then_boots(
         context,
         "step1.no_ack",
-        Duration::from_secs(400),
+        Duration::from_secs(150),
         libc::ETIMEDOUT,
     )
 }
