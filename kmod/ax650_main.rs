@@ -156,6 +156,7 @@ impl pci::Driver for Driver {
             let vectors = pdev.alloc_irq_vectors(1, 1, msi)?;
             let interrupt = Interrupt { card: card.clone() };
             let name = CString::try_from_fmt(fmt!("ax650-{}", index.0))?;
+            let thread_name = CString::try_from_fmt(fmt!("ax650-{}", index.0))?;
             let parent: &kernel::device::Device = pdev.as_ref();
             let node_card = card.clone();
             let thread_card = card.clone();
@@ -181,10 +182,7 @@ impl pci::Driver for Driver {
                 node <- Node::new(name, parent, node_card),
                 _: {
                     thread_card.wake_up();
-                    *thread.lock() = Some(Thread::start(
-                        thread_card,
-                        glue::pci::name(pdev),
-                    )?);
+                    *thread.lock() = Some(Thread::start(thread_card, &thread_name)?);
                 },
             }? Error))
         })

@@ -25,6 +25,7 @@ use super::{
 use crate::{
     buffer::Buffer,
     card::Card,
+    counters::Counter,
     glue::{
         chardev::{self, Node, POLL_GONE, POLL_IN},
         pages::page_offset,
@@ -98,6 +99,8 @@ pub(super) struct Holdings {
 pub(crate) struct Client {
     pub(super) card: Arc<Card>,
     pub(super) board: Arc<Board>,
+    /// Bytes of the buffers.
+    held: Arc<Counter>,
     #[pin]
     pub(super) holdings: Mutex<Holdings>,
 }
@@ -135,11 +138,13 @@ impl MiscDevice for Client {
     fn open(_file: &File, misc: &MiscDeviceRegistration<Self>) -> Result<Arc<Self>> {
         let card = Node::shared(misc).clone();
         let board = Arc::pin_init(Board::new(), GFP_KERNEL)?;
+        let held = Arc::new(Counter::default(), GFP_KERNEL)?;
         card.register_board(&board)?;
         Arc::pin_init(
             pin_init!(Self {
                 card,
                 board,
+                held,
                 holdings <- new_mutex!(Holdings {
                     buffers: Handles::new(MAX_BUFFERS_PER_FILE),
                     sessions: Handles::new(MAX_SESSIONS_PER_FILE),
@@ -220,7 +225,8 @@ impl Client {
         };
         // Before the card is troubled.
         self.holdings.lock().sessions.free_slot()?;
-        let session = Session::open(&self.card, false, args.log_level, deadline)?;
+        let held = Some(self.held.clone());
+        let session = Session::open(&self.card, held, args.log_level, deadline)?;
         let handle = self.holdings.lock().sessions.insert(session.clone());
         args.session = handle.inspect_err(|_| session.close())?;
         args.generation = session.generation;
@@ -244,21 +250,24 @@ impl Client {
         if args.flags != 0 || args.size == 0 || args.size > MAX_BUFFER {
             return Err(EINVAL);
         }
-        {
-            let mut holdings = self.holdings.lock();
-            holdings.buffers.free_slot()?;
-            let held: u64 = holdings.buffers.iter().map(|b| b.size() as u64).sum();
-            if held + args.size > MAX_BYTES_PER_FILE {
-                return Err(EDQUOT);
-            }
-        }
-        let buffer = Buffer::new(&self.card.memory, args.size as usize, MAX_BYTES_PER_CARD)?;
-        let size = buffer.size() as u64;
-        let buffer = Arc::new(buffer, GFP_KERNEL)?;
-        args.handle = self.holdings.lock().buffers.insert(buffer)?;
+        self.holdings.lock().buffers.free_slot()?;
+        let size = args.size.next_multiple_of(PAGE_SIZE as u64);
+        let held = self.held.add_to(size);
+        let made = if held > MAX_BYTES_PER_FILE {
+            Err(EDQUOT)
+        } else {
+            self.make_buffer(size as usize)
+        };
+        args.handle = made.inspect_err(|_| self.held.sub(size))?;
         args.size = size;
         args.mmap_offset = u64::from(args.handle) * MAX_BUFFER;
         Ok(())
+    }
+
+    fn make_buffer(&self, size: usize) -> Result<u32> {
+        let buffer = Buffer::new(&self.card.memory, size, MAX_BYTES_PER_CARD)?;
+        let buffer = Arc::new(buffer, GFP_KERNEL)?;
+        self.holdings.lock().buffers.insert(buffer)
     }
 
     fn buffer_destroy(&self, args: &BufferDestroy) -> Result {
@@ -266,6 +275,7 @@ impl Client {
             return Err(EINVAL);
         }
         let buffer = self.holdings.lock().buffers.remove(args.handle)?;
+        self.held.sub(buffer.size() as u64);
         drop(buffer);
         Ok(())
     }

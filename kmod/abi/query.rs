@@ -47,7 +47,7 @@ impl Client {
             let info = ClientInfo {
                 pid: session.process.number_for_caller(),
                 session: session.ports.first().copied().unwrap_or(0),
-                buffer_bytes: 0,
+                buffer_bytes: session.held.as_ref().map_or(0, |held| held.get()),
                 jobs: session.jobs.get(),
                 bytes_to_card: session.bytes_to_card.get(),
                 bytes_from_card: session.bytes_from_card.get(),

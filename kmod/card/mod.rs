@@ -388,7 +388,7 @@ impl Card {
     /// Sessions now open, the driver's own not counted.
     pub(crate) fn sessions(&self) -> Result<KVec<Arc<Session>>> {
         let mut list = self.ports.lock().sessions()?;
-        list.retain(|session| !session.internal);
+        list.retain(|session| session.held.is_some());
         Ok(list)
     }
 }

@@ -38,7 +38,7 @@ pub(crate) struct Cache {
 impl Card {
     /// Opens the driver's own session.
     pub(super) fn open_management(self: &Arc<Self>, deadline: u64) -> Result {
-        let session = Session::open(self, true, LOG_LEVEL, deadline)?;
+        let session = Session::open(self, None, LOG_LEVEL, deadline)?;
         *self.management.lock() = Some(session);
         Ok(())
     }

@@ -236,6 +236,7 @@ impl Card {
         if let Err(e) = self.reset(ESTALE) {
             self.give_up(e);
         } else {
+            self.done_with_order();
             self.set_state(State::Loader);
             dev_info!(self.pdev, "reset on demand\n");
         }
@@ -265,6 +266,11 @@ impl Card {
         }
     }
 
+    /// Whoever sees the new state may give the next order at once.
+    fn done_with_order(&self) {
+        self.orders.lock().busy = false;
+    }
+
     fn note_error(&self, e: Error) {
         self.status.lock().last_error = e.to_errno();
     }
@@ -277,6 +283,7 @@ impl Card {
         self.rx.lock().stop();
         // It may be anywhere in its boot: keep it from memory.
         crate::glue::pci::clear_master(&self.pdev);
+        self.done_with_order();
         self.set_state(State::Dead);
         dev_err!(self.pdev, "failed: {:?}\n", e);
     }
@@ -291,6 +298,7 @@ impl Card {
             status.last_error = 0;
             status.watch = Some(crate::wire::heartbeat::Watch::new(time::now()));
         }
+        self.done_with_order();
         if self.set_state(State::Running) {
             self.announce();
         }

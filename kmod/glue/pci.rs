@@ -9,7 +9,6 @@ use kernel::{
     device::{Device, DeviceContext},
     pci,
     prelude::*,
-    str::CStr,
 };
 
 use super::shim;
@@ -145,12 +144,6 @@ pub(crate) fn link(pdev: &pci::Device) -> (u32, u32) {
     // SAFETY: a valid device; writes to locals.
     unsafe { shim::ax650_pci_link(raw(pdev), &mut speed, &mut width) };
     (speed, width)
-}
-
-/// Name of the device on its bus.
-pub(crate) fn name(pdev: &pci::Device) -> &CStr {
-    // SAFETY: the name lives as long as the device.
-    unsafe { CStr::from_char_ptr(shim::ax650_pci_name(raw(pdev))) }
 }
 
 /// A copy of the configuration as the kernel programmed it, to be put back after resets (spec 1.6).

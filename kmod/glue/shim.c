@@ -109,11 +109,6 @@ int ax650_pci_domain(struct pci_dev *pdev)
 	return pci_domain_nr(pdev->bus);
 }
 
-const char *ax650_pci_name(struct pci_dev *pdev)
-{
-	return pci_name(pdev);
-}
-
 u32 ax650_pci_location(struct pci_dev *pdev)
 {
 	return pdev->bus->number << 8 | pdev->devfn;

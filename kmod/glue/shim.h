@@ -28,7 +28,6 @@ int ax650_pid_in_current_ns(struct pid *pid);
 void ax650_md5(const u8 *data, size_t len, u8 *out);
 void ax650_sha256(const u8 *data, size_t len, u8 *out);
 int ax650_pci_domain(struct pci_dev *pdev);
-const char *ax650_pci_name(struct pci_dev *pdev);
 u32 ax650_pci_location(struct pci_dev *pdev);
 void ax650_pci_program_addresses(struct pci_dev *pdev);
 void ax650_pci_restore_addresses(struct pci_dev *pdev);

@@ -37,7 +37,6 @@ extern "C" {
     fn ax650_md5(data: *const u8, len: usize, out: *mut u8);
     fn ax650_sha256(data: *const u8, len: usize, out: *mut u8);
     pub(super) fn ax650_pci_domain(pdev: *mut bindings::pci_dev) -> c_int;
-    pub(super) fn ax650_pci_name(pdev: *mut bindings::pci_dev) -> *const c_char;
     pub(super) fn ax650_pci_location(pdev: *mut bindings::pci_dev) -> u32;
     pub(super) fn ax650_pci_program_addresses(pdev: *mut bindings::pci_dev);
     pub(super) fn ax650_pci_restore_addresses(pdev: *mut bindings::pci_dev);

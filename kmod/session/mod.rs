@@ -55,8 +55,8 @@ pub(crate) struct Session {
     pub(crate) ports: Group,
     pub(crate) process: Process,
     pub(crate) comm: [u8; 16],
-    /// The driver's own, for telemetry and health.
-    pub(crate) internal: bool,
+    /// Bytes of its client's buffers.  None: the driver's own session, for telemetry and health.
+    pub(crate) held: Option<Arc<Counter>>,
     pub(crate) jobs: Counter,
     pub(crate) bytes_to_card: Counter,
     pub(crate) bytes_from_card: Counter,

@@ -39,9 +39,10 @@ const FRAME: usize = 256;
 
 impl Session {
     /// Opens a session for the calling process: ports, serving process, handshake, context.
+    /// `held` counts the bytes of the caller's buffers; `None`: it is the driver's own session.
     pub(crate) fn open(
         card: &Arc<Card>,
-        internal: bool,
+        held: Option<Arc<Counter>>,
         log_level: u32,
         deadline: u64,
     ) -> Result<Arc<Self>> {
@@ -59,7 +60,7 @@ impl Session {
                     ports,
                     process,
                     comm: shim::current_comm(),
-                    internal,
+                    held,
                     jobs: Counter::default(),
                     bytes_to_card: Counter::default(),
                     bytes_from_card: Counter::default(),

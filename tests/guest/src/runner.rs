@@ -28,10 +28,7 @@ enum Outcome {
 /// Runs what the harness says, until it has no more.
 pub fn run_from_host() -> Result<bool> {
     let mut host = host::Host::default();
-    let mut ktap = File::options()
-        .write(true)
-        .open(host::port("ax650.ktap")?)
-        .context("cannot open the KTAP port")?;
+    let mut ktap = KtapPort;
     let script = host.harness("cases", json!({}))?;
     let names: Vec<&str> = script["cases"]
         .as_array()
@@ -62,6 +59,20 @@ pub fn run_from_host() -> Result<bool> {
     Ok(good)
 }
 
+/// The port for KTAP, opened anew for each write: an open one does not survive the guest's sleep.
+struct KtapPort;
+
+impl Write for KtapPort {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        let path = host::port("ax650.ktap").map_err(std::io::Error::other)?;
+        File::options().write(true).open(path)?.write(text)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Runs the named cases, for a user at a prompt.
 pub fn run_named(names: &[&str]) -> Result<bool> {
     let mut out = std::io::stdout();
@@ -74,13 +85,18 @@ pub fn run_named(names: &[&str]) -> Result<bool> {
 }
 
 fn header(ktap: &mut dyn Write, count: usize) -> Result<()> {
-    Ok(write!(ktap, "KTAP version 1\n1..{count}\n")?)
+    line(ktap, &format!("KTAP version 1\n1..{count}"))
+}
+
+/// In one write, whatever `ktap` is.
+fn line(ktap: &mut dyn Write, text: &str) -> Result<()> {
+    ktap.write_all(format!("{text}\n").as_bytes())?;
+    Ok(ktap.flush()?)
 }
 
 fn one_of_many(ktap: &mut dyn Write, number: usize, name: &str, phase: u64) -> Result<bool> {
     kernel::log(&format!("ax650-selftest: begin {name}"))?;
-    writeln!(ktap, "# start {name}")?;
-    ktap.flush()?;
+    line(ktap, &format!("# start {name}"))?;
     let outcome = match cases::find(name) {
         Some(case) => {
             supervise(case, phase).unwrap_or_else(|e| Outcome::Failed(format!("the runner: {e:#}")))
@@ -90,12 +106,12 @@ fn one_of_many(ktap: &mut dyn Write, number: usize, name: &str, phase: u64) -> R
     kernel::log(&format!("ax650-selftest: end {name}"))?;
     // One line, whatever the reason has in it.
     let flat = |text: &str| text.replace('\n', "; ");
-    match &outcome {
-        Outcome::Passed => writeln!(ktap, "ok {number} {name}")?,
-        Outcome::Skipped(why) => writeln!(ktap, "ok {number} {name} # SKIP {}", flat(why))?,
-        Outcome::Failed(why) => writeln!(ktap, "not ok {number} {name} # {}", flat(why))?,
-    }
-    ktap.flush()?;
+    let verdict = match &outcome {
+        Outcome::Passed => format!("ok {number} {name}"),
+        Outcome::Skipped(why) => format!("ok {number} {name} # SKIP {}", flat(why)),
+        Outcome::Failed(why) => format!("not ok {number} {name} # {}", flat(why)),
+    };
+    line(ktap, &verdict)?;
     Ok(!matches!(outcome, Outcome::Failed(_)))
 }
 

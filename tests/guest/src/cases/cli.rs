@@ -44,7 +44,6 @@ mod code {
     pub const USAGE: i32 = 2;
     pub const NO_CARD: i32 = 3;
     pub const PERMISSION: i32 = 4;
-    pub const BUSY: i32 = 5;
     pub const CARD: i32 = 6;
     pub const INTERRUPTED: i32 = 130;
 }

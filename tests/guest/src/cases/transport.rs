@@ -387,42 +387,46 @@ fn R33_card_stops_reading(context: &mut Context) -> Result<()> {
     recovers("a stuck ring")
 }
 
-/// The longest time for which a thread with real-time priority does not get a CPU while much is
-/// sent: no copying with interrupts off.
+/// The longest times for which a thread with real-time priority does not get a CPU while much is
+/// sent: no copying with interrupts off.  The median of ten, since a busy host takes its CPUs away
+/// for a while as well, but not every time.
 fn R32_no_long_times_without_interrupts(_: &mut Context) -> Result<()> {
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    const ROUNDS: usize = 10;
     let stop = AtomicBool::new(false);
-    let longest = std::thread::scope(|scope| -> Result<Duration> {
-        let watch = scope.spawn(|| {
+    let longest_us = AtomicU64::new(0);
+    let mut gaps = std::thread::scope(|scope| -> Result<Vec<u64>> {
+        scope.spawn(|| {
             let priority = libc::sched_param { sched_priority: 50 };
             // SAFETY: a valid structure; it concerns this thread only.
             unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &priority) };
-            let mut longest = Duration::ZERO;
             while !stop.load(Ordering::Relaxed) {
                 let begin = Instant::now();
                 std::thread::sleep(Duration::from_millis(1));
-                longest = longest.max(begin.elapsed());
+                longest_us.fetch_max(begin.elapsed().as_micros() as u64, Ordering::Relaxed);
             }
-            longest
         });
-        let work = || -> Result<()> {
+        let work = || -> Result<Vec<u64>> {
             let mut client = Client::new(0)?;
-            for round in 0..10 {
+            let mut gaps = Vec::new();
+            for round in 0..ROUNDS as u64 {
+                longest_us.store(0, Ordering::Relaxed);
                 client.round_trip(8 << 20, round)?;
                 client.echo(&pattern(60_000, round))?;
+                gaps.push(longest_us.load(Ordering::Relaxed));
             }
-            Ok(())
+            Ok(gaps)
         };
         let result = work();
         stop.store(true, Ordering::Relaxed);
-        let longest = watch.join().map_err(|_| anyhow::anyhow!("panic"))?;
-        result.map(|()| longest)
+        result
     })?;
-    eprintln!("longest time without a CPU {longest:?}");
-    // A loaded host takes its CPUs away for a while as well.
+    gaps.sort_unstable();
+    eprintln!("longest times without a CPU {gaps:?} us");
+    let limit = Duration::from_millis(100) * runner::slowness();
     ensure!(
-        longest < Duration::from_millis(500) * runner::slowness(),
-        "{longest:?}"
+        Duration::from_micros(gaps[ROUNDS / 2]) < limit,
+        "{gaps:?} us"
     );
     Ok(())
 }
