@@ -165,14 +165,16 @@ impl MiscDevice for Client {
         }
         let user = || UserSlice::new(UserPtr::from_addr(arg), _IOC_SIZE(cmd));
         match _IOC_NR(cmd) {
-            number::QUERY => me.update(user, Client::query),
-            number::SESSION_CREATE => me.update(user, Client::session_create),
+            number::QUERY => me.update(user, Client::query, |_, _| ()),
+            number::SESSION_CREATE => {
+                me.update(user, Client::session_create, Client::forget_session)
+            }
             number::SESSION_DESTROY => me.session_destroy(&plain::read(user())?),
-            number::BUFFER_CREATE => me.update(user, Client::buffer_create),
+            number::BUFFER_CREATE => me.update(user, Client::buffer_create, Client::forget_buffer),
             number::BUFFER_DESTROY => me.buffer_destroy(&plain::read(user())?),
             number::SUBMIT => me.submit(user),
             number::WAIT => me.wait(user),
-            number::CONTROL => me.update(user, Client::control),
+            number::CONTROL => me.update(user, Client::control, |_, _| ()),
             _ => Err(ENOTTY),
         }?;
         Ok(0)
@@ -203,15 +205,17 @@ impl Client {
         Ok(())
     }
 
-    /// Reads a structure, has `f` fill it in, and writes it back.
+    /// Reads a structure, has `f` fill it in, and writes it back.  If that fails, the caller does
+    /// not know what it has got: `undo` takes it back.
     fn update<T: plain::Plain>(
         &self,
         user: impl Fn() -> UserSlice,
         f: impl FnOnce(&Self, &mut T) -> Result,
+        undo: impl FnOnce(&Self, &T),
     ) -> Result {
         let mut value = plain::read(user())?;
         f(self, &mut value)?;
-        plain::write(user(), &value)
+        plain::write(user(), &value).inspect_err(|_| undo(self, &value))
     }
 
     fn session_create(&self, args: &mut SessionCreate) -> Result {
@@ -240,9 +244,18 @@ impl Client {
         if args.flags != 0 {
             return Err(EINVAL);
         }
-        let session = self.holdings.lock().sessions.remove(args.session)?;
+        self.end_session(args.session)
+    }
+
+    fn end_session(&self, handle: u32) -> Result {
+        let session = self.holdings.lock().sessions.remove(handle)?;
         session.close();
         Ok(())
+    }
+
+    fn forget_session(&self, made: &SessionCreate) {
+        // Another thread may have guessed the handle and been faster.
+        let _ = self.end_session(made.session);
     }
 
     fn buffer_create(&self, args: &mut BufferCreate) -> Result {
@@ -274,10 +287,18 @@ impl Client {
         if args.flags != 0 {
             return Err(EINVAL);
         }
-        let buffer = self.holdings.lock().buffers.remove(args.handle)?;
+        self.end_buffer(args.handle)
+    }
+
+    fn end_buffer(&self, handle: u32) -> Result {
+        let buffer = self.holdings.lock().buffers.remove(handle)?;
         self.held.sub(buffer.size() as u64);
-        drop(buffer);
         Ok(())
+    }
+
+    fn forget_buffer(&self, made: &BufferCreate) {
+        // As for sessions.
+        let _ = self.end_buffer(made.handle);
     }
 
     fn control(&self, args: &mut Control) -> Result {

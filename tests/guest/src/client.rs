@@ -145,6 +145,7 @@ impl Client {
         steps: usize,
         limit: Duration,
     ) -> Result<(ax650_wait, Vec<ax650_step_result>)> {
+        let limit = limit * crate::runner::slowness();
         let until = kernel::now_ns() + limit.as_nanos() as u64;
         self.card.wait(job, until, steps).context("WAIT")
     }

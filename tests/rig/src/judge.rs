@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::case::{Ended, GuestRun, Verdict};
-use crate::klog::{self, Mark};
+use crate::klog::{self, LockReport, Mark};
 use crate::ktap::{self, Line, Outcome};
 
 /// The console is slower than the KTAP port: how long the end marker may take to come.
@@ -42,6 +42,8 @@ pub struct Judge {
     section: VecDeque<String>,
     /// reports among them
     reports: Vec<String>,
+    /// a report of lockdep that has not ended
+    lock_report: Option<LockReport>,
     /// name of the last case whose begin marker was seen
     begun: Option<String>,
     /// the same for the end marker
@@ -57,6 +59,7 @@ impl Judge {
             current: None,
             section: VecDeque::new(),
             reports: Vec::new(),
+            lock_report: None,
             begun: None,
             ended: None,
             protocol_errors: Vec::new(),
@@ -92,13 +95,27 @@ impl Judge {
             Some(Mark::End(name)) => self.ended = Some(name.to_owned()),
             None => {}
         }
-        if klog::is_report(line) && self.reports.len() < KEEP {
+        if LockReport::begins(line) {
+            self.end_lock_report();
+            self.lock_report = Some(LockReport::default());
+        }
+        if let Some(report) = &mut self.lock_report {
+            if report.push(line) {
+                self.end_lock_report();
+            }
+        } else if klog::is_report(line) && self.reports.len() < KEEP {
             self.reports.push(line.to_owned());
         }
         if self.section.len() == KEEP {
             self.section.pop_front();
         }
         self.section.push_back(line.to_owned());
+    }
+
+    fn end_lock_report(&mut self) {
+        if let Some(report) = self.lock_report.take() {
+            self.reports.extend(report.into_reports());
+        }
     }
 
     /// Takes a line of KTAP.
@@ -196,6 +213,7 @@ impl Judge {
         faults: &[String],
         mut reasons: Vec<String>,
     ) -> Option<(Ended, Next)> {
+        self.end_lock_report();
         let current = self.current.take()?;
         let mut next = Next::Continue;
         let allow = &current.run.case.allow;

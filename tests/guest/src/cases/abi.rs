@@ -620,14 +620,6 @@ fn R03_handles_and_numbers(_: &mut Context) -> Result<()> {
         };
         enoent("buffer of a copy", errno(client.submit(&[step])))?;
     }
-    expect(libc::ENOENT, client.card.end_buffer(spare.handle), || {
-        "given up".into()
-    })?;
-    expect(
-        libc::ENOENT,
-        client.card.end_session(session.session),
-        || "given up".into(),
-    )?;
     client.works()
 }
 

@@ -4,12 +4,12 @@
 
 use anyhow::{ensure, Context as _, Result};
 
-use crate::case::{Context, Start};
+use crate::case::{Context, Start, TWO_CARDS, USUAL};
 use crate::{card, kernel};
 
 crate::cases!["last":
     R19_unload { start: Start::Any, machines: &[] },
-    no_leaks { start: Start::Unloaded, machines: &[], kernels: &["debug"], timeout_s: 120 },
+    no_leaks { start: Start::Unloaded, machines: &[USUAL, TWO_CARDS], kernels: &["debug"], timeout_s: 120 },
 ];
 
 /// Whatever happened before, the module unloads, in bounded time, and takes its nodes along.  The

@@ -16,6 +16,10 @@ use crate::kernel::{self, until};
 use crate::process;
 
 crate::cases!["unplug":
+    P9_unbind_with_open_files_and_mappings,
+    P9_unbind_with_jobs_in_flight { timeout_s: 120 },
+    P9_rmmod_with_open_file_is_refused,
+    R05_rebind { timeout_s: 90 },
     R06_unplug_idle { timeout_s: 90 },
     R06_unplug_during_boot { start: Start::Unloaded, timeout_s: 90 },
     R06_unplug_during_session_create { timeout_s: 90 },
@@ -27,10 +31,7 @@ crate::cases!["unplug":
     R07_ones_during_boot { start: Start::Unloaded, timeout_s: 120 },
     P3_card_torn_off { timeout_s: 90 },
     R10_remove_one_of_two { timeout_s: 90, machines: &[TWO_CARDS] },
-    P9_unbind_with_open_files_and_mappings,
-    P9_unbind_with_jobs_in_flight { timeout_s: 120 },
-    P9_rmmod_with_open_file_is_refused,
-    R05_rebind { timeout_s: 90 },
+    P4_card_that_runs_other_firmware { start: Start::Unloaded },
 ];
 
 /// The error of an ioctl that must fail.
@@ -384,4 +385,16 @@ fn R05_rebind(context: &mut Context) -> Result<()> {
         rebind_and_run(0)?;
     }
     Ok(())
+}
+
+/// A card that was left running by somebody else is reset before it can reach memory.
+fn P4_card_that_runs_other_firmware(context: &mut Context) -> Result<()> {
+    load_and_reach(AX650_STATE_RUNNING, BOOT)?;
+    // Unloading resets the card; a crash would not.  So take the card away from the driver by
+    // pulling its bus connection only: the chip behind it goes on.
+    context.host.unplug(0)?;
+    context.host.plug(0)?;
+    let card = Card::open(0)?;
+    card.wait_state(AX650_STATE_RUNNING, BOOT)?;
+    canary(0)
 }
