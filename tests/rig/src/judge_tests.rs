@@ -156,3 +156,28 @@ fn cases_out_of_order_are_noticed() {
     let (ended, _) = judge.judge(&[]).unwrap();
     assert_eq!(ended.verdict, failed(&["B began out of order"]));
 }
+
+/// A case that pulls a card passes, and the next one gets a guest with a lockdep that works.
+#[test]
+fn lockdep_is_off_after_its_report() {
+    let lines = [
+        "WARNING: possible circular locking dependency detected",
+        " (&ctrl->reset_lock){.+.+}-{4:4}",
+        " (pci_rescan_remove_lock){+.+.}-{4:4}",
+        " </TASK>",
+    ];
+    for (concern, expected) in [("t", Next::Abandon), ("unplug", Next::Continue)] {
+        let mut later = run("B", &[], false);
+        later.case.concern = concern.into();
+        let mut judge = Judge::new([run("A", &[], false), later]);
+        judge.ktap("# start A");
+        judge.console("ax650-selftest: begin A");
+        for line in lines {
+            judge.console(line);
+        }
+        judge.console("ax650-selftest: end A");
+        judge.ktap("ok 1 A");
+        let (ended, next) = judge.judge(&[]).unwrap();
+        assert_eq!((ended.verdict, next), (Verdict::Passed, expected));
+    }
+}
