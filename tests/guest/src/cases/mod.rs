@@ -44,9 +44,10 @@ pub fn all() -> Vec<&'static Case> {
         reset::CASES,
         unplug::CASES,
         fuzz::CASES,
-        last::CASES,
     ];
-    files.into_iter().flatten().collect()
+    let native = files.into_iter().flatten();
+    let legacy = ax650_axcl_tests::all().into_iter();
+    native.chain(legacy).chain(last::CASES).collect()
 }
 
 /// The case with this name, with or without its concern.

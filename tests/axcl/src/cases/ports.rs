@@ -1,0 +1,1 @@
+pub const CASES: &[ax650_test_kit::case::Case] = &[];
