@@ -79,9 +79,8 @@ pub struct Picture {
 impl Picture {
     /// Number `n` of a soft gradient that moves.
     pub fn gradient(width: usize, height: usize, n: usize) -> Self {
-        let luma = (0..height).flat_map(|y| {
-            (0..width).map(move |x| ((x / 2 + y / 2 + 4 * n) % 200 + 20) as u8)
-        });
+        let luma = (0..height)
+            .flat_map(|y| (0..width).map(move |x| ((x / 2 + y / 2 + 4 * n) % 200 + 20) as u8));
         let chroma = (0..height / 2).flat_map(|y| {
             (0..width / 2).flat_map(move |x| [(100 + y / 4) as u8, (110 + x / 8) as u8])
         });
@@ -133,17 +132,12 @@ impl<'a> Encoder<'a> {
         put64(&mut config, 8, size as u64);
         put32(&mut config, 16, 4);
         config[28..37].copy_from_slice(b"anonymous");
-        let sys = |api: SysApi, data, sizes: &[usize]| {
-            scope.native(Module::Sys, api as i32, data, sizes)
-        };
+        let sys =
+            |api: SysApi, data, sizes: &[usize]| scope.native(Module::Sys, api as i32, data, sizes);
         let pool = sys(SysApi::AxPoolCreatePool, vec![config.to_vec()], &[4])?;
         let pool = native::returned(&pool)?;
         ensure!(pool != u32::MAX, "no pool");
-        let wanted = vec![
-            word(pool),
-            (size as u64).to_le_bytes().to_vec(),
-            Vec::new(),
-        ];
+        let wanted = vec![word(pool), (size as u64).to_le_bytes().to_vec(), Vec::new()];
         let block = native::returned(&sys(SysApi::AxPoolGetBlock, wanted, &[4])?)?;
         ensure!(block != 0, "no block");
         let address = sys(SysApi::AxPoolHandle2PhysAddr, vec![word(block)], &[8])?;
@@ -213,7 +207,10 @@ impl<'a> Encoder<'a> {
         for unit in 0..units {
             let at = 64 + unit * 12;
             let end = u64::from(get32(stream, at + 4)) + u64::from(get32(stream, at + 8));
-            ensure!(end <= length as u64, "NAL unit {unit} ends at {end} of {length}");
+            ensure!(
+                end <= length as u64,
+                "NAL unit {unit} ends at {end} of {length}"
+            );
         }
         let bytes = self.scope.read(address, length)?;
         let release = vec![word(self.channel), stream.to_vec()];
@@ -241,7 +238,7 @@ impl<'a> Encoder<'a> {
 }
 
 /// H.264 at a constant bit rate, as in the worked example.
-fn attributes(width: usize, height: usize) -> Vec<u8> {
+pub(crate) fn attributes(width: usize, height: usize) -> Vec<u8> {
     let mut attributes = vec![0; 224];
     let mut set = |at: usize, value: u32| put32(&mut attributes, at, value);
     set(0, H264);
@@ -354,7 +351,8 @@ impl<'a> Decoder<'a> {
             }
         }
         let release = vec![word(self.group), word(0), frame.to_vec()];
-        self.scope.vdec_ok(VdecApi::AxVdecReleaseChnFrame, release)?;
+        self.scope
+            .vdec_ok(VdecApi::AxVdecReleaseChnFrame, release)?;
         let picture = Picture {
             width,
             height,
@@ -368,10 +366,8 @@ impl<'a> Decoder<'a> {
         let group = vec![word(self.group)];
         self.scope
             .vdec_ok(VdecApi::AxVdecStopRecvStream, group.clone())?;
-        self.scope.vdec_ok(
-            VdecApi::AxVdecDisableChn,
-            vec![word(self.group), word(0)],
-        )?;
+        self.scope
+            .vdec_ok(VdecApi::AxVdecDisableChn, vec![word(self.group), word(0)])?;
         self.scope.vdec_ok(VdecApi::AxVdecDestroyGrp, group)?;
         self.scope.vdec_ok(VdecApi::AxVdecDeinit, Vec::new())
     }

@@ -183,6 +183,11 @@ impl Device {
         &self.shared.ports
     }
 
+    /// Bytes that go through a window at a time.
+    pub fn capacity(&self) -> usize {
+        self.shared.transaction().capacity()
+    }
+
     /// Ends the connection as the vendor's library does.
     pub fn close(mut self) -> Result<()> {
         let call = rpc::system::destroy_context(&Caller::now(), 1);
@@ -455,7 +460,7 @@ impl<'a> Scope<'a> {
     pub fn works(&self) -> Result<()> {
         self.echo(b"is anybody there?")?;
         let memory = self.malloc(10_000)?;
-        let data = super::memory::pattern(10_000, 1);
+        let data = super::pattern(10_000, 1);
         self.write(memory, &data)?;
         ensure!(self.read(memory, data.len())? == data, "changed on the way");
         self.free(memory)

@@ -197,7 +197,11 @@ pub(super) struct Order {
 impl Order {
     /// The card wants it now, as `record` says.
     pub fn run(self, shared: &Shared, record: &Record) -> Result<()> {
-        ensure!(record.size == self.size, "{record:x?} orders {} bytes", self.size);
+        ensure!(
+            record.size == self.size,
+            "{record:x?} orders {} bytes",
+            self.size
+        );
         let result = match (&self.data, record.direction) {
             (Some(data), Direction::ToCard) => {
                 ensure!(record.destination == self.card, "{record:x?}");

@@ -10,9 +10,11 @@ mod model;
 mod transfer;
 mod window;
 
+pub(crate) use codec::attributes;
 pub use codec::{Decoder, Encoder, Picture};
+pub(crate) use device::handshake;
 pub use device::{Device, Pending, Scope, Settings};
-pub use memory::Queued;
+pub use memory::{pattern, Queued};
 pub use model::Model;
 pub use window::{Cut, Window};
 

@@ -5,7 +5,7 @@
 use anyhow::{ensure, Context, Result};
 
 use super::device::Scope;
-use crate::rpc::engine::{self, ApiKind, Desc, IoDesc, IoMeta, RequestBody, ResponseBody};
+use crate::rpc::engine::{self, ApiKind, Desc, IoDesc, IoMeta, Meta, RequestBody, ResponseBody};
 
 /// A model that is loaded, with a context and buffers for its tensors.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl Scope<'_> {
         let context = context.context.context("CreateContext without one")?;
         let meta = self.of_model(ApiKind::GetModelIoInfo, handle)?;
         let meta = meta.meta.context("GetModelIoInfo without any")?;
-        let mut tensors = |list: &[engine_pb::Meta]| -> Result<Vec<Desc>> {
+        let tensors = |list: &[Meta]| -> Result<Vec<Desc>> {
             list.iter()
                 .map(|one| {
                     let size = one.groups.first().context("no shape group")?.size;
@@ -88,8 +88,6 @@ impl Scope<'_> {
         })
     }
 }
-
-use crate::rpc::pb::axclrpc::engine as engine_pb;
 
 impl Model {
     /// The body of a run.

@@ -9,7 +9,7 @@ use super::{runtime_answer, Call};
 use crate::wire::header;
 
 pub use super::pb::axclrpc::engine::{
-    ApiKind, Desc, IoDesc, IoMeta, RequestBody, ResponseBody,
+    ApiKind, Desc, IoDesc, IoMeta, Meta, RequestBody, ResponseBody,
 };
 
 /// The service's number.
@@ -47,6 +47,11 @@ pub fn answer(api: ApiKind, body: axclrpc::ResponseBody) -> Result<ResponseBody>
         bail!("no answer to an engine call");
     };
     let head = answer.head.context("an engine answer without head")?;
-    ensure!(head.api() == api, "{:?} is answered as {:?}", api, head.api());
+    ensure!(
+        head.api() == api,
+        "{:?} is answered as {:?}",
+        api,
+        head.api()
+    );
     answer.body.context("an engine answer without body")
 }

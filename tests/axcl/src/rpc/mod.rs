@@ -117,7 +117,12 @@ pub fn answer(request: &Header, frame: &[u8]) -> Result<axclrpc::ResponseBody> {
     let body = answer.body.context("an answer without body")?;
     let native = request.kind & 0xff == 1;
     ensure!(
-        head.module() == if native { axclrpc::Module::Native } else { axclrpc::Module::Runtime },
+        head.module()
+            == if native {
+                axclrpc::Module::Native
+            } else {
+                axclrpc::Module::Runtime
+            },
         "an answer of module {:?}",
         head.module()
     );
