@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which session owns which port (spec 5.1).
+//! Which session or program owns which port (spec 5.1).
 
 use kernel::{prelude::*, sync::Arc};
 
 use crate::{
+    axcl::line::Line,
     session::Session,
     wire::{
         control::{FIRST_USER_PORT, GROUP},
@@ -24,8 +25,20 @@ enum Slot {
     Free,
     /// Taken, but nobody listens yet.
     Reserved,
-    Used(Arc<Session>, usize),
+    Used(Listener),
 }
+
+/// Who gets the messages on a port.
+#[derive(Clone)]
+pub(crate) enum Listener {
+    /// A session, with the port's role there.
+    Session(Arc<Session>, usize),
+    /// A program that speaks the AXCL ABI.
+    Line(Arc<Line>),
+}
+
+/// Listeners that have lost their ports.
+pub(crate) type Freed = [Option<Listener>; GROUP];
 
 /// The port table of one card.
 pub(crate) struct Ports {
@@ -68,23 +81,48 @@ impl Ports {
         Ok(group)
     }
 
+    /// Takes the lowest free ports, as programs that speak the AXCL ABI know it (spec 5.1): as many as
+    /// there is room for in `ports`, or none.
+    pub(crate) fn reserve_lowest(&mut self, ports: &mut [u32]) -> Result {
+        let mut found = 0;
+        for (at, slot) in self.slots.iter().enumerate() {
+            if let (Slot::Free, Some(port)) = (slot, ports.get_mut(found)) {
+                *port = FIRST_USER_PORT + at as u32;
+                found += 1;
+            }
+        }
+        if found < ports.len() {
+            return Err(ENOSPC);
+        }
+        for &port in ports.iter() {
+            self.set(port, Slot::Reserved);
+        }
+        Ok(())
+    }
+
     /// Delivers messages on the ports of `session` to it.
     pub(crate) fn listen(&mut self, session: &Arc<Session>) {
         for (role, port) in session.ports.into_iter().enumerate() {
-            self.set(port, Slot::Used(session.clone(), role));
+            let listener = Listener::Session(session.clone(), role);
+            self.set(port, Slot::Used(listener));
         }
     }
 
-    /// Gives ports back.  The caller drops what is returned after it has released the lock.
+    /// Delivers messages on the port of `line` to it.
+    pub(crate) fn connect(&mut self, line: &Arc<Line>) {
+        self.set(line.port, Slot::Used(Listener::Line(line.clone())));
+    }
+
+    /// Gives up to four ports back.  The caller drops what is returned after it has released the lock.
     #[must_use]
-    pub(crate) fn free(&mut self, group: &Group) -> Option<Arc<Session>> {
-        let mut owner = None;
-        for &port in group {
-            if let Slot::Used(session, _) = self.set(port, Slot::Free) {
-                owner = Some(session);
+    pub(crate) fn free(&mut self, ports: &[u32]) -> Freed {
+        let mut freed = Freed::default();
+        for (listener, &port) in freed.iter_mut().zip(ports) {
+            if let Slot::Used(owner) = self.set(port, Slot::Free) {
+                *listener = Some(owner);
             }
         }
-        owner
+        freed
     }
 
     fn set(&mut self, port: u32, to: Slot) -> Slot {
@@ -95,13 +133,13 @@ impl Ports {
         }
     }
 
-    /// The session that listens on `port`, and the port's role there.
-    pub(crate) fn find(&self, port: u32) -> Option<(Arc<Session>, usize)> {
+    /// Who listens on `port`.
+    pub(crate) fn find(&self, port: u32) -> Option<Listener> {
         match self
             .slots
             .get(port.wrapping_sub(FIRST_USER_PORT) as usize)?
         {
-            Slot::Used(session, role) => Some((session.clone(), *role)),
+            Slot::Used(listener) => Some(listener.clone()),
             _ => None,
         }
     }
@@ -110,7 +148,7 @@ impl Ports {
     pub(crate) fn sessions(&self) -> Result<KVec<Arc<Session>>> {
         let mut list = KVec::with_capacity(MAX_SESSIONS as usize, GFP_KERNEL)?;
         for slot in self.slots.iter() {
-            if let Slot::Used(session, 0) = slot {
+            if let Slot::Used(Listener::Session(session, 0)) = slot {
                 list.push(session.clone(), GFP_KERNEL)?;
             }
         }

@@ -6,6 +6,7 @@
 #![allow(non_snake_case)]
 
 mod abi;
+mod axcl;
 mod boot;
 mod buffers;
 mod cli;
@@ -32,6 +33,7 @@ pub fn all() -> Vec<&'static Case> {
         jobs::CASES,
         buffers::CASES,
         abi::CASES,
+        axcl::CASES,
         sessions::CASES,
         engine::CASES,
         codec::CASES,
