@@ -20,7 +20,7 @@ use crate::rpc::system;
 ax650_test_kit::cases!["axcl_runtime":
     open_work_close,
     buffers_of_several_sizes { timeout_s: 90 },
-    copies_of_all_sizes { machines: &[USUAL, HIGH_MEMORY, SWIOTLB], timeout_s: 120 },
+    copies_from_a_byte_to_windows { machines: &[USUAL, HIGH_MEMORY, SWIOTLB], timeout_s: 120 },
     copies_to_odd_places { timeout_s: 90 },
     host_windows_of_many_shapes { timeout_s: 180 },
     card_windows_of_many_sizes { timeout_s: 150 },
@@ -93,7 +93,7 @@ fn buffers_of_several_sizes(_: &mut Context) -> Result<()> {
 }
 
 /// One byte to several windows.
-fn copies_of_all_sizes(_: &mut Context) -> Result<()> {
+fn copies_from_a_byte_to_windows(_: &mut Context) -> Result<()> {
     let device = Device::open()?;
     let scope = device.scope();
     let near = |n: usize| [n - 1, n, n + 1];
