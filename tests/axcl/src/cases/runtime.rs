@@ -27,7 +27,7 @@ ax650_test_kit::cases!["axcl_runtime":
     copies_with_bus_addresses { machines: &[USUAL, HIGH_MEMORY], timeout_s: 90 },
     the_card_has_what_was_copied,
     model,
-    model_with_two_inputs_and_outputs,
+    model_of_two_tensors_each_way,
     model_on_another_stream,
     encode_and_decode { timeout_s: 150 },
     threads_at_work { timeout_s: 150 },
@@ -297,7 +297,7 @@ fn model(_: &mut Context) -> Result<()> {
     device.close()
 }
 
-fn model_with_two_inputs_and_outputs(_: &mut Context) -> Result<()> {
+fn model_of_two_tensors_each_way(_: &mut Context) -> Result<()> {
     const LEN: usize = 5000;
     let device = Device::open()?;
     let scope = device.scope();
