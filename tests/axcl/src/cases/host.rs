@@ -358,7 +358,7 @@ fn S8_1_numbers_that_are_no_card(_: &mut Context) -> Result<()> {
         255,
         256,
         257,
-        1 << 16 | id,
+        (1 << 16) | id,
         1 << 28,
         0x2000_0000,
         0x7fff_ffff,

@@ -96,7 +96,7 @@ fn S8_2_other_requests_return_0(_: &mut Context) -> Result<()> {
     for kind in [0_u32, 0x41, 0x48, 0x4c, 0x4e, 0x50, 0xff] {
         for nr in 0..16 {
             let mut argument = Argument::new(7, 8);
-            let result = file.request(0x4408_0000 | kind << 8 | nr, &mut argument);
+            let result = file.request(0x4408_0000 | (kind << 8) | nr, &mut argument);
             ensure!(matches!(result, Ok(0)), "type {kind:#x}, {nr}: {result:?}");
             ensure!(
                 argument == Argument::new(7, 8),

@@ -57,7 +57,7 @@ fn S8_3_other_requests(_: &mut Context) -> Result<()> {
     }
     for kind in [0x00_u32, 0x41, 0x48, 0x4d, 0x4f, 0x51, 0xff] {
         for number in 0..16 {
-            let code = 0x8040_0000 | kind << 8 | number;
+            let code = 0x8040_0000 | (kind << 8) | number;
             let result = p2p.node.bytes(code, &mut argument);
             ensure!(matches!(result, Ok(0)), "{code:#x}: {result:?}, not 0");
         }

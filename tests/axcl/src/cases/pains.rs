@@ -616,7 +616,7 @@ fn P22_many_killed_clients(context: &mut Context) -> Result<()> {
                 process::fork(move || {
                     let device = Device::open()?;
                     for seed in 0.. {
-                        let data = pattern(2000, number << 32 | round << 16 | seed);
+                        let data = pattern(2000, (number << 32) | (round << 16) | seed);
                         // Another client's answer would not be this.
                         device.scope().echo(&data)?;
                     }

@@ -46,7 +46,7 @@ ax650_test_kit::cases!["axcl_rpc":
 fn origin(example: &Example) -> Result<(Header, Caller, axclrpc::Request)> {
     let header = Header::from_frame(&example.bytes).context("no header")?;
     let request = axclrpc::Request::decode(&example.bytes[HEADER..]).context("no message")?;
-    let head = request.head.clone().context("no head")?;
+    let head = request.head.context("no head")?;
     let env = head.env.unwrap_or_default();
     let caller = Caller {
         pid: env.pid,

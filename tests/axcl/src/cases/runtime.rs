@@ -11,7 +11,7 @@ use ax650_test_kit::process::{self, End};
 use ax650_test_kit::{kernel, onnx};
 use serde_json::json;
 
-use super::support::{all_gone, canary, card, counted};
+use super::support::{all_gone, canary, card, counted, digits};
 use crate::client::{pattern, Cut, Decoder, Device, Encoder, Picture, Scope, Settings};
 use crate::node::buffer::BufferNode;
 use crate::rpc::engine::ApiKind;
@@ -245,10 +245,7 @@ fn the_card_has_what_was_copied(context: &mut Context) -> Result<()> {
         let place = json!({"address": at, "size": 100_000});
         let dram = context.host.card(0, "dram", place)?;
         let head = dram["head"].as_str().context("no head")?;
-        let digits: String = data[..64]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digits = digits(&data[..64]);
         ensure!(head == digits, "{head}, not {digits}");
     }
     scope.free(at)?;
@@ -385,7 +382,7 @@ fn threads_at_work(_: &mut Context) -> Result<()> {
                     let scope = device.context(number)?;
                     for round in 0..12_u64 {
                         let size = 1 + (u64::from(number) * 77_777 + round * 31_337) % 400_000;
-                        there_and_back(&scope, size as usize, u64::from(number) << 8 | round)?;
+                        there_and_back(&scope, size as usize, (u64::from(number) << 8) | round)?;
                         scope.echo(&pattern(size as usize / 100, round))?;
                     }
                     Ok(())
@@ -505,7 +502,7 @@ fn costs_of_calls(context: &mut Context) -> Result<()> {
     check("small call", small, [1, 1, 4])?;
     let at = scope.malloc(8 << 20)?;
     for (windows, to, from) in [(1, [3, 2, 12], [4, 1, 16]), (2, [4, 3, 16], [5, 2, 20])] {
-        let data = pattern(windows * 4 << 20, 1);
+        let data = pattern((windows * 4) << 20, 1);
         let there = costs(context, || scope.write(at, &data))?;
         check(&format!("{windows} windows to the card"), there, to)?;
         let back = costs(context, || scope.read(at, data.len()).map(drop))?;

@@ -92,10 +92,15 @@ pub fn counted(context: &mut Context, wanted: impl Fn(&str) -> bool) -> Result<u
     Ok(list.filter_map(|(_, value)| value.as_u64()).sum())
 }
 
+/// Hexadecimal digits.
+pub fn digits(bytes: &[u8]) -> String {
+    let pairs: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    pairs.concat()
+}
+
 /// Puts a message for a port into the card's ring.
 pub fn inject(context: &mut Context, port: u32, payload: &[u8]) -> Result<()> {
-    let digits: String = payload.iter().map(|byte| format!("{byte:02x}")).collect();
-    let fields = json!({"what": "message", "port": port, "payload": digits});
+    let fields = json!({"what": "message", "port": port, "payload": digits(payload)});
     context.host.card(0, "inject", fields).map(drop)
 }
 

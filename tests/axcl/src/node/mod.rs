@@ -134,7 +134,7 @@ pub fn get32(bytes: &[u8], at: usize) -> u32 {
 
 /// The u64 at `at` of a structure.
 pub fn get64(bytes: &[u8], at: usize) -> u64 {
-    u64::from(get32(bytes, at)) | u64::from(get32(bytes, at + 4)) << 32
+    u64::from(get32(bytes, at)) | (u64::from(get32(bytes, at + 4)) << 32)
 }
 
 /// Sets the u32 at `at` of a structure.

@@ -69,12 +69,12 @@ impl Header {
 
 /// Type of a call of a runtime service.
 pub const fn runtime(service: u8, api: u8) -> u32 {
-    (service as u32) << 8 | (api as u32) << 16
+    ((service as u32) << 8) | ((api as u32) << 16)
 }
 
 /// Type of a native call.
 pub const fn native(module: u8, api: u8) -> u32 {
-    1 | (module as u32) << 8 | (api as u32) << 16
+    1 | ((module as u32) << 8) | ((api as u32) << 16)
 }
 
 #[cfg(test)]
