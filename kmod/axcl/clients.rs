@@ -202,6 +202,7 @@ impl Clients {
         for ending in ending.iter() {
             ending.group.give_back(card);
         }
+        card.ports.lock().expect_nothing();
         self.notify();
         if was_up {
             registry::wake_idle_files();

@@ -11,7 +11,7 @@ use ax650::{Header, Kind, Place};
 
 use crate::axcl::{list, put, transfer, word, Host, Memory, Node, Port, NODES};
 use crate::card::{Card, BOOT};
-use crate::case::{Context, Start, HIGH_MEMORY, SWIOTLB, USUAL};
+use crate::case::{Context, Start, HIGH_MEMORY, SWIOTLB, TWO_CARDS, USUAL};
 use crate::client::{canary, pattern, PATIENCE};
 use crate::errors::{errno, expect, expect_any};
 use crate::process::{self, End, Pipe};
@@ -25,6 +25,7 @@ crate::cases!["axcl":
     R35_ports_of_others,
     R39_exit_gives_back,
     a_call_and_its_answer,
+    R02_cards_with_strange_ids { machines: &[TWO_CARDS] },
     memory_for_the_card,
     a_long_call_by_dma { machines: &[USUAL, HIGH_MEMORY, SWIOTLB] },
     memory_of_others_is_refused,
@@ -256,8 +257,11 @@ struct Program {
 
 impl Program {
     fn start() -> Result<Self> {
+        Self::on(only_card(&Host::open()?)?)
+    }
+
+    fn on(id: u32) -> Result<Self> {
         let host = Host::open()?;
-        let id = only_card(&host)?;
         let [a, b, c, d] = host.create(id)?.map(|port| Port::connect(id, port));
         let ports = [a?, b?, c?, d?];
         ports[0].send(&transfer(0, 100, 0))?;
@@ -340,6 +344,30 @@ fn a_call_and_its_answer(_: &mut Context) -> Result<()> {
     for round in 0..50 {
         program.short_echo(&pattern(10 + round as usize * 15, round))?;
     }
+    Ok(())
+}
+
+/// Two cards that call themselves by the same number, which is that of neither (spec 1.7).
+fn R02_cards_with_strange_ids(context: &mut Context) -> Result<()> {
+    for card in [0, 1] {
+        context.host.switch(card, "card_id", 77)?;
+        context.host.switch(card, "heartbeat.v2", true)?;
+    }
+    let ids = Host::open()?.list()?;
+    ensure!(ids.len() == 2 && !ids.contains(&77), "{ids:?}");
+    let mut programs = [Program::on(ids[0])?, Program::on(ids[1])?];
+    for round in 0..10 {
+        for program in &mut programs {
+            program.short_echo(&pattern(300, round))?;
+        }
+    }
+    // One file for both cards.
+    let host = Host::open()?;
+    let ports = [host.create(ids[0])?, host.create(ids[1])?];
+    ensure!(host.threads(ids[0])?.len() == 2 && host.threads(ids[1])?.len() == 2);
+    host.destroy(ids[0], ports[0])?;
+    drop(host);
+    ensure!(programs[0].host.threads(ids[1])?.len() == 1);
     Ok(())
 }
 
