@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::time::Duration;
 
 use anyhow::{ensure, Context as _, Result};
-use ax650::proto::axclrpc::system::response_body::Kind as Answer;
+use ax650::proto::axclrpc::system::{self, response_body::Kind as Answer};
 use ax650::{Header, Kind, Place};
 
 use crate::axcl::{list, put, transfer, word, Host, Memory, Node, Port, NODES};
@@ -268,34 +268,55 @@ impl Program {
         let answer = ports[1].receive(PATIENCE)?;
         ensure!(answer[0] == 1 && word(&answer, 1) == 101, "{answer:?}");
         ports[0].send(&transfer(2, 102, 0))?;
-        Ok(Self {
+        let mut this = Self {
             host,
             id,
             ports,
             sequence: 0,
-        })
+        };
+        let create = system::Command::CreateContext;
+        let header = this.header(Kind::CONTROL, create as u32);
+        let request = system::ControlRequest {
+            cmd: create.into(),
+            pid: Some(std::process::id()),
+            tid: Some(std::process::id()),
+            context: Some(header.place.context),
+            stream: Some(header.place.stream),
+            noresp: Some(0),
+            ..Default::default()
+        };
+        this.call(&header, &frame::request(header, frame::control(request)))?;
+        Ok(this)
     }
 
-    fn echo(&mut self, data: &[u8]) -> (Header, Vec<u8>) {
+    fn header(&mut self, kind: Kind, command: u32) -> Header {
         self.sequence += 1;
-        let header = Header {
-            kind: Kind::LATENCY,
+        Header {
+            kind,
             sequence: self.sequence,
             card: self.id,
             place: Place {
                 context: 1,
                 stream: 1,
             },
-            command: 0,
-        };
+            command,
+        }
+    }
+
+    fn call(&self, header: &Header, request: &[u8]) -> Result<Answer> {
+        ensure!(self.ports[2].send(request)? == request.len());
+        let answer = self.ports[3].receive(PATIENCE)?;
+        frame::system_answer(frame::answer(header, &answer)?)
+    }
+
+    fn echo(&mut self, data: &[u8]) -> (Header, Vec<u8>) {
+        let header = self.header(Kind::LATENCY, 0);
         (header, frame::request(header, frame::echo(data)))
     }
 
     fn short_echo(&mut self, data: &[u8]) -> Result<()> {
         let (header, request) = self.echo(data);
-        ensure!(self.ports[2].send(&request)? == request.len());
-        let answer = self.ports[3].receive(PATIENCE)?;
-        check_echo(&header, &answer, data)
+        check_echo(self.call(&header, &request)?, data)
     }
 
     /// An echo too long for a message, in both directions.
@@ -327,12 +348,15 @@ impl Program {
             answer.extend(map.read(0, n as usize));
             p1.send(&transfer(7, n, 0))?;
         }
-        check_echo(&header, &answer, data)
+        check_echo(
+            frame::system_answer(frame::answer(&header, &answer)?)?,
+            data,
+        )
     }
 }
 
-fn check_echo(header: &Header, answer: &[u8], data: &[u8]) -> Result<()> {
-    match frame::system_answer(frame::answer(header, answer)?)? {
+fn check_echo(answer: Answer, data: &[u8]) -> Result<()> {
+    match answer {
         Answer::Latency(echo) => ensure!(echo.data == data, "not the same bytes"),
         other => anyhow::bail!("{other:?}"),
     }
@@ -453,13 +477,11 @@ fn memory_of_others_is_refused(_: &mut Context) -> Result<()> {
         go.wait(PATIENCE)
     })?;
     tell.wait(PATIENCE)?;
-    let (bus, len) = to.pieces[0];
-    let wrong = [
-        (bus + u64::from(len), 1),
-        (bus, len + 1),
-        (bus - 1, 2),
-        (0x1000, 0x1000),
-    ];
+    let own = || to.pieces.iter().chain(&from.pieces);
+    let low = own().map(|&(bus, _)| bus).min().context("no pieces")?;
+    let high = own().map(|&(bus, len)| bus + u64::from(len)).max();
+    let high = high.context("no pieces")?;
+    let wrong = [(high, 1), (high - 1, 2), (low - 1, 2), (0x1000, 0x1000)];
     for port in &program.ports[..2] {
         for kind in [8, 9] {
             for entry in wrong {
