@@ -180,12 +180,16 @@ impl Clients {
 
     /// The card goes down: all groups are gone, and their programs are told (spec 5.7, R16).
     pub(crate) fn fail(&self, card: &Card) {
-        let (groups, ending, was_up) = {
+        let was_up = core::mem::take(&mut self.state.lock().up);
+        if was_up {
+            // First, while those who are told of their groups still have them.
+            registry::wake_idle_files();
+        }
+        let (groups, ending) = {
             let mut state = self.state.lock();
             (
                 core::mem::take(&mut state.groups),
                 core::mem::take(&mut state.ending),
-                core::mem::take(&mut state.up),
             )
         };
         for group in groups.iter() {
@@ -198,9 +202,6 @@ impl Clients {
         }
         card.ports.lock().expect_nothing();
         self.notify();
-        if was_up {
-            registry::wake_idle_files();
-        }
     }
 
     /// Shows `f` the thread of each group.
