@@ -13,7 +13,7 @@ use crate::{
     buffer::Buffer,
     card::Card,
     glue::{dma::Piece, task::Process, time},
-    wire::control::Packet,
+    wire::{axcl::reach, control::Packet},
 };
 
 /// Memory, and the process that allocated it.
@@ -28,17 +28,11 @@ impl Held {
         self.buffer.pieces().iter().map(|p| (p.bus, p.len))
     }
 
-    /// What of `[address, address + len)` is in it.  The caller knows that this range does not wrap.
+    /// What of `[address, address + len)` is in it.
     pub(super) fn overlap(&self, address: u64, len: u32) -> impl Iterator<Item = Piece> + '_ {
-        let end = address.saturating_add(len.into());
-        self.buffer.pieces().iter().filter_map(move |piece| {
-            let from = piece.bus.max(address);
-            let to = piece.bus.saturating_add(piece.len.into()).min(end);
-            (from < to).then_some(Piece {
-                bus: from,
-                len: (to - from) as u32,
-            })
-        })
+        let pieces = self.ranges();
+        let parts = pieces.filter_map(move |piece| reach::overlap(piece, (address, len)));
+        parts.map(|(bus, len)| Piece { bus, len })
     }
 }
 
@@ -186,12 +180,16 @@ impl Clients {
 
     /// The card goes down: all groups are gone, and their programs are told (spec 5.7, R16).
     pub(crate) fn fail(&self, card: &Card) {
-        let (groups, ending, was_up) = {
+        let was_up = core::mem::take(&mut self.state.lock().up);
+        if was_up {
+            // First, while those who are told of their groups still have them.
+            registry::wake_idle_files();
+        }
+        let (groups, ending) = {
             let mut state = self.state.lock();
             (
                 core::mem::take(&mut state.groups),
                 core::mem::take(&mut state.ending),
-                core::mem::take(&mut state.up),
             )
         };
         for group in groups.iter() {
@@ -202,10 +200,8 @@ impl Clients {
         for ending in ending.iter() {
             ending.group.give_back(card);
         }
+        card.ports.lock().expect_nothing();
         self.notify();
-        if was_up {
-            registry::wake_idle_files();
-        }
     }
 
     /// Shows `f` the thread of each group.

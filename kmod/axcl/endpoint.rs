@@ -7,9 +7,13 @@ use kernel::{
     ioctl::{_IOC_NR, _IOC_TYPE},
     iov::{IovIterDest, IovIterSource},
     miscdevice::{MiscDevice, MiscDeviceRegistration},
-    new_mutex, new_poll_condvar,
+    new_mutex,
     prelude::*,
-    sync::{poll::PollCondVar, Arc, Mutex},
+    static_lock_class,
+    sync::{
+        poll::{PollCondVar, PollCondVarBox},
+        Arc, Mutex,
+    },
     uaccess::{UserPtr, UserSlice},
 };
 
@@ -35,8 +39,7 @@ pub(crate) struct Endpoint {
     connecting: Mutex<()>,
     #[pin]
     state: Mutex<State>,
-    #[pin]
-    queue: PollCondVar,
+    queue: PollCondVarBox,
 }
 
 struct State {
@@ -146,8 +149,8 @@ impl chardev::Client for Endpoint {
     type Shared = ();
     const COMPAT: bool = false;
 
-    fn poll_queue(&self) -> &PollCondVar {
-        &self.queue
+    fn poll_queue(&self) -> Option<&PollCondVar> {
+        Some(&self.queue)
     }
 
     fn poll_state(&self) -> u32 {
@@ -175,6 +178,7 @@ impl MiscDevice for Endpoint {
     type Ptr = Arc<Self>;
 
     fn open(_file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Arc<Self>> {
+        let queue = PollCondVarBox::new(c"ax650_axcl_messages", static_lock_class!())?;
         Arc::pin_init(
             pin_init!(Self {
                 connecting <- new_mutex!((), "ax650_axcl_connecting"),
@@ -184,7 +188,7 @@ impl MiscDevice for Endpoint {
                     messages: KVec::new(),
                     bytes: 0,
                 }, "ax650_axcl_endpoint"),
-                queue <- new_poll_condvar!("ax650_axcl_messages"),
+                queue,
             }),
             GFP_KERNEL,
         )

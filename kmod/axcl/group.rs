@@ -79,6 +79,9 @@ impl Group {
             .and_then(|()| card.check_serving(generation));
         created.map_err(|e| {
             // The card may still act on it: end it there before the ports are free (R37).
+            if e != EREMOTEIO {
+                card.ports.lock().expect_late(&ports);
+            }
             card.axcl.end(card, &group, group.farewell(card));
             as_abi(e)
         })

@@ -29,8 +29,8 @@ impl chardev::Client for Record {
     type Shared = ();
     const COMPAT: bool = false;
 
-    fn poll_queue(&self) -> &PollCondVar {
-        self.queue()
+    fn poll_queue(&self) -> Option<&PollCondVar> {
+        Some(self.queue())
     }
 
     /// Each look takes an event.

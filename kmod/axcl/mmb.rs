@@ -10,9 +10,9 @@ use kernel::{
     fs::File,
     miscdevice::{MiscDevice, MiscDeviceRegistration},
     mm::virt::{flags, VmaNew},
-    new_mutex, new_poll_condvar,
+    new_mutex,
     prelude::*,
-    sync::{poll::PollCondVar, Arc, Mutex},
+    sync::{Arc, Mutex},
     uaccess::{UserPtr, UserSlice},
 };
 
@@ -31,14 +31,20 @@ struct Allocated {
     buffer: Arc<Buffer>,
 }
 
+/// How far a file has come.
+enum State {
+    Empty,
+    /// It is getting its buffer.  Memory of the caller cannot be touched with the lock held that mmap
+    /// takes too.
+    Busy,
+    Full(Allocated),
+}
+
 /// An open file.
 #[pin_data]
 pub(super) struct Memory {
     #[pin]
-    allocated: Mutex<Option<Allocated>>,
-    /// Nobody polls; the device wants it.
-    #[pin]
-    queue: PollCondVar,
+    state: Mutex<State>,
 }
 
 impl Memory {
@@ -50,10 +56,28 @@ impl Memory {
         make: impl FnOnce(&Card, usize) -> Result<Buffer>,
         tell: impl FnOnce(&Buffer) -> Result,
     ) -> Result {
-        let mut allocated = self.allocated.lock();
-        if wanted.size == 0 || allocated.is_some() {
-            return Err(EINVAL);
+        {
+            let mut state = self.state.lock();
+            if wanted.size == 0 || !matches!(*state, State::Empty) {
+                return Err(EINVAL);
+            }
+            *state = State::Busy;
         }
+        let allocated = Self::make(wanted, make, tell);
+        let mut state = self.state.lock();
+        let (next, result) = match allocated {
+            Ok(allocated) => (State::Full(allocated), Ok(())),
+            Err(e) => (State::Empty, Err(e)),
+        };
+        *state = next;
+        result
+    }
+
+    fn make(
+        wanted: Wanted,
+        make: impl FnOnce(&Card, usize) -> Result<Buffer>,
+        tell: impl FnOnce(&Buffer) -> Result,
+    ) -> Result<Allocated> {
         let card = registry::find(wanted.device)?;
         if card.is_gone() {
             return Err(ENODEV);
@@ -61,8 +85,7 @@ impl Memory {
         let buffer = Arc::new(make(&card, wanted.size as usize)?, GFP_KERNEL)?;
         tell(&buffer)?;
         card.axcl.hold(&buffer)?;
-        *allocated = Some(Allocated { card, buffer });
-        Ok(())
+        Ok(Allocated { card, buffer })
     }
 
     fn single(&self, user: impl Fn(usize) -> UserSlice) -> Result {
@@ -102,8 +125,8 @@ impl Memory {
     fn sync(&self, user: UserSlice, to_card: bool) -> Result {
         let mut argument = [0; mmb::SINGLE_SIZE];
         user.reader().read_slice(&mut argument)?;
-        let allocated = self.allocated.lock();
-        if let Some(Allocated { buffer, .. }) = &*allocated {
+        let state = self.state.lock();
+        if let State::Full(Allocated { buffer, .. }) = &*state {
             let size = buffer.size() as u32;
             // Fails only when the card has gone, and then there is nothing to be done.
             let _ = if to_card {
@@ -127,14 +150,6 @@ impl chardev::Client for Memory {
     type Shared = ();
     const POLL: bool = false;
     const COMPAT: bool = false;
-
-    fn poll_queue(&self) -> &PollCondVar {
-        &self.queue
-    }
-
-    fn poll_state(&self) -> u32 {
-        0
-    }
 }
 
 #[vtable]
@@ -144,8 +159,7 @@ impl MiscDevice for Memory {
     fn open(_file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
-                allocated <- new_mutex!(None, "ax650_axcl_memory"),
-                queue <- new_poll_condvar!("ax650_axcl_memory"),
+                state <- new_mutex!(State::Empty, "ax650_axcl_memory"),
             }),
             GFP_KERNEL,
         )
@@ -154,8 +168,8 @@ impl MiscDevice for Memory {
     /// After the last close and the last unmap.  What the card has been told of stays until it is
     /// through with it.
     fn release(me: Arc<Self>, _file: &File) {
-        let allocated = me.allocated.lock().take();
-        if let Some(Allocated { card, buffer }) = allocated {
+        let state = core::mem::replace(&mut *me.state.lock(), State::Empty);
+        if let State::Full(Allocated { card, buffer }) = state {
             card.axcl.let_go(&buffer);
         }
     }
@@ -185,9 +199,9 @@ impl MiscDevice for Memory {
     }
 
     fn mmap(me: kernel::sync::ArcBorrow<'_, Self>, _file: &File, vma: &VmaNew) -> Result {
-        let buffer = match &*me.allocated.lock() {
-            Some(allocated) => allocated.buffer.clone(),
-            None => return Err(EPERM),
+        let buffer = match &*me.state.lock() {
+            State::Full(allocated) => allocated.buffer.clone(),
+            _ => return Err(EPERM),
         };
         if vma.flags() & flags::SHARED == 0 {
             return Err(EINVAL);

@@ -9,9 +9,8 @@ use kernel::{
     fs::File,
     ioctl::{_IOC_NR, _IOC_TYPE},
     miscdevice::{MiscDevice, MiscDeviceRegistration},
-    new_poll_condvar,
     prelude::*,
-    sync::{poll::PollCondVar, Arc},
+    sync::Arc,
     uaccess::{UserPtr, UserSlice},
 };
 
@@ -23,12 +22,7 @@ use crate::{
 };
 
 /// An open file, which has nothing of its own.
-#[pin_data]
-pub(super) struct Peers {
-    /// Nobody polls; the device wants it.
-    #[pin]
-    queue: PollCondVar,
-}
+pub(super) struct Peers;
 
 /// The table, if all cards are below switches and reach each other.
 fn table() -> Result<[u8; p2p::TABLE_SIZE]> {
@@ -61,14 +55,6 @@ impl chardev::Client for Peers {
     type Shared = ();
     const POLL: bool = false;
     const COMPAT: bool = false;
-
-    fn poll_queue(&self) -> &PollCondVar {
-        &self.queue
-    }
-
-    fn poll_state(&self) -> u32 {
-        0
-    }
 }
 
 #[vtable]
@@ -76,12 +62,7 @@ impl MiscDevice for Peers {
     type Ptr = Arc<Self>;
 
     fn open(_file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Arc<Self>> {
-        Arc::pin_init(
-            pin_init!(Self {
-                queue <- new_poll_condvar!("ax650_axcl_peers"),
-            }),
-            GFP_KERNEL,
-        )
+        Ok(Arc::new(Self, GFP_KERNEL)?)
     }
 
     fn ioctl(

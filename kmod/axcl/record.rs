@@ -3,11 +3,12 @@
 //! What is known of an open file of `/dev/axcl_host`: who opened it, and what has happened.
 
 use kernel::{
-    new_condvar, new_mutex, new_poll_condvar,
+    new_condvar, new_mutex,
     prelude::*,
+    static_lock_class,
     sync::{
         atomic::{Atomic, Relaxed},
-        poll::PollCondVar,
+        poll::{PollCondVar, PollCondVarBox},
         CondVar, Mutex,
     },
 };
@@ -29,8 +30,7 @@ pub(crate) struct Record {
     /// The thread that opened it, which is what the ABI calls a process (spec 5.7).
     pub(crate) thread: Process,
     events: Atomic<u32>,
-    #[pin]
-    queue: PollCondVar,
+    queue: PollCondVarBox,
     /// Whether somebody is at ports.
     #[pin]
     busy: Mutex<bool>,
@@ -45,10 +45,11 @@ impl Record {
     /// A file that the calling thread has opened.
     pub(crate) fn new() -> Result<impl PinInit<Self>> {
         let thread = Process::current_thread()?;
+        let queue = PollCondVarBox::new(c"ax650_axcl_events", static_lock_class!())?;
         Ok(pin_init!(Self {
             thread,
             events: Atomic::new(0),
-            queue <- new_poll_condvar!("ax650_axcl_events"),
+            queue,
             busy <- new_mutex!(false, "ax650_axcl_busy"),
             free <- new_condvar!("ax650_axcl_free"),
         }))

@@ -43,10 +43,14 @@ pub(crate) trait Client: MiscDevice<Ptr = Arc<Self>> + Send + Sync + 'static {
     /// Whether 32-bit processes are served.
     const COMPAT: bool = true;
 
-    /// Where pollers wait.
-    fn poll_queue(&self) -> &PollCondVar;
+    /// Where pollers wait, if files can be polled.
+    fn poll_queue(&self) -> Option<&PollCondVar> {
+        None
+    }
     /// What a poller finds now: `POLL_` bits.
-    fn poll_state(&self) -> u32;
+    fn poll_state(&self) -> u32 {
+        0
+    }
 }
 
 /// A registered device.  `misc` comes first, so that the `&MiscDeviceRegistration<C>` which the
@@ -136,10 +140,10 @@ impl<C: Client> Operations<C> {
     ) -> bindings::__poll_t {
         // SAFETY: `open` stored an `Arc<C>`; poll runs before release.
         let client = unsafe { <Arc<C> as ForeignOwnable>::borrow((*file).private_data) };
-        // SAFETY: both pointers are valid during the call.
-        unsafe {
-            PollTable::from_raw(table).register_wait(File::from_raw_file(file), client.poll_queue())
-        };
+        if let Some(queue) = client.poll_queue() {
+            // SAFETY: both pointers are valid during the call.
+            unsafe { PollTable::from_raw(table).register_wait(File::from_raw_file(file), queue) };
+        }
         client.poll_state()
     }
 }

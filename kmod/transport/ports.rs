@@ -44,6 +44,8 @@ pub(crate) type Freed = [Option<Listener>; GROUP];
 pub(crate) struct Ports {
     slots: KVec<Slot>,
     next: usize,
+    /// Where the answer to a create that was given up may still come, as bits.
+    late: u128,
 }
 
 const USER_PORTS: usize = (PORT_COUNT - FIRST_USER_PORT) as usize;
@@ -55,7 +57,11 @@ impl Ports {
         for _ in 0..USER_PORTS {
             slots.push(Slot::Free, GFP_KERNEL)?;
         }
-        Ok(Self { slots, next: 0 })
+        Ok(Self {
+            slots,
+            next: 0,
+            late: 0,
+        })
     }
 
     /// Takes four free ports.  The search goes round the table, so that a port is free as long as
@@ -82,22 +88,44 @@ impl Ports {
     }
 
     /// Takes the lowest free ports, as programs that speak the AXCL ABI know it (spec 5.1): as many as
-    /// there is room for in `ports`, or none.
+    /// there is room for in `ports`, or none.  Those where a late answer may come are the last choice: a
+    /// program that tries again would take it for the answer to its new request.
     pub(crate) fn reserve_lowest(&mut self, ports: &mut [u32]) -> Result {
-        let mut found = 0;
-        for (at, slot) in self.slots.iter().enumerate() {
-            if let (Slot::Free, Some(port)) = (slot, ports.get_mut(found)) {
-                *port = FIRST_USER_PORT + at as u32;
-                found += 1;
+        if !self.find_lowest(ports) {
+            self.late = 0;
+            if !self.find_lowest(ports) {
+                return Err(ENOSPC);
             }
-        }
-        if found < ports.len() {
-            return Err(ENOSPC);
         }
         for &port in ports.iter() {
             self.set(port, Slot::Reserved);
         }
         Ok(())
+    }
+
+    fn find_lowest(&self, ports: &mut [u32]) -> bool {
+        let mut free = (FIRST_USER_PORT..)
+            .zip(self.slots.iter())
+            .filter(|(port, slot)| matches!(slot, Slot::Free) && self.late >> port & 1 == 0);
+        ports.iter_mut().all(|to| match free.next() {
+            Some((port, _)) => {
+                *to = port;
+                true
+            }
+            None => false,
+        })
+    }
+
+    /// A create for these ports was given up before it was answered.
+    pub(crate) fn expect_late(&mut self, ports: &Group) {
+        for port in ports {
+            self.late |= 1_u128.checked_shl(*port).unwrap_or(0);
+        }
+    }
+
+    /// The card has been reset: nothing comes late.
+    pub(crate) fn expect_nothing(&mut self) {
+        self.late = 0;
     }
 
     /// Delivers messages on the ports of `session` to it.

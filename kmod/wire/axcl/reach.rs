@@ -25,3 +25,13 @@ where
     }
     true
 }
+
+/// What two ranges (first address and length) have in common.
+pub fn overlap(a: (u64, u32), b: (u64, u32)) -> Option<(u64, u32)> {
+    let end = |(bus, len): (u64, u32)| bus.saturating_add(len.into());
+    let from = a.0.max(b.0);
+    let len = end(a).min(end(b)).checked_sub(from)?;
+    // No longer than the shorter of the two.
+    let len = u32::try_from(len).ok()?;
+    (len > 0).then_some((from, len))
+}

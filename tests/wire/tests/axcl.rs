@@ -9,7 +9,7 @@ use ax650_wire_tests::wire::{
         ids::Ids,
         mmb::{self, Wanted},
         msg, p2p,
-        reach::covered,
+        reach::{covered, overlap},
     },
     frame::COPY,
     transfer::{encode_list, ListKind, Transfer, MAX_LIST},
@@ -207,6 +207,15 @@ proptest! {
         let has = |at| pieces.iter().any(|&(bus, len)| (bus..bus + u64::from(len)).contains(&at));
         let all = (address..address + u64::from(length)).all(has);
         prop_assert_eq!(covered(|| pieces.iter().copied(), address, length), all);
+    }
+
+    #[test]
+    fn overlaps_are_what_both_have(a in (0_u64..40, 0_u32..10), b in (0_u64..40, 0_u32..10)) {
+        let has = |r: (u64, u32), at| (r.0..r.0 + u64::from(r.1)).contains(&at);
+        let both: Vec<u64> = (0..60).filter(|&at| has(a, at) && has(b, at)).collect();
+        let found = overlap(a, b).map_or(0..0, |(bus, len)| bus..bus + u64::from(len));
+        prop_assert_eq!(found.collect::<Vec<_>>(), both);
+        prop_assert_eq!(overlap((u64::MAX, u32::MAX), (u64::MAX, 1)), None);
     }
 
     #[test]

@@ -6,12 +6,12 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::time::Duration;
 
 use anyhow::{ensure, Context as _, Result};
-use ax650::proto::axclrpc::system::response_body::Kind as Answer;
+use ax650::proto::axclrpc::system::{self, response_body::Kind as Answer};
 use ax650::{Header, Kind, Place};
 
 use crate::axcl::{list, put, transfer, word, Host, Memory, Node, Port, NODES};
 use crate::card::{Card, BOOT};
-use crate::case::{Context, Start, HIGH_MEMORY, SWIOTLB, USUAL};
+use crate::case::{Context, Start, HIGH_MEMORY, SWIOTLB, TWO_CARDS, USUAL};
 use crate::client::{canary, pattern, PATIENCE};
 use crate::errors::{errno, expect, expect_any};
 use crate::process::{self, End, Pipe};
@@ -25,6 +25,7 @@ crate::cases!["axcl":
     R35_ports_of_others,
     R39_exit_gives_back,
     a_call_and_its_answer,
+    R02_cards_with_strange_ids { machines: &[TWO_CARDS] },
     memory_for_the_card,
     a_long_call_by_dma { machines: &[USUAL, HIGH_MEMORY, SWIOTLB] },
     memory_of_others_is_refused,
@@ -256,42 +257,66 @@ struct Program {
 
 impl Program {
     fn start() -> Result<Self> {
+        Self::on(only_card(&Host::open()?)?)
+    }
+
+    fn on(id: u32) -> Result<Self> {
         let host = Host::open()?;
-        let id = only_card(&host)?;
         let [a, b, c, d] = host.create(id)?.map(|port| Port::connect(id, port));
         let ports = [a?, b?, c?, d?];
         ports[0].send(&transfer(0, 100, 0))?;
         let answer = ports[1].receive(PATIENCE)?;
         ensure!(answer[0] == 1 && word(&answer, 1) == 101, "{answer:?}");
         ports[0].send(&transfer(2, 102, 0))?;
-        Ok(Self {
+        let mut this = Self {
             host,
             id,
             ports,
             sequence: 0,
-        })
+        };
+        let create = system::Command::CreateContext;
+        let header = this.header(Kind::CONTROL, create as u32);
+        let request = system::ControlRequest {
+            cmd: create.into(),
+            pid: Some(std::process::id()),
+            tid: Some(std::process::id()),
+            context: Some(header.place.context),
+            stream: Some(header.place.stream),
+            noresp: Some(0),
+            ..Default::default()
+        };
+        this.call(&header, &frame::request(header, frame::control(request)))?;
+        Ok(this)
     }
 
-    fn echo(&mut self, data: &[u8]) -> (Header, Vec<u8>) {
+    fn header(&mut self, kind: Kind, command: u32) -> Header {
         self.sequence += 1;
-        let header = Header {
-            kind: Kind::LATENCY,
+        Header {
+            kind,
             sequence: self.sequence,
             card: self.id,
             place: Place {
                 context: 1,
                 stream: 1,
             },
-            command: 0,
-        };
+            command,
+        }
+    }
+
+    fn call(&self, header: &Header, request: &[u8]) -> Result<Answer> {
+        ensure!(self.ports[2].send(request)? == request.len());
+        let answer = self.ports[3].receive(PATIENCE)?;
+        frame::system_answer(frame::answer(header, &answer)?)
+    }
+
+    fn echo(&mut self, data: &[u8]) -> (Header, Vec<u8>) {
+        let header = self.header(Kind::LATENCY, 0);
         (header, frame::request(header, frame::echo(data)))
     }
 
     fn short_echo(&mut self, data: &[u8]) -> Result<()> {
         let (header, request) = self.echo(data);
-        ensure!(self.ports[2].send(&request)? == request.len());
-        let answer = self.ports[3].receive(PATIENCE)?;
-        check_echo(&header, &answer, data)
+        check_echo(self.call(&header, &request)?, data)
     }
 
     /// An echo too long for a message, in both directions.
@@ -323,12 +348,15 @@ impl Program {
             answer.extend(map.read(0, n as usize));
             p1.send(&transfer(7, n, 0))?;
         }
-        check_echo(&header, &answer, data)
+        check_echo(
+            frame::system_answer(frame::answer(&header, &answer)?)?,
+            data,
+        )
     }
 }
 
-fn check_echo(header: &Header, answer: &[u8], data: &[u8]) -> Result<()> {
-    match frame::system_answer(frame::answer(header, answer)?)? {
+fn check_echo(answer: Answer, data: &[u8]) -> Result<()> {
+    match answer {
         Answer::Latency(echo) => ensure!(echo.data == data, "not the same bytes"),
         other => anyhow::bail!("{other:?}"),
     }
@@ -340,6 +368,30 @@ fn a_call_and_its_answer(_: &mut Context) -> Result<()> {
     for round in 0..50 {
         program.short_echo(&pattern(10 + round as usize * 15, round))?;
     }
+    Ok(())
+}
+
+/// Two cards that call themselves by the same number, which is that of neither (spec 1.7).
+fn R02_cards_with_strange_ids(context: &mut Context) -> Result<()> {
+    for card in [0, 1] {
+        context.host.switch(card, "card_id", 77)?;
+        context.host.switch(card, "heartbeat.v2", true)?;
+    }
+    let ids = Host::open()?.list()?;
+    ensure!(ids.len() == 2 && !ids.contains(&77), "{ids:?}");
+    let mut programs = [Program::on(ids[0])?, Program::on(ids[1])?];
+    for round in 0..10 {
+        for program in &mut programs {
+            program.short_echo(&pattern(300, round))?;
+        }
+    }
+    // One file for both cards.
+    let host = Host::open()?;
+    let ports = [host.create(ids[0])?, host.create(ids[1])?];
+    ensure!(host.threads(ids[0])?.len() == 2 && host.threads(ids[1])?.len() == 2);
+    host.destroy(ids[0], ports[0])?;
+    drop(host);
+    ensure!(programs[0].host.threads(ids[1])?.len() == 1);
     Ok(())
 }
 
@@ -425,13 +477,11 @@ fn memory_of_others_is_refused(_: &mut Context) -> Result<()> {
         go.wait(PATIENCE)
     })?;
     tell.wait(PATIENCE)?;
-    let (bus, len) = to.pieces[0];
-    let wrong = [
-        (bus + u64::from(len), 1),
-        (bus, len + 1),
-        (bus - 1, 2),
-        (0x1000, 0x1000),
-    ];
+    let own = || to.pieces.iter().chain(&from.pieces);
+    let low = own().map(|&(bus, _)| bus).min().context("no pieces")?;
+    let high = own().map(|&(bus, len)| bus + u64::from(len)).max();
+    let high = high.context("no pieces")?;
+    let wrong = [(high, 1), (high - 1, 2), (low - 1, 2), (0x1000, 0x1000)];
     for port in &program.ports[..2] {
         for kind in [8, 9] {
             for entry in wrong {
