@@ -12,13 +12,14 @@ use kernel::{
     bindings,
     device::Core,
     dma::{Device as _, DmaMask},
-    irq, new_mutex, pci,
+    driver, irq, new_mutex, pci,
     prelude::*,
     str::CString,
     sync::{
         atomic::{Atomic, Relaxed},
         Arc, Mutex,
     },
+    InPlaceModule, ModuleMetadata,
 };
 
 /// Logs an error about what a card does, unless it does so too often.
@@ -40,6 +41,7 @@ macro_rules! dev_warn_ratelimited {
 }
 
 mod abi;
+mod axcl;
 mod buffer;
 mod card;
 mod counters;
@@ -65,6 +67,7 @@ struct Driver;
 struct Data<'bound> {
     #[pin]
     node: Node<Client>,
+    listed: axcl::registry::Listed,
     sensor: observe::Sensor,
     #[pin]
     thread: Mutex<Option<Thread<Card>>>,
@@ -161,8 +164,10 @@ impl pci::Driver for Driver {
             let node_card = card.clone();
             let thread_card = card.clone();
             let sensor_card = card.clone();
+            let listed = axcl::registry::Listed::new(&card)?;
             Ok(try_pin_init!(Data {
                 index,
+                listed,
                 card,
                 vectors,
                 // SAFETY: `vectors` is in the same pinned structure and dropped after `irq`, which
@@ -179,7 +184,7 @@ impl pci::Driver for Driver {
                 },
                 thread <- new_mutex!(None, "ax650_thread"),
                 sensor: observe::Sensor::new(pdev.as_ref(), sensor_card),
-                node <- Node::new(name, parent, node_card),
+                node <- Node::new(name, Some(parent), node_card),
                 _: {
                     thread_card.wake_up();
                     *thread.lock() = Some(Thread::start(thread_card, &thread_name)?);
@@ -226,14 +231,29 @@ impl Callbacks for Driver {
     }
 }
 
-kernel::module_driver! {
-    <T>, Adapter<T>,
-    {
-        type: Driver,
-        name: "ax650",
-        authors: ["The ax650 developers"],
-        description: "Axera AX650N PCIe accelerator card",
-        license: "GPL",
-        firmware: ["axcl/ax650_card.pac"],
+/// The module: the nodes that all cards share, and the driver.
+#[pin_data]
+struct Module {
+    nodes: axcl::Nodes,
+    #[pin]
+    driver: driver::Registration<Adapter<Driver>>,
+}
+
+impl InPlaceModule for Module {
+    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        glue::global::init();
+        try_pin_init!(Self {
+            driver <- driver::Registration::new(<Self as ModuleMetadata>::NAME, module),
+            nodes: axcl::Nodes::new(),
+        })
     }
+}
+
+module! {
+    type: Module,
+    name: "ax650",
+    authors: ["The ax650 developers"],
+    description: "Axera AX650N PCIe accelerator card",
+    license: "GPL",
+    firmware: ["axcl/ax650_card.pac"],
 }

@@ -65,17 +65,48 @@ impl Span {
 impl Buffer {
     /// `size` bytes, rounded up to pages; `EDQUOT` if the card's buffers would exceed `limit`.
     pub(crate) fn new(memory: &Arc<Memory>, size: usize, limit: u64) -> Result<Self> {
+        Self::admit(memory, size, limit, Pages::new)
+    }
+
+    /// The same, with as few bus addresses as can be had.
+    pub(crate) fn in_few_pieces(memory: &Arc<Memory>, size: usize, limit: u64) -> Result<Self> {
+        Self::admit(memory, size, limit, Pages::in_few_blocks)
+    }
+
+    /// The same, with one bus address: in one block of memory, or behind an IOMMU.
+    pub(crate) fn contiguous(memory: &Arc<Memory>, size: usize, limit: u64) -> Result<Self> {
+        let one = |make: fn(usize) -> Result<Pages>| {
+            let buffer = Self::admit(memory, size, limit, make)?;
+            if buffer.pieces.len() == 1 {
+                Ok(buffer)
+            } else {
+                Err(ENOMEM)
+            }
+        };
+        match one(Pages::contiguous) {
+            Err(e) if e == ENOMEM => one(Pages::new),
+            other => other,
+        }
+    }
+
+    fn admit(
+        memory: &Arc<Memory>,
+        size: usize,
+        limit: u64,
+        make: fn(usize) -> Result<Pages>,
+    ) -> Result<Self> {
         let count = size.div_ceil(PAGE_SIZE);
         let bytes = (count * PAGE_SIZE) as u64;
         if memory.bytes.add_to(bytes) > limit {
             memory.bytes.sub(bytes);
             return Err(EDQUOT);
         }
-        Self::fill(memory, count).inspect_err(|_| memory.bytes.sub(bytes))
+        make(count)
+            .and_then(|pages| Self::map(memory, pages))
+            .inspect_err(|_| memory.bytes.sub(bytes))
     }
 
-    fn fill(memory: &Arc<Memory>, count: usize) -> Result<Self> {
-        let pages = Pages::new(count)?;
+    fn map(memory: &Arc<Memory>, pages: Pages) -> Result<Self> {
         let (mapping, pieces) = memory.space.map(&pages)?;
         Ok(Self {
             pages,
@@ -111,6 +142,11 @@ impl Buffer {
                 len: n as u32,
             })
         })
+    }
+
+    /// Its bus addresses.
+    pub(crate) fn pieces(&self) -> &[Piece] {
+        &self.pieces
     }
 
     /// Where the first `len` bytes from `offset` are, as far as they fit one list.
@@ -154,7 +190,12 @@ impl Buffer {
 
     /// Maps the buffer, or the beginning of it, into user space.
     pub(crate) fn mmap(&self, vma: &VmaNew) -> Result {
-        self.pages.map(vma)
+        self.pages.map(vma, 0)
+    }
+
+    /// The same, from page `first` on.
+    pub(crate) fn mmap_from(&self, vma: &VmaNew, first: usize) -> Result {
+        self.pages.map(vma, first)
     }
 }
 

@@ -120,8 +120,8 @@ impl PinnedDrop for Client {
 impl chardev::Client for Client {
     type Shared = Card;
 
-    fn poll_queue(&self) -> &PollCondVar {
-        self.board.poll_queue()
+    fn poll_queue(&self) -> Option<&PollCondVar> {
+        Some(self.board.poll_queue())
     }
 
     fn poll_state(&self) -> u32 {

@@ -27,6 +27,7 @@ use kernel::{
 };
 
 use crate::{
+    axcl::clients::Clients,
     buffer::{Buffer, Memory},
     counters::Counters,
     glue::{
@@ -120,6 +121,9 @@ pub(crate) struct Card {
     boards: Mutex<KVec<Arc<Board>>>,
     #[pin]
     log: Mutex<(u64, u32)>,
+    /// Programs that speak the AXCL ABI.
+    #[pin]
+    pub(crate) axcl: Clients,
 }
 
 impl Card {
@@ -172,6 +176,7 @@ impl Card {
                 misbehaviour: Atomic::new(0),
                 boards <- new_mutex!(KVec::new(), "ax650_boards"),
                 log <- new_mutex!((0, 0), "ax650_log"),
+                axcl <- Clients::new(),
             }),
             GFP_KERNEL,
         )
@@ -371,6 +376,7 @@ impl Card {
 
     /// Ends all sessions.
     fn fail_sessions(&self, error: Error) {
+        self.axcl.fail(self);
         // The driver's own is one of those in the table.
         *self.management.lock() = None;
         let sessions = self.ports.lock().sessions();

@@ -109,7 +109,9 @@ impl Card {
             self.fail_sessions(ENODEV);
         }
         self.retire_sessions();
+        self.axcl.tick(self);
         self.orders.lock().busy = false;
+        self.axcl.notify();
     }
 
     /// Orders a boot or a reset; `EBUSY` if one is under way.  Returns the generation to come.
@@ -144,6 +146,12 @@ impl Card {
     pub(super) fn boot_is_due(&self) -> bool {
         let orders = self.orders.lock();
         orders.boot || orders.busy
+    }
+
+    /// Whether a boot or a reset is to come or under way.
+    pub(crate) fn is_ordered(&self) -> bool {
+        let orders = self.orders.lock();
+        orders.boot || orders.reset || orders.busy
     }
 
     /// Whether the thread shall drop what it is doing.
@@ -201,7 +209,8 @@ impl Card {
             return false;
         }
         let sessions = self.ports.lock().sessions();
-        self.tx.lock().busy(self)
+        self.axcl.is_busy()
+            || self.tx.lock().busy(self)
             || sessions.is_ok_and(|sessions| sessions.iter().any(|session| session.is_busy()))
     }
 
@@ -300,6 +309,7 @@ impl Card {
         }
         self.done_with_order();
         if self.set_state(State::Running) {
+            self.axcl.up();
             self.announce();
         }
     }

@@ -27,17 +27,30 @@ use super::pci::raw_device;
 /// Something is there to be read or waited for.
 pub(crate) const POLL_IN: u32 = 0x0001 | 0x0040;
 /// The device is gone.
-pub(crate) const POLL_GONE: u32 = 0x0008 | 0x0010;
+pub(crate) const POLL_GONE: u32 = POLL_ERROR | 0x0010;
+/// The file is in no state to be polled.
+pub(crate) const POLL_ERROR: u32 = 0x0008;
+/// There is nothing to come any more, take the file off the list.
+pub(crate) const POLL_REMOVE: u32 = 0x0010 | 0x1000;
 
 /// What an open file of the device is.
 pub(crate) trait Client: MiscDevice<Ptr = Arc<Self>> + Send + Sync + 'static {
     /// What all files of one device share.
     type Shared: Send + Sync + 'static;
 
-    /// Where pollers wait.
-    fn poll_queue(&self) -> &PollCondVar;
+    /// Whether files can be polled.
+    const POLL: bool = true;
+    /// Whether 32-bit processes are served.
+    const COMPAT: bool = true;
+
+    /// Where pollers wait, if files can be polled.
+    fn poll_queue(&self) -> Option<&PollCondVar> {
+        None
+    }
     /// What a poller finds now: `POLL_` bits.
-    fn poll_state(&self) -> u32;
+    fn poll_state(&self) -> u32 {
+        0
+    }
 }
 
 /// A registered device.  `misc` comes first, so that the `&MiscDeviceRegistration<C>` which the
@@ -57,13 +70,13 @@ unsafe impl<C: Client> Send for Node<C> {}
 unsafe impl<C: Client> Sync for Node<C> {}
 
 impl<C: Client> Node<C> {
-    /// Registers `/dev/NAME`, mode 0660, as a child of `parent`.
+    /// Registers `/dev/NAME`, mode 0660, as a child of `parent` if it is that of one card.
     pub(crate) fn new(
         name: CString,
-        parent: &Device,
+        parent: Option<&Device>,
         shared: Arc<C::Shared>,
     ) -> impl PinInit<Self, Error> {
-        let parent = raw_device(parent);
+        let parent = parent.map_or(ptr::null_mut(), raw_device);
         let chars = name.as_char_ptr();
         try_pin_init!(Self {
             shared,
@@ -109,7 +122,12 @@ impl<C: Client> Operations<C> {
         let misc = MiscDeviceOptions { name: c"ax650" }.into_raw::<C>();
         // SAFETY: `into_raw` points `fops` at a `'static` table.
         let mut table = unsafe { *misc.fops };
-        table.poll = Some(Self::poll);
+        if C::POLL {
+            table.poll = Some(Self::poll);
+        }
+        if !C::COMPAT {
+            table.compat_ioctl = None;
+        }
         table
     };
 
@@ -122,10 +140,10 @@ impl<C: Client> Operations<C> {
     ) -> bindings::__poll_t {
         // SAFETY: `open` stored an `Arc<C>`; poll runs before release.
         let client = unsafe { <Arc<C> as ForeignOwnable>::borrow((*file).private_data) };
-        // SAFETY: both pointers are valid during the call.
-        unsafe {
-            PollTable::from_raw(table).register_wait(File::from_raw_file(file), client.poll_queue())
-        };
+        if let Some(queue) = client.poll_queue() {
+            // SAFETY: both pointers are valid during the call.
+            unsafe { PollTable::from_raw(table).register_wait(File::from_raw_file(file), queue) };
+        }
         client.poll_state()
     }
 }

@@ -18,6 +18,11 @@ pub(crate) fn page_offset(vma: &VmaNew) -> u64 {
     unsafe { (*vma.as_ptr()).vm_pgoff as u64 }
 }
 
+/// The smallest block, as a power of two, that holds `count` pages.
+fn order_of(count: usize) -> u32 {
+    count.next_power_of_two().trailing_zeros()
+}
+
 /// Pages, each with a reference of its own: a page that is still mapped when this is dropped stays
 /// until it is mapped no more.
 pub(crate) struct Pages {
@@ -41,20 +46,60 @@ impl Pages {
             while (1usize << order) > left {
                 order -= 1;
             }
-            // SAFETY: no preconditions.
-            let Some(first) = NonNull::new(unsafe { shim::ax650_alloc_pages(order) }) else {
-                order = order.checked_sub(1).ok_or(ENOMEM)?;
-                continue;
-            };
-            for n in 0..1 << order {
-                // SAFETY: `first` begins `1 << order` pages.
-                let page = unsafe { shim::ax650_next_page(first.as_ptr(), n) };
-                let page = NonNull::new(page).ok_or(ENOMEM)?;
-                // There is capacity for `count` pages.
-                this.pages.push(page, GFP_KERNEL)?;
+            if let Err(e) = this.add_block(order, left) {
+                order = order.checked_sub(1).ok_or(e)?;
             }
         }
         Ok(this)
+    }
+
+    /// The same, in as few blocks as can be had.
+    pub(crate) fn in_few_blocks(count: usize) -> Result<Self> {
+        // SAFETY: no preconditions.
+        let mut order = unsafe { shim::ax650_max_order() };
+        let mut this = Self {
+            pages: KVVec::with_capacity(count, GFP_KERNEL)?,
+        };
+        while this.pages.len() < count {
+            let left = count - this.pages.len();
+            order = order.min(order_of(left));
+            if let Err(e) = this.add_block(order, left) {
+                order = order.checked_sub(1).ok_or(e)?;
+            }
+        }
+        Ok(this)
+    }
+
+    /// The same, in one block.
+    pub(crate) fn contiguous(count: usize) -> Result<Self> {
+        let order = order_of(count);
+        // SAFETY: no preconditions.
+        if order > unsafe { shim::ax650_max_order() } {
+            return Err(ENOMEM);
+        }
+        let mut this = Self {
+            pages: KVVec::with_capacity(count, GFP_KERNEL)?,
+        };
+        this.add_block(order, count)?;
+        Ok(this)
+    }
+
+    /// Adds the first `most` pages of a new block of `1 << order`.  There is capacity for them.
+    fn add_block(&mut self, order: u32, most: usize) -> Result {
+        // SAFETY: no preconditions.
+        let first = NonNull::new(unsafe { shim::ax650_alloc_pages(order) }).ok_or(ENOMEM)?;
+        for n in 0..1 << order {
+            // SAFETY: `first` begins `1 << order` pages.
+            let page = unsafe { shim::ax650_next_page(first.as_ptr(), n) };
+            let page = NonNull::new(page).ok_or(ENOMEM)?;
+            if (n as usize) < most {
+                self.pages.push(page, GFP_KERNEL)?;
+            } else {
+                // SAFETY: our own page, which nobody needs.
+                unsafe { shim::ax650_put_page(page.as_ptr()) };
+            }
+        }
+        Ok(())
     }
 
     /// Number of pages.
@@ -105,17 +150,18 @@ impl Pages {
         })
     }
 
-    /// Maps the pages, in order, into all of `vma`, which may be shorter.
-    pub(crate) fn map(&self, vma: &VmaNew) -> Result {
+    /// Maps the pages from `first` on, in order, into all of `vma`, which may be shorter.
+    pub(crate) fn map(&self, vma: &VmaNew, first: usize) -> Result {
         let wanted = (vma.end() - vma.start()) / PAGE_SIZE;
-        if wanted > self.pages.len() {
+        if first > self.pages.len() || wanted > self.pages.len() - first {
             return Err(EINVAL);
         }
         let mut left = wanted;
-        // SAFETY: the vma is being set up, `wanted` pages are there, each is an allocated page that
-        // takes a reference for the mapping.
+        // SAFETY: the vma is being set up, `wanted` pages are there from `first` on, each is an
+        // allocated page that takes a reference for the mapping.
         to_result(unsafe {
-            bindings::vm_insert_pages(vma.as_ptr(), vma.start(), self.as_array(), &mut left)
+            let pages = self.as_array().add(first);
+            bindings::vm_insert_pages(vma.as_ptr(), vma.start(), pages, &mut left)
         })
     }
 }

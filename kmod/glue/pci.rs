@@ -146,6 +146,30 @@ pub(crate) fn link(pdev: &pci::Device) -> (u32, u32) {
     (speed, width)
 }
 
+/// First two BAR registers, and bytes of BAR 0.
+pub(crate) fn bars(pdev: &pci::Device) -> (u32, u32, u64) {
+    let (mut bar0, mut bar1) = (0, 0);
+    // SAFETY: a valid device; writes to locals.
+    let size = unsafe {
+        bindings::pci_read_config_dword(raw(pdev), 0x10, &mut bar0);
+        bindings::pci_read_config_dword(raw(pdev), 0x14, &mut bar1);
+        shim::ax650_pci_bar_size(raw(pdev), 0)
+    };
+    (bar0, bar1, size)
+}
+
+/// Whether the bridge above is that of a switch, not a root port.
+pub(crate) fn is_behind_switch(pdev: &pci::Device) -> bool {
+    // SAFETY: a valid device.
+    unsafe { shim::ax650_pci_behind_switch(raw(pdev)) }
+}
+
+/// Whether the kernel knows that `client` can reach the BARs of `provider`.
+pub(crate) fn reaches(client: &pci::Device, provider: &pci::Device) -> bool {
+    // SAFETY: valid devices.
+    unsafe { shim::ax650_pci_reaches(raw(client), raw(provider)) }
+}
+
 /// A copy of the configuration as the kernel programmed it, to be put back after resets (spec 1.6).
 pub(crate) struct SavedConfig(NonNull<bindings::pci_saved_state>);
 

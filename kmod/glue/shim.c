@@ -11,7 +11,9 @@
 #include <linux/highmem.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/mmzone.h>
 #include <linux/pci.h>
+#include <linux/pci-p2pdma.h>
 #include <linux/sched.h>
 #include <crypto/md5.h>
 #include <crypto/sha2.h>
@@ -35,6 +37,12 @@ struct page *ax650_alloc_pages(unsigned int order)
 void ax650_put_page(struct page *page)
 {
 	put_page(page);
+}
+
+/* The largest block worth asking for: 4 MiB with pages of 4 KiB. */
+unsigned int ax650_max_order(void)
+{
+	return min(MAX_PAGE_ORDER, 10);
 }
 
 struct page *ax650_next_page(struct page *page, unsigned int n)
@@ -89,6 +97,11 @@ struct pid *ax650_current_pid(void)
 	return get_pid(task_tgid(current));
 }
 
+struct pid *ax650_current_thread(void)
+{
+	return get_pid(task_pid(current));
+}
+
 int ax650_pid_number(struct pid *pid)
 {
 	return pid_nr(pid);
@@ -107,6 +120,25 @@ void ax650_sha256(const u8 *data, size_t len, u8 *out)
 int ax650_pci_domain(struct pci_dev *pdev)
 {
 	return pci_domain_nr(pdev->bus);
+}
+
+u64 ax650_pci_bar_size(struct pci_dev *pdev, int bar)
+{
+	return pci_resource_len(pdev, bar);
+}
+
+/* Whether the bridge above is not a root port: two cards behind it can reach each other there. */
+bool ax650_pci_behind_switch(struct pci_dev *pdev)
+{
+	struct pci_dev *bridge = pci_upstream_bridge(pdev);
+
+	return bridge && !pci_is_root_bus(bridge->bus);
+}
+
+/* Whether the kernel says that `client` reaches the BARs of `provider`. */
+bool ax650_pci_reaches(struct pci_dev *client, struct pci_dev *provider)
+{
+	return pci_p2pdma_distance(provider, &client->dev, false) >= 0;
 }
 
 u32 ax650_pci_location(struct pci_dev *pdev)

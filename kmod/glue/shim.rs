@@ -9,6 +9,7 @@ use kernel::{bindings, prelude::*};
 extern "C" {
     pub(super) fn ax650_alloc_pages(order: c_uint) -> *mut bindings::page;
     pub(super) fn ax650_put_page(page: *mut bindings::page);
+    pub(super) fn ax650_max_order() -> c_uint;
     pub(super) fn ax650_next_page(page: *mut bindings::page, n: c_uint) -> *mut bindings::page;
     pub(super) fn ax650_copy_to_page(
         page: *mut bindings::page,
@@ -32,11 +33,18 @@ extern "C" {
     ) -> *mut bindings::task_struct;
     fn ax650_current_comm(to: *mut u8, size: usize);
     pub(super) fn ax650_current_pid() -> *mut bindings::pid;
+    pub(super) fn ax650_current_thread() -> *mut bindings::pid;
     pub(super) fn ax650_pid_number(pid: *mut bindings::pid) -> c_int;
     pub(super) fn ax650_pid_in_current_ns(pid: *mut bindings::pid) -> c_int;
     fn ax650_md5(data: *const u8, len: usize, out: *mut u8);
     fn ax650_sha256(data: *const u8, len: usize, out: *mut u8);
     pub(super) fn ax650_pci_domain(pdev: *mut bindings::pci_dev) -> c_int;
+    pub(super) fn ax650_pci_bar_size(pdev: *mut bindings::pci_dev, bar: c_int) -> u64;
+    pub(super) fn ax650_pci_behind_switch(pdev: *mut bindings::pci_dev) -> bool;
+    pub(super) fn ax650_pci_reaches(
+        client: *mut bindings::pci_dev,
+        provider: *mut bindings::pci_dev,
+    ) -> bool;
     pub(super) fn ax650_pci_location(pdev: *mut bindings::pci_dev) -> u32;
     pub(super) fn ax650_pci_program_addresses(pdev: *mut bindings::pci_dev);
     pub(super) fn ax650_pci_restore_addresses(pdev: *mut bindings::pci_dev);

@@ -25,6 +25,19 @@ impl Process {
             .ok_or(ESRCH)
     }
 
+    /// The calling thread.
+    pub(crate) fn current_thread() -> Result<Self> {
+        // SAFETY: takes a reference to the pid of the current task.
+        NonNull::new(unsafe { shim::ax650_current_thread() })
+            .map(Self)
+            .ok_or(ESRCH)
+    }
+
+    /// Whether it is the calling process.
+    pub(crate) fn is_current(&self) -> Result<bool> {
+        Ok(*self == Self::current()?)
+    }
+
     /// Its number in the initial namespace; never 0.
     pub(crate) fn number(&self) -> i32 {
         // SAFETY: we hold a reference.
@@ -35,6 +48,13 @@ impl Process {
     pub(crate) fn number_for_caller(&self) -> i32 {
         // SAFETY: we hold a reference.
         unsafe { shim::ax650_pid_in_current_ns(self.0.as_ptr()) }
+    }
+}
+
+/// A pid that is referenced is nobody else's.
+impl PartialEq for Process {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
     }
 }
 

@@ -149,7 +149,7 @@ pub(crate) fn destroy(card: &Card, pid: i32, ports: &Group) {
 }
 
 /// Sends on port 11, waiting for room until `deadline`.
-fn send(card: &Card, packet: &Packet, deadline: u64) -> Result {
+pub(crate) fn send(card: &Card, packet: &Packet, deadline: u64) -> Result {
     loop {
         let mut tx = card.tx.lock();
         match tx.publish(card, NOTIFY_PORT, &packet.encode()) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which session owns which port (spec 5.1).
+//! Which session or program owns which port (spec 5.1).
 
 use kernel::{prelude::*, sync::Arc};
 
 use crate::{
+    axcl::line::Line,
     session::Session,
     wire::{
         control::{FIRST_USER_PORT, GROUP},
@@ -24,13 +25,27 @@ enum Slot {
     Free,
     /// Taken, but nobody listens yet.
     Reserved,
-    Used(Arc<Session>, usize),
+    Used(Listener),
 }
+
+/// Who gets the messages on a port.
+#[derive(Clone)]
+pub(crate) enum Listener {
+    /// A session, with the port's role there.
+    Session(Arc<Session>, usize),
+    /// A program that speaks the AXCL ABI.
+    Line(Arc<Line>),
+}
+
+/// Listeners that have lost their ports.
+pub(crate) type Freed = [Option<Listener>; GROUP];
 
 /// The port table of one card.
 pub(crate) struct Ports {
     slots: KVec<Slot>,
     next: usize,
+    /// Where the answer to a create that was given up may still come, as bits.
+    late: u128,
 }
 
 const USER_PORTS: usize = (PORT_COUNT - FIRST_USER_PORT) as usize;
@@ -42,7 +57,11 @@ impl Ports {
         for _ in 0..USER_PORTS {
             slots.push(Slot::Free, GFP_KERNEL)?;
         }
-        Ok(Self { slots, next: 0 })
+        Ok(Self {
+            slots,
+            next: 0,
+            late: 0,
+        })
     }
 
     /// Takes four free ports.  The search goes round the table, so that a port is free as long as
@@ -68,23 +87,70 @@ impl Ports {
         Ok(group)
     }
 
-    /// Delivers messages on the ports of `session` to it.
-    pub(crate) fn listen(&mut self, session: &Arc<Session>) {
-        for (role, port) in session.ports.into_iter().enumerate() {
-            self.set(port, Slot::Used(session.clone(), role));
+    /// Takes the lowest free ports, as programs that speak the AXCL ABI know it (spec 5.1): as many as
+    /// there is room for in `ports`, or none.  Those where a late answer may come are the last choice: a
+    /// program that tries again would take it for the answer to its new request.
+    pub(crate) fn reserve_lowest(&mut self, ports: &mut [u32]) -> Result {
+        if !self.find_lowest(ports) {
+            self.late = 0;
+            if !self.find_lowest(ports) {
+                return Err(ENOSPC);
+            }
+        }
+        for &port in ports.iter() {
+            self.set(port, Slot::Reserved);
+        }
+        Ok(())
+    }
+
+    fn find_lowest(&self, ports: &mut [u32]) -> bool {
+        let mut free = (FIRST_USER_PORT..)
+            .zip(self.slots.iter())
+            .filter(|(port, slot)| matches!(slot, Slot::Free) && self.late >> port & 1 == 0);
+        ports.iter_mut().all(|to| match free.next() {
+            Some((port, _)) => {
+                *to = port;
+                true
+            }
+            None => false,
+        })
+    }
+
+    /// A create for these ports was given up before it was answered.
+    pub(crate) fn expect_late(&mut self, ports: &Group) {
+        for port in ports {
+            self.late |= 1_u128.checked_shl(*port).unwrap_or(0);
         }
     }
 
-    /// Gives ports back.  The caller drops what is returned after it has released the lock.
+    /// The card has been reset: nothing comes late.
+    pub(crate) fn expect_nothing(&mut self) {
+        self.late = 0;
+    }
+
+    /// Delivers messages on the ports of `session` to it.
+    pub(crate) fn listen(&mut self, session: &Arc<Session>) {
+        for (role, port) in session.ports.into_iter().enumerate() {
+            let listener = Listener::Session(session.clone(), role);
+            self.set(port, Slot::Used(listener));
+        }
+    }
+
+    /// Delivers messages on the port of `line` to it.
+    pub(crate) fn connect(&mut self, line: &Arc<Line>) {
+        self.set(line.port, Slot::Used(Listener::Line(line.clone())));
+    }
+
+    /// Gives up to four ports back.  The caller drops what is returned after it has released the lock.
     #[must_use]
-    pub(crate) fn free(&mut self, group: &Group) -> Option<Arc<Session>> {
-        let mut owner = None;
-        for &port in group {
-            if let Slot::Used(session, _) = self.set(port, Slot::Free) {
-                owner = Some(session);
+    pub(crate) fn free(&mut self, ports: &[u32]) -> Freed {
+        let mut freed = Freed::default();
+        for (listener, &port) in freed.iter_mut().zip(ports) {
+            if let Slot::Used(owner) = self.set(port, Slot::Free) {
+                *listener = Some(owner);
             }
         }
-        owner
+        freed
     }
 
     fn set(&mut self, port: u32, to: Slot) -> Slot {
@@ -95,13 +161,13 @@ impl Ports {
         }
     }
 
-    /// The session that listens on `port`, and the port's role there.
-    pub(crate) fn find(&self, port: u32) -> Option<(Arc<Session>, usize)> {
+    /// Who listens on `port`.
+    pub(crate) fn find(&self, port: u32) -> Option<Listener> {
         match self
             .slots
             .get(port.wrapping_sub(FIRST_USER_PORT) as usize)?
         {
-            Slot::Used(session, role) => Some((session.clone(), *role)),
+            Slot::Used(listener) => Some(listener.clone()),
             _ => None,
         }
     }
@@ -110,7 +176,7 @@ impl Ports {
     pub(crate) fn sessions(&self) -> Result<KVec<Arc<Session>>> {
         let mut list = KVec::with_capacity(MAX_SESSIONS as usize, GFP_KERNEL)?;
         for slot in self.slots.iter() {
-            if let Slot::Used(session, 0) = slot {
+            if let Slot::Used(Listener::Session(session, 0)) = slot {
                 list.push(session.clone(), GFP_KERNEL)?;
             }
         }

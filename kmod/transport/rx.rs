@@ -7,6 +7,7 @@
 
 use kernel::prelude::*;
 
+use super::ports::Listener;
 use crate::{
     card::Card,
     glue::{region, time},
@@ -18,6 +19,7 @@ use crate::{
 };
 
 /// The longest message any receiver of the driver takes; RPC frames above 1024 bytes travel by DMA.
+/// Programs that speak the AXCL ABI get messages of any length.
 const LONGEST: usize = 4096;
 
 /// Re-reads of a header whose check word is wrong, 10 us apart (spec 4.7).
@@ -113,24 +115,46 @@ fn take(card: &Card, rx: &mut Rx) -> Result<bool> {
         return Ok(true);
     }
     let len = header.length as usize;
-    let fits = len <= LONGEST;
-    if fits {
-        let message = rx.message.get_mut(..len).ok_or(EPROTO)?;
-        let (first, second) = message
-            .split_at_mut_checked(place.first_len as usize)
-            .ok_or(EPROTO)?;
-        region.copy_out(place.first_at as usize, first)?;
-        region.copy_out(place.second_at as usize, second)?;
-    }
+    let copied = if len <= LONGEST {
+        copy(card, &place, rx.message.get_mut(..len).ok_or(EPROTO)?)?;
+        Ok(None)
+    } else {
+        copy_long(card, header.port, &place, len)
+    };
     advance(card, rx, rp, place.advance)?;
     card.counters.messages_received.add(1);
     card.message_was_good();
-    if !fits {
-        card.counters.dropped_overflow.add(1);
-        return Ok(true);
+    match copied {
+        Ok(None) => deliver(card, header.port, rx.message.get(..len).ok_or(EPROTO)?),
+        Ok(Some(long)) => deliver(card, header.port, &long),
+        Err(_) => card.counters.dropped_overflow.add(1),
     }
-    deliver(card, header.port, rx.message.get(..len).ok_or(EPROTO)?);
     Ok(true)
+}
+
+/// Copies a message out of the ring.
+fn copy(card: &Card, place: &ring::Placement, message: &mut [u8]) -> Result {
+    let (first, second) = message
+        .split_at_mut_checked(place.first_len as usize)
+        .ok_or(EPROTO)?;
+    card.region.copy_out(place.first_at as usize, first)?;
+    card.region.copy_out(place.second_at as usize, second)
+}
+
+/// The same for one that only an AXCL program may want.
+fn copy_long(
+    card: &Card,
+    port: u32,
+    place: &ring::Placement,
+    len: usize,
+) -> Result<Option<KVVec<u8>>> {
+    let listener = card.ports.lock().find(port);
+    if !matches!(listener, Some(Listener::Line(_))) {
+        return Err(EMSGSIZE);
+    }
+    let mut message = KVVec::from_elem(0, len, GFP_KERNEL)?;
+    copy(card, place, &mut message)?;
+    Ok(Some(message))
 }
 
 fn advance(card: &Card, rx: &mut Rx, rp: u64, by: u32) -> Result {
@@ -147,7 +171,8 @@ fn deliver(card: &Card, port: u32, message: &[u8]) {
     // The table is not locked while the session works: it may send, and open and close sessions.
     let found = card.ports.lock().find(port);
     match found {
-        Some((session, role)) => session.on_message(role, message),
+        Some(Listener::Session(session, role)) => session.on_message(role, message),
+        Some(Listener::Line(line)) => line.on_message(message),
         None => card.counters.dropped_no_port.add(1),
     }
 }

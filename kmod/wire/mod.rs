@@ -27,6 +27,7 @@
     clippy::unwrap_used
 )]
 
+pub mod axcl;
 pub mod boot;
 pub mod bytes;
 pub mod container;

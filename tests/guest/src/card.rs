@@ -351,7 +351,8 @@ pub struct Map {
 unsafe impl Send for Map {}
 
 impl Map {
-    fn new(fd: RawFd, offset: u64, len: usize) -> io::Result<Self> {
+    /// Maps `len` bytes of a file, from `offset`.
+    pub fn new(fd: RawFd, offset: u64, len: usize) -> io::Result<Self> {
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing.
         let at = unsafe {

@@ -8,18 +8,14 @@
 //! selftest run --from-host    run what the harness says, KTAP on its port
 //! ```
 
+mod axcl;
 mod card;
-mod case;
 mod cases;
 mod client;
-mod errors;
 mod frame;
-mod guarded;
-mod host;
-mod kernel;
-mod onnx;
-mod process;
 mod runner;
+
+use ax650_test_kit::{case, cases, errors, guarded, host, kernel, onnx, process};
 
 use std::process::ExitCode;
 

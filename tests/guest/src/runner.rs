@@ -18,6 +18,8 @@ use crate::card::{self, Card, BOOT};
 use crate::case::{Case, Context, Skip, Start};
 use crate::{cases, host, kernel};
 
+pub use crate::kernel::slowness;
+
 /// How a case ended.
 enum Outcome {
     Passed,
@@ -184,16 +186,6 @@ fn reap(child: &mut Child, patience: Duration) -> Option<std::process::ExitStatu
             _ if Instant::now() >= deadline => return None,
             _ => std::thread::sleep(Duration::from_millis(10)),
         }
-    }
-}
-
-/// How many times slower this kernel is than the stock one, at worst.
-pub fn slowness() -> u32 {
-    // Only the debug kernel has the checker.
-    if std::path::Path::new("/sys/kernel/debug/kmemleak").exists() {
-        3
-    } else {
-        1
     }
 }
 

@@ -121,7 +121,10 @@ mod tests {
             };
             report.case(&ended, Path::new("logs"));
         }
-        assert_eq!(report.summary(), "failed: a/b/c: why\n2 passed, 1 failed, 1 skipped");
+        assert_eq!(
+            report.summary(),
+            "failed: a/b/c: why\n2 passed, 1 failed, 1 skipped"
+        );
         assert_eq!(report.failed(), 1);
     }
 }

@@ -51,12 +51,11 @@ pub fn inspect(arguments: &Inspect, quiet: bool) -> Result<ExitCode> {
 pub fn verify(arguments: &Verify, quiet: bool) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     for path in &arguments.files {
-        let result = scan(path, quiet).and_then(|(container, report)| {
-            match container.check(&report) {
+        let result =
+            scan(path, quiet).and_then(|(container, report)| match container.check(&report) {
                 Ok(()) => Ok(container),
                 Err(error) => Err(error.within(path)),
-            }
-        });
+            });
         match result {
             Ok(container) if !quiet => println!("{}: OK, {}", path.display(), summary(&container)),
             Ok(_) => {}

@@ -6,6 +6,7 @@
 #![allow(non_snake_case)]
 
 mod abi;
+mod axcl;
 mod boot;
 mod buffers;
 mod cli;
@@ -32,6 +33,7 @@ pub fn all() -> Vec<&'static Case> {
         jobs::CASES,
         buffers::CASES,
         abi::CASES,
+        axcl::CASES,
         sessions::CASES,
         engine::CASES,
         codec::CASES,
@@ -43,11 +45,12 @@ pub fn all() -> Vec<&'static Case> {
         firmware::CASES,
         reset::CASES,
         fuzz::CASES,
-        // Near the end: lockdep is off once a card has been pulled, see tests/rig/src/klog.rs.
-        unplug::CASES,
-        last::CASES,
     ];
-    files.into_iter().flatten().collect()
+    let native = files.into_iter().flatten();
+    let legacy = ax650_axcl_tests::all().into_iter();
+    // Near the end: lockdep is off once a card has been pulled, see tests/rig/src/klog.rs.
+    let end = unplug::CASES.iter().chain(last::CASES);
+    native.chain(legacy).chain(end).collect()
 }
 
 /// The case with this name, with or without its concern.

@@ -93,7 +93,7 @@ impl Case {
     }
 }
 
-/// Lists functions as cases of this file: `cases!["unplug": R06_unplug_idle, R06_remove { timeout_s: 90 }]`.
+/// Lists functions as cases of this file: `ax650_test_kit::cases!["unplug": R06_unplug_idle, R06_remove { timeout_s: 90 }]`.
 #[macro_export]
 macro_rules! cases {
     ($concern:literal: $($name:ident $({ $($field:ident: $value:expr),* $(,)? })?),* $(,)?) => {

@@ -83,6 +83,16 @@ pub fn until(what: &str, limit: Duration, mut done: impl FnMut() -> Result<bool>
     }
 }
 
+/// How many times slower this kernel is than the stock one, at worst.
+pub fn slowness() -> u32 {
+    // Only the debug kernel has the checker.
+    if Path::new("/sys/kernel/debug/kmemleak").exists() {
+        3
+    } else {
+        1
+    }
+}
+
 /// Whether the module is loaded.
 pub fn module_loaded() -> bool {
     Path::new("/sys/module/ax650").exists()

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The ports of a program on a card, and the serving process behind them (spec 5.4 to 5.6).
+
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{Arc, Mutex},
+};
+
+use super::{line::Line, record::Record, wait_until_up, FAILED};
+use crate::{
+    card::Card,
+    glue::time::{self, MS, S},
+    session::role,
+    transport::{control, ports},
+    wire::control::{Packet, CREATE, CREATE_DONE, DESTROY, GROUP},
+};
+
+/// The card's answer is waited for so long (spec 5.4).
+const CREATE_NS: u64 = 50 * S;
+
+/// Room in the ring for a farewell is waited for so long.
+const DESTROY_NS: u64 = 100 * MS;
+
+/// Ports that a program has asked for besides.
+struct Extra {
+    ports: [u32; GROUP],
+    count: usize,
+}
+
+impl Extra {
+    fn ports(&self) -> &[u32] {
+        self.ports.get(..self.count).unwrap_or(&[])
+    }
+}
+
+/// A group.
+#[pin_data]
+pub(crate) struct Group {
+    pub(super) record: Arc<Record>,
+    generation: u32,
+    /// What the program calls itself.
+    pid: u32,
+    ports: ports::Group,
+    lines: KVec<Arc<Line>>,
+    #[pin]
+    extras: Mutex<KVec<Extra>>,
+    #[pin]
+    extra_lines: Mutex<KVec<Arc<Line>>>,
+}
+
+impl Group {
+    /// Has the card make a serving process with ports for the caller, as the packet asks.
+    pub(super) fn create(card: &Arc<Card>, record: &Arc<Record>, wanted: &Packet) -> Result {
+        let generation = wait_until_up(card, time::now() + CREATE_NS).map_err(as_abi)?;
+        let mut ports = [0; GROUP];
+        card.ports.lock().reserve_lowest(&mut ports)?;
+        let made = Self::new(card, record, generation, wanted.pid, ports)
+            .and_then(|group| card.axcl.add(&group).map(|()| group));
+        let group = match made {
+            Ok(group) => group,
+            Err(e) => {
+                free(card, &ports);
+                return Err(e);
+            }
+        };
+        let request = Packet {
+            command: CREATE,
+            device: card.id,
+            count: GROUP as u32,
+            ports,
+            ..*wanted
+        };
+        // A reset that began before the group was listed has not seen it, hence the first check.
+        let created = card
+            .check_serving(generation)
+            .and_then(|()| card.control.create(card, request, time::now() + CREATE_NS))
+            .and_then(|()| card.check_serving(generation));
+        created.map_err(|e| {
+            // The card may still act on it: end it there before the ports are free (R37).
+            if e != EREMOTEIO {
+                card.ports.lock().expect_late(&ports);
+            }
+            card.axcl.end(card, &group, group.farewell(card));
+            as_abi(e)
+        })
+    }
+
+    fn new(
+        card: &Arc<Card>,
+        record: &Arc<Record>,
+        generation: u32,
+        pid: u32,
+        ports: ports::Group,
+    ) -> Result<Arc<Self>> {
+        let mut lines = KVec::with_capacity(GROUP, GFP_KERNEL)?;
+        for (number, &port) in ports.iter().enumerate() {
+            let bulk = matches!(number, role::HOST_BULK | role::CARD_BULK);
+            let line = Line::new(card, generation, port, bulk)?;
+            lines.push(line, GFP_KERNEL)?;
+        }
+        let record = record.clone();
+        let group = Arc::pin_init(
+            pin_init!(Self {
+                record,
+                generation,
+                pid,
+                ports,
+                lines,
+                extras <- new_mutex!(KVec::new(), "ax650_axcl_extras"),
+                extra_lines <- new_mutex!(KVec::new(), "ax650_axcl_extra_lines"),
+            }),
+            GFP_KERNEL,
+        )?;
+        let mut table = card.ports.lock();
+        for line in group.lines.iter() {
+            table.connect(line);
+        }
+        drop(table);
+        Ok(group)
+    }
+
+    /// Whether it is that of an open file.
+    pub(super) fn is_of(&self, record: &Arc<Record>) -> bool {
+        Arc::ptr_eq(&self.record, record)
+    }
+
+    /// Puts what a successful create returns into the caller's packet.
+    pub(super) fn describe(&self, packet: &mut Packet) {
+        packet.command = CREATE_DONE;
+        packet.count = GROUP as u32;
+        packet.ports = self.ports;
+    }
+
+    /// What the card is told when the program ends without a word (spec 5.5).
+    pub(super) fn farewell(&self, card: &Card) -> Packet {
+        Packet {
+            command: DESTROY,
+            device: card.id,
+            pid: self.pid,
+            count: GROUP as u32,
+            ports: self.ports,
+            ..Packet::default()
+        }
+    }
+
+    /// The program gives its ports back.  Whatever ports its packet names, the card hears of its own.
+    pub(super) fn destroy(self: &Arc<Self>, card: &Card, packet: &Packet) -> Result {
+        let farewell = Packet {
+            dma_size: packet.dma_size,
+            log_level: packet.log_level,
+            ..self.farewell(card)
+        };
+        // Nothing is freed if the card cannot be told.
+        card.check_serving(self.generation).map_err(as_abi)?;
+        card.axcl.end(card, self, farewell);
+        Ok(())
+    }
+
+    /// More ports, of which the card knows nothing.
+    pub(super) fn request(&self, card: &Arc<Card>, packet: &mut Packet) -> Result {
+        let count = extra_count(packet)?;
+        let mut ports = [0; GROUP];
+        let wanted = ports.get_mut(..count).ok_or(EINVAL)?;
+        card.ports.lock().reserve_lowest(wanted)?;
+        let extra = Extra { ports, count };
+        let added = self.add_extra(card, extra);
+        if let Err(e) = added {
+            free(card, ports.get(..count).unwrap_or(&[]));
+            return Err(e);
+        }
+        for (to, from) in packet.ports.iter_mut().zip(ports).take(count) {
+            *to = from;
+        }
+        Ok(())
+    }
+
+    fn add_extra(&self, card: &Arc<Card>, extra: Extra) -> Result {
+        let mut lines = self.extra_lines.lock();
+        let mut extras = self.extras.lock();
+        extras.reserve(1, GFP_KERNEL)?;
+        lines.reserve(extra.count, GFP_KERNEL)?;
+        let mut new: KVec<Arc<Line>> = KVec::with_capacity(extra.count, GFP_KERNEL)?;
+        for &port in extra.ports() {
+            let line = Line::new(card, self.generation, port, false)?;
+            new.push(line, GFP_KERNEL)?;
+        }
+        let mut table = card.ports.lock();
+        for line in new.iter() {
+            table.connect(line);
+        }
+        drop(table);
+        for line in new {
+            lines.push(line, GFP_KERNEL)?;
+        }
+        extras.push(extra, GFP_KERNEL)?;
+        Ok(())
+    }
+
+    /// Takes such ports back: those of one request, all of them, in their order.
+    pub(super) fn recycle(&self, card: &Card, packet: &Packet) -> Result {
+        let count = extra_count(packet)?;
+        let wanted = packet.ports.get(..count).ok_or(EINVAL)?;
+        let mut extras = self.extras.lock();
+        let at = extras.iter().position(|extra| extra.ports() == wanted);
+        let extra = extras.remove(at.ok_or(FAILED)?).map_err(|_| FAILED)?;
+        drop(extras);
+        for &port in extra.ports() {
+            let mut lines = self.extra_lines.lock();
+            let at = lines.iter().position(|line| line.port == port);
+            let line = at.and_then(|at| lines.remove(at).ok());
+            drop(lines);
+            if let Some(line) = line {
+                line.close();
+                line.release();
+            }
+        }
+        free(card, extra.ports());
+        Ok(())
+    }
+
+    /// Whether the card may be moving data from or to memory of the program.
+    pub(super) fn is_exposed(&self) -> bool {
+        self.lines.iter().any(|line| line.is_exposed())
+    }
+
+    /// The program's files find their ports closed.
+    pub(super) fn close(&self) {
+        for line in self.lines.iter() {
+            line.close();
+        }
+        for line in self.extra_lines.lock().iter() {
+            line.close();
+        }
+    }
+
+    /// Tells the card, and gives everything back.
+    pub(super) fn finish(&self, card: &Card, farewell: &Packet) {
+        if card.check_serving(self.generation).is_ok() {
+            let sent = control::send(card, farewell, time::now() + DESTROY_NS);
+            if let Err(e) = sent {
+                let port = self.ports[0];
+                dev_dbg!(card.pdev, "destroy of port {} not sent: {:?}\n", port, e);
+            }
+        }
+        self.give_back(card);
+    }
+
+    /// Gives ports, files and memory back.
+    pub(super) fn give_back(&self, card: &Card) {
+        for line in self.lines.iter() {
+            line.release();
+        }
+        let extra_lines = core::mem::take(&mut *self.extra_lines.lock());
+        for line in extra_lines.iter() {
+            line.close();
+            line.release();
+        }
+        free(card, &self.ports);
+        let extras = core::mem::take(&mut *self.extras.lock());
+        for extra in extras.iter() {
+            free(card, extra.ports());
+        }
+    }
+}
+
+/// How many extra ports a packet is about.
+fn extra_count(packet: &Packet) -> Result<usize> {
+    match packet.count as usize {
+        count @ 1..=GROUP => Ok(count),
+        _ => Err(EINVAL),
+    }
+}
+
+fn free(card: &Card, ports: &[u32]) {
+    let freed = card.ports.lock().free(ports);
+    // The last references may be among them, so not under the table's lock.
+    drop(freed);
+}
+
+/// The error that programs get: a card that is not up is no card (R04), a refusal, a time-out and the
+/// like are -1.
+fn as_abi(e: Error) -> Error {
+    match e {
+        e if e == EHOSTDOWN || e == ENODEV => ENODEV,
+        e if e == EINTR || e == ERESTARTSYS || e == ENOMEM => e,
+        _ => FAILED,
+    }
+}

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A message port that a program was granted, with the files that are connected to it.
+
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{Arc, Mutex},
+};
+
+use super::{clients::Held, endpoint::Endpoint};
+use crate::{
+    buffer::Buffer,
+    card::Card,
+    glue::{
+        dma::{Owner, Piece},
+        task::Process,
+        time::{self, MS},
+    },
+    transport::tx::SendError,
+    wire::{
+        axcl::{
+            flow::{Flow, FromHost},
+            reach,
+        },
+        transfer::List,
+    },
+};
+
+/// How often a message is tried to be sent when the ring is full, and the pause between (spec 4.6).
+const SEND_TRIES: u32 = 10;
+const SEND_PAUSE_US: u32 = 1000;
+
+/// Memory that the card may be told of while it has not said that it is through with what it was told
+/// before.
+const MOST_NAMED: usize = 256;
+
+/// Files that may be connected to a port at a time.
+const MOST_FILES: usize = 64;
+
+/// A port.
+#[pin_data]
+pub(crate) struct Line {
+    card: Arc<Card>,
+    /// The card's boot that it belongs to.
+    generation: u32,
+    /// Its number.
+    pub(crate) port: u32,
+    /// Who may connect.
+    owner: Process,
+    #[pin]
+    state: Mutex<State>,
+}
+
+struct State {
+    /// Still granted.
+    open: bool,
+    /// Connected files.  The last one gets the messages.
+    files: KVec<Arc<Endpoint>>,
+    /// On a port for bulk transfers: how they stand.
+    flow: Option<Flow>,
+    /// The memory that they use, kept from being freed,
+    named: KVec<Arc<Buffer>>,
+    /// and the parts of it.
+    parts: KVec<Piece>,
+}
+
+impl Line {
+    /// A port of the calling process.  `bulk`: lists of memory travel there.
+    pub(crate) fn new(
+        card: &Arc<Card>,
+        generation: u32,
+        port: u32,
+        bulk: bool,
+    ) -> Result<Arc<Self>> {
+        let owner = Process::current()?;
+        Arc::pin_init(
+            pin_init!(Self {
+                card: card.clone(),
+                generation,
+                port,
+                owner,
+                state <- new_mutex!(State {
+                    open: true,
+                    files: KVec::new(),
+                    flow: bulk.then(Flow::default),
+                    named: KVec::new(),
+                    parts: KVec::new(),
+                }, "ax650_axcl_line"),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// The card it leads to.
+    pub(crate) fn card(&self) -> &Arc<Card> {
+        &self.card
+    }
+
+    /// Whether it can still be used.
+    pub(crate) fn is_open(&self) -> bool {
+        self.state.lock().open
+    }
+
+    /// Why it cannot: `ENODEV` the card has gone, `ESTALE` the port was given back or lost.
+    pub(crate) fn check(&self) -> Result {
+        if self.card.is_gone() {
+            return Err(ENODEV);
+        }
+        if !self.is_open() {
+            return Err(ESTALE);
+        }
+        Ok(())
+    }
+
+    /// Connects a file of the owner; messages go to it from now on (R34, R35).
+    pub(crate) fn attach(&self, file: &Arc<Endpoint>) -> Result {
+        if !self.owner.is_current()? {
+            return Err(EPERM);
+        }
+        self.check()?;
+        let mut state = self.state.lock();
+        if state.files.len() >= MOST_FILES {
+            return Err(EMFILE);
+        }
+        state.files.push(file.clone(), GFP_KERNEL)?;
+        Ok(())
+    }
+
+    /// Disconnects a file.
+    pub(crate) fn detach(&self, file: &Arc<Endpoint>) {
+        let mut state = self.state.lock();
+        let at = state
+            .files
+            .iter()
+            .position(|other| Arc::ptr_eq(other, file));
+        let removed = at.and_then(|at| state.files.remove(at).ok());
+        drop(state);
+        drop(removed);
+    }
+
+    /// A message of the card has come.
+    pub(crate) fn on_message(&self, message: &[u8]) {
+        let mut state = self.state.lock();
+        let through = state.flow.as_mut().is_some_and(|f| f.received(message));
+        if through {
+            // Before the owner hears of it and looks.
+            self.sync(&state.parts, Owner::Cpu);
+        }
+        let file = state.files.last().cloned();
+        drop(state);
+        match file {
+            None => self.card.counters.dropped_no_port.add(1),
+            Some(file) => {
+                if file.push(message).is_err() {
+                    self.card.counters.dropped_overflow.add(1);
+                }
+            }
+        }
+    }
+
+    /// Sends a message, trying for a while if the ring is full: `ENOENT` if that was not enough, `EPERM`
+    /// if it names memory that the owner does not have.
+    pub(crate) fn send(&self, message: &[u8]) -> Result {
+        for attempt in 0..=SEND_TRIES {
+            if attempt > 0 {
+                time::sleep_us(SEND_PAUSE_US);
+            }
+            match self.try_send(message) {
+                Err(SendError::Full) => {}
+                Err(SendError::Failed(e)) => return Err(e),
+                Ok(()) => return Ok(()),
+            }
+        }
+        Err(ENOENT)
+    }
+
+    fn try_send(&self, message: &[u8]) -> Result<(), SendError> {
+        let failed = SendError::Failed;
+        self.check().map_err(failed)?;
+        let mut state = self.state.lock();
+        if !state.open {
+            return Err(failed(ESTALE));
+        }
+        let Some(mut flow) = state.flow else {
+            return self.publish(message);
+        };
+        let kind = flow.look(message).map_err(|error| {
+            dev_dbg!(self.card.pdev, "list on port {}: {}\n", self.port, error);
+            failed(EPERM)
+        })?;
+        let (named, parts) = match kind {
+            FromHost::Names(list) => self.owned(&list, &state).map_err(failed)?,
+            _ => (KVec::new(), KVec::new()),
+        };
+        match kind {
+            FromHost::Names(_) => self.sync(&parts, Owner::Card),
+            FromHost::Again => self.sync(&state.parts, Owner::Card),
+            _ => {}
+        }
+        self.publish(message)?;
+        let before = if let FromHost::Names(_) = kind {
+            state.parts = parts;
+            core::mem::replace(&mut state.named, named)
+        } else {
+            KVec::new()
+        };
+        flow.sent(&kind);
+        state.flow = Some(flow);
+        drop(state);
+        // Not under the lock: the last reference to memory may be among them.
+        drop(before);
+        Ok(())
+    }
+
+    fn publish(&self, message: &[u8]) -> Result<(), SendError> {
+        let card = &self.card;
+        card.check_serving(self.generation)
+            .map_err(SendError::Failed)?;
+        let mut tx = card.tx.lock();
+        tx.publish(card, self.port, message)?;
+        tx.ring(card);
+        Ok(())
+    }
+
+    /// The owner's memory that `list` names, and the parts of it.  While the card is not through with the
+    /// memory named before, that stays too.
+    fn owned(&self, list: &List<'_>, state: &State) -> Result<(KVec<Arc<Buffer>>, KVec<Piece>)> {
+        let mut named: KVec<Arc<Buffer>> = KVec::new();
+        let mut parts = KVec::new();
+        if state.flow.is_some_and(|flow| flow.is_exposed()) {
+            if state.named.len() >= MOST_NAMED {
+                return Err(EBUSY);
+            }
+            named.extend_from_slice(&state.named, GFP_KERNEL)?;
+        }
+        let wanted = list.entries();
+        self.card.axcl.with_buffers(|buffers| {
+            let own = || buffers.iter().filter(|held| held.owner == self.owner);
+            for (address, len) in wanted {
+                let pieces = || own().flat_map(Held::ranges);
+                if !reach::covered(pieces, address, len) {
+                    return Err(EPERM);
+                }
+                for held in own() {
+                    let mut used = false;
+                    for part in held.overlap(address, len) {
+                        parts.push(part, GFP_KERNEL)?;
+                        used = true;
+                    }
+                    let known = named.iter().any(|other| Arc::ptr_eq(other, &held.buffer));
+                    if used && !known {
+                        named.push(held.buffer.clone(), GFP_KERNEL)?;
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        Ok((named, parts))
+    }
+
+    /// Hands memory to the card, or takes it back.  It fails only when the driver is being unbound.
+    fn sync(&self, parts: &[Piece], owner: Owner) {
+        let _ = self.card.memory.space().sync(parts.iter().copied(), owner);
+    }
+
+    /// Whether the card may be moving data.
+    pub(crate) fn is_exposed(&self) -> bool {
+        let state = self.state.lock();
+        state.flow.is_some_and(|flow| flow.is_exposed())
+    }
+
+    /// The port is taken back: files find it closed.  What comes of transfers is still watched.
+    pub(crate) fn close(&self) {
+        let mut state = self.state.lock();
+        state.open = false;
+        for file in state.files.iter() {
+            file.wake();
+        }
+    }
+
+    /// Lets go of files and memory.  What the card may still be moving goes into quarantine.
+    pub(crate) fn release(&self) {
+        let mut state = self.state.lock();
+        let exposed = state.flow.is_some_and(|flow| flow.is_exposed());
+        let files = core::mem::take(&mut state.files);
+        let named = core::mem::take(&mut state.named);
+        state.parts = KVec::new();
+        drop(state);
+        for file in files.iter() {
+            file.wake();
+        }
+        if exposed {
+            for buffer in named {
+                self.card.quarantine(self.generation, buffer);
+            }
+        }
+    }
+}
+
+/// A transfer that was under way when its program ended is given so long to end too.
+pub(crate) const DRAIN_NS: u64 = 5000 * MS;

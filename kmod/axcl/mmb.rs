@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `/dev/ax_mmb_dev`: host memory for the card, one buffer for each open file (spec 7).
+//!
+//! The memory is that of the driver's own buffers: zeroed, accounted, counted in the card's limit,
+//! pages that are still mapped stay when everything else has gone.  It is mapped cached whatever is
+//! asked for; who may touch it when is kept in order with the messages that name it ([`super::line`]).
+
+use kernel::{
+    fs::File,
+    miscdevice::{MiscDevice, MiscDeviceRegistration},
+    mm::virt::{flags, VmaNew},
+    new_mutex,
+    prelude::*,
+    sync::{Arc, Mutex},
+    uaccess::{UserPtr, UserSlice},
+};
+
+use super::registry;
+use crate::{
+    abi::{MAX_BUFFER, MAX_BYTES_PER_CARD},
+    buffer::Buffer,
+    card::Card,
+    glue::{chardev, pages::page_offset},
+    wire::axcl::mmb::{self, Wanted},
+};
+
+/// The buffer of a file.
+struct Allocated {
+    card: Arc<Card>,
+    buffer: Arc<Buffer>,
+}
+
+/// How far a file has come.
+enum State {
+    Empty,
+    /// It is getting its buffer.  Memory of the caller cannot be touched with the lock held that mmap
+    /// takes too.
+    Busy,
+    Full(Allocated),
+}
+
+/// An open file.
+#[pin_data]
+pub(super) struct Memory {
+    #[pin]
+    state: Mutex<State>,
+}
+
+impl Memory {
+    /// Allocates the one buffer of this file.  `tell` writes to the caller where it is; if that fails
+    /// the buffer is gone again.
+    fn allocate(
+        &self,
+        wanted: Wanted,
+        make: impl FnOnce(&Card, usize) -> Result<Buffer>,
+        tell: impl FnOnce(&Buffer) -> Result,
+    ) -> Result {
+        {
+            let mut state = self.state.lock();
+            if wanted.size == 0 || !matches!(*state, State::Empty) {
+                return Err(EINVAL);
+            }
+            *state = State::Busy;
+        }
+        let allocated = Self::make(wanted, make, tell);
+        let mut state = self.state.lock();
+        let (next, result) = match allocated {
+            Ok(allocated) => (State::Full(allocated), Ok(())),
+            Err(e) => (State::Empty, Err(e)),
+        };
+        *state = next;
+        result
+    }
+
+    fn make(
+        wanted: Wanted,
+        make: impl FnOnce(&Card, usize) -> Result<Buffer>,
+        tell: impl FnOnce(&Buffer) -> Result,
+    ) -> Result<Allocated> {
+        let card = registry::find(wanted.device)?;
+        if card.is_gone() {
+            return Err(ENODEV);
+        }
+        let buffer = Arc::new(make(&card, wanted.size as usize)?, GFP_KERNEL)?;
+        tell(&buffer)?;
+        card.axcl.hold(&buffer)?;
+        Ok(Allocated { card, buffer })
+    }
+
+    fn single(&self, user: impl Fn(usize) -> UserSlice) -> Result {
+        let mut argument = [0; mmb::SINGLE_SIZE];
+        user(0).reader().read_slice(&mut argument)?;
+        let wanted = Wanted::single(&argument).ok_or(EINVAL)?;
+        let make = |card: &Card, size| {
+            check_size(size)?;
+            Buffer::contiguous(&card.memory, size, MAX_BYTES_PER_CARD).map_err(|_| ENOMEM)
+        };
+        self.allocate(wanted, make, |buffer| {
+            let piece = buffer.pieces().first().ok_or(ENOMEM)?;
+            let bus = piece.bus.to_ne_bytes();
+            user(mmb::SINGLE_BUS).writer().write_slice(&bus)
+        })
+    }
+
+    fn scatter(&self, user: impl Fn(usize) -> UserSlice) -> Result {
+        let mut argument = KVec::from_elem(0, mmb::SCATTER_SIZE, GFP_KERNEL)?;
+        user(0).reader().read_slice(&mut argument)?;
+        let argument = argument.first_chunk_mut().ok_or(EINVAL)?;
+        let wanted = Wanted::scatter(argument).ok_or(EINVAL)?;
+        let make = |card: &Card, size| {
+            // Any failure of this request is -1.
+            check_size(size)
+                .and_then(|()| Buffer::in_few_pieces(&card.memory, size, MAX_BYTES_PER_CARD))
+                .map_err(|_| EPERM)
+        };
+        self.allocate(wanted, make, |buffer| {
+            let pieces = buffer.pieces().iter().map(|piece| (piece.bus, piece.len));
+            mmb::scatter(pieces, wanted.size, argument).ok_or(EPERM)?;
+            user(0).writer().write_slice(argument)
+        })
+    }
+
+    /// All of the buffer, whatever range is asked for (R48).
+    fn sync(&self, user: UserSlice, to_card: bool) -> Result {
+        let mut argument = [0; mmb::SINGLE_SIZE];
+        user.reader().read_slice(&mut argument)?;
+        let state = self.state.lock();
+        if let State::Full(Allocated { buffer, .. }) = &*state {
+            let size = buffer.size() as u32;
+            // Fails only when the card has gone, and then there is nothing to be done.
+            let _ = if to_card {
+                buffer.give_to_card(0, size)
+            } else {
+                buffer.take_from_card(0, size)
+            };
+        }
+        Ok(())
+    }
+}
+
+fn check_size(size: usize) -> Result {
+    if size as u64 > MAX_BUFFER {
+        return Err(ENOMEM);
+    }
+    Ok(())
+}
+
+impl chardev::Client for Memory {
+    type Shared = ();
+    const POLL: bool = false;
+    const COMPAT: bool = false;
+}
+
+#[vtable]
+impl MiscDevice for Memory {
+    type Ptr = Arc<Self>;
+
+    fn open(_file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                state <- new_mutex!(State::Empty, "ax650_axcl_memory"),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// After the last close and the last unmap.  What the card has been told of stays until it is
+    /// through with it.
+    fn release(me: Arc<Self>, _file: &File) {
+        let state = core::mem::replace(&mut *me.state.lock(), State::Empty);
+        if let State::Full(Allocated { card, buffer }) = state {
+            card.axcl.let_go(&buffer);
+        }
+    }
+
+    fn ioctl(
+        me: kernel::sync::ArcBorrow<'_, Self>,
+        _file: &File,
+        cmd: u32,
+        arg: usize,
+    ) -> Result<isize> {
+        let size = match cmd {
+            mmb::ALLOC_SCATTER => mmb::SCATTER_SIZE,
+            _ => mmb::SINGLE_SIZE,
+        };
+        let user = |skip: usize| {
+            let at = UserPtr::from_addr(arg.wrapping_add(skip));
+            UserSlice::new(at, size.saturating_sub(skip))
+        };
+        match cmd {
+            mmb::ALLOC | mmb::ALLOC_CACHED => me.single(user)?,
+            mmb::ALLOC_SCATTER => me.scatter(user)?,
+            mmb::FLUSH => me.sync(user(0), true)?,
+            mmb::INVALIDATE => me.sync(user(0), false)?,
+            _ => return Err(ENOTTY),
+        }
+        Ok(0)
+    }
+
+    fn mmap(me: kernel::sync::ArcBorrow<'_, Self>, _file: &File, vma: &VmaNew) -> Result {
+        let buffer = match &*me.state.lock() {
+            State::Full(allocated) => allocated.buffer.clone(),
+            _ => return Err(EPERM),
+        };
+        if vma.flags() & flags::SHARED == 0 {
+            return Err(EINVAL);
+        }
+        let first = usize::try_from(page_offset(vma)).map_err(|_| EINVAL)?;
+        vma.try_clear_mayexec()?;
+        vma.set_dontexpand();
+        buffer.mmap_from(vma, first)
+    }
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is known of an open file of `/dev/axcl_host`: who opened it, and what has happened.
+
+use kernel::{
+    new_condvar, new_mutex,
+    prelude::*,
+    static_lock_class,
+    sync::{
+        atomic::{Atomic, Relaxed},
+        poll::{PollCondVar, PollCondVarBox},
+        CondVar, Mutex,
+    },
+};
+
+use crate::glue::{
+    task::Process,
+    time::{self, S},
+};
+
+/// Requests for ports are done one at a time in a file; a create may take a minute.
+const TURN_NS: u64 = 120 * S;
+
+/// Events that are remembered; as many cards can die before anybody looks.
+const MOST_EVENTS: u32 = 1 << 16;
+
+/// An open file.
+#[pin_data]
+pub(crate) struct Record {
+    /// The thread that opened it, which is what the ABI calls a process (spec 5.7).
+    pub(crate) thread: Process,
+    events: Atomic<u32>,
+    queue: PollCondVarBox,
+    /// Whether somebody is at ports.
+    #[pin]
+    busy: Mutex<bool>,
+    #[pin]
+    free: CondVar,
+}
+
+/// The right to change the ports of a file.
+pub(crate) struct Turn<'a>(&'a Record);
+
+impl Record {
+    /// A file that the calling thread has opened.
+    pub(crate) fn new() -> Result<impl PinInit<Self>> {
+        let thread = Process::current_thread()?;
+        let queue = PollCondVarBox::new(c"ax650_axcl_events", static_lock_class!())?;
+        Ok(pin_init!(Self {
+            thread,
+            events: Atomic::new(0),
+            queue,
+            busy <- new_mutex!(false, "ax650_axcl_busy"),
+            free <- new_condvar!("ax650_axcl_free"),
+        }))
+    }
+
+    /// Something has happened that its owner should look at.
+    pub(crate) fn raise(&self) {
+        if self.events.load(Relaxed) < MOST_EVENTS {
+            self.events.add(1, Relaxed);
+        }
+        self.queue.notify_all();
+    }
+
+    /// Takes one event, if there is any.
+    pub(crate) fn take_event(&self) -> bool {
+        loop {
+            let events = self.events.load(Relaxed);
+            if events == 0 {
+                return false;
+            }
+            if self.events.cmpxchg(events, events - 1, Relaxed).is_ok() {
+                return true;
+            }
+        }
+    }
+
+    /// Where pollers wait.
+    pub(crate) fn queue(&self) -> &PollCondVar {
+        &self.queue
+    }
+
+    /// Waits until nobody else is at the ports of this file.
+    pub(crate) fn turn(&self) -> Result<Turn<'_>> {
+        let deadline = time::now() + TURN_NS;
+        let mut busy = self.busy.lock();
+        while *busy {
+            let waited = time::wait_until(&self.free, &mut busy, deadline);
+            super::ended(waited, deadline)?;
+        }
+        *busy = true;
+        Ok(Turn(self))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        *self.0.busy.lock() = false;
+        self.0.free.notify_all();
+    }
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Module parameters.
+
+extern "C" {
+    fn ax650_axcl_abi() -> bool;
+}
+
+/// `axcl_abi`: whether there are device nodes for AXCL programs.
+pub(crate) fn axcl_abi() -> bool {
+    // SAFETY: no preconditions.
+    unsafe { ax650_axcl_abi() }
+}

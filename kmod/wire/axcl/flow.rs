@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a bystander knows of the bulk transfers on one of the ports P0 and P1 (rpc 2.3).
+//!
+//! Programs run these transfers themselves; the kernel only hands the messages over. But it must know
+//! when the card may be reading or writing host memory, so that the memory is not given to somebody
+//! else, and whose turn it is with caches and bounce buffers. This needs little of the protocol:
+//!
+//! * the host lets the card move data by a list of its memory, or, after the first chunk of a push, by
+//!   "taken" for the chunk before;
+//! * the card says that it is through with "done" (push) or "taken" (pull).
+
+use crate::wire::{
+    bytes::u32_at,
+    frame::COPY,
+    transfer::{List, ListKind, Transfer, TransferError},
+};
+
+/// State of one port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flow {
+    /// The card may be moving data from or to the memory last named.
+    exposed: bool,
+    /// The card pushes: each "taken" of the host asks for more.
+    pushing: bool,
+    /// What the card has yet to push, bytes.
+    left: u32,
+    /// The next message of the host is the record of a copy.
+    record: bool,
+}
+
+/// What a message of the host does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FromHost<'a> {
+    /// Lets the card move data from or to these pieces.
+    Names(List<'a>),
+    /// Lets the card go on with the pieces named before.
+    Again,
+    /// Begins a transfer of this type and size.
+    Begins(u32, u32),
+    /// Says how much is to be copied.
+    Copies(u32),
+    /// Nothing that touches memory.
+    Plain,
+}
+
+/// Kinds of the two lists.
+const LISTS: [u8; 2] = [8, 9];
+/// Length of the record of a copy, and where the number of bytes is in it (rpc 5.3).
+const RECORD: usize = 57;
+const RECORD_BYTES: usize = 53;
+
+impl Flow {
+    /// Looks at a message of the host. One that looks like a list must be one: the card may be less
+    /// strict.
+    pub fn look<'a>(&self, message: &'a [u8]) -> Result<FromHost<'a>, TransferError> {
+        let is_list = message.first().is_some_and(|kind| LISTS.contains(kind));
+        if self.record && message.len() == RECORD && !is_list {
+            return Ok(FromHost::Copies(u32_at(message, RECORD_BYTES).unwrap_or(0)));
+        }
+        match Transfer::parse(message) {
+            Ok(Transfer::List(list)) => Ok(FromHost::Names(list)),
+            Ok(Transfer::ReadDone { .. }) if self.pushing && self.left > 0 => Ok(FromHost::Again),
+            Ok(Transfer::Request { frame_type, size }) => Ok(FromHost::Begins(frame_type, size)),
+            Err(error) if is_list => Err(error),
+            _ => Ok(FromHost::Plain),
+        }
+    }
+
+    /// A message of the host has been sent.
+    pub fn sent(&mut self, message: &FromHost<'_>) {
+        self.record = false;
+        match *message {
+            FromHost::Names(list) => {
+                self.exposed = true;
+                self.pushing = list.kind == ListKind::Sglist;
+            }
+            FromHost::Again => self.exposed = true,
+            FromHost::Begins(COPY, _) => self.record = true,
+            FromHost::Begins(_, size) | FromHost::Copies(size) => self.left = size,
+            FromHost::Plain => {}
+        }
+    }
+
+    /// A message of the card has come; true if the card has just got through with the memory.
+    pub fn received(&mut self, message: &[u8]) -> bool {
+        let through = match Transfer::parse(message) {
+            Ok(Transfer::TaskDone { bytes }) if self.pushing => {
+                // 0: its DMA has failed, there is no more to come.
+                self.left = match bytes {
+                    0 => 0,
+                    bytes => self.left.saturating_sub(bytes),
+                };
+                true
+            }
+            Ok(Transfer::ReadDone { .. }) => !self.pushing,
+            // A new transaction: the one before is over, or the card would not begin it.
+            Ok(Transfer::Request { size, .. }) => {
+                self.left = size;
+                true
+            }
+            _ => false,
+        };
+        through && core::mem::take(&mut self.exposed)
+    }
+
+    /// Whether the card may be reading or writing.
+    pub fn is_exposed(&self) -> bool {
+        self.exposed
+    }
+}

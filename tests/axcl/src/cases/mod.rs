@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The cases, a file for each node or subject.  `README.md` says which tests which section.
+
+// A case is named after the section of the notes, or the requirement, that it tests.
+#![allow(non_snake_case)]
+
+mod buffer;
+mod host;
+mod message;
+mod p2p;
+mod pains;
+mod ports;
+mod rpc;
+mod runtime;
+mod support;
+
+use ax650_test_kit::case::Case;
+
+/// All cases, in order: the simple ones first.
+pub fn all() -> Vec<&'static Case> {
+    let files = [
+        host::CASES,
+        ports::CASES,
+        message::CASES,
+        buffer::CASES,
+        p2p::CASES,
+        rpc::CASES,
+        runtime::CASES,
+        pains::CASES,
+    ];
+    files.into_iter().flatten().collect()
+}
