@@ -96,8 +96,12 @@ impl Media {
 
     /// Sizes of the call's arguments in bytes, if the card has it; `None` for any length.
     pub fn request_sizes(module: u32, api: u32) -> Option<Vec<Option<usize>>> {
-        let sizes = table::find(module, api)?.request.iter();
-        Some(sizes.map(|&n| (n != table::VAR).then_some(n)).collect())
+        Some(table::sizes(table::find(module, api)?.request))
+    }
+
+    /// The same of the answer, whose first blob is the return value.
+    pub fn answer_sizes(module: u32, api: u32) -> Option<Vec<Option<usize>>> {
+        Some(table::sizes(table::find(module, api)?.answer))
     }
 
     /// Serves one call of the session: `args` are its blobs in the order of declaration.  Returns

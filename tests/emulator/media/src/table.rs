@@ -35,6 +35,12 @@ pub fn find(module: u32, api: u32) -> Option<Call> {
     calls().find(|c| c.module == module && c.api == api)
 }
 
+/// Sizes with `None` for any length.
+pub fn sizes(sizes: &[usize]) -> Vec<Option<usize>> {
+    let size = |&n: &usize| (n != VAR).then_some(n);
+    sizes.iter().map(size).collect()
+}
+
 /// All calls.
 pub fn calls() -> impl Iterator<Item = Call> {
     CALLS
