@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Codec and pools of the emulated card: the native calls of the modules SYS, VDEC and VENC
-//! (spec 7), done for real.  Streams are decoded and encoded by libavcodec; pictures lie in the
+//! Codec, image processor and pools of the emulated card: the native calls of the modules SYS, VDEC,
+//! VENC, IVPS and DMADIM (spec 7), done for real.  Streams are decoded and encoded by libavcodec; pictures lie in the
 //! card's memory, in blocks of the card's CMM.
 //!
 //! Groups, channels and pools are numbered over the whole card, as their hardware is, but each
@@ -20,8 +20,10 @@
 
 mod answer;
 mod blobs;
+mod dma;
 mod errors;
 mod frame;
+mod ivps;
 mod jpeg;
 mod memory;
 mod picture;
@@ -44,6 +46,7 @@ use serde_json::json;
 use crate::answer::Outcome;
 use crate::blobs::Args;
 use crate::errors::{Area, Fault};
+use crate::ivps::Ivps;
 use crate::pool::Pools;
 use crate::session::{Owner, Session};
 use crate::sys::Sys;
@@ -52,7 +55,7 @@ use crate::vdec::Vdec;
 use crate::venc::Venc;
 use crate::wait::lock;
 
-/// The modules SYS, VDEC and VENC of one card, from boot to reset.
+/// The media modules of one card, from boot to reset.
 pub struct Media {
     sessions: Mutex<Sessions>,
     stopped: AtomicBool,
@@ -60,6 +63,8 @@ pub struct Media {
     sys: Sys,
     vdec: Vdec,
     venc: Venc,
+    ivps: Ivps,
+    link: Arc<dyn Link>,
 }
 
 #[derive(Default)]
@@ -80,7 +85,9 @@ impl Media {
             sys: Sys::new(&link),
             vdec: Vdec::new(&link, &pools),
             venc: Venc::new(&link),
+            ivps: Ivps::new(&link, &pools),
             pools,
+            link,
         })
     }
 
@@ -128,6 +135,8 @@ impl Media {
             Area::Sys => self.sys.call(&session, call.api, args),
             Area::Vdec => self.vdec.call(&session, call.api, args),
             Area::Venc => self.venc.call(&session, call.api, args),
+            Area::Ivps => self.ivps.call(&session, call.api, args),
+            Area::Dma => dma::call(&self.link, call.api, args),
         }
     }
 
@@ -163,6 +172,7 @@ impl Media {
         session.end();
         self.vdec.end(session.owner);
         self.venc.end(session.owner);
+        self.ivps.end(session.owner);
         self.pools.end(session.owner);
         self.sys.end(session.owner);
     }

@@ -12,6 +12,10 @@ pub const SYS: u32 = 0;
 pub const VDEC: u32 = 1;
 /// Module VENC.
 pub const VENC: u32 = 2;
+/// Module IVPS, the image processor.
+pub const IVPS: u32 = 3;
+/// Module DMADIM, copies within the card.
+pub const DMADIM: u32 = 6;
 
 /// One call.
 #[derive(Debug, Clone, Copy)]
@@ -187,4 +191,26 @@ const CALLS: &[Row] = &[
     (VENC, 41, "AX_VENC_SetJpegParam", &[4, 440], &[4], None),
     (VENC, 42, "AX_VENC_GetJpegParam", &[4], &[4, 440], None),
     (VENC, 43, "AX_VENC_JpegEncodeOneFrame", &[584], &[4, 584], None),
+    (IVPS, 0, "AX_IVPS_Init", &[], &[4], None),
+    (IVPS, 1, "AX_IVPS_Deinit", &[], &[4], None),
+    (IVPS, 51, "AX_IVPS_CmmCopyTdp", &[8, 8, 8], &[4], None),
+    (IVPS, 52, "AX_IVPS_FlipAndRotationTdp", &[232, 4, 4, 232], &[4, 232], None),
+    (IVPS, 53, "AX_IVPS_CscTdp", &[232, 232], &[4, 232], None),
+    (IVPS, 54, "AX_IVPS_CropResizeTdp", &[232, 232, 24], &[4, 232], None),
+    (IVPS, 56, "AX_IVPS_AlphaBlendingTdp", &[232, 232, 4, 1, 232], &[4, 232], None),
+    (IVPS, 65, "AX_IVPS_CmmCopyVpp", &[8, 8, 8], &[4], None),
+    (IVPS, 66, "AX_IVPS_CropResizeVpp", &[232, 232, 24], &[4, 232], None),
+    (IVPS, 69, "AX_IVPS_CscVpp", &[232, 232], &[4, 232], None),
+    (IVPS, 71, "AX_IVPS_SetScaleCoefLevelVpp", &[8, 16], &[4], None),
+    (IVPS, 72, "AX_IVPS_GetScaleCoefLevelVpp", &[8], &[4, 16], None),
+    (IVPS, 81, "AX_IVPS_CmmCopyVgp", &[8, 8, 8], &[4], None),
+    (IVPS, 82, "AX_IVPS_CscVgp", &[232, 232], &[4, 232], None),
+    (IVPS, 83, "AX_IVPS_CropResizeVgp", &[232, 232, 24], &[4, 232], None),
+    (IVPS, 85, "AX_IVPS_CropResizeV4Vgp", &[232, 232, 24, 8], &[4, 232], None),
+    (IVPS, 86, "AX_IVPS_AlphaBlendingVgp", &[232, 232, 4, 1, 232], &[4, 232], None),
+    (IVPS, 91, "AX_IVPS_SetScaleCoefLevelVgp", &[8, 16], &[4], None),
+    (IVPS, 92, "AX_IVPS_GetScaleCoefLevelVgp", &[8], &[4, 16], None),
+    (DMADIM, 5, "AX_DMA_MemCopy", &[8, 8, 8], &[4], None),
+    (DMADIM, 6, "AX_DMA_MemSet", &[8, 1, 8], &[4], None),
+    (DMADIM, 8, "AX_DMA_CheckSum", &[8, 8], &[4, 4], None),
 ];

@@ -9,12 +9,12 @@ use std::collections::BTreeSet;
 
 use common::vdec::{self, Decoder};
 use common::venc::{self, Encoder};
-use common::{call_sizes, Card, SYS, VDEC, VENC};
+use common::{call_sizes, Card, DMADIM, IVPS, SYS, VDEC, VENC};
 
 use ax650_emu_media::Media;
 
 fn calls() -> impl Iterator<Item = (u32, u32)> {
-    [SYS, VDEC, VENC]
+    [SYS, VDEC, VENC, IVPS, DMADIM]
         .into_iter()
         .flat_map(|m| (0..256).map(move |api| (m, api)))
         .filter(|&(m, api)| Media::implemented(m, api))
