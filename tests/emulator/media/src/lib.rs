@@ -16,12 +16,14 @@
 //! * Both display modes show every picture.  A decoder whose client keeps all buffers waits.
 //! * SendFrame copies the picture: its memory may be used again when the call returns.
 //! * "Virtual addresses" are equal to card addresses.
-//! * Links between modules are kept and shown, but carry no pictures.
+//! * Pictures flow over links from decoder and image processor to image processor and encoder; other
+//!   links are kept and shown.
 
 mod answer;
 mod blobs;
 mod dma;
 mod errors;
+mod flow;
 mod frame;
 mod ivps;
 mod jpeg;
@@ -46,6 +48,7 @@ use serde_json::json;
 use crate::answer::Outcome;
 use crate::blobs::Args;
 use crate::errors::{Area, Fault};
+use crate::flow::{Flows, Modules};
 use crate::ivps::Ivps;
 use crate::pool::Pools;
 use crate::session::{Owner, Session};
@@ -55,15 +58,20 @@ use crate::vdec::Vdec;
 use crate::venc::Venc;
 use crate::wait::lock;
 
+/// SYS calls that make and end a link.
+const LINK: u32 = 31;
+const UNLINK: u32 = 32;
+
 /// The media modules of one card, from boot to reset.
 pub struct Media {
     sessions: Mutex<Sessions>,
     stopped: AtomicBool,
     pools: Arc<Pools>,
     sys: Sys,
-    vdec: Vdec,
-    venc: Venc,
-    ivps: Ivps,
+    vdec: Arc<Vdec>,
+    venc: Arc<Venc>,
+    ivps: Arc<Ivps>,
+    flows: Flows,
     link: Arc<dyn Link>,
 }
 
@@ -79,13 +87,20 @@ impl Media {
         // Damaged streams are the business of the counters, not of the emulator's log.
         ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Quiet);
         let pools = Arc::new(Pools::new(&link));
+        let modules = Modules {
+            link: link.clone(),
+            vdec: Arc::new(Vdec::new(&link, &pools)),
+            ivps: Arc::new(Ivps::new(&link, &pools)),
+            venc: Arc::new(Venc::new(&link)),
+        };
         Arc::new(Self {
             sessions: Mutex::default(),
             stopped: AtomicBool::new(false),
             sys: Sys::new(&link),
-            vdec: Vdec::new(&link, &pools),
-            venc: Venc::new(&link),
-            ivps: Ivps::new(&link, &pools),
+            vdec: modules.vdec.clone(),
+            venc: modules.venc.clone(),
+            ivps: modules.ivps.clone(),
+            flows: Flows::new(modules),
             pools,
             link,
         })
@@ -132,7 +147,15 @@ impl Media {
         let args = Args(args);
         match Area::of(call.module, call.api) {
             Area::Pool => pool::calls::call(&self.pools, &session, call.api, args),
-            Area::Sys => self.sys.call(&session, call.api, args),
+            Area::Sys => {
+                let outcome = self.sys.call(&session, call.api, args)?;
+                match call.api {
+                    LINK => self.flows.start(&session, args.view(0), args.view(1))?,
+                    UNLINK => self.flows.stop(session.owner, args.view(0), args.view(1)),
+                    _ => (),
+                }
+                Ok(outcome)
+            }
             Area::Vdec => self.vdec.call(&session, call.api, args),
             Area::Venc => self.venc.call(&session, call.api, args),
             Area::Ivps => self.ivps.call(&session, call.api, args),
@@ -173,6 +196,7 @@ impl Media {
         self.vdec.end(session.owner);
         self.venc.end(session.owner);
         self.ivps.end(session.owner);
+        self.flows.end(session.owner);
         self.pools.end(session.owner);
         self.sys.end(session.owner);
     }
@@ -184,7 +208,7 @@ impl Media {
         open.values().for_each(|session| self.end(session));
     }
 
-    /// The text of `/proc/ax_proc/<name>` on the card: vdec, venc, jenc, pool or link_table;
+    /// The text of `/proc/ax_proc/<name>` on the card: vdec, venc, jenc, ivps, pool or link_table;
     /// empty for other names.
     pub fn proc_text(&self, name: &str) -> String {
         match name {
@@ -192,6 +216,7 @@ impl Media {
             "venc" => proc::venc(&self.venc.rows(), false),
             "jenc" => proc::venc(&self.venc.rows(), true),
             "pool" => proc::pool(&self.pools.list()),
+            "ivps" => proc::ivps(&self.ivps.rows()),
             "link_table" => proc::links(&self.sys.links()),
             _ => String::new(),
         }
@@ -206,6 +231,7 @@ impl Media {
             "blocks_in_use": self.pools.list().iter().map(|p| p.used).sum::<usize>(),
             "vdec": self.vdec.report(),
             "venc": self.venc.report(),
+            "ivps": self.ivps.rows().iter().map(|row| row.json()).collect::<Vec<_>>(),
         })
     }
 }

@@ -97,7 +97,7 @@ fn any_content() {
 fn waits_or_destroys(module: u32, api: u32) -> bool {
     matches!(
         (module, api),
-        (VDEC, 1 | 7 | 16..=18) | (VENC, 1 | 4..=7 | 13)
+        (VDEC, 1 | 7 | 16..=18) | (VENC, 1 | 4..=7 | 13) | (IVPS, 1 | 4 | 11 | 12)
     )
 }
 

@@ -25,6 +25,40 @@ pub struct Rect {
     pub height: u32,
 }
 
+impl Rect {
+    /// All of a picture of that size.
+    pub fn all(width: u32, height: u32) -> Self {
+        Self {
+            x: 0,
+            y: 0,
+            width,
+            height,
+        }
+    }
+
+    /// A part (x, y, width, height) that has to lie inside `all`; its corner is put on the grid of
+    /// the format.
+    pub fn inside(format: &Format, all: Self, part: [i32; 4]) -> Result<Self, Fault> {
+        let [x, y, width, height] = part.map(u32::try_from);
+        let illegal = |_| Fault::IllegalParam;
+        let (columns, rows) = format.grid();
+        let rect = Self {
+            x: x.map_err(illegal)? & !columns,
+            y: y.map_err(illegal)? & !rows,
+            width: width.map_err(illegal)?,
+            height: height.map_err(illegal)?,
+        };
+        let inside = |at: u32, len: u32, all: u32| {
+            len > 0 && at.checked_add(len).is_some_and(|end| end <= all)
+        };
+        if inside(rect.x, rect.width, all.width) && inside(rect.y, rect.height, all.height) {
+            Ok(rect)
+        } else {
+            Err(Fault::IllegalParam)
+        }
+    }
+}
+
 /// An image: `AX_VIDEO_FRAME_T` with the rest of its planes worked out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Image {
@@ -48,26 +82,45 @@ impl Image {
 
     /// The image that a client's structure describes; all of it lies in the card's memory.
     ///
-    /// Without an address it is the pool block named; a plane without an address follows the one
-    /// before it, a plane without a stride has that of the first in its own unit.
+    /// Without an address it is the pool block named.
     pub fn of_client(
         frame: &VideoFrame,
         dram: &Dram,
         pools: &Pools,
         owner: Owner,
     ) -> Result<Self, Fault> {
-        let format = Format::find(frame.format)
-            .filter(|_| frame.compress == 0)
-            .ok_or(Fault::NotSupported)?;
-        let sides = 1..=Self::MAX_SIDE;
-        if !sides.contains(&frame.width) || !sides.contains(&frame.height) {
-            return Err(Fault::IllegalParam);
-        }
         let start = match (frame.phys[0], frame.block[0]) {
             (0, 0) => return Err(Fault::NullPointer),
             (0, block) => pools.block(owner, block).ok_or(Fault::Unexist)?.phys,
             (phys, _) => phys,
         };
+        Self::in_memory(frame, dram, start)
+    }
+
+    /// The image that a structure describes, beginning at `start`.
+    pub fn in_memory(frame: &VideoFrame, dram: &Dram, start: u64) -> Result<Self, Fault> {
+        if frame.compress != 0 {
+            return Err(Fault::NotSupported);
+        }
+        let image = Self::layout(frame, start)?;
+        for (index, plane) in image.format.planes.iter().enumerate() {
+            let (columns, rows) = plane.size(image.width, image.height);
+            let before = u64::from(image.stride[index]) * (rows as u64 - 1);
+            let len = before + (columns * plane.bytes) as u64;
+            dram.pointer(image.phys[index], len)
+                .map_err(|_| Fault::BadAddress)?;
+        }
+        Ok(image)
+    }
+
+    /// Works out the planes of an image that begins at `start`: a plane without an address follows
+    /// the one before it, a plane without a stride has that of the first in its own unit.
+    fn layout(frame: &VideoFrame, start: u64) -> Result<Self, Fault> {
+        let format = Format::find(frame.format).ok_or(Fault::NotSupported)?;
+        let sides = 1..=Self::MAX_SIDE;
+        if !sides.contains(&frame.width) || !sides.contains(&frame.height) {
+            return Err(Fault::IllegalParam);
+        }
         let mut image = Self {
             format,
             width: frame.width,
@@ -75,9 +128,8 @@ impl Image {
             stride: [0; 3],
             phys: [0; 3],
         };
-        let first = (frame.width as usize * format.planes[0].bytes) as u32;
         let first = match frame.stride[0] {
-            0 => first,
+            0 => frame.width * format.planes[0].bytes as u32,
             n => n,
         };
         let mut next = start;
@@ -100,53 +152,30 @@ impl Image {
                 0 => next,
                 n => n,
             };
-            let len = u64::from(stride) * (rows as u64 - 1) + u64::from(least);
-            dram.pointer(phys, len).map_err(|_| Fault::BadAddress)?;
             image.stride[index] = stride;
             image.phys[index] = phys;
-            // Cannot overflow: the plane lies in the card's memory.
-            next = phys + u64::from(stride) * rows as u64;
+            let end = phys.checked_add(u64::from(stride) * rows as u64);
+            next = end.ok_or(Fault::BadAddress)?;
         }
         Ok(image)
     }
 
     /// The part that the structure's crop fields name, or all; on the grid of the format.
     pub fn crop(&self, frame: &VideoFrame) -> Result<Rect, Fault> {
-        let [x, y, width, height] = frame.crop.map(i32::from);
-        if width == 0 && height == 0 {
-            return Ok(self.all());
+        match frame.crop.map(i32::from) {
+            [_, _, 0, 0] => Ok(self.all()),
+            part => self.part(part),
         }
-        self.part(x, y, width, height)
     }
 
     /// All of it.
     pub fn all(&self) -> Rect {
-        Rect {
-            x: 0,
-            y: 0,
-            width: self.width,
-            height: self.height,
-        }
+        Rect::all(self.width, self.height)
     }
 
     /// A part that has to lie inside; its corner is put on the grid of the format.
-    pub fn part(&self, x: i32, y: i32, width: i32, height: i32) -> Result<Rect, Fault> {
-        let number = |n| u32::try_from(n).map_err(|_| Fault::IllegalParam);
-        let (columns, rows) = self.format.grid();
-        let rect = Rect {
-            x: number(x)? & !columns,
-            y: number(y)? & !rows,
-            width: number(width)?,
-            height: number(height)?,
-        };
-        let inside = |at: u32, len: u32, all: u32| {
-            len > 0 && at.checked_add(len).is_some_and(|end| end <= all)
-        };
-        if inside(rect.x, rect.width, self.width) && inside(rect.y, rect.height, self.height) {
-            Ok(rect)
-        } else {
-            Err(Fault::IllegalParam)
-        }
+    pub fn part(&self, part: [i32; 4]) -> Result<Rect, Fault> {
+        Rect::inside(self.format, self.all(), part)
     }
 
     /// Calls `row(plane, row, card address, bytes)` for each row of `rect` in each plane.
@@ -194,24 +223,38 @@ impl Image {
         })
     }
 
-    /// Fills all of it with the colour 0xRRGGBB.
-    pub fn fill(&self, dram: &Dram, rgb: u32) -> Result<(), Fault> {
-        let colour = self.format.colour(rgb);
-        self.rows(self.all(), |plane, _, at, len| {
-            let sample = &colour[plane];
-            let line = sample.repeat(len / sample.len());
-            dram.write(at, &line).map_err(|_| Fault::BadAddress)
-        })
+    /// Bytes of memory for an image that a structure without addresses describes.
+    pub fn bytes(frame: &VideoFrame) -> Result<u64, Fault> {
+        let image = Self::layout(frame, 0)?;
+        Ok(image.size())
+    }
+
+    /// Bytes of all planes.
+    fn size(&self) -> u64 {
+        let planes = self.format.planes.iter().zip(self.stride);
+        let bytes = planes.map(|(plane, stride)| {
+            let (_, rows) = plane.size(self.width, self.height);
+            u64::from(stride) * rows as u64
+        });
+        bytes.sum()
+    }
+
+    /// Fills in the rest of `frame` for this image in the pool block `block`.
+    pub fn complete(&self, frame: &mut VideoFrame, block: u32) {
+        for index in 0..self.format.planes.len() {
+            let at = self.format.order[index];
+            frame.stride[at] = self.stride[index];
+            frame.phys[at] = self.phys[index];
+            frame.block[at] = block;
+        }
+        frame.size = u32::try_from(self.size()).unwrap_or(u32::MAX);
     }
 
     /// The client's structure `raw` of this image, filled in for a picture made of `source`.
     pub fn describe(&self, raw: View, source: &VideoFrame) -> Vec<u8> {
         let mut r = Record::from_bytes(raw.0);
-        let mut size = 0;
-        for (index, plane) in self.format.planes.iter().enumerate() {
+        for index in 0..self.format.planes.len() {
             let at = self.format.order[index];
-            let (_, rows) = plane.size(self.width, self.height);
-            size += u64::from(self.stride[index]) * rows as u64;
             r.u32(32 + 4 * at, self.stride[index])
                 .u64(56 + 8 * at, self.phys[index]);
         }
@@ -219,7 +262,7 @@ impl Image {
             .u64(200, source.seq)
             .u64(208, source.user_data)
             .u64(216, source.private_data)
-            .u32(228, u32::try_from(size).unwrap_or(u32::MAX));
+            .u32(228, u32::try_from(self.size()).unwrap_or(u32::MAX));
         r.finish()
     }
 }

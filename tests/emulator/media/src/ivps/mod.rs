@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The image processor: single-shot operations on images in card memory (spec 7.4).
+//! The image processor (spec 7.4): single-shot operations on images in card memory, and groups,
+//! through which pictures flow.
 //!
 //! The card has three engines of it (TDP, VPP, VGP), which differ in speed and in what they can do;
 //! here all of them do the same.  All operations work through a copy, so source and target may be
 //! the same memory.  Drawing, regions, lens correction and the blending calls whose structures the
 //! notes do not describe are not here.
 
-mod format;
-mod image;
-mod scale;
+mod attr;
+pub mod format;
+mod group;
+mod groups;
+pub mod image;
+mod pixels;
+pub mod scale;
 mod turn;
 
 use std::collections::BTreeMap;
@@ -17,8 +22,11 @@ use std::sync::{Arc, Mutex};
 
 use ax650_emu_api::Link;
 
+pub use self::attr::CHANNELS;
+pub use self::group::{Group, MODULE};
+pub use self::groups::MAX_GROUPS;
 use self::image::Image;
-use self::scale::{crop_resize, Aspect};
+use self::scale::{fit, Aspect};
 use self::turn::{blend, Turn};
 use crate::answer::{Answer, Outcome};
 use crate::blobs::{Args, View};
@@ -34,6 +42,54 @@ pub struct Ivps {
     pools: Arc<Pools>,
     /// Coefficient levels by owner, engine's call and scaling range: kept and given back.
     levels: Mutex<BTreeMap<(u64, u32, Vec<u8>), Vec<u8>>>,
+    groups: Mutex<BTreeMap<u32, Arc<Group>>>,
+}
+
+/// A line of the card's table of groups.
+#[derive(Debug, Clone)]
+pub struct GroupRow {
+    /// Its number.
+    pub id: u32,
+    /// Its session.
+    pub session: u32,
+    /// Between Start and StopGrp.
+    pub started: bool,
+    /// Pictures that have come.
+    pub received: u64,
+    /// Of each channel: enabled, pictures waiting, pictures that the client has, pictures taken,
+    /// pictures lost.
+    pub channels: Vec<(bool, usize, usize, u64, u64)>,
+}
+
+impl GroupRow {
+    fn of(group: &Group) -> Self {
+        let state = group.state();
+        let channels = state.channels.iter().map(|c| {
+            let (waiting, held) = c.load();
+            (c.enabled, waiting, held, c.delivered, c.lost)
+        });
+        Self {
+            id: group.id,
+            session: group.owner.session,
+            started: state.started,
+            received: state.received,
+            channels: channels.collect(),
+        }
+    }
+
+    /// State for the control socket.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "group": self.id,
+            "session": self.session,
+            "started": self.started,
+            "pictures": self.received,
+            "waiting": self.channels.iter().map(|c| c.1).sum::<usize>(),
+            "held": self.channels.iter().map(|c| c.2).sum::<usize>(),
+            "taken": self.channels.iter().map(|c| c.3).sum::<u64>(),
+            "lost": self.channels.iter().map(|c| c.4).sum::<u64>(),
+        })
+    }
 }
 
 /// One of the client's frame structures with its image.
@@ -50,6 +106,7 @@ impl Ivps {
             link: link.clone(),
             pools: pools.clone(),
             levels: Mutex::default(),
+            groups: Mutex::default(),
         }
     }
 
@@ -63,7 +120,12 @@ impl Ivps {
             }
             1 => {
                 let mut state = session.state()?;
-                state.ivps_inits = state.ivps_inits.checked_sub(1).ok_or(Fault::NotInit)?;
+                let left = state.ivps_inits.checked_sub(1).ok_or(Fault::NotInit)?;
+                let groups = lock(&self.groups);
+                if left == 0 && groups.values().any(|g| g.owner == owner) {
+                    return Err(Fault::Busy);
+                }
+                state.ivps_inits = left;
                 return Answer::ok();
             }
             51 | 65 | 81 => return self.copy(args),
@@ -78,6 +140,9 @@ impl Ivps {
                 return Answer::with(level.ok_or(Fault::NotConfig)?);
             }
             _ => (),
+        }
+        if let Some(outcome) = self.group_call(session, api, args) {
+            return outcome;
         }
         let target = match api {
             52 => 3,
@@ -101,6 +166,13 @@ impl Ivps {
     /// Forgets what a session that has ended had set.
     pub fn end(&self, owner: Owner) {
         lock(&self.levels).retain(|key, _| key.0 != owner.serial);
+        self.end_groups(owner);
+    }
+
+    /// State of all groups.
+    pub fn rows(&self) -> Vec<GroupRow> {
+        let groups: Vec<_> = lock(&self.groups).values().cloned().collect();
+        groups.iter().map(|g| GroupRow::of(g)).collect()
     }
 
     /// CmmCopy: source, target and number of bytes.
@@ -141,6 +213,11 @@ impl Ivps {
         let target = self.picture(owner, args.view(target))?;
         let (from, to) = (&source.image, &target.image);
         let part = from.crop(&source.frame)?;
+        let resize = |aspect: Aspect| {
+            let video = from.read(dram, part)?;
+            let video = fit(video, to.format, (to.width, to.height), &aspect)?;
+            to.write(dram, to.all(), &video)
+        };
         match api {
             52 => {
                 let turn = Turn::new(args.u32(1), args.u32(2))?;
@@ -158,12 +235,11 @@ impl Ivps {
                 if (part.width, part.height) != (to.width, to.height) {
                     return Err(Fault::IllegalParam);
                 }
-                crop_resize(dram, from, part, to, &Aspect::STRETCH)?;
+                resize(Aspect::STRETCH)?;
             }
             // V4 has 8 bytes more, which tune the filter.
             54 | 66 | 83 | 85 => {
-                let aspect = Aspect::parse(args.view(2))?;
-                crop_resize(dram, from, part, to, &aspect)?;
+                resize(Aspect::parse(args.view(2))?)?;
             }
             56 | 86 => self.alpha_blending(owner, args, &source, to)?,
             _ => return Err(Fault::NotSupported),
@@ -190,7 +266,7 @@ impl Ivps {
         }
         let (x, y) = (args.view(2).i16(0), args.view(2).i16(2));
         let size = (overlay.width as i32, overlay.height as i32);
-        let place = to.part(x.into(), y.into(), size.0, size.1)?;
+        let place = to.part([x.into(), y.into(), size.0, size.1])?;
         let mut mixed = from.read(dram, place)?;
         let over = overlay.read(dram, overlay.all())?;
         blend(&mut mixed, &over, from.format, args.view(3).u8(0))?;

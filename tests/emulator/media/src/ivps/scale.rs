@@ -6,7 +6,9 @@ use ffmpeg_next::format::Pixel;
 use ffmpeg_next::frame::Video;
 use ffmpeg_next::software::scaling::{Context, Flags};
 
-use super::image::{Image, Rect};
+use super::format::Format;
+use super::image::Rect;
+use super::pixels;
 use crate::blobs::View;
 use crate::errors::Fault;
 
@@ -50,6 +52,8 @@ enum Mode {
 }
 
 impl Aspect {
+    /// Bytes of the structure.
+    pub const SIZE: usize = 24;
     /// Fills the target.
     pub const STRETCH: Self = Self {
         mode: Mode::Stretch,
@@ -75,17 +79,14 @@ impl Aspect {
         })
     }
 
-    /// The part of `target` that a picture of `width` and `height` fills.
-    fn place(&self, target: &Image, width: u32, height: u32) -> Result<Rect, Fault> {
+    /// The part of a target of the size of `all` that a picture of that width and height fills.
+    fn place(&self, format: &Format, all: Rect, width: u32, height: u32) -> Result<Rect, Fault> {
         match self.mode {
-            Mode::Stretch => Ok(target.all()),
-            Mode::Manual => {
-                let [x, y, width, height] = self.rect;
-                target.part(x, y, width, height)
-            }
+            Mode::Stretch => Ok(all),
+            Mode::Manual => Rect::inside(format, all, self.rect),
             Mode::Keep => {
                 let (w, h) = (u64::from(width), u64::from(height));
-                let (tw, th) = (u64::from(target.width), u64::from(target.height));
+                let (tw, th) = (u64::from(all.width), u64::from(all.height));
                 let (fw, fh) = if tw * h <= th * w {
                     (tw, (tw * h / w).max(1))
                 } else {
@@ -98,26 +99,27 @@ impl Aspect {
                     _ => Err(Fault::IllegalParam),
                 };
                 let (x, y) = (at(tw, fw, self.align[0])?, at(th, fh, self.align[1])?);
-                // All below 16384.
-                target.part(x as i32, y as i32, fw as i32, fh as i32)
+                // All are sides of pictures, far below 2^31.
+                Rect::inside(format, all, [x, y, fw, fh].map(|n| n as i32))
             }
         }
     }
 }
 
-/// Puts the part `rect` of `source` into `target`, scaled and converted.
-pub fn crop_resize(
-    dram: &ax650_emu_api::Dram,
-    source: &Image,
-    rect: Rect,
-    target: &Image,
+/// `video` in another format and size, where `aspect` wants it.
+pub fn fit(
+    video: Video,
+    format: &Format,
+    size: (u32, u32),
     aspect: &Aspect,
-) -> Result<(), Fault> {
-    let place = aspect.place(target, rect.width, rect.height)?;
-    let video = source.read(dram, rect)?;
-    let video = convert(video, target.format.pixel, place.width, place.height)?;
-    if place != target.all() {
-        target.fill(dram, aspect.background)?;
+) -> Result<Video, Fault> {
+    let all = Rect::all(size.0, size.1);
+    let place = aspect.place(format, all, video.width(), video.height())?;
+    let video = convert(video, format.pixel, place.width, place.height)?;
+    if place == all {
+        return Ok(video);
     }
-    target.write(dram, place, &video)
+    let mut canvas = pixels::filled(format, size.0, size.1, aspect.background);
+    pixels::paste(&mut canvas, place, &video, format)?;
+    Ok(canvas)
 }
