@@ -36,12 +36,15 @@ use crate::pool::Pools;
 use crate::session::{Owner, Session};
 use crate::wait::lock;
 
+/// What a coefficient level is for: owner, call that sets it (one for each engine), scaling range.
+type Level = (u64, u32, Vec<u8>);
+
 /// Module IVPS.
 pub struct Ivps {
     link: Arc<dyn Link>,
     pools: Arc<Pools>,
-    /// Coefficient levels by owner, engine's call and scaling range: kept and given back.
-    levels: Mutex<BTreeMap<(u64, u32, Vec<u8>), Vec<u8>>>,
+    /// Coefficient levels of scaling, which are kept and given back.
+    levels: Mutex<BTreeMap<Level, Vec<u8>>>,
     groups: Mutex<BTreeMap<u32, Arc<Group>>>,
 }
 

@@ -212,7 +212,7 @@ impl Client {
 
     /// A native call: module, api and blobs; the blobs of the answer.
     pub(crate) fn native(&self, module: u32, api: u32, data: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-        let header = self.header(1 | module << 8 | api << 16, 0);
+        let header = self.header(1 | (module << 8) | (api << 16), 0);
         let request = crate::native::request(module, api, data);
         let kind = request_body::Kind::Native(request);
         self.send_frame(&self.frame(&header, wire::Module::Native, kind));
