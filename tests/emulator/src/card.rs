@@ -39,6 +39,8 @@ pub struct CardOptions {
     pub reset_time: Duration,
     /// Slots of the mailbox.
     pub mailbox_slots: usize,
+    /// Heartbeats are those of V2 firmware (spec 10).
+    pub heartbeat_v2: bool,
     /// Switches that the service reads.
     pub service_switches: ServiceSwitches,
 }
@@ -53,6 +55,7 @@ impl Default for CardOptions {
             boot_delay: Duration::from_millis(2000),
             reset_time: Duration::from_millis(200),
             mailbox_slots: 8,
+            heartbeat_v2: false,
             service_switches: &[],
         }
     }

@@ -68,6 +68,10 @@ pub struct Cli {
     #[arg(long, value_name = "MS", default_value_t = 2000)]
     pub boot_delay_ms: u64,
 
+    /// Version of the card's software, which its property queries show; V2... beats as V2 does
+    #[arg(long, value_name = "VERSION", default_value = "V3.10.2_20251215140224")]
+    pub firmware: String,
+
     /// Slots of the doorbell mailbox
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub mailbox_slots: u8,
@@ -127,6 +131,7 @@ impl Cli {
             subsystem: self.subsystem,
             boot_delay: Duration::from_millis(self.boot_delay_ms),
             mailbox_slots: usize::from(self.mailbox_slots),
+            heartbeat_v2: self.firmware.starts_with("V2"),
             service_switches: self.service_switches(),
             ..CardOptions::default()
         }

@@ -53,6 +53,7 @@ fn service(cli: &Cli) -> Result<StartService, String> {
     }
     let options = ax650_emu_daemon::Options {
         model_dir: cli.model_dir.clone(),
+        version: cli.firmware.clone(),
         ..Default::default()
     };
     Ok(Box::new(move |link| {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ax650_emu::card::CardOptions;
 use host::{eventually, quick, Host, Shared};
 use serde_json::json;
 
@@ -94,6 +95,22 @@ fn heartbeat() {
     eventually("a 64-bit count", || (beat(&host)[3] == 0).then_some(()));
     host.set("card_id", 9);
     eventually("the id", || (beat(&host)[0] == 9).then_some(()));
+}
+
+#[test]
+fn older_firmware_counts_in_64_bits() {
+    let mut host = Host::new(CardOptions {
+        heartbeat_v2: true,
+        ..quick()
+    });
+    host.set("heartbeat.period_ms", 20);
+    host.bring_up();
+    let region = host.shared.unwrap().region;
+    host.memory.set(region, 12, 77);
+    eventually("a 64-bit count", || {
+        let [_, _, stamp, high] = beat(&host);
+        (stamp != 0 && high == 0).then_some(())
+    });
 }
 
 #[test]

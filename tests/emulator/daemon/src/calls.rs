@@ -2,6 +2,7 @@
 
 //! The way of a request frame: P2, its stream, its service, and the answer.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use prost::Message;
@@ -13,7 +14,7 @@ use crate::session::Session;
 use crate::streams::Work;
 use crate::switches;
 use crate::wire::{self, request_body, runtime};
-use crate::{engine, memory, native, system};
+use crate::{engine, memory, native, p2p, system, usrwork};
 
 /// Who sends an answer: that decides how a delay is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,15 +88,14 @@ impl Session {
             Ok(request) => request,
             Err(why) => return self.refuse(header, None, Why::Decode, &why),
         };
+        self.card.called(request.body.name());
         let answer = match request.body {
             Body::System(body) => system::call(self, header, body),
             Body::Memory(api, body) => memory::call(self, header, api, body),
             Body::Engine(api, body) => engine::call(self, api, body),
             Body::Native(module, api, args) => native::call(self, header, module, api, &args),
-            Body::Other(name, api) => {
-                self.card.unknown(&format!("{name}.{api}"));
-                Answer::refusal(header, None, Why::Unsupported)
-            }
+            Body::P2p(api, body) => Some(p2p::call(self, api, body)),
+            Body::UsrWork(api, body) => Some(usrwork::call(&self.card, api, body)),
         };
         drop(busy);
         if let Some(answer) = answer {
@@ -190,8 +190,52 @@ pub(crate) enum Body {
     Engine(i32, wire::engine::RequestBody),
     /// Module, api number and arguments.
     Native(u32, u32, Vec<Vec<u8>>),
-    /// A service that this card does not have, and the api number.
-    Other(&'static str, i32),
+    /// Api number and arguments.
+    P2p(i32, wire::p2p::RequestBody),
+    /// Api number and arguments.
+    UsrWork(i32, wire::usrwork::RequestBody),
+}
+
+impl Body {
+    /// The name of the call, for the census.
+    pub(crate) fn name(&self) -> Cow<'static, str> {
+        use wire::system::request_body::Kind;
+        let (service, name, api) = match self {
+            Self::System(Kind::Alive(_)) => return "system.ALIVE".into(),
+            Self::System(Kind::Latency(_)) => return "system.LATENCY".into(),
+            Self::System(Kind::Log(_)) => return "system.LOG".into(),
+            Self::System(Kind::Control(control)) => {
+                let command = wire::system::Command::try_from(control.cmd);
+                ("control", command.map(|c| c.as_str_name()), control.cmd)
+            }
+            Self::Memory(api, _) => {
+                let name = wire::memory::Api::try_from(*api);
+                ("memory", name.map(|n| n.as_str_name()), *api)
+            }
+            Self::Engine(api, _) => {
+                let name = wire::engine::ApiKind::try_from(*api);
+                ("engine", name.map(|n| n.as_str_name()), *api)
+            }
+            Self::P2p(api, _) => {
+                let name = wire::p2p::Api::try_from(*api);
+                ("p2p", name.map(|n| n.as_str_name()), *api)
+            }
+            Self::UsrWork(api, _) => {
+                let name = wire::usrwork::Api::try_from(*api);
+                ("usrwork", name.map(|n| n.as_str_name()), *api)
+            }
+            Self::Native(module, api, _) => {
+                return match native::name(*module, *api) {
+                    Some(name) => name.into(),
+                    None => native::called(*module, *api).into(),
+                }
+            }
+        };
+        match name {
+            Ok(name) => format!("{service}.{name}").into(),
+            Err(_) => format!("{service}.{api}").into(),
+        }
+    }
 }
 
 /// Takes a request apart; the error is a text for the log.
@@ -255,11 +299,13 @@ fn runtime_body(request: runtime::Request) -> Result<(i32, i32, Body), String> {
         }
         Kind::P2p(request) => {
             let api = request.head.ok_or("no p2p head")?.api;
-            (runtime::Module::P2p, api, Body::Other("p2p", api))
+            let body = request.body.ok_or("no p2p body")?;
+            (runtime::Module::P2p, api, Body::P2p(api, body))
         }
         Kind::Usrwork(request) => {
             let api = request.head.ok_or("no usrwork head")?.api;
-            (runtime::Module::Usrwork, api, Body::Other("usrwork", api))
+            let body = request.body.ok_or("no usrwork body")?;
+            (runtime::Module::Usrwork, api, Body::UsrWork(api, body))
         }
     };
     if module != service as i32 {

@@ -2,6 +2,7 @@
 
 //! What all sessions of the card share.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::npu::Npu;
 use crate::switches::{self, Switches};
 use crate::thermal::{LoadAverage, Thermal};
 use crate::timer::Timer;
+use crate::usrwork::Files;
 use crate::Options;
 
 /// CPU cores of the chip.
@@ -50,6 +52,9 @@ pub(crate) struct Card {
     pub(crate) pcie_sub_id: Mutex<Option<(u32, u32)>>,
     /// CPU clock in kHz.
     pub(crate) clock: AtomicU32,
+    /// Files of the user.
+    pub(crate) files: Files,
+    calls: Mutex<BTreeMap<Cow<'static, str>, u64>>,
     unknown: Mutex<BTreeMap<String, u64>>,
     pids: AtomicU32,
 }
@@ -80,6 +85,8 @@ impl Card {
             boot: Instant::now(),
             pcie_sub_id: Mutex::default(),
             clock: AtomicU32::new(Self::CLOCK),
+            files: Files::default(),
+            calls: Mutex::default(),
             unknown: Mutex::default(),
             pids: AtomicU32::new(Self::FIRST_PID),
         })
@@ -88,6 +95,24 @@ impl Card {
     /// An id for a process or thread of the card.
     pub(crate) fn next_pid(&self) -> u32 {
         self.pids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A call has come: counted by name, logged the first time.
+    pub(crate) fn called(&self, name: Cow<'static, str>) {
+        let mut calls = self.calls.lock();
+        if let Some(times) = calls.get_mut(&name) {
+            *times += 1;
+            return;
+        }
+        let text = format!("first call of {name}");
+        calls.insert(name, 1);
+        drop(calls);
+        self.log.write(log::Level::Debug, 1, &text);
+    }
+
+    /// All calls that have come, with how often.
+    pub(crate) fn calls(&self) -> BTreeMap<Cow<'static, str>, u64> {
+        self.calls.lock().clone()
     }
 
     /// A call that this card does not know or does not have: counted by name, logged the first time.

@@ -89,6 +89,11 @@ pub(crate) fn command(session: &Arc<Session>, header: &Header, request: Request,
         head: request.head,
         request: control,
     };
+    if !matches!(cmd, Command::Shell | Command::SetupPcieSubId) {
+        session
+            .card
+            .called(format!("control.{}", cmd.as_str_name()).into());
+    }
     let contexts = &session.contexts;
     match cmd {
         Command::CreateContext => create_context(&asked, context),

@@ -25,6 +25,7 @@ pub(crate) enum Why {
     Timeout = 5,
     NoMemory = 7,
     Decode = 9,
+    Open = 11,
     ExecuteFailed = 12,
 }
 

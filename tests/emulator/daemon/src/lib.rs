@@ -10,6 +10,7 @@
 //!   control      contexts, streams, events         system    shell, log, latency
 //!   memory       card memory                       engine    models, run by npu
 //!   native       codec and pools, done by ax650-emu-media
+//!   p2p, usrwork other cards, the user's files
 //! ```
 //!
 //! Section numbers in comments are those of the protocol notes on the host to card calls.
@@ -38,6 +39,7 @@ pub mod model;
 mod native;
 mod npu;
 mod p0;
+mod p2p;
 mod service;
 mod session;
 mod shell;
@@ -48,6 +50,7 @@ mod system;
 mod tests;
 mod thermal;
 mod timer;
+mod usrwork;
 mod wire;
 
 use std::path::PathBuf;

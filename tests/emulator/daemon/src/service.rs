@@ -153,13 +153,16 @@ impl Daemon for Service {
     fn report(&self) -> Value {
         let sessions: Vec<Value> = self.sessions.all().iter().map(|s| s.report()).collect();
         let cmm = self.card.link.cmm();
+        let files = self.card.files.usage();
         json!({
             "uptime_ms": self.card.boot.elapsed().as_millis() as u64,
             "sessions": sessions,
+            "calls": self.card.calls(),
             "unknown_calls": self.card.unknown_calls(),
             "npu": self.card.npu.report(),
             "cpu_percent": self.card.cpu.percent(),
             "cmm": { "size": cmm.size(), "used": cmm.used(), "blocks": cmm.list().len() },
+            "files": { "count": files.0, "bytes": files.1 },
             "pcie_sub_id": *self.card.pcie_sub_id.lock(),
             "media": self.card.codec.report(),
         })

@@ -18,6 +18,7 @@ use crate::frames::INLINE;
 use crate::inbox::Inbox;
 use crate::latch::Latch;
 use crate::messages::{u32_at, Control};
+use crate::wire::p2p;
 
 /// What a create packet asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +61,8 @@ pub(crate) struct Session {
     pub(crate) contexts: Contexts,
     /// Models.
     pub(crate) engine: Engine,
+    /// Other cards that the host has told of.
+    pub(crate) peers: Mutex<Vec<p2p::Config>>,
     /// Raised at the end of the session.
     pub(crate) ended: Latch,
     /// Held for reading during each use of the link, for writing to end them: after that, the host
@@ -92,6 +95,7 @@ impl Session {
             started: Started::default(),
             contexts: Contexts::default(),
             engine: Engine::default(),
+            peers: Mutex::default(),
             ended: Latch::default(),
             bus: RwLock::default(),
             synced: Mutex::default(),
@@ -282,6 +286,7 @@ impl Session {
             "handshake": self.synced.lock().is_some(),
             "contexts": self.contexts.report(),
             "models": self.engine.report(),
+            "peers": self.peers.lock().len(),
             "memory_bytes": mine.map(|b| b.size).sum::<u64>(),
         })
     }

@@ -59,6 +59,10 @@ pub enum Area {
     Vdec,
     /// Encoder.
     Venc,
+    /// Image processor.  Module number 0x0d is this card's choice.
+    Ivps,
+    /// Copies within the card.  Module number 0x0e is this card's choice.
+    Dma,
 }
 
 impl Area {
@@ -67,6 +71,8 @@ impl Area {
         match (module, api) {
             (crate::table::VDEC, _) => Self::Vdec,
             (crate::table::VENC, _) => Self::Venc,
+            (crate::table::IVPS, _) => Self::Ivps,
+            (crate::table::DMADIM, _) => Self::Dma,
             (_, 41..=59) => Self::Pool,
             _ => Self::Sys,
         }
@@ -79,6 +85,8 @@ impl Area {
             Self::Pool => 0x800c_0000,
             Self::Vdec => 0x8008_0100,
             Self::Venc => 0x8007_0200,
+            Self::Ivps => 0x800d_0000,
+            Self::Dma => 0x800e_0000,
         };
         base | fault as u32
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Codec and pools of the emulated card: the native calls of the modules SYS, VDEC and VENC
-//! (spec 7), done for real.  Streams are decoded and encoded by libavcodec; pictures lie in the
+//! Codec, image processor and pools of the emulated card: the native calls of the modules SYS, VDEC,
+//! VENC, IVPS and DMADIM (spec 7), done for real.  Streams are decoded and encoded by libavcodec; pictures lie in the
 //! card's memory, in blocks of the card's CMM.
 //!
 //! Groups, channels and pools are numbered over the whole card, as their hardware is, but each
@@ -16,12 +16,16 @@
 //! * Both display modes show every picture.  A decoder whose client keeps all buffers waits.
 //! * SendFrame copies the picture: its memory may be used again when the call returns.
 //! * "Virtual addresses" are equal to card addresses.
-//! * Links between modules are kept and shown, but carry no pictures.
+//! * Pictures flow over links from decoder and image processor to image processor and encoder; other
+//!   links are kept and shown.
 
 mod answer;
 mod blobs;
+mod dma;
 mod errors;
+mod flow;
 mod frame;
+mod ivps;
 mod jpeg;
 mod memory;
 mod picture;
@@ -44,6 +48,8 @@ use serde_json::json;
 use crate::answer::Outcome;
 use crate::blobs::Args;
 use crate::errors::{Area, Fault};
+use crate::flow::{Flows, Modules};
+use crate::ivps::Ivps;
 use crate::pool::Pools;
 use crate::session::{Owner, Session};
 use crate::sys::Sys;
@@ -52,14 +58,21 @@ use crate::vdec::Vdec;
 use crate::venc::Venc;
 use crate::wait::lock;
 
-/// The modules SYS, VDEC and VENC of one card, from boot to reset.
+/// SYS calls that make and end a link.
+const LINK: u32 = 31;
+const UNLINK: u32 = 32;
+
+/// The media modules of one card, from boot to reset.
 pub struct Media {
     sessions: Mutex<Sessions>,
     stopped: AtomicBool,
     pools: Arc<Pools>,
     sys: Sys,
-    vdec: Vdec,
-    venc: Venc,
+    vdec: Arc<Vdec>,
+    venc: Arc<Venc>,
+    ivps: Arc<Ivps>,
+    flows: Flows,
+    link: Arc<dyn Link>,
 }
 
 #[derive(Default)]
@@ -74,13 +87,22 @@ impl Media {
         // Damaged streams are the business of the counters, not of the emulator's log.
         ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Quiet);
         let pools = Arc::new(Pools::new(&link));
+        let modules = Modules {
+            link: link.clone(),
+            vdec: Arc::new(Vdec::new(&link, &pools)),
+            ivps: Arc::new(Ivps::new(&link, &pools)),
+            venc: Arc::new(Venc::new(&link)),
+        };
         Arc::new(Self {
             sessions: Mutex::default(),
             stopped: AtomicBool::new(false),
             sys: Sys::new(&link),
-            vdec: Vdec::new(&link, &pools),
-            venc: Venc::new(&link),
+            vdec: modules.vdec.clone(),
+            venc: modules.venc.clone(),
+            ivps: modules.ivps.clone(),
+            flows: Flows::new(modules),
             pools,
+            link,
         })
     }
 
@@ -96,8 +118,12 @@ impl Media {
 
     /// Sizes of the call's arguments in bytes, if the card has it; `None` for any length.
     pub fn request_sizes(module: u32, api: u32) -> Option<Vec<Option<usize>>> {
-        let sizes = table::find(module, api)?.request.iter();
-        Some(sizes.map(|&n| (n != table::VAR).then_some(n)).collect())
+        Some(table::sizes(table::find(module, api)?.request))
+    }
+
+    /// The same of the answer, whose first blob is the return value.
+    pub fn answer_sizes(module: u32, api: u32) -> Option<Vec<Option<usize>>> {
+        Some(table::sizes(table::find(module, api)?.answer))
     }
 
     /// Serves one call of the session: `args` are its blobs in the order of declaration.  Returns
@@ -121,9 +147,19 @@ impl Media {
         let args = Args(args);
         match Area::of(call.module, call.api) {
             Area::Pool => pool::calls::call(&self.pools, &session, call.api, args),
-            Area::Sys => self.sys.call(&session, call.api, args),
+            Area::Sys => {
+                let outcome = self.sys.call(&session, call.api, args)?;
+                match call.api {
+                    LINK => self.flows.start(&session, args.view(0), args.view(1))?,
+                    UNLINK => self.flows.stop(session.owner, args.view(0), args.view(1)),
+                    _ => (),
+                }
+                Ok(outcome)
+            }
             Area::Vdec => self.vdec.call(&session, call.api, args),
             Area::Venc => self.venc.call(&session, call.api, args),
+            Area::Ivps => self.ivps.call(&session, call.api, args),
+            Area::Dma => dma::call(&self.link, call.api, args),
         }
     }
 
@@ -159,6 +195,8 @@ impl Media {
         session.end();
         self.vdec.end(session.owner);
         self.venc.end(session.owner);
+        self.ivps.end(session.owner);
+        self.flows.end(session.owner);
         self.pools.end(session.owner);
         self.sys.end(session.owner);
     }
@@ -170,7 +208,7 @@ impl Media {
         open.values().for_each(|session| self.end(session));
     }
 
-    /// The text of `/proc/ax_proc/<name>` on the card: vdec, venc, jenc, pool or link_table;
+    /// The text of `/proc/ax_proc/<name>` on the card: vdec, venc, jenc, ivps, pool or link_table;
     /// empty for other names.
     pub fn proc_text(&self, name: &str) -> String {
         match name {
@@ -178,6 +216,7 @@ impl Media {
             "venc" => proc::venc(&self.venc.rows(), false),
             "jenc" => proc::venc(&self.venc.rows(), true),
             "pool" => proc::pool(&self.pools.list()),
+            "ivps" => proc::ivps(&self.ivps.rows()),
             "link_table" => proc::links(&self.sys.links()),
             _ => String::new(),
         }
@@ -192,6 +231,7 @@ impl Media {
             "blocks_in_use": self.pools.list().iter().map(|p| p.used).sum::<usize>(),
             "vdec": self.vdec.report(),
             "venc": self.venc.report(),
+            "ivps": self.ivps.rows().iter().map(|row| row.json()).collect::<Vec<_>>(),
         })
     }
 }

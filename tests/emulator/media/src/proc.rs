@@ -5,6 +5,7 @@
 
 use std::fmt::Write;
 
+use crate::ivps::{self, MAX_GROUPS as MAX_IVPS_GROUPS};
 use crate::pool::{Kind, PoolInfo};
 use crate::vdec::{GroupRow, MAX_GROUPS};
 use crate::venc::rate::Goal;
@@ -166,6 +167,32 @@ pub fn venc(channels: &[ChannelRow], jpeg: bool) -> String {
         "ChnID", "RecvPic", "DropPic", "LeftPic", "EncPack", "EncBytes", "LeftPack", "UserHold",
         "Error",
     ];
+    table(&mut out, "CHN STATE", &head, &rows);
+    out
+}
+
+/// `ivps`.
+pub fn ivps(groups: &[ivps::GroupRow]) -> String {
+    let mut out = String::new();
+    let used = row![MAX_IVPS_GROUPS, groups.len()];
+    table(&mut out, "MODULE INFO", &["MaxGrp", "UsedGrp"], &[used]);
+    let rows: Vec<_> = groups
+        .iter()
+        .map(|g| {
+            let state = if g.started { "start" } else { "stop" };
+            row![g.id, g.session, state, g.received]
+        })
+        .collect();
+    let head = ["GrpID", "Session", "State", "RecvPic"];
+    table(&mut out, "GRP STATE", &head, &rows);
+    let rows: Vec<_> = groups
+        .iter()
+        .flat_map(|g| {
+            let channels = g.channels.iter().enumerate().filter(|(_, c)| c.0);
+            channels.map(|(i, c)| row![g.id, i, c.1, c.2, c.3, c.4])
+        })
+        .collect();
+    let head = ["GrpID", "ChnID", "LeftPics", "UserHold", "GetFrame", "Lost"];
     table(&mut out, "CHN STATE", &head, &rows);
     out
 }

@@ -40,6 +40,8 @@ pub struct State {
     pub venc_type: u32,
     /// Argument of VENC SetModParam by encoder type.
     pub venc_params: BTreeMap<u32, Vec<u8>>,
+    /// Calls of IVPS Init less those of Deinit.
+    pub ivps_inits: u32,
     /// Blocks of SYS MemAlloc by address.
     pub memory: BTreeMap<u64, Memory>,
     /// Partition set by SYS MemSetConfig for a module (its three numbers).

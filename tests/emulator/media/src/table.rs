@@ -12,6 +12,10 @@ pub const SYS: u32 = 0;
 pub const VDEC: u32 = 1;
 /// Module VENC.
 pub const VENC: u32 = 2;
+/// Module IVPS, the image processor.
+pub const IVPS: u32 = 3;
+/// Module DMADIM, copies within the card.
+pub const DMADIM: u32 = 6;
 
 /// One call.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +37,12 @@ pub struct Call {
 /// The call `api` of `module`, if this card has it.
 pub fn find(module: u32, api: u32) -> Option<Call> {
     calls().find(|c| c.module == module && c.api == api)
+}
+
+/// Sizes with `None` for any length.
+pub fn sizes(sizes: &[usize]) -> Vec<Option<usize>> {
+    let size = |&n: &usize| (n != VAR).then_some(n);
+    sizes.iter().map(size).collect()
 }
 
 /// All calls.
@@ -181,4 +191,45 @@ const CALLS: &[Row] = &[
     (VENC, 41, "AX_VENC_SetJpegParam", &[4, 440], &[4], None),
     (VENC, 42, "AX_VENC_GetJpegParam", &[4], &[4, 440], None),
     (VENC, 43, "AX_VENC_JpegEncodeOneFrame", &[584], &[4, 584], None),
+    (IVPS, 0, "AX_IVPS_Init", &[], &[4], None),
+    (IVPS, 1, "AX_IVPS_Deinit", &[], &[4], None),
+    (IVPS, 2, "AX_IVPS_CreateGrp", &[4, 8], &[4], None),
+    (IVPS, 3, "AX_IVPS_CreateGrpEx", &[8], &[4, 4], None),
+    (IVPS, 4, "AX_IVPS_DestoryGrp", &[4], &[4], None),
+    (IVPS, 5, "AX_IVPS_SetPipelineAttr", &[4, 3184], &[4], None),
+    (IVPS, 6, "AX_IVPS_GetPipelineAttr", &[4], &[4, 3184], None),
+    (IVPS, 7, "AX_IVPS_StartGrp", &[4], &[4], None),
+    (IVPS, 8, "AX_IVPS_StopGrp", &[4], &[4], None),
+    (IVPS, 9, "AX_IVPS_EnableChn", &[4, 4], &[4], None),
+    (IVPS, 10, "AX_IVPS_DisableChn", &[4, 4], &[4], None),
+    (IVPS, 11, "AX_IVPS_SendFrame", &[4, 232, 4], &[4], None),
+    (IVPS, 12, "AX_IVPS_GetChnFrame", &[4, 4, 4], &[4, 232], None),
+    (IVPS, 13, "AX_IVPS_ReleaseChnFrame", &[4, 4, 232], &[4], None),
+    (IVPS, 24, "AX_IVPS_SetGrpPoolAttr", &[4, 12], &[4], None),
+    (IVPS, 25, "AX_IVPS_SetChnPoolAttr", &[4, 4, 12], &[4], None),
+    (IVPS, 28, "AX_IVPS_SetGrpCrop", &[4, 16], &[4], None),
+    (IVPS, 29, "AX_IVPS_GetGrpCrop", &[4], &[4, 16], None),
+    (IVPS, 30, "AX_IVPS_SetChnAttr", &[4, 4, 4, 56], &[4], None),
+    (IVPS, 31, "AX_IVPS_GetChnAttr", &[4, 4, 4], &[4, 56], None),
+    (IVPS, 34, "AX_IVPS_ResetGrp", &[4], &[4], None),
+    (IVPS, 51, "AX_IVPS_CmmCopyTdp", &[8, 8, 8], &[4], None),
+    (IVPS, 52, "AX_IVPS_FlipAndRotationTdp", &[232, 4, 4, 232], &[4, 232], None),
+    (IVPS, 53, "AX_IVPS_CscTdp", &[232, 232], &[4, 232], None),
+    (IVPS, 54, "AX_IVPS_CropResizeTdp", &[232, 232, 24], &[4, 232], None),
+    (IVPS, 56, "AX_IVPS_AlphaBlendingTdp", &[232, 232, 4, 1, 232], &[4, 232], None),
+    (IVPS, 65, "AX_IVPS_CmmCopyVpp", &[8, 8, 8], &[4], None),
+    (IVPS, 66, "AX_IVPS_CropResizeVpp", &[232, 232, 24], &[4, 232], None),
+    (IVPS, 69, "AX_IVPS_CscVpp", &[232, 232], &[4, 232], None),
+    (IVPS, 71, "AX_IVPS_SetScaleCoefLevelVpp", &[8, 16], &[4], None),
+    (IVPS, 72, "AX_IVPS_GetScaleCoefLevelVpp", &[8], &[4, 16], None),
+    (IVPS, 81, "AX_IVPS_CmmCopyVgp", &[8, 8, 8], &[4], None),
+    (IVPS, 82, "AX_IVPS_CscVgp", &[232, 232], &[4, 232], None),
+    (IVPS, 83, "AX_IVPS_CropResizeVgp", &[232, 232, 24], &[4, 232], None),
+    (IVPS, 85, "AX_IVPS_CropResizeV4Vgp", &[232, 232, 24, 8], &[4, 232], None),
+    (IVPS, 86, "AX_IVPS_AlphaBlendingVgp", &[232, 232, 4, 1, 232], &[4, 232], None),
+    (IVPS, 91, "AX_IVPS_SetScaleCoefLevelVgp", &[8, 16], &[4], None),
+    (IVPS, 92, "AX_IVPS_GetScaleCoefLevelVgp", &[8], &[4, 16], None),
+    (DMADIM, 5, "AX_DMA_MemCopy", &[8, 8, 8], &[4], None),
+    (DMADIM, 6, "AX_DMA_MemSet", &[8, 1, 8], &[4], None),
+    (DMADIM, 8, "AX_DMA_CheckSum", &[8, 8], &[4, 4], None),
 ];

@@ -120,7 +120,7 @@ fn frames_of_the_encoder() {
     };
     let put = |at: usize, n: u32| move |f: &mut Vec<u8>| f[at..at + 4].copy_from_slice(&n32(n));
     venc(send(&put(0, 640)), ILLEGAL);
-    venc(send(&put(8, 4)), NOT_SUPPORTED);
+    venc(send(&put(8, 0x77)), NOT_SUPPORTED);
     venc(send(&put(16, 1)), NOT_SUPPORTED);
     let both = |f: &mut Vec<u8>| [32, 36].iter().for_each(|&at| put(at, 300)(f));
     venc(send(&both), ILLEGAL);

@@ -32,6 +32,34 @@ fn intra(packets: &[common::venc::Packet]) -> Vec<usize> {
     all.filter(|(_, p)| p.kind() == 0).map(|(i, _)| i).collect()
 }
 
+/// Pictures in other formats than NV12.
+#[test]
+fn other_formats() {
+    use ax650_emu_api::Link;
+    let card = Card::new();
+    let client = card.client(21);
+    let pixels = ffmpeg::pictures(WIDTH, HEIGHT, 1);
+    let (luma, pairs) = pixels.split_at((WIDTH * HEIGHT) as usize);
+    let u = pairs.iter().step_by(2).copied();
+    let v = pairs.iter().skip(1).step_by(2).copied();
+    let planar: Vec<u8> = luma.iter().copied().chain(u).chain(v).collect();
+    let swapped: Vec<u8> = pairs.chunks(2).flat_map(|p| [p[1], p[0]]).collect();
+    for (format, bytes) in [(1_u32, planar), (4, [luma, &swapped].concat())] {
+        let encoder = Encoder::new(&client, &cbr(H264, WIDTH, HEIGHT, 10, 4000));
+        client.link.dram().write(encoder.picture, &bytes).unwrap();
+        let mut frame = encoder.frame(0);
+        frame[8..12].copy_from_slice(&format.to_le_bytes());
+        // The other planes follow in their own strides.
+        frame[36..40].fill(0);
+        frame[236] = 1;
+        encoder.ok(5, &[&frame, &(-1_i32).to_le_bytes()]);
+        let packets = encoder.take_all();
+        let got = ffmpeg::nv12(&join(&packets), "h264");
+        let psnr = ffmpeg::psnr(&got, &pixels);
+        assert!(psnr > 30.0, "format {format}: {psnr}");
+    }
+}
+
 #[test]
 fn h264_cbr() {
     let (packets, psnr) = encode(&cbr(H264, WIDTH, HEIGHT, 10, 2000), 30, "h264");

@@ -9,12 +9,12 @@ use std::collections::BTreeSet;
 
 use common::vdec::{self, Decoder};
 use common::venc::{self, Encoder};
-use common::{call_sizes, Card, SYS, VDEC, VENC};
+use common::{call_sizes, Card, DMADIM, IVPS, SYS, VDEC, VENC};
 
 use ax650_emu_media::Media;
 
 fn calls() -> impl Iterator<Item = (u32, u32)> {
-    [SYS, VDEC, VENC]
+    [SYS, VDEC, VENC, IVPS, DMADIM]
         .into_iter()
         .flat_map(|m| (0..256).map(move |api| (m, api)))
         .filter(|&(m, api)| Media::implemented(m, api))
@@ -97,7 +97,7 @@ fn any_content() {
 fn waits_or_destroys(module: u32, api: u32) -> bool {
     matches!(
         (module, api),
-        (VDEC, 1 | 7 | 16..=18) | (VENC, 1 | 4..=7 | 13)
+        (VDEC, 1 | 7 | 16..=18) | (VENC, 1 | 4..=7 | 13) | (IVPS, 1 | 4 | 11 | 12)
     )
 }
 

@@ -71,7 +71,7 @@ fn write(card: &Card, transport: &Transport, stamp: u64) {
         .write_u32(0, card.id())
         .and_then(|()| window.write_u32(4, interval as u32))
         .and_then(|()| {
-            if card.switches.flag("heartbeat.v2") {
+            if card.options.heartbeat_v2 || card.switches.flag("heartbeat.v2") {
                 window.write_u64(8, stamp)
             } else {
                 window.write_u32(8, stamp as u32)

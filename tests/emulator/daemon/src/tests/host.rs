@@ -51,6 +51,11 @@ impl Host {
         bus
     }
 
+    /// Maps `len` bytes at a bus address of the caller's choice.
+    pub(crate) fn map_at(&self, bus: u64, len: usize) {
+        self.memory.lock().insert(bus, vec![0; len]);
+    }
+
     /// Takes the mapping away.
     pub(crate) fn unmap(&self, bus: u64) {
         self.memory.lock().remove(&bus);

@@ -5,13 +5,16 @@
 mod client;
 mod copies;
 mod engine;
+mod every_call;
 mod examples;
 mod faults;
 mod host;
 mod onnx;
+mod peers;
 mod properties;
 mod sessions;
 mod streams;
+mod usrwork;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -102,6 +105,20 @@ impl Rig {
             patience: Duration::from_secs(3),
             ..Options::default()
         })
+    }
+
+    /// A card with its real codec; `codec` is not asked then.
+    pub(crate) fn real() -> Self {
+        let host = Arc::new(Host::new());
+        let options = Options {
+            patience: Duration::from_secs(3),
+            ..Options::default()
+        };
+        Self {
+            daemon: crate::start(host.clone(), options),
+            host,
+            codec: Arc::default(),
+        }
     }
 
     pub(crate) fn with(options: Options) -> Self {

@@ -158,11 +158,6 @@ fn calls_without_context_or_sense_are_refused() {
         client.control_answer(&header).status,
         Some(0x8030_0903_u32 as i32)
     );
-    // Services that this card does not have.
-    let header = client.header(0x0000_0400, 0);
-    client.send_frame(&client.usrwork_frame(&header));
-    assert!(client.answer(&header).is_some());
-    assert_eq!(rig.daemon.report()["unknown_calls"]["usrwork.0"], 1);
     // What a native call panics on costs that call only.
     let header = client.send_vdec(1, 30, vec![vec![0; 4], vec![0; 4]]);
     assert_eq!(

@@ -20,6 +20,7 @@ use ffmpeg_next::frame::Video;
 
 pub use self::channel::CHANNELS;
 use self::group::Group;
+pub use self::worker::MODULE;
 use crate::blobs::{Record, View};
 use crate::errors::Fault;
 use crate::frame::{Nv12, VideoFrame, INFO_SIZE};
@@ -50,7 +51,7 @@ impl Vdec {
     }
 
     /// A group of `owner`.
-    fn group(&self, owner: Owner, id: u32) -> Result<Arc<Group>, Fault> {
+    pub(crate) fn group(&self, owner: Owner, id: u32) -> Result<Arc<Group>, Fault> {
         if id >= MAX_GROUPS {
             return Err(Fault::InvalidGroup);
         }

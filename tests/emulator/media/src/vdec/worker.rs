@@ -22,7 +22,7 @@ use crate::picture::{from_card, to_card, Scaler};
 use crate::wait::Deadline;
 
 /// Module number of VDEC in a frame's `enModId`.
-const MODULE: u32 = 8;
+pub const MODULE: u32 = 8;
 
 /// What the thread has in hand.
 pub struct Worker {

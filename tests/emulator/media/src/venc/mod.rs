@@ -24,6 +24,8 @@ use crate::errors::Fault;
 use crate::session::Owner;
 use crate::wait::{lock, Activity};
 
+/// Number of the module in `enModId`.
+pub const MODULE: u32 = 7;
 /// Channels that the card can have; their numbers are below it.
 pub const MAX_CHANNELS: u32 = 16;
 
@@ -50,7 +52,7 @@ impl Venc {
     }
 
     /// A channel of `owner`.
-    fn channel(&self, owner: Owner, id: u32) -> Result<Arc<Channel>, Fault> {
+    pub(crate) fn channel(&self, owner: Owner, id: u32) -> Result<Arc<Channel>, Fault> {
         if id >= MAX_CHANNELS {
             return Err(Fault::InvalidChannel);
         }

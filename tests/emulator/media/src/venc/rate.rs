@@ -58,6 +58,8 @@ const MAX_QP: u32 = 51;
 const DEFAULT_MIN_QP: u32 = 10;
 /// Longest distance of intra pictures.
 const MAX_GOP: u32 = 65536;
+/// Rate where the attribute's layout is not known and what is there is no rate.
+const DEFAULT_KBPS: u32 = 2000;
 /// Highest rate, above H.265's level 6.2.
 const MAX_KBPS: u32 = 800_000;
 
@@ -119,9 +121,10 @@ impl Rate {
                 intra: qp(v.u32(4))?,
                 predicted: qp(v.u32(8))?,
             },
-            // Of these the notes give no layout; GOP, time and rate come first in all of them.
+            // Of these the notes give no layout.  GOP and time come first in all of them and, as it
+            // seems, the rate; where that makes no sense the card chooses.
             _ => Goal::Average {
-                kbps: kbps(v.u32(8))?,
+                kbps: kbps(v.u32(8)).unwrap_or(DEFAULT_KBPS),
             },
         };
         rate.qp = match video {
@@ -304,6 +307,37 @@ mod tests {
         let mut dropper = Dropper::default();
         let kept = (0..300).filter(|_| dropper.keep(&rate)).count();
         assert_eq!(kept, 100);
+    }
+
+    /// All 17 modes, with numbers that fit the structures that the notes give.
+    #[test]
+    fn all_modes() {
+        for (codec, modes) in [
+            (Codec::H264, 1..=7),
+            (Codec::Mjpeg, 8..=10),
+            (Codec::Jpeg, 8..=10),
+            (Codec::H265, 11..=17),
+        ] {
+            for mode in modes {
+                let mut v = vec![0; 108];
+                v[0] = mode;
+                v[8..12].copy_from_slice(&25f32.to_le_bytes());
+                let numbers: &[u32] = match mode {
+                    6 | 16 => &[50, 30, 32, 34],
+                    // No rate where it could be.
+                    7 | 17 => &[50, 1, 0],
+                    8 | 9 => &[1, 2000],
+                    10 => &[20],
+                    2 | 12 => &[50, 1, 2000, 0, 51, 10],
+                    _ => &[50, 1, 2000, 51, 10],
+                };
+                for (i, n) in numbers.iter().enumerate() {
+                    v[16 + 4 * i..][..4].copy_from_slice(&n.to_le_bytes());
+                }
+                let rate = Rate::parse(codec, View(&v));
+                assert!(rate.is_ok(), "{codec:?} {mode}: {rate:?}");
+            }
+        }
     }
 
     #[test]

@@ -3,14 +3,57 @@
 //! Pictures into a channel, packets out of it.
 
 use ax650_emu_api::Dram;
+use ffmpeg_next::format::Pixel;
+use ffmpeg_next::frame::Video;
 
+use super::attr::ChannelAttr;
 use super::channel::{Channel, Input, Tag};
 use super::encode::pixel;
 use crate::blobs::View;
 use crate::errors::Fault;
-use crate::frame::{Nv12, VideoFrame};
+use crate::frame::{Nv12, VideoFrame, NV12};
+use crate::ivps::image::Image;
+use crate::ivps::scale::convert;
 use crate::picture::from_card;
 use crate::wait::Deadline;
+
+/// The picture of a frame, in the encoder's own format or in another.
+enum Source {
+    Own(Nv12),
+    Other(Image),
+}
+
+impl Source {
+    /// The picture that a client's frame describes, which lies in the card's memory.
+    fn of_client(dram: &Dram, frame: &VideoFrame) -> Result<Self, Fault> {
+        if frame.format == NV12 {
+            let picture = Nv12::of_client(frame)?;
+            picture.check_memory(dram)?;
+            return Ok(Self::Own(picture));
+        }
+        if frame.phys[0] == 0 {
+            return Err(Fault::NullPointer);
+        }
+        Image::in_memory(frame, dram, frame.phys[0]).map(Self::Other)
+    }
+
+    /// The part that a channel encodes, for the encoder.
+    fn read(&self, dram: &Dram, attr: &ChannelAttr) -> Result<Video, Fault> {
+        let (offset, (width, height)) = (attr.offset, attr.size);
+        let format = pixel(attr.codec);
+        match self {
+            Self::Own(picture) => from_card(dram, picture, offset, attr.size, format),
+            Self::Other(image) => {
+                let part = [offset.0, offset.1, width, height].map(|n| n as i32);
+                let video = image.read(dram, image.part(part)?)?;
+                // The range is left as it is, also where the encoder's format has a name of its own.
+                let mut video = convert(video, Pixel::YUV420P, width, height)?;
+                video.set_format(format);
+                Ok(video)
+            }
+        }
+    }
+}
 
 impl Channel {
     /// SendFrame: copies the picture out of the card's memory, waiting for room, so that the
@@ -19,15 +62,12 @@ impl Channel {
     pub fn send(&self, dram: &Dram, frame: &VideoFrame, deadline: Deadline) -> Result<(), Fault> {
         let picture = match frame.phys[0] {
             0 if frame.end_of_stream => None,
-            _ => Some(Nv12::of_client(frame)?),
+            _ => Some(Source::of_client(dram, frame)?),
         };
         let mut state = self.alive()?;
         let attr = state.attr;
-        if let Some(picture) = &picture {
-            if (picture.width, picture.height) != attr.source {
-                return Err(Fault::IllegalParam);
-            }
-            picture.check_memory(dram)?;
+        if picture.is_some() && (frame.width, frame.height) != attr.source {
+            return Err(Fault::IllegalParam);
         }
         loop {
             if !state.receiving {
@@ -47,7 +87,7 @@ impl Channel {
                 state.copying += 1;
                 let epoch = self.epoch();
                 drop(state);
-                let copy = from_card(dram, &picture, attr.offset, attr.size, pixel(attr.codec));
+                let copy = picture.read(dram, &attr);
                 state = self.state();
                 state.copying -= 1;
                 self.changed.notify_all();

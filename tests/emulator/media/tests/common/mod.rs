@@ -18,6 +18,8 @@ use ax650_emu_media::Media;
 pub const SYS: u32 = 0;
 pub const VDEC: u32 = 1;
 pub const VENC: u32 = 2;
+pub const IVPS: u32 = 3;
+pub const DMADIM: u32 = 6;
 
 /// Card memory and its allocator; no bus.
 pub struct FakeCard {
@@ -34,6 +36,16 @@ impl FakeCard {
             cmm: Arc::new(Cmm::new(Dram::BASE, size)),
             counters: Mutex::default(),
         })
+    }
+
+    /// Card memory.
+    pub fn read(&self, address: u64, len: usize) -> Vec<u8> {
+        self.dram.read_vec(address, len as u64).unwrap()
+    }
+
+    /// Writes card memory.
+    pub fn write(&self, address: u64, bytes: &[u8]) {
+        self.dram.write(address, bytes).unwrap();
     }
 
     /// Bytes of the card's CMM in use.

@@ -5,7 +5,7 @@
 use super::Client;
 use crate::frames::{Header, CONTROL};
 use crate::wire::{
-    self, engine, memory, native, request_body, response_body, runtime, system, usrwork,
+    self, engine, memory, native, p2p, request_body, response_body, runtime, system, usrwork,
 };
 
 impl Client {
@@ -210,6 +210,26 @@ impl Client {
         self.engine_answer(&header)
     }
 
+    /// A native call: module, api and blobs; the blobs of the answer.
+    pub(crate) fn native(&self, module: u32, api: u32, data: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+        let header = self.header(1 | (module << 8) | (api << 16), 0);
+        let request = crate::native::request(module, api, data);
+        let kind = request_body::Kind::Native(request);
+        self.send_frame(&self.frame(&header, wire::Module::Native, kind));
+        let response = self.answer(&header).expect("an answer");
+        let Some(response_body::Kind::Native(native)) = response.body.unwrap().kind else {
+            panic!("not native");
+        };
+        assert_eq!(native.head.as_ref().unwrap().module, module as i32);
+        let (of_module, of_api, blobs) = crate::native::blobs(native);
+        assert_eq!(
+            (of_module, of_api),
+            (module, api),
+            "an answer names its call"
+        );
+        blobs
+    }
+
     pub(crate) fn send_vdec(&self, stream: u32, api: i32, data: Vec<Vec<u8>>) -> Header {
         let mut header = self.header(0x101 | ((api as u32) << 16), 0);
         header.stream = stream;
@@ -239,13 +259,51 @@ impl Client {
         }
     }
 
-    /// A request to transfer a file.
-    pub(crate) fn usrwork_frame(&self, header: &Header) -> Vec<u8> {
+    /// A call about the user's files and programs.
+    pub(crate) fn usrwork(
+        &self,
+        api: usrwork::Api,
+        body: usrwork::RequestBody,
+    ) -> usrwork::ResponseBody {
+        let header = self.header(0x400 | ((api as u32) << 16), 0);
         let request = usrwork::Request {
-            head: Some(usrwork::Head { api: 0 }),
-            body: Some(usrwork::RequestBody::default()),
+            head: Some(usrwork::Head { api: api.into() }),
+            body: Some(body),
         };
         let kind = runtime::request_body::Kind::Usrwork(request);
-        self.runtime(header, runtime::Module::Usrwork, kind)
+        self.send_frame(&self.runtime(&header, runtime::Module::Usrwork, kind));
+        match self.runtime_answer(&header) {
+            runtime::response_body::Kind::Usrwork(answer) => {
+                assert_eq!(answer.head.unwrap().api, i32::from(api));
+                answer.body.expect("a body")
+            }
+            other => panic!("{other:?} to a usrwork call"),
+        }
+    }
+
+    /// A call about other cards.
+    pub(crate) fn p2p(&self, api: p2p::Api, body: p2p::RequestBody) -> p2p::ResponseBody {
+        let header = self.header(0x300 | ((api as u32) << 16), 0);
+        let request = p2p::Request {
+            head: Some(p2p::Head { api: api.into() }),
+            body: Some(body),
+        };
+        let kind = runtime::request_body::Kind::P2p(request);
+        self.send_frame(&self.runtime(&header, runtime::Module::P2p, kind));
+        match self.runtime_answer(&header) {
+            runtime::response_body::Kind::P2p(answer) => {
+                assert_eq!(answer.head.unwrap().api, i32::from(api));
+                answer.body.expect("a body")
+            }
+            other => panic!("{other:?} to a p2p call"),
+        }
+    }
+
+    fn runtime_answer(&self, header: &Header) -> runtime::response_body::Kind {
+        let response = self.answer(header).expect("an answer");
+        match response.body.unwrap().kind {
+            Some(response_body::Kind::Runtime(runtime)) => runtime.body.unwrap().kind.unwrap(),
+            other => panic!("{other:?} is not of the runtime"),
+        }
     }
 }

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Attributes of groups and channels.
+//!
+//! The notes give only the sizes of these structures; what is here fits them.
+//!
+//! * `AX_IVPS_PIPELINE_ATTR_T` (3184): 0 u8 number of output channels, 2 u16 depth of the debug
+//!   queue, 4 u8[5] depth of each channel's queue, 16 six rows of two filters of 264 bytes: the
+//!   first row works on the group's picture, each other on what its channel gets of it.
+//! * A filter (264): 0 engaged, 4 engine, 8 frame rate (source and target, f32), 16 crop, 20 the
+//!   part (x, y, width, height of 16 bits), 28 width, 32 height, 36 stride, 40 format, 44
+//!   compression, 52 in place, 56 [`Aspect`], 80 what an engine has of its own.
+//! * `AX_IVPS_CHN_ATTR_T` (56): 0 frame rate, 8 width, 12 height, 16 stride, 20 format, 24
+//!   compression, 32 [`Aspect`].
+//! * `AX_IVPS_CROP_INFO_T` (16): 0 enabled, 4 unit, 8 the part.
+//!
+//! Pictures are never compressed, whatever is asked for; the frame structure says so.
+
+use ffmpeg_next::frame::Video;
+
+use super::format::Format;
+use super::image::Rect;
+use super::pixels;
+use super::scale::{fit, Aspect};
+use crate::blobs::View;
+use crate::errors::Fault;
+
+/// Output channels of a group.
+pub const CHANNELS: usize = 5;
+/// Filters of a row.
+const FILTERS: usize = 2;
+/// Queue of a channel that names no depth.
+const DEFAULT_DEPTH: usize = 4;
+
+/// One step of the way of a picture.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Filter {
+    engaged: bool,
+    /// Pictures per second that come and that go on; not limited if one is 0.
+    rate: (f32, f32),
+    crop: Option<[i32; 4]>,
+    /// 0 for that of the source.
+    size: (u32, u32),
+    stride: u32,
+    format: &'static Format,
+    aspect: Aspect,
+}
+
+impl Filter {
+    const SIZE: usize = 264;
+    const LARGEST: u32 = 16384;
+
+    fn parse(v: View) -> Result<Self, Fault> {
+        let engaged = v.u32(0) != 0;
+        let crop = (v.u32(16) != 0).then(|| part(v.at(20)));
+        if !engaged {
+            // What a filter that is not used says does not matter.
+            return Self::new(v.at(8), crop, View(&[]), false);
+        }
+        let mut whole = v.at(28);
+        whole.0 = whole.0.get(..52).unwrap_or_default();
+        Self::new(v.at(8), crop, whole, true)
+    }
+
+    /// `output` has width, height, stride and format at its start.
+    fn new(rate: View, crop: Option<[i32; 4]>, output: View, engaged: bool) -> Result<Self, Fault> {
+        let format = Format::find(output.u32(12)).ok_or(Fault::NotSupported)?;
+        let size = (output.u32(0), output.u32(4));
+        if size.0.max(size.1) > Self::LARGEST {
+            return Err(Fault::IllegalParam);
+        }
+        Ok(Self {
+            engaged,
+            rate: (rate.f32(0), rate.f32(4)),
+            crop,
+            size,
+            stride: output.u32(8),
+            format,
+            // In the filter there are 4 bytes more before it.
+            aspect: match output.0.len() {
+                0 => Aspect::STRETCH,
+                n => Aspect::parse(output.at(n - Aspect::SIZE))?,
+            },
+        })
+    }
+
+    /// Takes over what SetChnAttr brings.
+    fn set(&mut self, v: View) -> Result<(), Fault> {
+        *self = Self::new(v, self.crop, v.at(8), true)?;
+        Ok(())
+    }
+
+    /// Of the pictures that come, the part that goes on.
+    fn share(&self) -> f32 {
+        let (from, to) = self.rate;
+        if self.engaged && from > 0.0 && to > 0.0 && to < from {
+            to / from
+        } else {
+            1.0
+        }
+    }
+
+    fn apply(&self, picture: Video, format: &Format) -> Result<Video, Fault> {
+        let all = Rect::all(picture.width(), picture.height());
+        let rect = match self.crop {
+            Some(part) => Rect::inside(format, all, part)?,
+            None => all,
+        };
+        let picture = pixels::cut(picture, rect, format)?;
+        let own = |wanted, had| if wanted == 0 { had } else { wanted };
+        let size = (own(self.size.0, rect.width), own(self.size.1, rect.height));
+        fit(picture, self.format, size, &self.aspect)
+    }
+}
+
+/// A picture on its way.
+pub struct Picture {
+    /// Its pixels.
+    pub video: Video,
+    /// Their format.
+    pub format: &'static Format,
+    /// Bytes from row to row that the last filter asks for, 0 for none.
+    pub stride: u32,
+}
+
+impl Clone for Picture {
+    fn clone(&self) -> Self {
+        Self {
+            video: self.video.clone(),
+            ..*self
+        }
+    }
+}
+
+/// The way of pictures through a group.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pipeline {
+    /// Channels in use.
+    pub outputs: usize,
+    /// Pictures that may wait in each.
+    pub depths: [usize; CHANNELS],
+    filters: [[Filter; FILTERS]; CHANNELS + 1],
+}
+
+impl Pipeline {
+    /// Reads the structure.
+    pub fn parse(v: View) -> Result<Self, Fault> {
+        let outputs = usize::from(v.u8(0));
+        if !(1..=CHANNELS).contains(&outputs) {
+            return Err(Fault::IllegalParam);
+        }
+        let mut depths = [DEFAULT_DEPTH; CHANNELS];
+        for (i, depth) in depths.iter_mut().enumerate() {
+            *depth = match v.u8(4 + i) {
+                0 => DEFAULT_DEPTH,
+                n => n.into(),
+            };
+        }
+        let none = Filter::new(View(&[]), None, View(&[]), false)?;
+        let mut filters = [[none; FILTERS]; CHANNELS + 1];
+        for (row, filters) in filters.iter_mut().enumerate().take(outputs + 1) {
+            for (i, filter) in filters.iter_mut().enumerate() {
+                *filter = Filter::parse(v.at(16 + (row * FILTERS + i) * Filter::SIZE))?;
+            }
+        }
+        Ok(Self {
+            outputs,
+            depths,
+            filters,
+        })
+    }
+
+    /// SetChnAttr of a channel's filter; the same in the structure `raw` that was read.
+    pub fn set_filter(
+        &mut self,
+        raw: &mut [u8],
+        channel: usize,
+        index: u32,
+        attr: View,
+    ) -> Result<(), Fault> {
+        let index = index as usize;
+        let filter = self.filters[channel + 1].get_mut(index);
+        filter.ok_or(Fault::IllegalParam)?.set(attr)?;
+        let start = 16 + ((channel + 1) * FILTERS + index) * Filter::SIZE;
+        let mut put = |at: usize, bytes: &[u8]| {
+            if let Some(room) = raw.get_mut(start + at..start + at + bytes.len()) {
+                room.copy_from_slice(bytes);
+            }
+        };
+        put(0, &1_u32.to_le_bytes());
+        put(8, attr.0.get(..8).unwrap_or_default());
+        put(28, attr.0.get(8..32).unwrap_or_default());
+        put(56, attr.0.get(32..56).unwrap_or_default());
+        Ok(())
+    }
+
+    /// The attribute of a channel's filter, out of the structure `raw`.
+    pub fn filter_attr(raw: &[u8], channel: usize, index: u32) -> Result<Vec<u8>, Fault> {
+        if index as usize >= FILTERS {
+            return Err(Fault::IllegalParam);
+        }
+        let start = 16 + ((channel + 1) * FILTERS + index as usize) * Filter::SIZE;
+        let filter = raw.get(start..start + Filter::SIZE);
+        let filter = filter.ok_or(Fault::NotConfig)?;
+        Ok([&filter[8..16], &filter[28..52], &filter[56..80]].concat())
+    }
+
+    /// Of the pictures that come, the part that leaves by a channel.
+    pub fn share(&self, channel: usize) -> f32 {
+        let rows = [&self.filters[0], &self.filters[channel + 1]];
+        rows.into_iter().flatten().map(Filter::share).product()
+    }
+
+    /// What the group's filters make of a picture.
+    pub fn common(&self, picture: Picture) -> Result<Picture, Fault> {
+        Self::row(&self.filters[0], picture)
+    }
+
+    /// What the filters of a channel make of it.
+    pub fn channel(&self, channel: usize, picture: Picture) -> Result<Picture, Fault> {
+        Self::row(&self.filters[channel + 1], picture)
+    }
+
+    fn row(filters: &[Filter], mut picture: Picture) -> Result<Picture, Fault> {
+        for filter in filters.iter().filter(|f| f.engaged) {
+            picture = Picture {
+                video: filter.apply(picture.video, picture.format)?,
+                format: filter.format,
+                stride: filter.stride,
+            };
+        }
+        Ok(picture)
+    }
+}
+
+/// SetGrpCrop: the part, if there is to be one.
+pub fn group_crop(v: View) -> Result<Option<[i32; 4]>, Fault> {
+    match (v.u32(0), v.u32(4)) {
+        (0, _) => Ok(None),
+        (_, 0) => Ok(Some(part(v.at(8)))),
+        // Thousandths of the picture, perhaps.
+        _ => Err(Fault::NotSupported),
+    }
+}
+
+fn part(v: View) -> [i32; 4] {
+    let size = |at| i32::from(v.i16(at) as u16);
+    [v.i16(0).into(), v.i16(2).into(), size(4), size(6)]
+}
