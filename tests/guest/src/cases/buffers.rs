@@ -174,9 +174,8 @@ fn R46_allocation_failures(_: &mut Context) -> Result<()> {
     const SLAB: &str = "/sys/kernel/debug/failslab";
     const PAGES: &str = "/sys/kernel/debug/fail_page_alloc";
     const USERCOPY: &str = "/sys/kernel/debug/fail_usercopy";
-    let refused = |e: &std::io::Error| {
-        [Some(libc::ENOMEM), Some(libc::EFAULT)].contains(&e.raw_os_error())
-    };
+    let refused =
+        |e: &std::io::Error| [Some(libc::ENOMEM), Some(libc::EFAULT)].contains(&e.raw_os_error());
     let mut client = Client::new(0)?;
     let before = client.card.counters()?.buffer_bytes;
     for dir in [SLAB, PAGES, USERCOPY] {
@@ -220,7 +219,11 @@ fn R46_allocation_failures(_: &mut Context) -> Result<()> {
                 ensure!(refused(&e), "SUBMIT: {e}");
                 failures += 1;
                 // It may run although its number could not be told.
-                while client.card.wait(0, kernel::now_ns() + 40_000_000_000, 1).is_ok() {}
+                while client
+                    .card
+                    .wait(0, kernel::now_ns() + 40_000_000_000, 1)
+                    .is_ok()
+                {}
             }
         }
         client

@@ -424,10 +424,7 @@ fn R32_no_long_times_without_interrupts(_: &mut Context) -> Result<()> {
     gaps.sort_unstable();
     eprintln!("longest times without a CPU {gaps:?} us");
     let limit = Duration::from_millis(100) * runner::slowness();
-    ensure!(
-        Duration::from_micros(gaps[0]) < limit,
-        "{gaps:?} us"
-    );
+    ensure!(Duration::from_micros(gaps[0]) < limit, "{gaps:?} us");
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use anyhow::{ensure, Context as _, Result};
 use ax650_uapi::*;
 use serde_json::json;
 
+use super::boot::load_and_reach;
 use crate::card::{self, Card, BOOT};
 use crate::case::{Context, Start, TWO_CARDS};
 use crate::client::{canary, pattern, Client};
