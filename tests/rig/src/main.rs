@@ -16,7 +16,6 @@ mod klog;
 mod ktap;
 mod lines;
 mod paths;
-mod pending;
 mod profile;
 mod qemu;
 mod qmp;

@@ -13,7 +13,6 @@ use crate::boot::{run_cases, Bench};
 use crate::case::{expand, list_guest_cases, Filter, GuestRun};
 use crate::channel::lock;
 use crate::host::{self, HostCase};
-use crate::pending::Pending;
 use crate::profile::Kernel;
 use crate::report::Report;
 
@@ -47,7 +46,7 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
     // Naming host cases only shall not cost the making of a guest.
     let only_host =
         !options.cases.is_empty() && options.cases.iter().all(|p| p.starts_with("host/"));
-    let mut runs = if only_host {
+    let runs = if only_host {
         Vec::new()
     } else {
         artifacts.build_guest_programs()?;
@@ -65,18 +64,6 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
         return Ok(true);
     }
     let total = host_cases.len() + runs.len();
-    // Without a choice what is known not to pass is left out, and said to be.
-    let mut left_out = Vec::new();
-    if options.cases.is_empty() {
-        let pending = Pending::load(artifacts.tree())?;
-        runs.retain(|run| match pending.verdict(&run.name()) {
-            Some(ended) => {
-                left_out.push(ended);
-                false
-            }
-            None => true,
-        });
-    }
     if total == 0 {
         bail!("no case matches {}", options.cases.join(" "));
     }
@@ -102,9 +89,6 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
         }
     };
     let report = Report::new(total);
-    for ended in &left_out {
-        report.case(ended, &logs);
-    }
     work(
         artifacts,
         options,
