@@ -36,7 +36,7 @@ ax650_test_kit::cases!["axcl_pains":
     P2_silent_and_back { timeout_s: 150 },
     P2_create_without_an_answer { timeout_s: 150 },
     R37_hundred_creates_without_an_answer { timeout_s: 240 },
-    R36_reply_of_41_bytes { timeout_s: 90 },
+    R36_reply_of_41_bytes { timeout_s: 240 },
     R36_late_reply { timeout_s: 150 },
     R07_legacy_all_ones { timeout_s: 120 },
     R11_handshake_never_answered { start: Start::Unloaded, timeout_s: 420 },
