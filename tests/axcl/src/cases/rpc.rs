@@ -357,7 +357,11 @@ fn S9_examples_are_answered_likewise(_: &mut Context) -> Result<()> {
     let memory_at = scope.malloc(8 << 20)?;
     let other = scope.malloc(8 << 20)?;
     for (at, example) in all.iter().enumerate() {
-        if !example.to_card || example.port != 2 || example.section.starts_with("V") {
+        if !example.to_card
+            || example.port != 2
+            || example.section.starts_with("VDEC")
+            || example.section.starts_with("VENC")
+        {
             continue;
         }
         let Some(printed) = all
@@ -786,11 +790,23 @@ fn S5_1_memory_errors(_: &mut Context) -> Result<()> {
         ("a second free", memory::free(at)),
         ("free of nothing", memory::free(0)),
         ("free of what was never given", memory::free(at + 1)),
-        ("more than there is", memory::malloc(u32::MAX, false, 2)),
         ("no bytes", memory::malloc(0, false, 2)),
     ] {
         let (status, _) = scope.memory(&call)?;
         ensure!(status & 0x8000_0000 != 0, "{what}: status {status:#x}");
+    }
+    // More than there is: a card has some GiB, a call asks for at most 4.
+    let mut taken = Vec::new();
+    let status = loop {
+        match scope.memory(&memory::malloc(u32::MAX, false, 2))? {
+            (0, Some(address)) => taken.push(address),
+            (status, _) => break status,
+        }
+        ensure!(taken.len() < 16, "a card without end");
+    };
+    ensure!(status & 0x8000_0000 != 0, "no memory: status {status:#x}");
+    for address in taken {
+        scope.free(address)?;
     }
     scope.works()?;
     device.close()
