@@ -150,7 +150,7 @@ fn control(me: &Arc<Record>, user: Argument) -> Result {
     if !known.contains(&packet.command) {
         return Err(FAILED);
     }
-    let card = registry::find(packet.device)?;
+    let card = registry::find(packet.device).map_err(|_| FAILED)?;
     let _turn = me.turn()?;
     let own = card.axcl.group_of(me);
     match packet.command {

@@ -245,8 +245,7 @@ impl Card {
         if let Err(e) = self.reset(ESTALE) {
             self.give_up(e);
         } else {
-            self.done_with_order();
-            self.set_state(State::Loader);
+            self.reached(State::Loader);
             dev_info!(self.pdev, "reset on demand\n");
         }
     }
@@ -275,9 +274,12 @@ impl Card {
         }
     }
 
-    /// Whoever sees the new state may give the next order at once.
-    fn done_with_order(&self) {
-        self.orders.lock().busy = false;
+    /// What was ordered has led to `state`: whoever sees the one sees the other, and may give the
+    /// next order at once.  False if the card has gone in the meantime.
+    fn reached(&self, state: State) -> bool {
+        let mut orders = self.orders.lock();
+        orders.busy = false;
+        self.set_state(state)
     }
 
     fn note_error(&self, e: Error) {
@@ -292,8 +294,7 @@ impl Card {
         self.rx.lock().stop();
         // It may be anywhere in its boot: keep it from memory.
         crate::glue::pci::clear_master(&self.pdev);
-        self.done_with_order();
-        self.set_state(State::Dead);
+        self.reached(State::Dead);
         dev_err!(self.pdev, "failed: {:?}\n", e);
     }
 
@@ -307,8 +308,7 @@ impl Card {
             status.last_error = 0;
             status.watch = Some(crate::wire::heartbeat::Watch::new(time::now()));
         }
-        self.done_with_order();
-        if self.set_state(State::Running) {
+        if self.reached(State::Running) {
             self.axcl.up();
             self.announce();
         }
