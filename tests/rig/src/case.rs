@@ -113,7 +113,9 @@ impl Filter {
 
     /// Whether the case called `name` is wanted.
     pub fn matches(&self, name: &str) -> bool {
-        let ends = name.match_indices('/').filter_map(|(at, _)| name.get(at + 1..));
+        let ends = name
+            .match_indices('/')
+            .filter_map(|(at, _)| name.get(at + 1..));
         let mut names = ends.chain([name]);
         self.0.is_empty() || names.any(|name| self.0.iter().any(|p| p.matches(name)))
     }

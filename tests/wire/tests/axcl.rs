@@ -26,7 +26,7 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 
 /// `_IOC(direction, type, number, size)` of the generic encoding.
 fn code(direction: u32, ty: u8, number: u32, size: usize) -> u32 {
-    direction << 30 | (size as u32) << 16 | u32::from(ty) << 8 | number
+    (direction << 30) | ((size as u32) << 16) | (u32::from(ty) << 8) | number
 }
 
 #[test]

@@ -14,8 +14,11 @@ const NO_BUFFER: u32 = 0x800d_0019;
 const UNEXIST: u32 = 0x800d_0017;
 const NV12: u32 = 3;
 
-/// `AX_IVPS_PIPELINE_ATTR_T`: for each channel the size that its filter makes, and a crop.
-fn pipeline(depth: u8, channels: &[((u32, u32), Option<[i16; 4]>)]) -> Vec<u8> {
+/// Width and height that the filter of a channel makes, and a crop.
+type Channel = ((u32, u32), Option<[i16; 4]>);
+
+/// `AX_IVPS_PIPELINE_ATTR_T` for these channels.
+fn pipeline(depth: u8, channels: &[Channel]) -> Vec<u8> {
     let mut attr = vec![0; 3184];
     attr[0] = channels.len() as u8;
     attr[4..9].fill(depth);
