@@ -20,6 +20,9 @@ use crate::node::host::{HostNode, Packet, ALIVE};
 use crate::node::message::MessageNode;
 use crate::rpc::system;
 
+/// Cases that wait for minutes run on one kernel, the one that sees most.
+const WAITS: &[&str] = &["debug"];
+
 ax650_test_kit::cases!["axcl_pains":
     P6_create_on_card_99,
     P6_reboot_of_card_99,
@@ -28,18 +31,26 @@ ax650_test_kit::cases!["axcl_pains":
     R03_create_on_card_0x10000000,
     R34_two_files_on_one_port,
     R03_connect_with_port_minus_5,
-    R04_status_tool_after_a_failed_boot { start: Start::Unloaded, timeout_s: 150 },
+    R04_status_tool_after_a_failed_boot {
+        kernels: WAITS, start: Start::Unloaded, timeout_s: 150,
+    },
     R26_legacy_header_that_announces_1_mib { timeout_s: 120 },
     R02_card_that_calls_itself_3 { start: Start::Unloaded, timeout_s: 90 },
     R15_legacy_reset_and_reboot { timeout_s: 150 },
     R31_nine_ignored_doorbells { timeout_s: 120 },
     P2_silent_and_back { timeout_s: 150 },
-    P2_create_without_an_answer { timeout_s: 150 },
+    P2_create_without_an_answer {
+        kernels: WAITS, timeout_s: 150,
+    },
     R37_hundred_creates_without_an_answer { timeout_s: 240 },
-    R36_reply_of_41_bytes { timeout_s: 240 },
+    R36_reply_of_41_bytes {
+        kernels: WAITS, timeout_s: 240,
+    },
     R36_late_reply { timeout_s: 150 },
     R07_legacy_all_ones { timeout_s: 120 },
-    R11_handshake_never_answered { start: Start::Unloaded, timeout_s: 420 },
+    R11_handshake_never_answered {
+        kernels: WAITS, start: Start::Unloaded, timeout_s: 420,
+    },
     P9_card_killed_then_unload { timeout_s: 150 },
     P1_killed_while_copying { timeout_s: 180 },
     P22_many_killed_clients { timeout_s: 180 },
