@@ -125,7 +125,14 @@ mod tests {
         assert_eq!(found.path, path);
         assert_eq!(found.container.unwrap().records.len(), 5);
 
-        fs::write(directories[0].join(FIRMWARE_NAME), "not firmware").unwrap();
-        assert!(matches!(find(), Err(Error::Truncated { length: 12 })));
+        let wrong = directories[0].join(FIRMWARE_NAME);
+        fs::write(&wrong, "not firmware").unwrap();
+        match find() {
+            Err(Error::Container { path, source }) => {
+                assert_eq!(path, wrong);
+                assert!(matches!(*source, Error::Truncated { length: 12 }));
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }
