@@ -37,7 +37,9 @@ impl Client {
             return Err(EINVAL);
         }
         let session = self.holdings.lock().sessions.get(args.session)?;
-        self.card.check_serving(session.generation)?;
+        // A session is never older than its boot: a card that is not up yet is being reset.
+        let serving = self.card.check_serving(session.generation);
+        serving.map_err(|e| if e == EAGAIN { ESTALE } else { e })?;
         let eventfd = match args.eventfd {
             -1 => None,
             fd => Some(EventFd::get(fd)?),
