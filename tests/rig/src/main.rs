@@ -56,7 +56,7 @@ enum Action {
         /// Write the logs to this directory, and keep them even if all goes well
         #[arg(long, value_name = "DIR")]
         keep_logs: Option<PathBuf>,
-        /// Boots at a time [default: one for each CPU, at most 4]
+        /// Boots at a time [default: one more than there are CPUs, as cases wait much; at most 4]
         #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
         jobs: Option<u16>,
         /// Print the guests' consoles
@@ -140,7 +140,7 @@ fn run(cli: Cli) -> Result<bool> {
                 list,
                 keep_logs,
                 verbose,
-                jobs: jobs.map_or(cpus.min(4), usize::from),
+                jobs: jobs.map_or((cpus + 1).min(4), usize::from),
             };
             test::run(&mut artifacts, &options)
         }
