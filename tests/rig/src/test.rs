@@ -44,8 +44,8 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
     let mut host_cases = host::list(artifacts)?;
     host_cases.retain(|case| filter.matches(&case.name));
     // Naming host cases only shall not cost the making of a guest.
-    let only_host =
-        !options.cases.is_empty() && options.cases.iter().all(|p| p.starts_with("host/"));
+    let mut patterns = options.cases.iter().flat_map(|p| p.split_whitespace());
+    let only_host = !options.cases.is_empty() && patterns.all(|p| p.starts_with("host/"));
     let runs = if only_host {
         Vec::new()
     } else {
