@@ -243,9 +243,11 @@ fn R46_allocation_failures(_: &mut Context) -> Result<()> {
     }
     ensure!(failures > 5, "{failures} failures only");
     // Sessions end in their own time, and their memory with them.
-    kernel::until("buffers, as many as before", Duration::from_secs(20), || {
-        Ok(client.card.counters()?.buffer_bytes == before)
-    })
+    kernel::until(
+        "buffers, as many as before",
+        Duration::from_secs(20),
+        || Ok(client.card.counters()?.buffer_bytes == before),
+    )
 }
 
 /// Large buffers are made of small pieces of memory.

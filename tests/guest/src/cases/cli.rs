@@ -444,25 +444,33 @@ fn card_dies_in_mid_run(context: &mut Context) -> Result<()> {
         eprintln!("{what}: {}", output.err.trim());
         Ok(())
     };
-    let worker = run();
-    std::thread::sleep(Duration::from_secs(3));
     let card = Card::open(0)?;
+    let worker = run();
+    runs_well(&card)?;
     card.control(AX650_CONTROL_BOOT, 0)?;
     ended(worker, "reset")?;
     card.make_running()?;
     let worker = run();
-    std::thread::sleep(Duration::from_secs(3));
+    runs_well(&card)?;
     context.host.switch(0, "rpc.drop", true)?;
     ended(worker, "dumb")?;
     context.host.clear(0)?;
     let worker = run();
-    std::thread::sleep(Duration::from_secs(3));
+    runs_well(&card)?;
     context.host.unplug(0)?;
     ended(worker, "pulled")?;
     drop(card);
     context.host.plug(0)?;
     Card::open(0)?.wait_state(AX650_STATE_RUNNING, BOOT)?;
     left_clean()
+}
+
+/// Waits until a client of the card has got through its preparations.
+fn runs_well(card: &Card) -> Result<()> {
+    let limit = Duration::from_secs(20) * runner::slowness();
+    kernel::until("the program at work", limit, || {
+        Ok(card.clients()?.iter().any(|client| client.jobs > 30))
+    })
 }
 
 fn interrupted_in_mid_run(_: &mut Context) -> Result<()> {
@@ -474,7 +482,7 @@ fn interrupted_in_mid_run(_: &mut Context) -> Result<()> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    std::thread::sleep(Duration::from_secs(3));
+    runs_well(&Card::open(0)?)?;
     // SAFETY: plain system call; the child has not been reaped.
     unsafe { libc::kill(child.id() as i32, libc::SIGINT) };
     let begin = Instant::now();
