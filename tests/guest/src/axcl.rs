@@ -67,8 +67,8 @@ impl Node {
     }
 
     /// Maps the file from its beginning.
-    pub fn map(&self, len: usize) -> io::Result<crate::card::Map> {
-        crate::card::Map::new(self.0.as_raw_fd(), 0, len)
+    pub fn map(&self, len: usize) -> io::Result<crate::map::Map> {
+        crate::map::Map::new(self.0.as_raw_fd(), 0, len)
     }
 }
 

@@ -14,6 +14,7 @@ use anyhow::{bail, ensure, Context, Result};
 use ax650_uapi::*;
 
 use crate::kernel;
+use crate::map::Map;
 
 /// PCI vendor of the cards.
 pub const VENDOR: u16 = 0x1f4b;
@@ -337,66 +338,5 @@ impl Card {
             })?;
         }
         self.wait_state(AX650_STATE_RUNNING, BOOT)
-    }
-}
-
-/// A mapping of a buffer.
-#[derive(Debug)]
-pub struct Map {
-    at: *mut u8,
-    len: usize,
-}
-
-// SAFETY: the mapping belongs to this value alone, and memory has no thread.
-unsafe impl Send for Map {}
-
-impl Map {
-    /// Maps `len` bytes of a file, from `offset`.
-    pub fn new(fd: RawFd, offset: u64, len: usize) -> io::Result<Self> {
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing.
-        let at = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                len,
-                protection,
-                libc::MAP_SHARED,
-                fd,
-                offset as libc::off_t,
-            )
-        };
-        if at == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(Self { at: at.cast(), len })
-    }
-
-    /// Copies `data` to the mapping, from `offset`.
-    pub fn write(&self, offset: usize, data: &[u8]) {
-        assert!(offset + data.len() <= self.len);
-        // SAFETY: the range is inside the mapping; the card may write there at the same time,
-        // so no reference to the memory is made.
-        unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), self.at.add(offset), data.len()) };
-    }
-
-    /// Copies `len` bytes from the mapping, from `offset`.
-    pub fn read(&self, offset: usize, len: usize) -> Vec<u8> {
-        assert!(offset + len <= self.len);
-        let mut data = vec![0; len];
-        // SAFETY: as in `write`.
-        unsafe { std::ptr::copy_nonoverlapping(self.at.add(offset), data.as_mut_ptr(), len) };
-        data
-    }
-
-    /// Start of the mapping.
-    pub fn address(&self) -> *mut u8 {
-        self.at
-    }
-}
-
-impl Drop for Map {
-    fn drop(&mut self) {
-        // SAFETY: it is this value's own mapping.
-        unsafe { libc::munmap(self.at.cast(), self.len) };
     }
 }

@@ -11,7 +11,8 @@ use ax650::proto::axclrpc::{self, system};
 use ax650::{Header, Kind, Place};
 use ax650_uapi::*;
 
-use crate::card::{Card, Map};
+use crate::card::Card;
+use crate::map::Map;
 use crate::{frame, kernel};
 
 /// Room for answers: calls have less to say, but for echoes.

@@ -9,5 +9,6 @@ pub mod errors;
 pub mod guarded;
 pub mod host;
 pub mod kernel;
+pub mod map;
 pub mod onnx;
 pub mod process;

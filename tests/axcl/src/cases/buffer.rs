@@ -459,7 +459,7 @@ fn S7_4_pieces_are_the_mapping(_: &mut Context) -> Result<()> {
         scope.read_bus(memory + at, piece.bus, piece.size)?;
         at += u64::from(piece.size);
     }
-    file.cache(INVALIDATE, id, map.address(), SIZE)?;
+    file.cache(INVALIDATE, id, map.address() as u64, SIZE)?;
     ensure!(map.read(0, SIZE as usize) == data, "from the card");
     device.close()
 }
@@ -472,12 +472,12 @@ fn S7_5_cache_requests(_: &mut Context) -> Result<()> {
     let map = file.map(0, 64 << 10)?;
     map.write(0, &[5; 1000]);
     for code in [FLUSH, INVALIDATE] {
-        file.cache(code, id, map.address(), 64 << 10)?;
+        file.cache(code, id, map.address() as u64, 64 << 10)?;
         for (address, size) in [
             (0, 0),
             (0, u32::MAX),
             (0x1000, 4096),
-            (map.address() + 1, u32::MAX),
+            (map.address() as u64 + 1, u32::MAX),
             (0xffff_8880_0000_0000, 4096),
             (u64::MAX, 1),
         ] {

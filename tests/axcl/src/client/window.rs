@@ -5,7 +5,9 @@
 
 use anyhow::{ensure, Context, Result};
 
-use crate::node::buffer::{BufferNode, Map, Piece, PIECES};
+use ax650_test_kit::map::Map;
+
+use crate::node::buffer::{BufferNode, Piece, PIECES};
 
 /// Which bytes of a buffer the card is told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 //! `/dev/ax_mmb_dev`: host memory that the card reaches (PCIe notes 7).
 
 use std::io;
-use std::os::fd::RawFd;
+
+use ax650_test_kit::map::Map;
 
 use super::{get32, get64, put32, put64, Node};
 
@@ -144,75 +145,5 @@ impl BufferNode {
     /// Maps `len` bytes from `offset`.
     pub fn map(&self, offset: u64, len: usize) -> io::Result<Map> {
         Map::new(self.node.fd(), offset, len)
-    }
-}
-
-/// A mapping.
-#[derive(Debug)]
-pub struct Map {
-    at: *mut u8,
-    len: usize,
-}
-
-// SAFETY: the mapping belongs to this value alone, and memory has no thread.
-unsafe impl Send for Map {}
-// SAFETY: shared use only copies bytes, which the card may change at any time anyway.
-unsafe impl Sync for Map {}
-
-impl Map {
-    fn new(fd: RawFd, offset: u64, len: usize) -> io::Result<Self> {
-        // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing.
-        let at = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                len,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED,
-                fd,
-                offset as libc::off_t,
-            )
-        };
-        if at == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(Self { at: at.cast(), len })
-    }
-
-    /// Its length.
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether it has none, which no mapping has.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// Where it begins.
-    pub fn address(&self) -> u64 {
-        self.at as u64
-    }
-
-    /// Copies `data` to it, from `offset`.
-    pub fn write(&self, offset: usize, data: &[u8]) {
-        assert!(offset + data.len() <= self.len);
-        // SAFETY: inside the mapping; the card may write there meanwhile, so no reference is made.
-        unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), self.at.add(offset), data.len()) };
-    }
-
-    /// Copies `len` bytes out of it, from `offset`.
-    pub fn read(&self, offset: usize, len: usize) -> Vec<u8> {
-        assert!(offset + len <= self.len);
-        let mut data = vec![0; len];
-        // SAFETY: as in `write`.
-        unsafe { std::ptr::copy_nonoverlapping(self.at.add(offset), data.as_mut_ptr(), len) };
-        data
-    }
-}
-
-impl Drop for Map {
-    fn drop(&mut self) {
-        // SAFETY: it is this value's own mapping.
-        unsafe { libc::munmap(self.at.cast(), self.len) };
     }
 }

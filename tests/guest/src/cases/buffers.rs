@@ -9,11 +9,12 @@ use std::time::Duration;
 use anyhow::{ensure, Context as _, Result};
 use ax650_uapi::*;
 
-use crate::card::{Card, Map};
+use crate::card::Card;
 use crate::case::{Context, HIGH_MEMORY, SWIOTLB, USUAL};
 use crate::client::{canary, pattern, Client};
 use crate::errors::{errno, expect};
 use crate::kernel;
+use crate::map::Map;
 use crate::process::{self, End};
 
 crate::cases!["buffers":

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Shared mappings of device files.
+
+use std::io;
+use std::os::fd::RawFd;
+
+/// A shared mapping of a file, which something else may write to as well.
+#[derive(Debug)]
+pub struct Map {
+    at: *mut u8,
+    len: usize,
+}
+
+// SAFETY: the mapping belongs to this value alone, and memory has no thread.
+unsafe impl Send for Map {}
+// SAFETY: shared use only copies bytes, which the card may change at any time anyway.
+unsafe impl Sync for Map {}
+
+impl Map {
+    /// Maps `len` bytes of a file, from `offset`, for reading and writing.
+    pub fn new(fd: RawFd, offset: u64, len: usize) -> io::Result<Self> {
+        // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing.
+        let at = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                len,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                fd,
+                offset as libc::off_t,
+            )
+        };
+        if at == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Self { at: at.cast(), len })
+    }
+
+    /// Its length.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it has none, which no mapping has.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Where it begins.
+    pub fn address(&self) -> *mut u8 {
+        self.at
+    }
+
+    /// Copies `data` to it, from `offset`.
+    pub fn write(&self, offset: usize, data: &[u8]) {
+        assert!(offset + data.len() <= self.len);
+        // SAFETY: inside the mapping; the card may write there meanwhile, so no reference is made.
+        unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), self.at.add(offset), data.len()) };
+    }
+
+    /// Copies `len` bytes out of it, from `offset`.
+    pub fn read(&self, offset: usize, len: usize) -> Vec<u8> {
+        assert!(offset + len <= self.len);
+        let mut data = vec![0; len];
+        // SAFETY: as in `write`.
+        unsafe { std::ptr::copy_nonoverlapping(self.at.add(offset), data.as_mut_ptr(), len) };
+        data
+    }
+}
+
+impl Drop for Map {
+    fn drop(&mut self) {
+        // SAFETY: it is this value's own mapping.
+        unsafe { libc::munmap(self.at.cast(), self.len) };
+    }
+}
