@@ -51,6 +51,9 @@ pub enum Booted {
 /// How long a card that was dead before may still be called so after the boot was queued.
 const STALE: Duration = Duration::from_secs(2);
 
+/// How long a card that runs may take to say which firmware it is; one that never does runs all the same.
+const IDENTITY: Duration = Duration::from_secs(3);
+
 /// Boots a card with the installed firmware and waits until it runs.
 pub fn boot(
     card: &mut impl Control,
@@ -61,6 +64,7 @@ pub fn boot(
     let generation = card.boot(options.if_needed)?;
     let start = Instant::now();
     let mut was_busy = false;
+    let mut running_since = None;
     loop {
         let now = card.query()?;
         let booting = now.state == CardState::BOOTING;
@@ -70,6 +74,11 @@ pub fn boot(
         });
         match now.state {
             CardState::RUNNING if now.generation >= generation => {
+                let since = *running_since.get_or_insert_with(Instant::now);
+                if now.firmware.is_empty() && since.elapsed() < IDENTITY {
+                    sleep(options.interval);
+                    continue;
+                }
                 return Ok(if now.generation == before.generation {
                     Booted::Before(now)
                 } else {
@@ -119,6 +128,8 @@ mod tests {
     struct Scripted {
         script: Vec<(CardState, u32)>,
         at: usize,
+        /// What it says of its firmware at each query, "V1" at the end.
+        firmware: &'static [&'static str],
         answer: Result<u32>,
     }
 
@@ -133,7 +144,7 @@ mod tests {
                 done: self.at as u64,
                 total: 10,
                 boot_time: Duration::from_secs(3),
-                firmware: "V1".into(),
+                firmware: self.firmware.get(self.at - 1).unwrap_or(&"V1").to_string(),
             })
         }
 
@@ -146,9 +157,18 @@ mod tests {
     const HANDSHAKE: CardState = CardState(3);
 
     fn run(script: &[(CardState, u32)], generation: u32) -> (Result<Booted>, Vec<Step>) {
+        run_card(script, generation, &[])
+    }
+
+    fn run_card(
+        script: &[(CardState, u32)],
+        generation: u32,
+        firmware: &'static [&'static str],
+    ) -> (Result<Booted>, Vec<Step>) {
         let mut card = Scripted {
             script: script.to_vec(),
             at: 0,
+            firmware,
             answer: Ok(generation),
         };
         let options = BootOptions {
@@ -178,6 +198,16 @@ mod tests {
         assert_eq!(steps.len(), 5);
         assert_eq!(steps[2].sent, Some((4, 10)));
         assert_eq!(steps[3].sent, None);
+    }
+
+    #[test]
+    fn waits_until_the_firmware_has_a_name() {
+        let (result, _) = run_card(
+            &[(CardState::RUNNING, 4), (CardState::RUNNING, 5)],
+            5,
+            &["", "", "", "V3"],
+        );
+        assert!(matches!(result, Ok(Booted::Now(card)) if card.firmware == "V3"));
     }
 
     #[test]
@@ -216,6 +246,7 @@ mod tests {
         let mut card = Scripted {
             script: vec![(CardState::RUNNING, 1)],
             at: 0,
+            firmware: &[],
             answer: Err(Error::Busy("busy".into())),
         };
         let result = boot(&mut card, &BootOptions::default(), &mut |_| {});

@@ -64,6 +64,10 @@ impl Card {
         let mut status = self.status.lock();
         status.firmware_sha256 = sha256;
         put_text(&mut status.firmware_file, container.version().as_bytes());
+        // What the firmware of the last boot said of itself.
+        status.firmware_version = [0; 64];
+        status.chip = [0; 32];
+        status.uid = 0;
         status.boot_done = 0;
         status.boot_total = container.image_bytes();
         Ok(container)
