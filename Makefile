@@ -12,17 +12,20 @@ MAKEFLAGS += --no-print-directory
 
 # -- variables for the user ----------------------------------------------------------------------
 # Every `VAR ?=` line's comment is part of `make help`.
-KERNEL ?=#  guest kernel: stock, debug; for test also all (default: test all, else stock)
+KERNEL ?=#  guest kernel: trixie-backports, forky, debug; for test also all (default: test all, else trixie-backports)
 CASES  ?=#  test: only cases whose name matches this glob, for example CASES='boot/*'
 CARDS  ?= 1#  shell: number of emulated cards
 JOBS   ?= $(shell nproc)#  parallel jobs of each build
 
 export JOBS
-ifneq ($(filter-out stock debug all,$(KERNEL)),)
-$(error KERNEL=$(KERNEL): it must be stock, debug or (for test) all)
+kernels := trixie-backports forky debug
+ifneq ($(filter-out $(kernels) stock all,$(KERNEL)),)
+$(error KERNEL=$(KERNEL): it must be trixie-backports, forky, debug or (for test) all)
 endif
-shell_kernel := $(or $(strip $(KERNEL)),stock)
-test_kernel := $(or $(strip $(KERNEL)),all)
+# `stock` is what trixie-backports was called when there was no other.
+kernel := $(patsubst stock,trixie-backports,$(strip $(KERNEL)))
+shell_kernel := $(or $(kernel),trixie-backports)
+test_kernel := $(or $(kernel),all)
 cards := $(strip $(CARDS))
 case_args := $(if $(strip $(CASES)),--cases '$(strip $(CASES))')
 
@@ -61,10 +64,15 @@ ifneq ($(AX650_ROOT),/)
 	@$(in) true
 endif
 
-.PHONY: kernels kernels-stock kernels-debug
-kernels: kernels-stock ## Debian's own kernel for the guest, and what modules for it need (4 minutes, once)
-kernels-stock kernels-debug: kernels-%: root
+.PHONY: root-forky
+root-forky: root ## root that builds modules for Debian forky's kernel (3 minutes, once)
+	@tests/env/root.sh --forky true
+
+.PHONY: kernels $(kernels:%=kernels-%)
+kernels: kernels-trixie-backports ## Debian 13's own kernel for the guest, and what modules for it need (4 minutes, once)
+$(kernels:%=kernels-%): kernels-%: root
 	@$(in) tests/env/kernels.sh $*
+kernels-forky: root-forky ## the same of Debian forky (4 minutes, once)
 kernels-debug: ## kernel with KASAN, lockdep and more for the guest (20 minutes, once)
 
 .PHONY: assets
@@ -82,18 +90,21 @@ build-guest: crates
 	@$(in) env RUSTFLAGS='-C target-feature=+crt-static' \
 		cargo build --frozen --release -j $(JOBS) --target $(triple) $(guest_crates:%=-p %)
 
-.PHONY: module module-stock module-debug
+.PHONY: module $(kernels:%=module-%)
 module: module-$(shell_kernel) ## the kernel module for the guest kernel KERNEL
-module-stock module-debug: module-%: kernels-%
+$(kernels:%=module-%): module-%: kernels-%
 	@$(in) tests/env/module.sh $*
 
-# The rig makes what the chosen cases, or the guest, need: kernels, module, programs.
+# The rig makes what the chosen cases, or the guest, need: kernels, module, programs; but not roots.
+roots_of = $(if $(filter forky all,$(1)),root-forky)
+# Cases of others need none for forky.
+test_roots := $(if $(filter-out host/% trixie-backports/% debug/%,$(or $(strip $(CASES)),*)),$(call roots_of,$(test_kernel)))
 .PHONY: rig
 rig: crates
 	@$(in) cargo build --frozen --release --quiet -j $(JOBS) -p ax650-rig
 
 .PHONY: test
-test: rig assets ## run the tests: CASES, KERNEL
+test: rig assets $(test_roots) ## run the tests: CASES, KERNEL
 	@$(rig) test --kernel $(test_kernel) $(case_args)
 
 .PHONY: demo
@@ -104,11 +115,11 @@ demo: rig assets ## boot a card in a guest, read a picture, transcode a clip
 	@$(in) tests/demo/demo.sh
 
 .PHONY: shell
-shell: rig ## a prompt in a guest with cards: KERNEL, CARDS
+shell: rig $(call roots_of,$(shell_kernel)) ## a prompt in a guest with cards: KERNEL, CARDS
 	@$(rig) shell --kernel $(shell_kernel) --cards $(cards)
 
 .PHONY: fmt
-fmt: kernels-stock ## format all Rust code
+fmt: kernels-trixie-backports ## format all Rust code
 	@$(in) cargo fmt --all
 	@$(in) tests/env/module.sh fmt --fix
 

@@ -44,7 +44,7 @@ cp "$programs/examples/ocr" "$share/bin/"
 cp "$tree/tests/demo/guest.sh" "$share/bin/demo-guest"
 
 step "booting a guest with Debian's kernel and an emulated card"
-"$target/release/ax650-rig" guest --kernel stock --share "$share" --run sh,/mnt/share/bin/demo-guest ||
+"$target/release/ax650-rig" guest --kernel trixie-backports --share "$share" --run sh,/mnt/share/bin/demo-guest ||
     die "the guest's part failed, see above"
 
 step "comparing inference with ONNX Runtime on the CPU"

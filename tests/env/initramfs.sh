@@ -4,13 +4,13 @@
 # initramfs.sh OUT.gz KERNEL [FILE:PATH...]
 #
 # Make the guest's root file system: a static busybox, `init` beside this file, the modules that
-# KERNEL (stock or debug) needs before it can mount the share, and the FILEs, each at PATH in the
+# KERNEL (of kernels.sh) needs before it can mount the share, and the FILEs, each at PATH in the
 # guest.  Runs inside the toolchain root.  The same input gives the same bytes.
 set -euo pipefail
 me=initramfs
 . "$(dirname "$0")/lib.sh"
 
-[ $# -ge 2 ] || die "usage: $0 OUT.gz stock|debug [FILE:PATH...]"
+[ $# -ge 2 ] || die "usage: $0 OUT.gz KERNEL [FILE:PATH...]"
 out=$1 kernel=$2
 shift 2
 modules=$("$tree/tests/env/kernels.sh" print "$kernel" modules)

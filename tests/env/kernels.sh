@@ -1,17 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# kernels.sh source|stock|debug    make it, unless the cache has it
-# kernels.sh print KERNEL WHAT     say where it is: KERNEL stock or debug, WHAT vmlinuz, build
-#                                  (directory for "make -C ... M=...") or modules (the guest's
-#                                  /lib/modules; debug has everything built in and no such)
+# kernels.sh source|KERNEL         make it, unless the cache has it
+# kernels.sh print KERNEL WHAT     say where it is: WHAT is vmlinuz, build (directory for
+#                                  "make -C ... M=...") or modules (the guest's /lib/modules; debug
+#                                  has everything built in and no such)
 # kernels.sh print source          the kernel's source
-# kernels.sh prune                 remove what earlier versions of these scripts made
+# kernels.sh prune                 remove what earlier versions of these scripts made in this root
 #
-# Runs inside the toolchain root.  The reference kernels are Debian's unmodified backports kernel
-# ("stock") and one with run-time checkers out of the same source ("debug").  A kernel lives in
-# the cache under the hash of everything that it is made of, is made under another name and renamed
-# when complete: interrupting it is safe, and calling it again costs nothing.
+# KERNEL is trixie-backports (or stock): Debian 13's unmodified backports kernel; debug: one with
+# run-time checkers out of the same source; forky: Debian forky's unmodified kernel.
+#
+# Runs inside the toolchain root; what is about forky it has done in the forky root.  A kernel lives
+# in the cache under the hash of everything that it is made of, is made under another name and
+# renamed when complete: interrupting it is safe, and calling it again costs nothing.
 set -euo pipefail
 me=kernels
 . "$(dirname "$0")/lib.sh"
@@ -20,7 +22,7 @@ here=$tree/tests/env
 base=$cache/kernel
 source_version=$(version "linux-source-$series")
 # What the kernels are built with; a new version of any makes them anew.
-toolchain=$(dpkg-query -W -f '${Package} ${Version}\n' rustc bindgen gcc-14 clang-19 lld-19)
+toolchain=$(dpkg-query -W -f '${Package} ${Version}\n' "${compilers[@]}")
 
 # The release whose packaged headers match the source, e.g. 7.3.4+deb13-amd64.
 release() {
@@ -32,10 +34,11 @@ release() {
     die "no linux-headers package of the version $source_version"
 }
 
-source_dir() { echo "$base/source-$(plain "$source_version")-$(key "$here/kernel/source.sh" -- "$source_version")"; }
+source_dir() { echo "$base/${prefix}source-$(plain "$source_version")-$(key "$here/kernel/source.sh" -- "$source_version")"; }
 
-stock_dir() {
-    echo "$base/stock-$(key "$here/kernel/stock.sh" "$tree/dkms/rust-metadata.sh" -- \
+# KERNEL is the one of the distribution whose root this is.
+stock_dir() { # KERNEL
+    echo "$base/$1-$(key "$here/kernel/stock.sh" "$tree/dkms/rust-metadata.sh" -- \
         "$(release)" "$source_version" "$toolchain")"
 }
 
@@ -52,12 +55,12 @@ make_source() {
     [ -d "$dir" ] || "$here/kernel/source.sh" "$dir"
 }
 
-make_stock() {
+make_stock() { # KERNEL
     local dir
-    dir=$(stock_dir)
+    dir=$(stock_dir "$1")
     [ -d "$dir" ] && return
     make_source
-    lock stock
+    lock "$1"
     [ -d "$dir" ] || "$here/kernel/stock.sh" "$dir" "$(source_dir)" "$(release)"
 }
 
@@ -74,9 +77,9 @@ print_path() { # KERNEL WHAT
     local dir path
     case $1 in
     source) make_source; source_dir; return ;;
-    stock) dir=$(stock_dir) ;;
+    trixie-backports | forky) dir=$(stock_dir "$1") ;;
     debug) dir=$(debug_dir) ;;
-    *) die "unknown kernel '$1': stock or debug" ;;
+    *) die "unknown kernel '$1': trixie-backports, debug or forky" ;;
     esac
     case $2 in
     vmlinuz | build) path=$dir/$2 ;;
@@ -89,9 +92,17 @@ print_path() { # KERNEL WHAT
 
 prune() {
     local keep dir
-    keep=" $(source_dir) $(stock_dir) $(debug_dir) "
+    case $root in
+    forky) keep=" $(source_dir) $(stock_dir forky) " ;;
+    *) keep=" $(source_dir) $(stock_dir trixie-backports) $(debug_dir) " ;;
+    esac
     for dir in "$base"/*; do
         case "$keep" in *" ${dir%.partial} "*) continue ;; esac
+        # What belongs to the other root stays.
+        case ${dir##*/} in
+        forky-*) [ "$root" = forky ] || continue ;;
+        *) [ "$root" != forky ] || continue ;;
+        esac
         [ -d "$dir" ] || continue
         say "removing $dir"
         rm -rf "$dir"
@@ -99,14 +110,31 @@ prune() {
 }
 
 main() {
+    local what=${1:-} kernel path
+    kernel=$what
+    [ "$what" != print ] || kernel=${2:-}
+    kernel=$(full_name "$kernel")
+    if [ "$kernel" = forky ] && [ "$root" != forky ]; then
+        if [ "$what" = print ]; then
+            path=$(elsewhere forky kernels.sh "$@")
+            echo "$cache${path#/cache}"
+        else
+            elsewhere forky kernels.sh "$@"
+        fi
+        return
+    fi
     mkdir -p "$base"
-    case ${1:-} in
+    case $what in
     source) make_source ;;
-    stock) make_stock ;;
-    debug) make_debug ;;
-    print) print_path "${2:-}" "${3:-}" ;;
+    print) print_path "$kernel" "${3:-}" ;;
     prune) prune ;;
-    *) die "usage: $0 source|stock|debug|print KERNEL WHAT|print source|prune" ;;
+    *)
+        case $kernel in
+        trixie-backports | forky) make_stock "$kernel" ;;
+        debug) make_debug ;;
+        *) die "usage: $0 source|trixie-backports|debug|forky|print KERNEL WHAT|print source|prune" ;;
+        esac
+        ;;
     esac
 }
 

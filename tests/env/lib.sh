@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154 # variables of the scripts that source this
 #
-# What the scripts of this directory share.  They run inside the toolchain root (root.sh); source
-# this file after setting `me`, the name that messages begin with.
+# What the scripts of this directory share.  They run inside the toolchain root or the forky root
+# (root.sh); source this file after setting `me`, the name that messages begin with.
 
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 if [ "${AX650_ROOT:-}" = / ]; then
@@ -12,8 +12,35 @@ else
     cache=/cache
 fi
 jobs=${JOBS:-$(nproc)}
-# The series of the reference kernel; Debian has it in its backports (packages.txt).
-series=7.3
+# Which root this is: that of the distribution trixie or forky.  Its own kernel's series, Debian's name
+# for the compiler that built it, and what the names of its kernels' sources in the cache begin with.
+root=${AX650_INSIDE:-trixie}
+if [ "$root" = forky ]; then
+    # Whatever forky has at the time.
+    series=$(dpkg-query -W -f '${Package}\n' 'linux-source-[0-9]*' 2>/dev/null | sed 's/linux-source-//;1q')
+    compilers=(rustc bindgen gcc) prefix=forky-
+else
+    # Debian has it in its backports (packages.txt).
+    series=7.3 compilers=(rustc bindgen gcc-14 clang-19 lld-19) prefix=''
+fi
+
+# The root that a kernel and modules for it are built in.
+root_of() { # KERNEL
+    if [ "$1" = forky ]; then echo forky; else echo trixie; fi
+}
+
+# Kernels have names of their own; the usual one is also called by an older, shorter one.
+full_name() { # KERNEL
+    if [ "$1" = stock ]; then echo trixie-backports; else echo "$1"; fi
+}
+
+# Run a script of this directory in the root of KERNEL, which is not this one.
+elsewhere() { # KERNEL SCRIPT [ARG...]
+    local script=$2
+    [ "$(root_of "$1")" = forky ] || die "$1 is not for the forky root"
+    shift 2
+    "$tree/tests/env/root.sh" --forky "tests/env/$script" "$@"
+}
 
 # Progress goes to stderr with the seconds since the script began; stdout is for results.
 say() { printf '%s: [%3d s] %s\n' "$me" "$SECONDS" "$*" >&2; }
@@ -73,9 +100,9 @@ run_logged() {
 # fetch_debs PACKAGE=VERSION...: download Debian packages to the cache; sets the array `debs` to
 # their files.  The package lists are kept in the cache too: the root stays as it was made.
 fetch_debs() {
-    local dir=$cache/debs spec file options
-    mkdir -p "$dir/partial" "$dir/lists/partial"
-    options=(-qq -o APT::Sandbox::User=root -o "Dir::Cache=$dir" -o "Dir::State::Lists=$dir/lists"
+    local dir=$cache/debs spec file options lists=$cache/debs/${prefix}lists
+    mkdir -p "$dir/partial" "$lists/partial"
+    options=(-qq -o APT::Sandbox::User=root -o "Dir::Cache=$dir" -o "Dir::State::Lists=$lists"
         -o Acquire::Retries=3 -o Acquire::http::Timeout=30 -o Acquire::Languages=none)
     debs=()
     for spec in "$@"; do
@@ -88,7 +115,7 @@ fetch_debs() {
                     { apt-get "${options[@]}" update >&2 ||
                         die "the Debian package registry cannot be reached"; }
                 ls ./*.deb >/dev/null 2>&1 || apt-get "${options[@]}" download "$spec" >&2 ||
-                    die "cannot download $spec; if the registry has a newer version only, the toolchain root is out of date: make distclean"
+                    die "cannot download $spec; if the registry has a newer version only, this root is out of date: make distclean"
                 mv ./*.deb "$file"
             )
         fi

@@ -1,13 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# module.sh KERNEL          build ax650.ko for the kernel stock or debug
+# module.sh KERNEL          build ax650.ko for a kernel of kernels.sh
 # module.sh print KERNEL    say where it is
-# module.sh clippy          lint the Rust of the module (with the stock kernel's settings)
+# module.sh clippy          lint the Rust of the module (with the settings of trixie-backports)
 # module.sh fmt [--fix]     check its format, or correct it
 #
-# Runs inside the toolchain root.  Sources are copied to the cache and built there, so that the
-# tree stays clean and both kernels can be built for at once.  Warnings are errors.
+# Runs inside the toolchain root; builds for forky it has done in the forky root.  Sources are copied
+# to the cache and built there, so that the tree stays clean and several kernels can be built for at
+# once.  Warnings are errors.
 #   KMOD   directory of another module, for trying things out (default kmod/ of this tree)
 set -euo pipefail
 me=module
@@ -63,7 +64,7 @@ clippy() {
     local dir=$cache/kmod-clippy$suffix
     # clippy has no memory: a crate that was checked once would pass unseen the next time.
     rm -rf "$dir"
-    make_module clippy stock CLIPPY=1 "CLIPPY_CONF_DIR=$("$kernels" print source)"
+    make_module clippy trixie-backports CLIPPY=1 "CLIPPY_CONF_DIR=$("$kernels" print source)"
     say "clippy has nothing to say"
 }
 
@@ -75,13 +76,16 @@ fmt() {
 }
 
 case ${1:-} in
-stock | debug) build "$1" ;;
+stock | trixie-backports | debug | forky)
+    if [ "$(root_of "$1")" = "$root" ]; then build "$(full_name "$1")"; else elsewhere "$1" module.sh "$1"; fi
+    ;;
 print)
-    file=$cache/kmod-${2:-}/ax650.ko
-    [ -e "$file" ] || die "not built yet: $0 ${2:-stock}"
+    kernel=$(full_name "${2:-}")
+    file=$cache/kmod-$kernel/ax650.ko
+    [ -e "$file" ] || die "not built yet: $0 $kernel"
     echo "$file"
     ;;
 clippy) clippy ;;
 fmt) fmt "${2:-}" ;;
-*) die "usage: $0 stock|debug|print KERNEL|clippy|fmt [--fix]" ;;
+*) die "usage: $0 trixie-backports|debug|forky|print KERNEL|clippy|fmt [--fix]" ;;
 esac

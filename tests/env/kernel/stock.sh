@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# stock.sh DIR SOURCE RELEASE: Debian's unmodified kernel RELEASE.
+# stock.sh DIR SOURCE RELEASE: Debian's unmodified kernel RELEASE, that of the root this runs in.
 #
 # DIR/vmlinuz boots, DIR/lib/modules has the modules that the guest loads, DIR/build builds
 # modules: the packaged headers and the Rust metadata that they lack.

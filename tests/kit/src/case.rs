@@ -13,7 +13,7 @@ pub struct Case {
     pub concern: &'static str,
     /// Returns if all is well; see [`skip`] for what cannot be tested here.
     pub run: fn(&mut Context) -> Result<()>,
-    /// Seconds on an idle machine with the stock kernel; the harness allows more on the debug one.
+    /// Seconds on an idle machine with a distribution's kernel; the harness allows more on the debug one.
     pub timeout_s: u64,
     /// State in which it finds module and cards.
     pub start: Start,
@@ -85,7 +85,7 @@ impl Case {
             run,
             timeout_s: 60,
             start: Start::Running,
-            kernels: &["stock", "debug"],
+            kernels: &["trixie-backports", "forky", "debug"],
             machines: &[USUAL],
             allow: &[],
             dma_faults: false,

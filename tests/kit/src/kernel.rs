@@ -83,7 +83,7 @@ pub fn until(what: &str, limit: Duration, mut done: impl FnMut() -> Result<bool>
     }
 }
 
-/// How many times slower this guest is, at worst, than the stock kernel on an idle machine: others may
+/// How many times slower this guest is, at worst, than a distribution's on an idle machine: others may
 /// be at work on the machine, and the debug kernel checks all it does.
 pub fn slowness() -> u32 {
     // Only the debug kernel has the checker.

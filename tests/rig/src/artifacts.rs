@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use anyhow::{bail, Context, Result};
 
-use crate::profile::Kernel;
+use crate::kernel::Kernel;
 
 /// Programs of the guest are static, so that they run there without libraries.
 const GUEST_TARGET: &str = "x86_64-unknown-linux-gnu";

@@ -13,16 +13,17 @@ use std::time::{Duration, Instant};
 use anyhow::{bail, Context, Result};
 
 use crate::artifacts::Artifacts;
-use crate::case::{slowness, Ended, GuestRun, Verdict};
+use crate::case::{Ended, GuestRun, Verdict};
 use crate::channel::{lock, Desk, Script};
 use crate::child::Group;
 use crate::emulator::Emulator;
 use crate::judge::{Judge, Next};
-use crate::profile::{Kernel, Profile};
+use crate::kernel::Kernel;
+use crate::profile::Profile;
 use crate::qemu::{Console, Machine, Port};
 use crate::qmp::Qmp;
 
-/// From the start of QEMU to the first case, on an idle machine with the stock kernel.
+/// From the start of QEMU to the first case, on an idle machine with a distribution's kernel.
 const BOOT: Duration = Duration::from_secs(120);
 /// From the end of the last case to the end of QEMU.
 const POWER_OFF: Duration = Duration::from_secs(30);
@@ -152,7 +153,7 @@ impl Guest {
 
     /// Runs until all cases are judged or the guest is lost.
     fn run(&mut self, bench: &Bench<'_>, judge: &mut Judge, kernel: Kernel) -> Result<()> {
-        let boot_limit = Instant::now() + BOOT * slowness(kernel);
+        let boot_limit = Instant::now() + BOOT * kernel.slowness();
         let mut lost: Option<(Instant, String)> = None;
         loop {
             match self.events.recv_timeout(Duration::from_millis(100)) {

@@ -10,7 +10,8 @@ use std::time::Duration;
 use anyhow::{bail, Context, Result};
 use serde::Deserialize;
 
-use crate::profile::{Kernel, Profile};
+use crate::kernel::Kernel;
+use crate::profile::Profile;
 
 /// What the guest's test program says of one of its cases (`selftest list --json`).
 #[derive(Debug, Clone, Deserialize)]
@@ -24,7 +25,7 @@ pub struct GuestCase {
     pub kernels: Vec<Kernel>,
     /// machines it is to be run on; empty: every boot, after all other cases
     pub profiles: Vec<Profile>,
-    /// seconds it may take on an idle machine with the stock kernel
+    /// seconds it may take on an idle machine with a distribution's kernel
     pub timeout_s: u64,
     /// kernel log reports it provokes: texts that their lines contain
     pub allow: Vec<String>,
@@ -57,15 +58,7 @@ impl GuestRun {
 
     /// How long it may take on this kernel.
     pub fn timeout(&self) -> Duration {
-        Duration::from_secs(self.case.timeout_s) * slowness(self.kernel)
-    }
-}
-
-/// How many times slower things are on this kernel, at worst, than on the stock one on an idle machine.
-pub fn slowness(kernel: Kernel) -> u32 {
-    match kernel {
-        Kernel::Stock => 2,
-        Kernel::Debug => 4,
+        Duration::from_secs(self.case.timeout_s) * self.kernel.slowness()
     }
 }
 
@@ -95,29 +88,54 @@ pub struct Ended {
 
 /// Picks cases by name: a pattern matches the full name, its end from the concern on, or its last
 /// part.
-pub struct Filter(Vec<glob::Pattern>);
+#[derive(Clone)]
+pub struct Filter {
+    patterns: Vec<glob::Pattern>,
+    /// what must match as well; empty: nothing must
+    sample: Vec<glob::Pattern>,
+}
 
 impl Filter {
     /// Compiles the patterns; without any, everything matches.
     pub fn new(patterns: &[String]) -> Result<Self> {
         let compile =
             |p: &String| glob::Pattern::new(p).with_context(|| format!("bad pattern '{p}'"));
-        Ok(Self(
-            patterns
-                .iter()
-                .flat_map(|p| p.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
-                .map(|p| compile(&p))
-                .collect::<Result<_>>()?,
-        ))
+        let patterns = patterns
+            .iter()
+            .flat_map(|p| p.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+            .map(|p| compile(&p))
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            patterns,
+            sample: Vec::new(),
+        })
+    }
+
+    /// The same, but of `names` only, a list of patterns that each match something in `cases`; an empty
+    /// list changes nothing.
+    pub fn sampled(&self, names: &[&str], cases: &[GuestCase]) -> Result<Self> {
+        let mut filter = self.clone();
+        for name in names {
+            let pattern = glob::Pattern::new(name).with_context(|| format!("bad pattern '{name}'"))?;
+            let known = |c: &GuestCase| pattern.matches(&format!("{}/{}", c.concern, c.name));
+            if !cases.iter().any(known) {
+                bail!("no case is called {name}: correct kernel.rs");
+            }
+            filter.sample.push(pattern);
+        }
+        Ok(filter)
     }
 
     /// Whether the case called `name` is wanted.
     pub fn matches(&self, name: &str) -> bool {
-        let ends = name
-            .match_indices('/')
-            .filter_map(|(at, _)| name.get(at + 1..));
-        let mut names = ends.chain([name]);
-        self.0.is_empty() || names.any(|name| self.0.iter().any(|p| p.matches(name)))
+        let any = |patterns: &[glob::Pattern]| {
+            let ends = name
+                .match_indices('/')
+                .filter_map(|(at, _)| name.get(at + 1..));
+            let mut names = ends.chain([name]);
+            patterns.is_empty() || names.any(|name| patterns.iter().any(|p| p.matches(name)))
+        };
+        any(&self.patterns) && any(&self.sample)
     }
 }
 
@@ -143,11 +161,12 @@ pub fn list_guest_cases(selftest: &Path) -> Result<Vec<GuestCase>> {
     Ok(cases)
 }
 
-/// Every combination of case, kernel and machine that `filter` wants, and for each machine that is
-/// booted for them the cases that come last in every boot.
-pub fn expand(cases: &[GuestCase], kernels: &[Kernel], filter: &Filter) -> Vec<GuestRun> {
+/// Every combination of case, kernel and machine that the kernel's filter wants, and for each machine
+/// that is booted for them the cases that come last in every boot.
+pub fn expand(cases: &[GuestCase], kernels: &[(Kernel, Filter)]) -> Vec<GuestRun> {
     let mut runs = Vec::new();
-    for &kernel in kernels {
+    for (kernel, filter) in kernels {
+        let kernel = *kernel;
         let mut machines = BTreeSet::new();
         for case in cases.iter().filter(|c| c.kernels.contains(&kernel)) {
             for profile in &case.profiles {
@@ -187,15 +206,15 @@ mod tests {
 
     #[test]
     fn filters() {
-        assert!(filter(&[]).matches("stock/abi/R03_x"));
-        assert!(filter(&["R03*"]).matches("stock/abi/R03_x"));
-        assert!(filter(&["stock/*"]).matches("stock/abi/R03_x"));
-        assert!(filter(&["*/abi/*"]).matches("stock/abi/R03_x"));
-        assert!(filter(&["abi/*"]).matches("stock/abi/R03_x"));
-        assert!(!filter(&["bi/*"]).matches("stock/abi/R03_x"));
-        assert!(filter(&["R04* R03*"]).matches("stock/abi/R03_x"));
-        assert!(!filter(&["R04*"]).matches("stock/abi/R03_x"));
-        assert!(!filter(&["debug/*", "abi"]).matches("stock/abi/R03_x"));
+        assert!(filter(&[]).matches("trixie-backports/abi/R03_x"));
+        assert!(filter(&["R03*"]).matches("trixie-backports/abi/R03_x"));
+        assert!(filter(&["trixie-backports/*"]).matches("stock/abi/R03_x"));
+        assert!(filter(&["*/abi/*"]).matches("trixie-backports/abi/R03_x"));
+        assert!(filter(&["abi/*"]).matches("trixie-backports/abi/R03_x"));
+        assert!(!filter(&["bi/*"]).matches("trixie-backports/abi/R03_x"));
+        assert!(filter(&["R04* R03*"]).matches("trixie-backports/abi/R03_x"));
+        assert!(!filter(&["R04*"]).matches("trixie-backports/abi/R03_x"));
+        assert!(!filter(&["debug/*", "abi"]).matches("trixie-backports/abi/R03_x"));
         assert!(Filter::new(&["[".into()]).is_err());
     }
 
@@ -204,7 +223,7 @@ mod tests {
         let case = |name: &str, profiles: Vec<Profile>| GuestCase {
             name: name.into(),
             concern: "buffers".into(),
-            kernels: vec![Kernel::Stock, Kernel::Debug],
+            kernels: vec![Kernel::TrixieBackports, Kernel::Debug],
             profiles,
             timeout_s: 10,
             allow: vec![],
@@ -220,20 +239,22 @@ mod tests {
             case("unload", vec![]),
         ];
         let names = |kernels: &[Kernel], pattern: &str| -> Vec<String> {
-            let runs = expand(&cases, kernels, &filter(&[pattern]));
+            let kernels: Vec<(Kernel, Filter)> =
+                kernels.iter().map(|&k| (k, filter(&[pattern]))).collect();
+            let runs = expand(&cases, &kernels);
             runs.iter().map(GuestRun::name).collect()
         };
         assert_eq!(
-            names(&[Kernel::Stock], "R49*"),
+            names(&[Kernel::TrixieBackports], "R49*"),
             [
-                "stock/buffers/R49_data",
-                "stock+noiommu/buffers/R49_data",
-                "stock/buffers/unload",
-                "stock+noiommu/buffers/unload"
+                "trixie-backports/buffers/R49_data",
+                "trixie-backports+noiommu/buffers/R49_data",
+                "trixie-backports/buffers/unload",
+                "trixie-backports+noiommu/buffers/unload"
             ]
         );
         assert_eq!(
-            names(&[Kernel::Stock, Kernel::Debug], "debug/*"),
+            names(&[Kernel::TrixieBackports, Kernel::Debug], "debug/*"),
             [
                 "debug/buffers/R49_data",
                 "debug/buffers/R44_zeroed",
@@ -241,8 +262,20 @@ mod tests {
             ]
         );
         assert!(
-            names(&[Kernel::Stock], "unload").is_empty(),
+            names(&[Kernel::TrixieBackports], "unload").is_empty(),
             "not by itself"
         );
+
+        let sample = filter(&[]).sampled(&["buffers/R44*"], &cases).unwrap();
+        let runs = expand(&cases, &[(Kernel::TrixieBackports, sample)]);
+        let names: Vec<String> = runs.iter().map(GuestRun::name).collect();
+        assert_eq!(
+            names,
+            [
+                "trixie-backports/buffers/R44_zeroed",
+                "trixie-backports/buffers/unload"
+            ]
+        );
+        assert!(filter(&[]).sampled(&["buffers/gone"], &cases).is_err());
     }
 }

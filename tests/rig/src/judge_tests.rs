@@ -2,20 +2,21 @@
 
 use super::*;
 use crate::case::GuestCase;
-use crate::profile::{Kernel, Profile};
+use crate::kernel::Kernel;
+use crate::profile::Profile;
 
 fn run(name: &str, allow: &[&str], dma_faults: bool) -> GuestRun {
     GuestRun {
         case: GuestCase {
             name: name.into(),
             concern: "t".into(),
-            kernels: vec![Kernel::Stock],
+            kernels: vec![Kernel::TrixieBackports],
             profiles: vec![Profile::default()],
             timeout_s: 10,
             allow: allow.iter().map(|&t| t.to_owned()).collect(),
             dma_faults,
         },
-        kernel: Kernel::Stock,
+        kernel: Kernel::TrixieBackports,
         profile: Profile::default(),
     }
 }
@@ -36,7 +37,7 @@ fn verdict(run: GuestRun, lines: &[&str], ktap: &str, faults: &[String]) -> (Ver
     judge.console("ax650-selftest: end A");
     assert!(judge.ready());
     let (ended, next) = judge.judge(faults).unwrap();
-    assert_eq!(ended.name, "stock/t/A");
+    assert_eq!(ended.name, "trixie-backports/t/A");
     assert!(judge.done());
     (ended.verdict, next)
 }

@@ -12,6 +12,7 @@ mod child;
 mod emulator;
 mod host;
 mod judge;
+mod kernel;
 mod klog;
 mod ktap;
 mod lines;
@@ -30,7 +31,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::artifacts::Artifacts;
-use crate::profile::Kernel;
+use crate::kernel::Kernel;
 
 /// Runs the AX650N stack in QEMU guests with emulated cards.  Run it inside the toolchain root.
 #[derive(Parser)]
@@ -66,7 +67,7 @@ enum Action {
     /// A prompt in a guest with cards
     Shell {
         /// The guest's kernel
-        #[arg(long, value_enum, default_value = "stock")]
+        #[arg(long, value_enum, default_value = "trixie-backports")]
         kernel: Kernel,
         /// Number of cards
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=8))]
@@ -78,7 +79,7 @@ enum Action {
     /// One command in a guest; succeeds if it does
     Guest {
         /// The guest's kernel
-        #[arg(long, value_enum, default_value = "stock")]
+        #[arg(long, value_enum, default_value = "trixie-backports")]
         kernel: Kernel,
         /// Number of cards
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=8))]
@@ -94,17 +95,21 @@ enum Action {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Kernels {
-    Stock,
+    #[value(alias = "stock")]
+    TrixieBackports,
+    Forky,
     Debug,
+    /// All of them; for some a sample of the cases
     All,
 }
 
 impl Kernels {
     fn list(self) -> Vec<Kernel> {
         match self {
-            Self::Stock => vec![Kernel::Stock],
+            Self::TrixieBackports => vec![Kernel::TrixieBackports],
+            Self::Forky => vec![Kernel::Forky],
             Self::Debug => vec![Kernel::Debug],
-            Self::All => vec![Kernel::Stock, Kernel::Debug],
+            Self::All => Kernel::ALL.to_vec(),
         }
     }
 }
@@ -137,6 +142,7 @@ fn run(cli: Cli) -> Result<bool> {
             let options = test::Options {
                 cases,
                 kernels: kernel.list(),
+                samples: matches!(kernel, Kernels::All),
                 list,
                 keep_logs,
                 verbose,

@@ -6,25 +6,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-/// Which kernel the guest runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Kernel {
-    /// Debian's own, unmodified
-    Stock,
-    /// the same source with KASAN, lockdep, DMA-API debugging, kmemleak ...
-    Debug,
-}
-
-impl Kernel {
-    /// The name that tests/env/kernels.sh knows it by.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Stock => "stock",
-            Self::Debug => "debug",
-        }
-    }
-}
+use crate::kernel::Kernel;
 
 /// What stands between the card and the guest's memory.
 #[derive(
@@ -59,7 +41,7 @@ impl Profile {
     /// MiB of memory for a guest with this kernel.
     pub fn memory_for(&self, kernel: Kernel) -> u32 {
         match (self.memory, kernel) {
-            (0, Kernel::Stock) => 1024,
+            (0, Kernel::TrixieBackports | Kernel::Forky) => 1024,
             (0, Kernel::Debug) => 1536,
             (mib, _) => mib,
         }

@@ -8,7 +8,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::profile::{Iommu, Kernel};
+use crate::kernel::Kernel;
+use crate::profile::Iommu;
 
 /// Where the guest's first serial line goes.
 pub enum Console {

@@ -12,7 +12,8 @@ use anyhow::{bail, Context, Result};
 use crate::artifacts::Artifacts;
 use crate::child::Group;
 use crate::emulator::Emulator;
-use crate::profile::{Iommu, Kernel, Profile};
+use crate::kernel::Kernel;
+use crate::profile::{Iommu, Profile};
 use crate::qemu::{Console, Machine};
 
 /// What runs in the guest, and what it gets.

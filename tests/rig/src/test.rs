@@ -13,7 +13,7 @@ use crate::boot::{run_cases, Bench};
 use crate::case::{expand, list_guest_cases, Filter, GuestRun};
 use crate::channel::lock;
 use crate::host::{self, HostCase};
-use crate::profile::Kernel;
+use crate::kernel::Kernel;
 use crate::report::Report;
 
 /// What the command line says.
@@ -22,6 +22,8 @@ pub struct Options {
     pub cases: Vec<String>,
     /// kernels
     pub kernels: Vec<Kernel>,
+    /// of kernels that have a sample of cases only that
+    pub samples: bool,
     /// only print the names
     pub list: bool,
     /// where to leave the logs in any case
@@ -51,7 +53,12 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
     } else {
         artifacts.build_guest_programs()?;
         let cases = list_guest_cases(&artifacts.guest_program("selftest"))?;
-        expand(&cases, &options.kernels, &filter)
+        let filter_of = |kernel: Kernel| {
+            let sample = if options.samples { kernel.sample() } else { &[] };
+            Ok((kernel, filter.sampled(sample, &cases)?))
+        };
+        let kernels: Result<Vec<_>> = options.kernels.iter().map(|&k| filter_of(k)).collect();
+        expand(&cases, &kernels?)
     };
     if options.list {
         for name in host_cases
@@ -70,7 +77,7 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
     if runs.iter().any(|run| run.profile.cards > 0) {
         artifacts.build_emulator()?;
     }
-    for kernel in [Kernel::Stock, Kernel::Debug] {
+    for &kernel in Kernel::ALL {
         if runs.iter().any(|run| run.kernel == kernel) {
             artifacts.build_guest(kernel)?;
         }

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The kernels that guests run, and which cases each of them gets.
+
+use serde::Deserialize;
+
+/// Which kernel the guest runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kernel {
+    /// Debian 13's, out of its backports, unmodified
+    #[value(alias = "stock")]
+    TrixieBackports,
+    /// Debian forky's, unmodified
+    Forky,
+    /// the source of the first with KASAN, lockdep, DMA-API debugging, kmemleak ...
+    Debug,
+}
+
+impl Kernel {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[Self::TrixieBackports, Self::Forky, Self::Debug];
+
+    /// The name that tests/env/kernels.sh knows it by.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TrixieBackports => "trixie-backports",
+            Self::Forky => "forky",
+            Self::Debug => "debug",
+        }
+    }
+
+    /// How many times slower things are on it, at worst, than on a distribution's kernel on an idle
+    /// machine.
+    pub fn slowness(self) -> u32 {
+        match self {
+            Self::TrixieBackports | Self::Forky => 2,
+            Self::Debug => 4,
+        }
+    }
+
+    /// Patterns of the cases that are run on it when all kernels are; none: all cases.
+    ///
+    /// Forky's kernel differs from the first in the interfaces that `kmod/glue` uses, not in what the
+    /// driver does with them.
+    pub fn sample(self) -> &'static [&'static str] {
+        match self {
+            Self::TrixieBackports | Self::Debug => &[],
+            Self::Forky => FORKY,
+        }
+    }
+}
+
+/// Each part of `kmod/glue` and `kmod/observe` in use, and its end with the device.
+const FORKY: &[&str] = &[
+    // adapter, mmio, region, pci, thread
+    "boot/ready_after_load",
+    "boot/R08_load_returns_at_once",
+    "boot/R22_two_cards_boot_at_once",
+    "boot/R53_no_firmware_file",
+    // chardev, eventfd, plain, task, time
+    "jobs/steps_run_in_order",
+    "jobs/eventfd_and_poll_tell_the_end",
+    "jobs/timeouts_are_absolute",
+    "jobs/long_frames_both_ways",
+    "jobs/copies_on_several_streams",
+    "abi/R42_unknown_requests",
+    "abi/bad_pointers",
+    "abi/structures_of_other_versions",
+    // dma, pages; with an IOMMU, without one, with bounce buffers
+    "buffers/R44_zeroed",
+    "buffers/R45_mappings_stay_inside",
+    "buffers/R45_mapping_outlives_handle_and_file",
+    "buffers/R49_data",
+    "sessions/R12_signals_end_all_waits",
+    "sessions/R39_fork_threads_and_duplicates",
+    "engine/model_runs",
+    // global, params, pci: the nodes of AXCL
+    "axcl/nodes_are_there_unless_switched_off",
+    "axcl/a_call_and_its_answer",
+    "axcl/a_long_call_by_dma",
+    "axcl/killed_in_a_transfer",
+    "axcl_abi/S8_1_wake_ends_a_wait",
+    "axcl_abi/S8_2_poll",
+    "axcl_abi/S7_2_scatter",
+    "axcl_abi/S7_4_mapping_outlives_the_file",
+    "axcl_runtime/open_work_close",
+    // the interrupt
+    "transport/R30_lost_interrupts",
+    "transport/R30_spurious_interrupts",
+    // attributes and sensor
+    "observe/P28_attributes",
+    "observe/P29_temperature",
+    // callbacks of the buses
+    "reset/R15_configuration_is_restored",
+    "reset/R09_suspend_and_resume",
+    "reset/R09_error_on_the_bus",
+    "reset/R09_function_reset",
+    "reset/R19_unload_in_any_state",
+    "unplug/P9_unbind_with_open_files_and_mappings",
+    "unplug/P9_rmmod_with_open_file_is_refused",
+    "unplug/R05_rebind",
+    "unplug/R06_unplug_during_jobs",
+    "unplug/R47_unplug_with_mapped_buffers",
+    "unplug/P3_card_torn_off",
+];
