@@ -12,7 +12,7 @@ use kernel::{
     bindings,
     device::Core,
     dma::{Device as _, DmaMask},
-    driver, irq, new_mutex, pci,
+    driver, new_mutex, pci,
     prelude::*,
     str::CString,
     sync::{
@@ -56,6 +56,7 @@ use card::Card;
 use glue::{
     adapter::{Adapter, Callbacks, Channel},
     chardev::Node,
+    compat::{Handler, IdInfo, Interrupt},
     thread::Thread,
 };
 
@@ -72,22 +73,20 @@ struct Data<'bound> {
     #[pin]
     thread: Mutex<Option<Thread<Card>>>,
     #[pin]
-    irq: irq::ThreadedRegistration<'bound, Interrupt>,
-    vectors: pci::IrqVectorRegistration<'bound>,
+    irq: Interrupt<'bound, Messages>,
     card: Arc<Card>,
     index: Index,
 }
 
-/// The message interrupt.
-struct Interrupt {
+/// What the message interrupt announces.
+struct Messages {
     card: Arc<Card>,
 }
 
-impl irq::ThreadedHandler for Interrupt {
-    fn handle_threaded(&self) -> irq::IrqReturn {
+impl Handler for Messages {
+    fn handle(&self) {
         self.card.counters.interrupts.add(1);
         transport::rx::drain(&self.card);
-        irq::IrqReturn::Handled
     }
 }
 
@@ -126,7 +125,7 @@ impl Drop for Index {
     }
 }
 
-kernel::pci_device_table!(
+glue::compat::pci_table!(
     PCI_TABLE,
     <Driver as pci::Driver>::IdInfo,
     [(glue::pci::CARD_ID, ())]
@@ -139,7 +138,7 @@ impl pci::Driver for Driver {
 
     fn probe<'bound>(
         pdev: &'bound pci::Device<Core<'_>>,
-        _info: Option<&'bound Self::IdInfo>,
+        _info: IdInfo<'bound, Self::IdInfo>,
     ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
         pin_init::pin_init_scope(move || {
             glue::pci::wait_until_present(pdev)?;
@@ -155,9 +154,7 @@ impl pci::Driver for Driver {
             }
             let index = Index::take()?;
             let card = Card::new(pdev, index.0)?;
-            let msi = pci::IrqTypes::default().with(pci::IrqType::Msi);
-            let vectors = pdev.alloc_irq_vectors(1, 1, msi)?;
-            let interrupt = Interrupt { card: card.clone() };
+            let messages = Messages { card: card.clone() };
             let name = CString::try_from_fmt(fmt!("ax650-{}", index.0))?;
             let thread_name = CString::try_from_fmt(fmt!("ax650-{}", index.0))?;
             let parent: &kernel::device::Device = pdev.as_ref();
@@ -169,19 +166,7 @@ impl pci::Driver for Driver {
                 index,
                 listed,
                 card,
-                vectors,
-                // SAFETY: `vectors` is in the same pinned structure and dropped after `irq`, which
-                // is not leaked.
-                irq <- unsafe {
-                    let vectors: &'bound pci::IrqVectorRegistration<'bound> =
-                        &*core::ptr::from_ref(vectors);
-                    irq::ThreadedRegistration::new(
-                        vectors.index(0)?.into(),
-                        irq::Flags::ONESHOT,
-                        c"ax650",
-                        Ok::<_, Error>(interrupt),
-                    )
-                },
+                irq <- Interrupt::new(pdev, c"ax650", messages),
                 thread <- new_mutex!(None, "ax650_thread"),
                 sensor: observe::Sensor::new(pdev.as_ref(), sensor_card),
                 node <- Node::new(name, Some(parent), node_card),

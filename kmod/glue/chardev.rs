@@ -22,7 +22,7 @@ use kernel::{
     types::{ForeignOwnable, Opaque},
 };
 
-use super::pci::raw_device;
+use super::{compat, pci::raw_device};
 
 /// Something is there to be read or waited for.
 pub(crate) const POLL_IN: u32 = 0x0001 | 0x0040;
@@ -128,7 +128,7 @@ impl<C: Client> Operations<C> {
         if !C::COMPAT {
             table.compat_ioctl = None;
         }
-        table
+        compat::with_owner(table)
     };
 
     /// # Safety

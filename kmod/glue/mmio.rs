@@ -4,9 +4,11 @@
 
 use kernel::{device::Bound, io::Io, pci, prelude::*};
 
+use super::compat::Bar;
+
 /// A mapped BAR.  After unbind every access fails with `ENODEV`.
 pub(crate) struct Window {
-    bar: pci::DevresBar<0>,
+    bar: Bar,
     size: usize,
 }
 

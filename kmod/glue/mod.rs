@@ -4,10 +4,11 @@
 //!
 //! Everything `unsafe`, every `bindings::` call and every C shim of the driver is below this
 //! directory (and in `observe/`, which hangs callbacks into sysfs and hwmon); the rest of the module
-//! is safe Rust on top of it.  What differs between kernel versions belongs here too.
+//! is safe Rust on top of it.  What differs between kernel versions is in `compat/` alone.
 
 pub(crate) mod adapter;
 pub(crate) mod chardev;
+pub(crate) mod compat;
 pub(crate) mod dma;
 pub(crate) mod eventfd;
 mod fmt;

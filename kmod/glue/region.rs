@@ -8,8 +8,9 @@ use kernel::{
     dma::{attrs::DMA_ATTR_NO_WARN, Coherent},
     pci,
     prelude::*,
-    sync::barrier::{dma_mb, Read, Write},
 };
+
+use super::{compat::bus_address, shim};
 
 /// Coherent DMA memory, 64 KiB aligned.  The card changes it at any time, so there are no references
 /// into it: only copies.  After unbind every access fails with `ENODEV`.
@@ -43,13 +44,13 @@ impl Region {
     fn try_new(pdev: &pci::Device<Bound>, size: usize) -> Result<Self> {
         let dev = pdev.as_ref();
         let memory = zeroed(dev, size)?;
-        if memory.dma_address() as usize % ALIGN == 0 {
+        if bus_address(&memory) as usize % ALIGN == 0 {
             return Self::finish(dev, memory, 0, size);
         }
         // The DMA API aligns to the size; this is for implementations that do not.
         drop(memory);
         let memory = zeroed(dev, size + ALIGN)?;
-        let skip = ALIGN - memory.dma_address() as usize % ALIGN;
+        let skip = ALIGN - bus_address(&memory) as usize % ALIGN;
         Self::finish(dev, memory, skip, size)
     }
 
@@ -61,7 +62,7 @@ impl Region {
     ) -> Result<Self> {
         Ok(Self {
             skip,
-            bus: memory.dma_address() + skip as u64,
+            bus: bus_address(&memory) + skip as u64,
             size,
             memory: Devres::new(dev, memory)?,
         })
@@ -147,10 +148,12 @@ impl Region {
 
 /// Everything written before is visible to the card before what is written after.
 pub(crate) fn write_barrier() {
-    dma_mb(Write);
+    // SAFETY: no preconditions.
+    unsafe { shim::ax650_dma_wmb() };
 }
 
 /// Everything read before was read before what is read after.
 pub(crate) fn read_barrier() {
-    dma_mb(Read);
+    // SAFETY: no preconditions.
+    unsafe { shim::ax650_dma_rmb() };
 }

@@ -60,6 +60,16 @@ void ax650_copy_from_page(void *to, struct page *page, size_t offset, size_t len
 	memcpy_from_page(to, page, offset, len);
 }
 
+void ax650_dma_rmb(void)
+{
+	dma_rmb();
+}
+
+void ax650_dma_wmb(void)
+{
+	dma_wmb();
+}
+
 void ax650_sync_for_device(struct device *dev, dma_addr_t address, size_t len)
 {
 	dma_sync_single_for_device(dev, address, len, DMA_BIDIRECTIONAL);

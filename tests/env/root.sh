@@ -123,10 +123,12 @@ enter() { # DIR CMD...
     AX650_INSIDE=$suite exec unshare "${map[@]}" --mount bash -c '
         set -e
         dir=$1 tree=$2 cache=$3 nested=$4; shift 4
-        for fs in proc sys dev; do mount --rbind "/$fs" "$dir/$fs"; done
+        # The toolchain root has no mount, but busybox.
+        command -v mount >/dev/null || mount() { busybox mount "$@"; }
+        for fs in proc sys dev; do mount -o rbind "/$fs" "$dir/$fs"; done
         mkdir -p "$dir/src" "$dir/cache" "$dir/tmp"
-        mount --rbind "$tree" "$dir/src"
-        mount --rbind "$cache" "$dir/cache"
+        mount -o rbind "$tree" "$dir/src"
+        mount -o rbind "$cache" "$dir/cache"
         mount -t tmpfs -o mode=1777 tmp "$dir/tmp"
         cat /etc/resolv.conf >"$dir/etc/resolv.conf" 2>/dev/null || true
         cat /etc/hosts >"$dir/etc/hosts" 2>/dev/null || true

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Linux 7.2.
+
+use core::marker::PhantomData;
+
+use kernel::{
+    bindings,
+    device::{Bound, Device},
+    devres::Devres,
+    dma::Coherent,
+    irq, pci,
+    prelude::*,
+};
+
+use super::Handler;
+
+pub(crate) type Bar = Devres<pci::Bar<'static>>;
+
+/// For a device whose id was added by way of sysfs, that of the table's first entry.
+pub(crate) type IdInfo<'a, T> = &'a T;
+
+/// The same with a name for the table's alias.
+macro_rules! pci_table {
+    ($name:ident, $($rest:tt)*) => {
+        kernel::pci_device_table!($name, MODULE_PCI_TABLE, $($rest)*);
+    };
+}
+pub(crate) use pci_table;
+
+pub(crate) fn bus_address(memory: &Coherent<[u8]>) -> u64 {
+    memory.dma_handle()
+}
+
+/// `kernel::miscdevice` does not set it.
+pub(crate) const fn with_owner(mut table: bindings::file_operations) -> bindings::file_operations {
+    table.owner = crate::THIS_MODULE.as_ptr();
+    table
+}
+
+struct Thread<T>(T);
+
+impl<T: Handler> irq::ThreadedHandler for Thread<T> {
+    fn handle_threaded(&self, _: &Device<Bound>) -> irq::IrqReturn {
+        self.0.handle();
+        irq::IrqReturn::Handled
+    }
+}
+
+/// A registered handler of the device's only message interrupt, which devres frees.
+#[pin_data]
+pub(crate) struct Interrupt<'bound, T: Handler> {
+    #[pin]
+    registration: irq::ThreadedRegistration<Thread<T>>,
+    device: PhantomData<&'bound pci::Device<Bound>>,
+}
+
+impl<'bound, T: Handler> Interrupt<'bound, T> {
+    pub(crate) fn new(
+        pdev: &'bound pci::Device<Bound>,
+        name: &'static CStr,
+        handler: T,
+    ) -> impl PinInit<Self, Error> + 'bound {
+        pin_init::pin_init_scope(move || {
+            let msi = pci::IrqTypes::default().with(pci::IrqType::Msi);
+            let vector = *pdev.alloc_irq_vectors(1, 1, msi)?.start();
+            Ok(try_pin_init!(Self {
+                device: PhantomData,
+                registration <- pdev.request_threaded_irq(
+                    vector,
+                    irq::Flags::ONESHOT,
+                    name,
+                    Ok::<_, Error>(Thread(handler)),
+                ),
+            }? Error))
+        })
+    }
+}
