@@ -8,7 +8,7 @@ use kernel::{
     dma::{attrs::DMA_ATTR_NO_WARN, Coherent},
     pci,
     prelude::*,
-    sync::barrier::{dma_mb, Read, Write},
+    sync::barrier::{dma_mb, Full, Read, Write},
 };
 
 /// Coherent DMA memory, 64 KiB aligned.  The card changes it at any time, so there are no references
@@ -153,4 +153,9 @@ pub(crate) fn write_barrier() {
 /// Everything read before was read before what is read after.
 pub(crate) fn read_barrier() {
     dma_mb(Read);
+}
+
+/// Everything read and written before is read, and visible to the card, before anything after.
+pub(crate) fn full_barrier() {
+    dma_mb(Full);
 }

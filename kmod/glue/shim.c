@@ -60,6 +60,12 @@ void ax650_copy_from_page(void *to, struct page *page, size_t offset, size_t len
 	memcpy_from_page(to, page, offset, len);
 }
 
+/* Whether memory must be handed over at all: not where the device sees the CPU's caches. */
+bool ax650_needs_sync(struct device *dev)
+{
+	return dma_dev_need_sync(dev);
+}
+
 void ax650_sync_for_device(struct device *dev, dma_addr_t address, size_t len)
 {
 	dma_sync_single_for_device(dev, address, len, DMA_BIDIRECTIONAL);

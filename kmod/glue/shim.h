@@ -18,6 +18,7 @@ unsigned int ax650_max_order(void);
 struct page *ax650_next_page(struct page *page, unsigned int n);
 void ax650_copy_to_page(struct page *page, size_t offset, const void *from, size_t len);
 void ax650_copy_from_page(void *to, struct page *page, size_t offset, size_t len);
+bool ax650_needs_sync(struct device *dev);
 void ax650_sync_for_device(struct device *dev, dma_addr_t address, size_t len);
 void ax650_sync_for_cpu(struct device *dev, dma_addr_t address, size_t len);
 void ax650_eventfd_signal(struct eventfd_ctx *ctx);
