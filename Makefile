@@ -14,10 +14,18 @@ MAKEFLAGS += --no-print-directory
 # Every `VAR ?=` line's comment is part of `make help`.
 KERNEL ?=#  guest kernel: stock, debug; for test also all (default: test all, else stock)
 CASES  ?=#  test: only cases whose name matches this glob, for example CASES='boot/*'
+ARCH   ?= amd64#  of guest, module and programs: amd64, or arm64 (cross-built; in QEMU)
 CARDS  ?= 1#  shell: number of emulated cards
 JOBS   ?= $(shell nproc)#  parallel jobs of each build
 
 export JOBS
+ifneq ($(filter-out amd64 arm64,$(ARCH)),)
+$(error ARCH=$(ARCH): it must be amd64 or arm64)
+endif
+# Kernels have a variable of the same name, with other values: theirs must not hear of this one.
+unexport ARCH
+MAKEOVERRIDES :=
+export AX650_ARCH := $(ARCH)
 ifneq ($(filter-out stock debug all,$(KERNEL)),)
 $(error KERNEL=$(KERNEL): it must be stock, debug or (for test) all)
 endif
@@ -36,10 +44,15 @@ cache := /cache
 in := tests/env/root.sh
 endif
 target := $(cache)/target
-rig := $(in) $(target)/release/ax650-rig
+rig := $(in) $(target)/release/ax650-rig --arch $(ARCH)
 
 # Programs for the guest are static: its file system has no libraries.
+ifeq ($(ARCH),arm64)
+triple := aarch64-unknown-linux-gnu
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER := aarch64-linux-gnu-gcc
+else
 triple := x86_64-unknown-linux-gnu
+endif
 guest_crates := ax650 ax650-firmware ax650-guest
 host_crates := ax650-emu ax650-rig
 
@@ -93,18 +106,18 @@ rig: crates
 	@$(in) cargo build --frozen --release --quiet -j $(JOBS) -p ax650-rig
 
 .PHONY: test
-test: rig assets ## run the tests: CASES, KERNEL
+test: rig assets ## run the tests: CASES, KERNEL, ARCH
 	@$(rig) test --kernel $(test_kernel) $(case_args)
 
 .PHONY: demo
-demo: rig assets ## boot a card in a guest, read a picture, transcode a clip
+demo: rig assets ## boot a card in a guest, read a picture, transcode a clip: ARCH
 	@$(in) env RUSTFLAGS='-C target-feature=+crt-static' \
 		cargo build --frozen --release --quiet -j $(JOBS) --target $(triple) -p ax650 --example ocr
 	@$(in) cargo build --frozen --release --quiet -j $(JOBS) -p ax650-emu-daemon --bin ax650-emu-model
 	@$(in) tests/demo/demo.sh
 
 .PHONY: shell
-shell: rig ## a prompt in a guest with cards: KERNEL, CARDS
+shell: rig ## a prompt in a guest with cards: KERNEL, CARDS, ARCH
 	@$(rig) shell --kernel $(shell_kernel) --cards $(cards)
 
 .PHONY: fmt

@@ -8,6 +8,8 @@
 # kernels.sh print source          the kernel's source
 # kernels.sh prune                 remove what earlier versions of these scripts made
 #
+# With AX650_ARCH=arm64 it is all about kernels for arm64, of which there is "stock" only.
+#
 # Runs inside the toolchain root.  The reference kernels are Debian's unmodified backports kernel
 # ("stock") and one with run-time checkers out of the same source ("debug").  A kernel lives in
 # the cache under the hash of everything that it is made of, is made under another name and renamed
@@ -20,12 +22,12 @@ here=$tree/tests/env
 base=$cache/kernel
 source_version=$(version "linux-source-$series")
 # What the kernels are built with; a new version of any makes them anew.
-toolchain=$(dpkg-query -W -f '${Package} ${Version}\n' rustc bindgen gcc-14 clang-19 lld-19)
+toolchain=$(dpkg-query -W -f '${Package} ${Version}\n' rustc bindgen clang-19 lld-19 "gcc-14${cross:+-${cross%-}}")
 
 # The release whose packaged headers match the source, e.g. 7.3.4+deb13-amd64.
 release() {
     local dir
-    for dir in /usr/src/linux-headers-"$series".*-amd64; do
+    for dir in /usr/src/linux-headers-"$series".*-"$arch"; do
         dir=${dir#/usr/src/linux-headers-}
         [ "$(version "linux-headers-$dir")" != "$source_version" ] || { echo "$dir"; return; }
     done
@@ -35,11 +37,12 @@ release() {
 source_dir() { echo "$base/source-$(plain "$source_version")-$(key "$here/kernel/source.sh" -- "$source_version")"; }
 
 stock_dir() {
-    echo "$base/stock-$(key "$here/kernel/stock.sh" "$tree/dkms/rust-metadata.sh" -- \
+    echo "$base/${prefix}stock-$(key "$here/kernel/stock.sh" "$tree/dkms/rust-metadata.sh" -- \
         "$(release)" "$source_version" "$toolchain")"
 }
 
 debug_dir() {
+    [ "$arch" = amd64 ] || die "there is no debug kernel for $arch"
     echo "$base/debug-$(key "$here/kernel/debug.sh" "$here"/kernel/{guest,debug}.config -- \
         "$source_version" "$toolchain")"
 }
@@ -88,9 +91,13 @@ print_path() { # KERNEL WHAT
 }
 
 prune() {
-    local keep dir
-    keep=" $(source_dir) $(stock_dir) $(debug_dir) "
-    for dir in "$base"/*; do
+    local keep dir mine
+    keep=" $(source_dir) $(stock_dir) "
+    case $arch in
+    amd64) keep+="$(debug_dir) " mine=("$base"/{source,stock,debug}-*) ;;
+    *) mine=("$base/$prefix"*) ;;
+    esac
+    for dir in "${mine[@]}"; do
         case "$keep" in *" ${dir%.partial} "*) continue ;; esac
         [ -d "$dir" ] || continue
         say "removing $dir"

@@ -35,13 +35,13 @@ copy_sources() { # DIR BUILD
 }
 
 make_module() { # NAME KERNEL [MAKE ARGUMENT...]
-    local dir=$cache/kmod-$1$suffix build make
+    local dir=$cache/kmod-$prefix$1$suffix build make
     "$kernels" "$2"
     build=$("$kernels" print "$2" build)
     make=(make -C "$build" "M=$dir/kmod" -j"$jobs" "KCFLAGS=-Werror" "KRUSTFLAGS=-Dwarnings" "${@:3}")
     # A module is built with the compiler of its kernel.
     [ "$2" != debug ] || make+=(LLVM=1)
-    lock "kmod-$1$suffix"
+    lock "kmod-$prefix$1$suffix"
     copy_sources "$dir" "$build"
     rm -f "$dir/kmod"/*.ko
     "${make[@]}" modules </dev/null >"$dir/build.log" 2>&1 || {
@@ -52,7 +52,7 @@ make_module() { # NAME KERNEL [MAKE ARGUMENT...]
 }
 
 build() { # KERNEL
-    local dir=$cache/kmod-$1$suffix ko
+    local dir=$cache/kmod-$prefix$1$suffix ko
     make_module "$1" "$1"
     ko=$(find "$dir/kmod" -maxdepth 1 -name '*.ko' -print -quit)
     cp -p "$ko" "$dir/"
@@ -60,7 +60,7 @@ build() { # KERNEL
 }
 
 clippy() {
-    local dir=$cache/kmod-clippy$suffix
+    local dir=$cache/kmod-${prefix}clippy$suffix
     # clippy has no memory: a crate that was checked once would pass unseen the next time.
     rm -rf "$dir"
     make_module clippy stock CLIPPY=1 "CLIPPY_CONF_DIR=$("$kernels" print source)"
@@ -77,7 +77,7 @@ fmt() {
 case ${1:-} in
 stock | debug) build "$1" ;;
 print)
-    file=$cache/kmod-${2:-}/ax650.ko
+    file=$cache/kmod-$prefix${2:-}/ax650.ko
     [ -e "$file" ] || die "not built yet: $0 ${2:-stock}"
     echo "$file"
     ;;

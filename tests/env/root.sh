@@ -10,6 +10,8 @@
 # the hash of this file and of packages.txt, so a change of either makes a new one; it is built
 # under another name and renamed when complete, so interrupting it costs nothing but time.
 #
+#   AX650_ARCH    what is built and run there: amd64 (default), or arm64 by cross compilers and
+#                 emulation, in a root of its own with the packages of packages-arm64.txt as well
 #   AX650_CACHE   cache directory (default $XDG_CACHE_HOME/ax650 or ~/.cache/ax650)
 #   AX650_ROOT=/  use this very system instead; it must have the packages of packages.txt
 #   AX650_MIRROR  Debian mirror (default: the one this host's apt uses, else mmdebstrap's)
@@ -35,7 +37,18 @@ need_tool() { # COMMAND PACKAGE
         die "cannot install $2: no apt, no right to use it, or the package registry does not answer"
 }
 
-packages() { sed 's/#.*//' "$here/packages.txt" | xargs; }
+# What the root consists of: lists of packages, and a part of its name.
+lists=("$here/packages.txt") kind='' foreign=()
+case ${AX650_ARCH:-amd64} in
+amd64) ;;
+arm64)
+    lists+=("$here/packages-arm64.txt") kind=.arm64
+    foreign=("--architectures=$(dpkg --print-architecture),arm64")
+    ;;
+*) die "AX650_ARCH=$AX650_ARCH: it must be amd64 or arm64" ;;
+esac
+
+packages() { sed 's/#.*//' "${lists[@]}" | xargs; }
 
 # The mirror that this host's apt uses for Debian; nothing on other systems.
 host_mirror() {
@@ -57,16 +70,16 @@ make_root() { # DIR
     say "making the toolchain root in $dir (about 2 minutes, 4 GB)"
     # Backports are pinned by code name: the archive calls itself stable-backports, so a pin on
     # a=trixie-backports matches nothing.  rustc and bindgen stay trixie's own on purpose.
-    mmdebstrap --variant=apt --include="$(packages | tr ' ' ,)" \
+    mmdebstrap --variant=apt "${foreign[@]}" --include="$(packages | tr ' ' ,)" \
         --aptopt='Acquire::Retries "3"' --aptopt='Acquire::http::Timeout "30"' \
-        --setup-hook='mkdir -p "$1/etc/apt/preferences.d"; printf "Package: linux-* qemu-* seabios ipxe-qemu\nPin: release n=trixie-backports\nPin-Priority: 900\n" >"$1/etc/apt/preferences.d/backports"' \
+        --setup-hook='mkdir -p "$1/etc/apt/preferences.d"; printf "Package: linux-*:any qemu-* seabios ipxe-qemu\nPin: release n=trixie-backports\nPin-Priority: 900\n" >"$1/etc/apt/preferences.d/backports"' \
         --setup-hook='l=$(ls "$1"/etc/apt/sources.list "$1"/etc/apt/sources.list.d/*.list 2>/dev/null | head -1); grep -q backports "$l" || sed -n "s/^deb \(.*\) trixie main.*/deb \1 trixie-backports main/p" "$l" | head -1 >>"$l"' \
         --customize-hook='rm -rf "$1"/usr/share/doc/* "$1"/usr/share/locale/* "$1"/var/cache/apt/archives/*.deb' \
         trixie "$tmp" "${sources[@]}" >&2 ||
         { remove "$tmp"; die "the toolchain root could not be made: see above; if names do not resolve or downloads time out, the package registry cannot be reached"; }
     mv "$tmp" "$dir"
     # Roots of earlier package lists and interrupted runs.
-    for old in "$cache"/root-*; do
+    for old in "$cache/root$kind"-*; do
         [ "$old" = "$dir" ] || { say "removing $old"; remove "$old"; }
     done
 }
@@ -116,7 +129,7 @@ if [ "${AX650_ROOT:-}" = / ]; then
     die "AX650_ROOT=/ needs no root.sh: the Makefile runs the commands itself"
 fi
 mkdir -p "$cache"
-dir=${AX650_ROOT:-$cache/root-$(cat "$here/root.sh" "$here/packages.txt" | sha256sum | cut -c1-16)}
+dir=${AX650_ROOT:-$cache/root$kind-$(cat "$here/root.sh" "${lists[@]}" | sha256sum | cut -c1-16)}
 if [ ! -d "$dir" ]; then
     exec 9>"$cache/root.lock"
     flock 9

@@ -3,13 +3,13 @@
 //! Cases: what they are called, what they need, how they end.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{bail, Context, Result};
 use serde::Deserialize;
 
+use crate::arch::Arch;
 use crate::profile::{Kernel, Profile};
 
 /// What the guest's test program says of one of its cases (`selftest list --json`).
@@ -37,6 +37,8 @@ pub struct GuestCase {
 pub struct GuestRun {
     /// what to run
     pub case: GuestCase,
+    /// on which architecture
+    pub arch: Arch,
     /// on which kernel
     pub kernel: Kernel,
     /// on which machine
@@ -44,10 +46,11 @@ pub struct GuestRun {
 }
 
 impl GuestRun {
-    /// The full name, e.g. `debug+noiommu/buffers/R49_data`.
+    /// The full name, e.g. `debug+noiommu/buffers/R49_data` or `arm64-stock/buffers/R44_zeroed`.
     pub fn name(&self) -> String {
         format!(
-            "{}{}/{}/{}",
+            "{}{}{}/{}/{}",
+            self.arch.prefix(),
             self.kernel.name(),
             self.profile,
             self.case.concern,
@@ -121,12 +124,12 @@ impl Filter {
     }
 }
 
-/// Asks the guest's test program, which runs on this machine as well, for its cases.
-pub fn list_guest_cases(selftest: &Path) -> Result<Vec<GuestCase>> {
-    let output = Command::new(selftest)
+/// Asks the guest's test program for its cases; `selftest` runs it on this machine.
+pub fn list_guest_cases(mut selftest: Command) -> Result<Vec<GuestCase>> {
+    let output = selftest
         .args(["list", "--json"])
         .output()
-        .with_context(|| format!("cannot run {}", selftest.display()))?;
+        .with_context(|| format!("cannot run {}", selftest.get_program().to_string_lossy()))?;
     if !output.status.success() {
         bail!(
             "selftest list: {}",
@@ -145,14 +148,21 @@ pub fn list_guest_cases(selftest: &Path) -> Result<Vec<GuestCase>> {
 
 /// Every combination of case, kernel and machine that `filter` wants, and for each machine that is
 /// booted for them the cases that come last in every boot.
-pub fn expand(cases: &[GuestCase], kernels: &[Kernel], filter: &Filter) -> Vec<GuestRun> {
+pub fn expand(
+    cases: &[GuestCase],
+    arch: Arch,
+    kernels: &[Kernel],
+    filter: &Filter,
+) -> Vec<GuestRun> {
     let mut runs = Vec::new();
     for &kernel in kernels {
         let mut machines = BTreeSet::new();
         for case in cases.iter().filter(|c| c.kernels.contains(&kernel)) {
-            for profile in &case.profiles {
+            let there = case.profiles.iter().filter(|p| arch.has_machine(p));
+            for profile in there {
                 let run = GuestRun {
                     case: case.clone(),
+                    arch,
                     kernel,
                     profile: profile.clone(),
                 };
@@ -167,6 +177,7 @@ pub fn expand(cases: &[GuestCase], kernels: &[Kernel], filter: &Filter) -> Vec<G
                 if case.profiles.is_empty() {
                     runs.push(GuestRun {
                         case: case.clone(),
+                        arch,
                         kernel,
                         profile: profile.clone(),
                     });
@@ -220,7 +231,7 @@ mod tests {
             case("unload", vec![]),
         ];
         let names = |kernels: &[Kernel], pattern: &str| -> Vec<String> {
-            let runs = expand(&cases, kernels, &filter(&[pattern]));
+            let runs = expand(&cases, Arch::Amd64, kernels, &filter(&[pattern]));
             runs.iter().map(GuestRun::name).collect()
         };
         assert_eq!(

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context as _, Result};
-use ax650_test_kit::case::{Context, HIGH_MEMORY, SWIOTLB, USUAL};
+use ax650_test_kit::case::{Context, HIGH_MEMORY, NONCOHERENT, SWIOTLB, USUAL};
 use ax650_test_kit::guarded::Guarded;
 use ax650_test_kit::process::{self, End};
 
@@ -30,7 +30,9 @@ ax650_test_kit::cases!["axcl_abi":
     S7_3_largest_list { timeout_s: 90 },
     S7_4_mmap,
     S7_4_mapping_outlives_the_file,
-    S7_4_pieces_are_the_mapping { machines: &[USUAL, HIGH_MEMORY, SWIOTLB], timeout_s: 90 },
+    S7_4_pieces_are_the_mapping {
+        machines: &[USUAL, HIGH_MEMORY, SWIOTLB, NONCOHERENT], timeout_s: 90,
+    },
     S7_5_cache_requests,
 ];
 

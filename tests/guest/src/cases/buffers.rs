@@ -10,7 +10,7 @@ use anyhow::{ensure, Context as _, Result};
 use ax650_uapi::*;
 
 use crate::card::Card;
-use crate::case::{Context, HIGH_MEMORY, SWIOTLB, USUAL};
+use crate::case::{Context, HIGH_MEMORY, NONCOHERENT, NONCOHERENT_HIGH, SWIOTLB, USUAL};
 use crate::client::{canary, pattern, Client};
 use crate::errors::{errno, expect};
 use crate::kernel;
@@ -25,7 +25,9 @@ crate::cases!["buffers":
     R46_allocation_failures { kernels: &["debug"], timeout_s: 120, allow: &["page allocation failure"] },
     P16_fragmented_memory { timeout_s: 90 },
     R48_no_addresses_in_the_interface,
-    R49_data { machines: &[USUAL, HIGH_MEMORY, SWIOTLB], timeout_s: 120 },
+    R49_data {
+        machines: &[USUAL, HIGH_MEMORY, SWIOTLB, NONCOHERENT, NONCOHERENT_HIGH], timeout_s: 120,
+    },
     R49_addresses_above_4_gib { machines: &[HIGH_MEMORY] },
 ];
 
