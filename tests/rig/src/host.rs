@@ -52,7 +52,10 @@ fn list_foreign(arch: Arch) -> Vec<HostCase> {
     ];
     let case = |package: &str| {
         let name = package.split(' ').next().unwrap_or(package);
-        let args = format!("test --locked --target {} --package {package}", arch.triple());
+        let args = format!(
+            "test --locked --target {} --package {package}",
+            arch.triple()
+        );
         HostCase {
             name: format!("host/{}/{name}", arch.name()),
             program: Program::Cargo,
