@@ -70,6 +70,17 @@ void ax650_dma_wmb(void)
 	dma_wmb();
 }
 
+void ax650_dma_mb(void)
+{
+	dma_mb();
+}
+
+/* Whether memory must be handed over at all: not where the device sees the CPU's caches. */
+bool ax650_needs_sync(struct device *dev)
+{
+	return dma_dev_need_sync(dev);
+}
+
 void ax650_sync_for_device(struct device *dev, dma_addr_t address, size_t len)
 {
 	dma_sync_single_for_device(dev, address, len, DMA_BIDIRECTIONAL);

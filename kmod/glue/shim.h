@@ -20,6 +20,8 @@ void ax650_copy_to_page(struct page *page, size_t offset, const void *from, size
 void ax650_copy_from_page(void *to, struct page *page, size_t offset, size_t len);
 void ax650_dma_rmb(void);
 void ax650_dma_wmb(void);
+void ax650_dma_mb(void);
+bool ax650_needs_sync(struct device *dev);
 void ax650_sync_for_device(struct device *dev, dma_addr_t address, size_t len);
 void ax650_sync_for_cpu(struct device *dev, dma_addr_t address, size_t len);
 void ax650_eventfd_signal(struct eventfd_ctx *ctx);

@@ -160,6 +160,8 @@ fn copy_long(
 fn advance(card: &Card, rx: &mut Rx, rp: u64, by: u32) -> Result {
     let rp = rp.wrapping_add(by.into());
     rx.live = Some(rp);
+    // The card may overwrite what is given back: it must have been read by then.
+    region::full_barrier();
     card.region.write64(card.geometry.c2h.rp_at as usize, rp)
 }
 

@@ -187,6 +187,9 @@ impl Live {
     /// One bell, if flow control and the mailbox allow; else it stays due.
     fn ring(&mut self, card: &Card) {
         self.unrung = true;
+        // Either the card finds the message when it handles its last bell, or that bell is seen to be
+        // handled here: the write pointer must not be on its way still when the counter is read.
+        region::full_barrier();
         let Ok(handled) = card.region.read64(PAGE_HANDLED) else {
             return;
         };

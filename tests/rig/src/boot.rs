@@ -90,7 +90,9 @@ impl Guest {
         let (console, console_listener) = listen("console")?;
         let (ktap, ktap_listener) = listen("ktap")?;
         let (host, host_listener) = listen("host")?;
-        let machine = Machine {
+        let arch = artifacts.arch();
+        let mut machine = Machine {
+            arch,
             kernel,
             vmlinuz: artifacts.vmlinuz(kernel)?.to_owned(),
             initrd: artifacts.initrd(kernel)?.to_owned(),
@@ -111,14 +113,18 @@ impl Guest {
             ],
             share: None,
             monitor: dir.join("qmp"),
+            device_tree: None,
         };
+        if profile.noncoherent {
+            machine.hide_coherence(&dir.join("tree"))?;
+        }
         let stderr = std::fs::File::create(logs.join("qemu.log"))?;
         let mut command = machine.command();
         command
             .stdin(Stdio::null())
             .stdout(stderr.try_clone()?)
             .stderr(stderr);
-        let mut qemu = Group::spawn(&mut command, "qemu-system-x86_64")?;
+        let mut qemu = Group::spawn(&mut command, arch.qemu())?;
 
         let deadline = Instant::now() + Duration::from_secs(30);
         let (sender, events) = mpsc::channel();

@@ -35,6 +35,8 @@ pub struct Profile {
     pub memory: u32,
     /// options of the emulated cards, e.g. `--bus-id 3`
     pub card_args: Vec<String>,
+    /// the kernel is told that devices do not see the CPU's caches
+    pub noncoherent: bool,
 }
 
 impl Profile {
@@ -55,6 +57,7 @@ impl Default for Profile {
             cards: 1,
             memory: 0,
             card_args: Vec::new(),
+            noncoherent: false,
         }
     }
 }
@@ -66,6 +69,9 @@ impl fmt::Display for Profile {
             Iommu::On => {}
             Iommu::Off => write!(f, "+noiommu")?,
             Iommu::Swiotlb => write!(f, "+swiotlb")?,
+        }
+        if self.noncoherent {
+            write!(f, "+noncoherent")?;
         }
         if self.cards != 1 {
             write!(f, "+{}cards", self.cards)?;
@@ -92,7 +98,11 @@ mod tests {
             cards: 2,
             memory: 4096,
             card_args: vec!["--card-id=3".into()],
+            noncoherent: true,
         };
-        assert_eq!(odd.to_string(), "+noiommu+2cards+4096M+card-id=3");
+        assert_eq!(
+            odd.to_string(),
+            "+noiommu+noncoherent+2cards+4096M+card-id=3"
+        );
     }
 }

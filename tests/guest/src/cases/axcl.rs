@@ -11,7 +11,7 @@ use ax650::{Header, Kind, Place};
 
 use crate::axcl::{list, put, transfer, word, Host, Memory, Node, Port, NODES};
 use crate::card::{Card, BOOT};
-use crate::case::{Context, Start, HIGH_MEMORY, SWIOTLB, TWO_CARDS, USUAL};
+use crate::case::{Context, Start, HIGH_MEMORY, NONCOHERENT, SWIOTLB, TWO_CARDS, USUAL};
 use crate::client::{canary, pattern, PATIENCE};
 use crate::errors::{errno, expect, expect_any};
 use crate::process::{self, End, Pipe};
@@ -27,7 +27,7 @@ crate::cases!["axcl":
     a_call_and_its_answer,
     R02_cards_with_strange_ids { machines: &[TWO_CARDS] },
     memory_for_the_card,
-    a_long_call_by_dma { machines: &[USUAL, HIGH_MEMORY, SWIOTLB] },
+    a_long_call_by_dma { machines: &[USUAL, HIGH_MEMORY, SWIOTLB, NONCOHERENT] },
     memory_of_others_is_refused,
     killed_in_a_transfer,
     R16_R17_reboot { timeout_s: 120 },
