@@ -71,11 +71,14 @@ impl Guest {
         let sockets = tempfile::Builder::new().prefix("rig").tempdir()?;
         let dir = sockets.path();
         let mut cards = Vec::new();
+        // The driver's order of writes has to be right; switches are cleared before each case.
+        let mut args = vec!["--strict".to_owned()];
+        args.extend_from_slice(&profile.card_args);
         for index in 0..profile.cards {
             let name = format!("card{index}");
             cards.push(Emulator::start(
                 artifacts.emulator()?,
-                &profile.card_args,
+                &args,
                 &name,
                 dir,
                 logs,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{json, Value};
 use sha2::{Digest, Sha256};
 
-use super::{inject, Context, Fail, Request};
+use super::{help, inject, Context, Fail, Request};
 use crate::card::Card;
 use crate::hex::hex;
 use crate::lifecycle::State;
@@ -20,6 +20,7 @@ const WAIT_LIMIT: u64 = 3_600_000;
 pub(super) fn run(context: &Context, request: &Request) -> Result<Value, Fail> {
     let card = &context.card;
     match request.text("cmd")? {
+        "help" => Ok(help::answer()),
         "counters" => Ok(json!({ "counters": card.counters.snapshot(request.flag("reset")?) })),
         "state" => Ok(json!({ "state": state(card) })),
         "set" => {
@@ -62,7 +63,9 @@ pub(super) fn run(context: &Context, request: &Request) -> Result<Value, Fail> {
             (context.quit)();
             Ok(json!({}))
         }
-        other => Err(Fail(format!("there is no command \"{other}\""))),
+        other => Err(Fail(format!(
+            "there is no command \"{other}\"; \"help\" lists them"
+        ))),
     }
 }
 

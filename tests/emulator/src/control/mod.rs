@@ -3,6 +3,7 @@
 //! The control socket: one JSON object per line, each answered by one (docs/emulator.md).
 
 mod commands;
+mod help;
 mod inject;
 mod request;
 
@@ -17,6 +18,7 @@ use serde_json::{json, Value};
 use crate::card::Card;
 
 pub use commands::state;
+pub use help::{COMMANDS, INJECT};
 pub use request::{Fail, Request};
 
 /// Longest request line.
@@ -63,6 +65,13 @@ fn serve(stream: &UnixStream, context: &Context) {
         line.clear();
         match lines.by_ref().take(LINE).read_until(b'\n', &mut line) {
             Ok(0) => return,
+            Ok(n) if n as u64 == LINE && !line.ends_with(b"\n") => {
+                // What follows is the rest of this line and no request.
+                let error =
+                    json!({ "ok": false, "error": format!("a request has at most {LINE} bytes") });
+                let _ = writeln!(out, "{error}");
+                return;
+            }
             Ok(_) => {}
             Err(e) => return debug!("control client: {e}"),
         }
