@@ -97,6 +97,12 @@ impl Card {
         self.pids.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// How many such ids have been given out, and the last of them.
+    pub(crate) fn processes(&self) -> (u32, u32) {
+        let next = self.pids.load(Ordering::Relaxed);
+        (next - Self::FIRST_PID, next - 1)
+    }
+
     /// A call has come: counted by name, logged the first time.
     pub(crate) fn called(&self, name: Cow<'static, str>) {
         let mut calls = self.calls.lock();
