@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 use std::time::Instant;
 
-use ax650_emu_api::{CmmError, Link};
+use ax650_emu_api::{Cmm, CmmError, Link};
 use parking_lot::Mutex;
 
 use crate::busy::BusyMeter;
@@ -149,12 +149,23 @@ impl Card {
 
     /// Allocates CMM memory.
     pub(crate) fn alloc(&self, size: u64, name: &str, owner: u32) -> Result<u64, CmmError> {
+        self.alloc_aligned(size, Cmm::ALIGN, name, owner)
+    }
+
+    /// Allocates CMM memory at a multiple of `align`.
+    pub(crate) fn alloc_aligned(
+        &self,
+        size: u64,
+        align: u64,
+        name: &str,
+        owner: u32,
+    ) -> Result<u64, CmmError> {
         let cmm = self.link.cmm();
         if let Some(limit) = switches::number(&*self.link, "memory.limit_bytes", 0) {
             if cmm.used().saturating_add(size) > limit {
                 return Err(CmmError::NoMemory(size));
             }
         }
-        cmm.alloc(size, name, owner)
+        cmm.alloc_aligned(size, align, name, owner)
     }
 }

@@ -140,6 +140,42 @@ fn memory_calls() {
 }
 
 #[test]
+fn kinds_of_memory() {
+    let rig = Rig::new();
+    let client = Client::open(&rig, 21, PLAIN);
+    let alloc = |size, cache_type, policy| {
+        let body = RequestBody {
+            size: Some(size),
+            cache_type: Some(cache_type),
+            policy: Some(policy),
+            ..Default::default()
+        };
+        let answer = client.memory(Api::Alloc, body);
+        (answer.status, answer.addr.unwrap())
+    };
+    client.alloc(4096).unwrap();
+    let mut blocks = Vec::new();
+    for cache in [0, 1] {
+        for policy in 0..4 {
+            let (status, address) = alloc(3 << 19, cache, policy);
+            assert_eq!((status, address % 4096), (0, 0), "{cache} {policy}");
+            if policy == 3 {
+                assert_eq!(address % (2 << 20), 0, "aligned to the size");
+            }
+            blocks.push(address);
+        }
+    }
+    for address in blocks {
+        assert_eq!(client.free(address), 0);
+    }
+    // The card has room for that, but not at a multiple of 64 MiB.
+    assert_eq!(alloc(45 << 20, 0, 3).0, 0);
+    assert_eq!(alloc(4096, 2, 0), (0x8030_0503, 0));
+    assert_eq!(alloc(4096, 0, 4), (0x8030_0503, 0));
+    client.close();
+}
+
+#[test]
 fn allocation_errors() {
     let rig = Rig::new();
     let client = Client::open(&rig, 21, PLAIN);
