@@ -14,7 +14,7 @@ use crate::session::Session;
 use crate::streams::Stream;
 
 /// Every context has this stream from its start.
-pub(crate) const DEFAULT_STREAM: u32 = 1;
+const DEFAULT_STREAM: u32 = 1;
 
 const MAX_CONTEXTS: usize = 256;
 const MAX_STREAMS: usize = 64;
@@ -93,7 +93,7 @@ impl Contexts {
         context.streams.remove(&id).ok_or(NO_STREAM)
     }
 
-    /// Takes a context out: its streams, the default one first.  Its events are destroyed.
+    /// Takes a context out: its streams.  Its events are destroyed.
     pub(crate) fn take_context(&self, id: u32) -> Result<Vec<Arc<Stream>>, u32> {
         let context = self.map.lock().remove(&id).ok_or(NO_CONTEXT)?;
         for event in context.events.values() {

@@ -3,13 +3,13 @@
 //! Control commands that are about the queues themselves: contexts, streams, events (spec 4.1).
 //! They run in the session's main thread, so a blocked stream cannot hold them up.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use crate::calls::{Body, From, Request};
-use crate::contexts::DEFAULT_STREAM;
 use crate::errors::{code, About, Why};
 use crate::events::Record;
 use crate::frames::{Answer, Header};
@@ -115,7 +115,7 @@ pub(crate) fn command(session: &Arc<Session>, header: &Header, request: Request,
         Command::DestroyContext => destroy_context(&asked, context),
         Command::CreateStream => asked.result(session.create_stream(context, stream).map(drop)),
         Command::DestroyStream => match contexts.take_stream(context, stream) {
-            Ok(stream) => finish(&stream, &asked, ControlResponse::default()),
+            Ok(stream) => finish(vec![stream], &asked, ControlResponse::default()),
             Err(status) => asked.result(Err(status)),
         },
         Command::SyncStream => match contexts.stream(context, stream) {
@@ -165,44 +165,42 @@ fn create_context(asked: &Asked, context: u32) {
 /// How long a host that destroys a context or a stream is kept waiting for a call in it that blocks.
 const END_PATIENCE: Duration = Duration::from_secs(3);
 
-/// The streams do what they have and end; the answer comes when the default stream gets there.
 fn destroy_context(asked: &Asked, context: u32) {
-    let streams = match asked.session.contexts.take_context(context) {
-        Ok(streams) => streams,
-        Err(status) => return asked.result(Err(status)),
-    };
-    let extra = ControlResponse {
-        pid: Some(asked.session.card_pid),
-        tid: Some(asked.session.card_pid),
-        ..Default::default()
-    };
-    for (index, stream) in streams.iter().enumerate() {
-        // They are in the order of their numbers.
-        if index + 1 == DEFAULT_STREAM as usize {
-            finish(stream, asked, extra.clone());
-        } else {
-            end(stream, Box::new(|| ()));
+    match asked.session.contexts.take_context(context) {
+        Ok(streams) => {
+            let extra = ControlResponse {
+                pid: Some(asked.session.card_pid),
+                tid: Some(asked.session.card_pid),
+                ..Default::default()
+            };
+            finish(streams, asked, extra);
         }
+        Err(status) => asked.result(Err(status)),
     }
 }
 
-/// Ends a stream and answers when it has, or when the host has waited long enough: a thread of the
-/// host that is blocked in a call must not keep its process from ending.
-fn finish(stream: &Stream, asked: &Asked, extra: ControlResponse) {
+/// Ends streams after what they have been given, and answers then, or when the host has waited long
+/// enough: a thread of the host that is blocked in a call must not keep its process from ending.  What
+/// has not begun until then is dropped, since the host may have freed what it is about.
+fn finish(streams: Vec<Arc<Stream>>, asked: &Asked, extra: ControlResponse) {
     let question = Question::new(asked);
-    let (at_its_end, late) = (question.clone(), extra.clone());
-    end(
-        stream,
-        Box::new(move || {
-            if let Some(asked) = at_its_end.take() {
-                asked.answer(0, extra, From::Stream);
+    let left = Arc::new(AtomicUsize::new(streams.len()));
+    for stream in &streams {
+        let (question, left, extra) = (question.clone(), left.clone(), extra.clone());
+        let at_its_end = move || {
+            if left.fetch_sub(1, Ordering::AcqRel) == 1 {
+                if let Some(asked) = question.take() {
+                    asked.answer(0, extra, From::Stream);
+                }
             }
-        }),
-    );
+        };
+        end(stream, Box::new(at_its_end));
+    }
     asked.session.card.timer.after(END_PATIENCE, move || {
         if let Some(asked) = question.take() {
+            streams.iter().for_each(|stream| stream.close());
             asked.session.card.link.count("control.ended_late", 1);
-            asked.answer(0, late, From::Main);
+            asked.answer(0, extra, From::Main);
         }
     });
 }

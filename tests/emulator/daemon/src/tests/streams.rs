@@ -148,16 +148,21 @@ fn destroying_a_context_does_not_wait_for_ever() {
         ..command(cmd)
     };
     client.control(other(Command::CreateContext));
+    let card = client.alloc(64).unwrap();
+    fill(&client, 1, card, 64, 1);
     client.set_context(2);
     let blocked = block(&client, 1);
+    fill(&client, 1, card, 64, 2);
     client.set_context(1);
     rig.host.wait_counter("native.calls", 1);
     let gone = client.control(other(Command::DestroyContext));
     assert_eq!((gone.status, gone.context), (Some(0), Some(2)));
     assert_eq!(rig.host.counter("control.ended_late"), 1);
-    // The call itself is answered when it comes to its end.
+    // The call itself is answered when it comes to its end; what was queued behind it is not done.
     rig.codec.release(21);
     assert_eq!(client.vdec_answer(&blocked).data.len(), 2);
+    std::thread::sleep(Duration::from_millis(30));
+    assert_eq!(client.copy_from_card(card, 64).unwrap(), [1; 64]);
     client.close();
 }
 
