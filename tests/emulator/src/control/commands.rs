@@ -59,10 +59,8 @@ pub(super) fn run(context: &Context, request: &Request) -> Result<Value, Fail> {
             let broken = crate::pci::hang_up(path).map_err(|e| Fail(e.to_string()))?;
             Ok(json!({ "connections": broken }))
         }
-        "quit" => {
-            (context.quit)();
-            Ok(json!({}))
-        }
+        // Done once the answer is out.
+        "quit" => Ok(json!({})),
         other => Err(Fail(format!(
             "there is no command \"{other}\"; \"help\" lists them"
         ))),

@@ -30,7 +30,7 @@ pub struct Context {
     pub card: Arc<Card>,
     /// The vfio-user socket, for `unplug`; none in tests without one.
     pub socket: Option<PathBuf>,
-    /// Called by `quit`.
+    /// Called after the answer to `quit`.
     pub quit: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -80,13 +80,22 @@ fn serve(stream: &UnixStream, context: &Context) {
         }
         let mut reply = answer(context, &line).to_string();
         reply.push('\n');
-        if let Err(e) = out.write_all(reply.as_bytes()) {
+        let sent = out.write_all(reply.as_bytes());
+        if is_quit(&line) {
+            // Not before: the program may be gone at once.
+            (context.quit)();
+        }
+        if let Err(e) = sent {
             return debug!("control client: {e}");
         }
     }
 }
 
-/// Answers one request line.
+fn is_quit(line: &[u8]) -> bool {
+    serde_json::from_slice::<Value>(line).is_ok_and(|request| request["cmd"] == "quit")
+}
+
+/// Answers one request line; `quit` is up to the caller.
 pub fn answer(context: &Context, line: &[u8]) -> Value {
     let (id, result) = match serde_json::from_slice::<Value>(line) {
         Ok(value) if value.is_object() => {

@@ -154,6 +154,23 @@ fn calls_without_context_or_sense_are_refused() {
     assert_eq!(again.status, Some(0x8030_0203_u32 as i32));
     let header = client.send_memory(9, memory::Api::Alloc, Default::default());
     assert_eq!(client.memory_answer(&header).status, 0x8030_0203);
+    // An echo that is refused has nothing in it; a call that wants no answer gets none.
+    let mut header = client.header(0x0001_0000, 0);
+    header.stream = 9;
+    let echo = system::request_body::Kind::Latency(system::Latency { data: vec![1] });
+    client.send_frame(&client.system_frame(&header, system::Module::Latency, echo));
+    assert_eq!(
+        client.system_answer(&header),
+        system::response_body::Kind::Latency(system::Latency::default())
+    );
+    let quiet = memory::RequestBody {
+        noresp: Some(1),
+        ..Default::default()
+    };
+    let header = client.send_memory(9, memory::Api::Set, quiet);
+    assert!(client.alloc(4096).is_ok());
+    let nothing = client.answer_frame(&header, Duration::from_millis(30));
+    assert!(nothing.is_none());
     let sync = system::ControlRequest {
         cmd: system::Command::SyncStream.into(),
         context: Some(1),
