@@ -88,7 +88,8 @@ impl Endpoint {
             me.state.lock().stopped = false;
             return Ok(());
         }
-        line.attach(me)?;
+        // Whatever the reason (spec 8.2).
+        line.attach(me).map_err(|_| FAILED)?;
         let (old, messages) = {
             let mut state = me.state.lock();
             state.stopped = false;

@@ -63,6 +63,11 @@ impl Record {
         self.queue.notify_all();
     }
 
+    /// Events that nobody has looked at yet, for `observe/debug.rs`.
+    pub(crate) fn events(&self) -> u32 {
+        self.events.load(Relaxed)
+    }
+
     /// Takes one event, if there is any.
     pub(crate) fn take_event(&self) -> bool {
         loop {
