@@ -49,6 +49,8 @@ pub struct Machine {
     pub memory: u32,
     /// options of the emulated cards
     pub card_args: &'static [&'static str],
+    /// the cards sit below one switch
+    pub switch: bool,
 }
 
 /// The usual machine: one card behind an IOMMU.
@@ -57,6 +59,7 @@ pub const USUAL: Machine = Machine {
     cards: 1,
     memory: 0,
     card_args: &[],
+    switch: false,
 };
 /// Two cards.
 pub const TWO_CARDS: Machine = Machine { cards: 2, ..USUAL };
@@ -65,6 +68,11 @@ pub const HIGH_MEMORY: Machine = Machine {
     iommu: "off",
     memory: 5120,
     ..USUAL
+};
+/// Two cards below one switch.
+pub const SWITCH: Machine = Machine {
+    switch: true,
+    ..TWO_CARDS
 };
 /// Bounce buffers for every streaming transfer.
 pub const SWIOTLB: Machine = Machine {
@@ -134,7 +142,7 @@ pub fn skip<T>(reason: impl Into<String>) -> Result<T> {
 
 /// What the harness wants to know of the cases.
 pub fn describe(cases: &[&Case]) -> Value {
-    let machine = |m: &Machine| json!({"iommu": m.iommu, "cards": m.cards, "memory": m.memory, "card_args": m.card_args});
+    let machine = |m: &Machine| json!({"iommu": m.iommu, "cards": m.cards, "memory": m.memory, "card_args": m.card_args, "switch": m.switch});
     cases
         .iter()
         .map(|case| {

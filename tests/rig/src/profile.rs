@@ -53,6 +53,8 @@ pub struct Profile {
     pub memory: u32,
     /// options of the emulated cards, e.g. `--bus-id 3`
     pub card_args: Vec<String>,
+    /// the cards sit below one switch, not each on a root port
+    pub switch: bool,
 }
 
 impl Profile {
@@ -73,6 +75,7 @@ impl Default for Profile {
             cards: 1,
             memory: 0,
             card_args: Vec::new(),
+            switch: false,
         }
     }
 }
@@ -90,6 +93,9 @@ impl fmt::Display for Profile {
         }
         if self.memory != 0 {
             write!(f, "+{}M", self.memory)?;
+        }
+        if self.switch {
+            write!(f, "+switch")?;
         }
         for arg in &self.card_args {
             write!(f, "+{}", arg.trim_start_matches('-'))?;
@@ -110,7 +116,8 @@ mod tests {
             cards: 2,
             memory: 4096,
             card_args: vec!["--card-id=3".into()],
+            switch: true,
         };
-        assert_eq!(odd.to_string(), "+noiommu+2cards+4096M+card-id=3");
+        assert_eq!(odd.to_string(), "+noiommu+2cards+4096M+switch+card-id=3");
     }
 }

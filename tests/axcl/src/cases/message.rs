@@ -14,11 +14,13 @@ use super::support::{
     canary, card, counted, inject, ready, recovers, refused, wait_alive, within, BOOT, MINUS_ONE,
 };
 use crate::client::Device;
+use crate::node::buffer::{BufferNode, Piece};
 use crate::node::host::{HostNode, ALIVE};
 use crate::node::message::{
     Argument, MessageNode, ARGUMENT, CHECK, CONNECT, INITIALISE, LOCAL_ID, MESSAGE_END, POLLREMOVE,
     POLL_MESSAGE, PORT_END, REMOTE_IDS, RESET, STOP,
 };
+use crate::wire::transport::Message;
 
 ax650_test_kit::cases!["axcl_abi":
     S8_2_initialise_and_ids,
@@ -37,6 +39,7 @@ ax650_test_kit::cases!["axcl_abi":
     S8_2_reset { timeout_s: 120 },
     R29_queue_of_a_port_is_bounded { timeout_s: 90 },
     R41_write_of_1_gib,
+    R48_lists_on_extra_ports,
 ];
 
 const NO_TIME: Duration = Duration::ZERO;
@@ -550,5 +553,46 @@ fn R41_write_of_1_gib(_: &mut Context) -> Result<()> {
         Ok(())
     })?;
     ensure!(child.wait(SOON)? == End::Exit(0), "see the console");
+    canary()
+}
+
+/// Programs of users on the card move their data by such ports (RPC notes 8): lists there name memory of
+/// this process; short data is what it is.
+fn R48_lists_on_extra_ports(context: &mut Context) -> Result<()> {
+    const SIZE: u32 = 0x8000;
+    let quiet = Quiet::new()?;
+    let file = quiet.file()?;
+    let buffer = BufferNode::open()?;
+    let pieces = buffer.scatter(quiet.id, SIZE)?;
+    let foreign = Message::LinkedList(vec![Piece {
+        bus: 0x10_0000_0000,
+        size: 4096,
+    }]);
+    let announce = |size| Message::TransferRequest { kind: 9, size }.to_bytes();
+    file.send(&announce(SIZE))?;
+    refused(file.send(&foreign.to_bytes()), MINUS_ONE, "a foreign list")?;
+    // The memory stays until the card says that it has it.
+    file.send(&Message::LinkedList(pieces).to_bytes())?;
+    drop(buffer);
+    let kept = |what: &str| -> Result<u64> {
+        let text = kernel::read("/sys/kernel/debug/ax650-0/counters")?;
+        let line = text.lines().find_map(|line| line.strip_prefix(what));
+        Ok(line.context("no such counter")?.trim().parse()?)
+    };
+    let before = kept("buffer_bytes")?;
+    ensure!(before >= SIZE.into(), "{before} bytes are kept");
+    inject(context, quiet.port, &Message::ReadDone(SIZE).to_bytes())?;
+    let answer = file.receive(100, SOON)?.context("no message")?;
+    ensure!(Message::from_bytes(&answer)? == Message::ReadDone(SIZE));
+    // Data, whatever it looks like, and what is no list.
+    file.send(&announce(26))?;
+    file.send(&foreign.to_bytes())?;
+    refused(file.send(&foreign.to_bytes()), MINUS_ONE, "a foreign list")?;
+    file.send(&[8; 100])?;
+    drop(file);
+    drop(quiet);
+    kernel::until("the memory to come back", SOON, || {
+        Ok(kept("buffer_bytes")? + u64::from(SIZE) <= before && kept("quarantined_bytes")? == 0)
+    })?;
     canary()
 }

@@ -21,6 +21,7 @@ ax650_test_kit::cases!["axcl_abi":
     S5_4_lowest_free_ports_first,
     S5_4_all_groups_of_a_card { timeout_s: 150 },
     S5_5_destroy,
+    S5_5_destroy_that_cannot_be_sent { timeout_s: 90 },
     S5_5_close_destroys,
     S5_5_death_destroys { timeout_s: 90 },
     S5_6_extra_ports,
@@ -201,6 +202,36 @@ fn S5_5_destroy(_: &mut Context) -> Result<()> {
     ensure!(anew.ports == packet.ports, "{anew:?} after {packet:?}");
     host.destroy(&anew)?;
     Ok(())
+}
+
+/// The card does not read: -1, and nothing is freed.
+fn S5_5_destroy_that_cannot_be_sent(context: &mut Context) -> Result<()> {
+    let (host, id) = card()?;
+    let packet = host.create(id)?;
+    let port = host.extra(id, 1)?.ports[0];
+    let file = MessageNode::connected(id, port).context("an extra port")?;
+    context.host.switch(0, "ring.stuck", true)?;
+    // Until there is no room for the 40 bytes either.
+    for size in [100_000, 3000, 8] {
+        let message = vec![0x77; size];
+        let mut written = 0;
+        while file.node.write(&message).is_ok() {
+            written += 1;
+            ensure!(written < 100, "a ring without end");
+        }
+    }
+    let begin = Instant::now();
+    refused(host.destroy(&packet), MINUS_ONE, "destroy")?;
+    within(begin, Duration::from_secs(2), "destroy")?;
+    let again = host.create(id)?;
+    ensure!(again.ports == packet.ports, "{again:?} after {packet:?}");
+    ensure!(host.pid_count(id)? == 1, "the group has gone");
+    context.host.clear(0)?;
+    kernel::until("room in the ring", Duration::from_secs(10), || {
+        Ok(host.destroy(&packet).is_ok())
+    })?;
+    ensure!(host.pid_count(id)? == 0, "the group is still there");
+    canary()
 }
 
 /// The card hears of it.
