@@ -97,7 +97,8 @@ impl Clients {
         self.changed.notify_all();
     }
 
-    /// Waits until `look` finds what it looks for: `ETIMEDOUT`, `EINTR`.
+    /// Waits until `look` finds what it looks for: `ETIMEDOUT`; `ERESTARTSYS` for a caller that is being
+    /// killed.
     pub(super) fn wait<R>(&self, deadline: u64, mut look: impl FnMut() -> Option<R>) -> Result<R> {
         loop {
             if let Some(found) = look() {

@@ -261,7 +261,7 @@ fn check(argument: &[u8; msg::SIZE]) -> Result {
     let card = registry::find(device).map_err(|_| FAILED)?;
     match wait_until_up(&card, time::now() + UP_NS) {
         Ok(_) => Ok(()),
-        Err(e) if e == EINTR => Err(e),
+        Err(e) if e == ERESTARTSYS => Err(e),
         Err(_) => Err(FAILED),
     }
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     card::Card,
-    glue::time::{self, MS, S},
+    glue::time::{self, Signals, MS, S},
     session::role,
     transport::{control, ports},
     wire::{
@@ -83,7 +83,11 @@ impl Group {
         // A reset that began before the group was listed has not seen it, hence the first check.
         let created = card
             .check_serving(generation)
-            .and_then(|()| card.control.create(card, request, time::now() + CREATE_NS))
+            .and_then(|()| {
+                let deadline = time::now() + CREATE_NS;
+                card.control
+                    .create(card, request, deadline, Signals::Deadly)
+            })
             .and_then(|()| card.check_serving(generation));
         created.map_err(|e| {
             // The card may still act on it: end it there before the ports are free (R37).
@@ -324,7 +328,7 @@ fn free(card: &Card, ports: &[u32]) {
 fn as_abi(e: Error) -> Error {
     match e {
         e if e == EHOSTDOWN || e == ENODEV => ENODEV,
-        e if e == EINTR || e == ERESTARTSYS || e == ENOMEM => e,
+        e if e == ERESTARTSYS || e == ENOMEM => e,
         _ => FAILED,
     }
 }

@@ -11,7 +11,8 @@ use ax650_test_kit::kernel;
 use ax650_test_kit::process::{self, End};
 
 use super::support::{
-    canary, card, counted, inject, ready, recovers, refused, wait_alive, within, BOOT, MINUS_ONE,
+    canary, card, counted, driver_counter, inject, ready, recovers, refused, wait_alive, within,
+    BOOT, MINUS_ONE,
 };
 use crate::client::Device;
 use crate::node::buffer::{BufferNode, Piece};
@@ -574,12 +575,7 @@ fn R48_lists_on_extra_ports(context: &mut Context) -> Result<()> {
     // The memory stays until the card says that it has it.
     file.send(&Message::LinkedList(pieces).to_bytes())?;
     drop(buffer);
-    let kept = |what: &str| -> Result<u64> {
-        let text = kernel::read("/sys/kernel/debug/ax650-0/counters")?;
-        let line = text.lines().find_map(|line| line.strip_prefix(what));
-        Ok(line.context("no such counter")?.trim().parse()?)
-    };
-    let before = kept("buffer_bytes")?;
+    let before = driver_counter("buffer_bytes")?;
     ensure!(before >= SIZE.into(), "{before} bytes are kept");
     inject(context, quiet.port, &Message::ReadDone(SIZE).to_bytes())?;
     let answer = file.receive(100, SOON)?.context("no message")?;
@@ -592,7 +588,8 @@ fn R48_lists_on_extra_ports(context: &mut Context) -> Result<()> {
     drop(file);
     drop(quiet);
     kernel::until("the memory to come back", SOON, || {
-        Ok(kept("buffer_bytes")? + u64::from(SIZE) <= before && kept("quarantined_bytes")? == 0)
+        let bytes = driver_counter("buffer_bytes")?;
+        Ok(bytes + u64::from(SIZE) <= before && driver_counter("quarantined_bytes")? == 0)
     })?;
     canary()
 }

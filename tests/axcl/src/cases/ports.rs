@@ -19,6 +19,7 @@ ax650_test_kit::cases!["axcl_abi":
     S5_4_create,
     S5_4_create_again_is_the_same_group,
     S5_4_lowest_free_ports_first,
+    S5_4_signals_do_not_end_a_create,
     S5_4_all_groups_of_a_card { timeout_s: 150 },
     S5_5_destroy,
     S5_5_destroy_that_cannot_be_sent { timeout_s: 90 },
@@ -143,6 +144,49 @@ fn S5_4_lowest_free_ports_first(_: &mut Context) -> Result<()> {
         "ports given twice: {all:?}"
     );
     Ok(())
+}
+
+/// The vendor's driver does not look at signals while it waits, so programs do not expect EINTR.  Those
+/// that kill are another matter (`axcl_pains/R37_*`).
+fn S5_4_signals_do_not_end_a_create(context: &mut Context) -> Result<()> {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static SIGNALS: AtomicU32 = AtomicU32::new(0);
+    extern "C" fn count(_: i32) {
+        SIGNALS.fetch_add(1, Ordering::Relaxed);
+    }
+    let (host, id) = card()?;
+    context.host.switch(0, "port11.late_ms", 700)?;
+    let child = process::fork(|| {
+        let file = HostNode::open()?;
+        let tick = libc::timeval {
+            tv_sec: 0,
+            tv_usec: 30_000,
+        };
+        let timer = libc::itimerval {
+            it_interval: tick,
+            it_value: tick,
+        };
+        // SAFETY: the structures are valid; the handler does nothing that a handler may not.
+        let rc = unsafe {
+            // No SA_RESTART.
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = count as *const () as usize;
+            libc::sigaction(libc::SIGALRM, &action, std::ptr::null_mut())
+                | libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut())
+        };
+        ensure!(rc == 0, "{}", std::io::Error::last_os_error());
+        let before = SIGNALS.load(Ordering::Relaxed);
+        let packet = file.create(id).context("create")?;
+        let signals = SIGNALS.load(Ordering::Relaxed) - before;
+        ensure!(packet.command == 3 && packet.count == 4, "{packet:?}");
+        ensure!(signals > 0, "no signal came");
+        Ok(())
+    })?;
+    let end = child.wait(Duration::from_secs(20) * kernel::slowness())?;
+    ensure!(end == End::Exit(0), "{end:?}, see the console");
+    context.host.clear(0)?;
+    all_gone(&host, id)?;
+    canary()
 }
 
 /// R38: the end is an error, not a short group.
