@@ -31,6 +31,7 @@ struct pid *ax650_current_pid(void);
 struct pid *ax650_current_thread(void);
 int ax650_pid_number(struct pid *pid);
 int ax650_pid_in_current_ns(struct pid *pid);
+bool ax650_must_leave(void);
 bool ax650_axcl_abi(void);
 void ax650_md5(const u8 *data, size_t len, u8 *out);
 void ax650_sha256(const u8 *data, size_t len, u8 *out);

@@ -40,6 +40,7 @@ extern "C" {
     pub(super) fn ax650_current_thread() -> *mut bindings::pid;
     pub(super) fn ax650_pid_number(pid: *mut bindings::pid) -> c_int;
     pub(super) fn ax650_pid_in_current_ns(pid: *mut bindings::pid) -> c_int;
+    pub(super) fn ax650_must_leave() -> bool;
     fn ax650_md5(data: *const u8, len: usize, out: *mut u8);
     fn ax650_sha256(data: *const u8, len: usize, out: *mut u8);
     pub(super) fn ax650_pci_domain(pdev: *mut bindings::pci_dev) -> c_int;

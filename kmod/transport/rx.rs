@@ -7,7 +7,7 @@
 
 use kernel::prelude::*;
 
-use super::ports::Listener;
+use super::{ports::Listener, traffic::Traffic};
 use crate::{
     card::Card,
     glue::{region, time},
@@ -29,6 +29,7 @@ const HEADER_TRIES: u32 = 9;
 pub(crate) struct Rx {
     live: Option<u64>,
     message: KVec<u8>,
+    traffic: Traffic,
 }
 
 impl Rx {
@@ -37,6 +38,7 @@ impl Rx {
         Ok(Self {
             live: None,
             message: KVec::from_elem(0, LONGEST, GFP_KERNEL)?,
+            traffic: Traffic::default(),
         })
     }
 
@@ -48,6 +50,11 @@ impl Rx {
     /// Nothing is received any more.
     pub(crate) fn stop(&mut self) {
         self.live = None;
+    }
+
+    /// Read pointer, 0 if the rings are not set up, and statistics.
+    pub(crate) fn facts(&self) -> (u64, Traffic) {
+        (self.live.unwrap_or(0), self.traffic)
     }
 }
 
@@ -115,6 +122,7 @@ fn take(card: &Card, rx: &mut Rx) -> Result<bool> {
         return Ok(true);
     }
     let len = header.length as usize;
+    let begun = time::now();
     let copied = if len <= LONGEST {
         copy(card, &place, rx.message.get_mut(..len).ok_or(EPROTO)?)?;
         Ok(None)
@@ -122,6 +130,7 @@ fn take(card: &Card, rx: &mut Rx) -> Result<bool> {
         copy_long(card, header.port, &place, len)
     };
     advance(card, rx, rp, place.advance)?;
+    rx.traffic.note(len, time::now().saturating_sub(begun));
     card.counters.messages_received.add(1);
     card.message_was_good();
     match copied {

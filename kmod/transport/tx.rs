@@ -4,6 +4,7 @@
 
 use kernel::prelude::*;
 
+use super::traffic::Traffic;
 use crate::{
     card::Card,
     glue::{region, time},
@@ -34,6 +35,7 @@ pub(crate) enum SendError {
 #[derive(Default)]
 pub(crate) struct Tx {
     live: Option<Live>,
+    traffic: Traffic,
 }
 
 struct Live {
@@ -78,9 +80,14 @@ impl Tx {
         payload: &[u8],
     ) -> Result<(), SendError> {
         let live = self.live.as_mut().ok_or(SendError::Failed(EHOSTDOWN))?;
+        let begun = time::now();
         let sent = live.publish(card, port, payload);
         match sent {
-            Ok(()) => card.counters.messages_sent.add(1),
+            Ok(()) => {
+                card.counters.messages_sent.add(1);
+                let ns = time::now().saturating_sub(begun);
+                self.traffic.note(payload.len(), ns);
+            }
             Err(SendError::Full) => {
                 live.blocked = true;
                 card.counters.ring_full.add(1);
@@ -127,6 +134,12 @@ impl Tx {
             live.ring(card);
         }
         core::mem::take(&mut live.blocked)
+    }
+
+    /// Write pointer, 0 if the rings are not set up, and statistics.
+    pub(crate) fn facts(&self) -> (u64, Traffic) {
+        let wp = self.live.as_ref().map_or(0, |live| live.wp);
+        (wp, self.traffic)
     }
 
     /// Whether a sender was turned away since the last [`Self::recover`].

@@ -51,6 +51,8 @@ pub struct Machine {
     pub card_args: &'static [&'static str],
     /// Devices do not see the CPU's caches.  Only arm64 has such machines.
     pub noncoherent: bool,
+    /// the cards sit below one switch
+    pub switch: bool,
 }
 
 /// The usual machine: one card behind an IOMMU.
@@ -60,6 +62,7 @@ pub const USUAL: Machine = Machine {
     memory: 0,
     card_args: &[],
     noncoherent: false,
+    switch: false,
 };
 /// Two cards.
 pub const TWO_CARDS: Machine = Machine { cards: 2, ..USUAL };
@@ -68,6 +71,11 @@ pub const HIGH_MEMORY: Machine = Machine {
     iommu: "off",
     memory: 5120,
     ..USUAL
+};
+/// Two cards below one switch.
+pub const SWITCH: Machine = Machine {
+    switch: true,
+    ..TWO_CARDS
 };
 /// Bounce buffers for every streaming transfer.
 pub const SWIOTLB: Machine = Machine {
@@ -148,7 +156,12 @@ pub fn skip<T>(reason: impl Into<String>) -> Result<T> {
 
 /// What the harness wants to know of the cases.
 pub fn describe(cases: &[&Case]) -> Value {
-    let machine = |m: &Machine| json!({"iommu": m.iommu, "cards": m.cards, "memory": m.memory, "card_args": m.card_args, "noncoherent": m.noncoherent});
+    let machine = |m: &Machine| {
+        json!({
+            "iommu": m.iommu, "cards": m.cards, "memory": m.memory, "card_args": m.card_args,
+            "noncoherent": m.noncoherent, "switch": m.switch,
+        })
+    };
     cases
         .iter()
         .map(|case| {

@@ -103,6 +103,7 @@ impl Guest {
             memory: profile.memory_for(kernel),
             iommu: profile.iommu,
             cards: cards.iter().map(Emulator::socket).collect(),
+            switch: profile.switch,
             console: Console::Socket(console),
             ports: vec![
                 Port {

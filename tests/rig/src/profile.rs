@@ -37,6 +37,8 @@ pub struct Profile {
     pub card_args: Vec<String>,
     /// the kernel is told that devices do not see the CPU's caches
     pub noncoherent: bool,
+    /// the cards sit below one switch, not each on a root port
+    pub switch: bool,
 }
 
 impl Profile {
@@ -58,6 +60,7 @@ impl Default for Profile {
             memory: 0,
             card_args: Vec::new(),
             noncoherent: false,
+            switch: false,
         }
     }
 }
@@ -79,6 +82,9 @@ impl fmt::Display for Profile {
         if self.memory != 0 {
             write!(f, "+{}M", self.memory)?;
         }
+        if self.switch {
+            write!(f, "+switch")?;
+        }
         for arg in &self.card_args {
             write!(f, "+{}", arg.trim_start_matches('-'))?;
         }
@@ -99,10 +105,11 @@ mod tests {
             memory: 4096,
             card_args: vec!["--card-id=3".into()],
             noncoherent: true,
+            switch: true,
         };
         assert_eq!(
             odd.to_string(),
-            "+noiommu+noncoherent+2cards+4096M+card-id=3"
+            "+noiommu+noncoherent+2cards+4096M+switch+card-id=3"
         );
     }
 }

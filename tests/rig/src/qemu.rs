@@ -46,8 +46,10 @@ pub struct Machine {
     pub memory: u32,
     /// what translates the card's addresses
     pub iommu: Iommu,
-    /// sockets of the cards, one root port each
+    /// sockets of the cards, one port each
     pub cards: Vec<PathBuf>,
+    /// these are ports of one switch, not root ports
+    pub switch: bool,
     /// first serial line
     pub console: Console,
     /// virtio ports
@@ -69,6 +71,9 @@ pub fn card_device(index: usize, socket: &Path) -> serde_json::Value {
         "socket": {"type": "unix", "path": socket},
     })
 }
+
+/// Slot of the port above the switch; the cards have those from 1 on.
+const ROOT_SLOT: u8 = 100;
 
 /// Escapes a path for use in a comma-separated option.
 fn option(path: &Path) -> String {
@@ -179,8 +184,18 @@ impl Machine {
             );
             add(&["-chardev", &socket, "-device", &device]);
         }
+        if self.switch {
+            let root = format!("pcie-root-port,id=root,slot={ROOT_SLOT},chassis=1");
+            add(&["-device", &root]);
+            add(&["-device", "x3130-upstream,id=switch,bus=root"]);
+        }
         for (index, socket) in self.cards.iter().enumerate() {
-            let port = format!("pcie-root-port,id=rp{index},slot={},chassis=1", index + 1);
+            let kind = if self.switch {
+                "xio3130-downstream,bus=switch"
+            } else {
+                "pcie-root-port"
+            };
+            let port = format!("{kind},id=rp{index},slot={},chassis=1", index + 1);
             add(&[
                 "-device",
                 &port,

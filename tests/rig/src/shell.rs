@@ -67,6 +67,7 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
         memory: Profile::default().memory_for(options.kernel),
         iommu: Iommu::On,
         cards: cards.iter().map(Emulator::socket).collect(),
+        switch: false,
         console: if options.run.is_some() {
             Console::Socket(console)
         } else {
