@@ -74,8 +74,6 @@ impl Arch {
                     "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER",
                     "qemu-aarch64 -L /usr/aarch64-linux-gnu",
                 ),
-                // A test compares the C header with the crate.
-                ("CC", "aarch64-linux-gnu-gcc"),
             ],
         }
     }
@@ -85,6 +83,14 @@ impl Arch {
         match self {
             Self::Amd64 => None,
             Self::Arm64 => Some("qemu-aarch64"),
+        }
+    }
+
+    /// The C compiler for it, if it is not this machine's own.
+    pub fn compiler(self) -> Option<&'static str> {
+        match self {
+            Self::Amd64 => None,
+            Self::Arm64 => Some("aarch64-linux-gnu-gcc"),
         }
     }
 

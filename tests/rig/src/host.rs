@@ -24,6 +24,8 @@ pub struct HostCase {
     pub name: String,
     program: Program,
     args: Vec<String>,
+    /// the C compiler, if it is not the usual one
+    compiler: Option<&'static str>,
 }
 
 #[derive(Clone, Copy)]
@@ -60,6 +62,8 @@ fn list_foreign(arch: Arch) -> Vec<HostCase> {
             name: format!("host/{}/{name}", arch.name()),
             program: Program::Cargo,
             args: args.split(' ').map(str::to_owned).collect(),
+            // A test compares the C header with the crate.
+            compiler: arch.compiler(),
         }
     };
     packages.into_iter().map(case).collect()
@@ -70,6 +74,7 @@ fn list_all(artifacts: &Artifacts) -> Result<Vec<HostCase>> {
         name: format!("host/{name}"),
         program,
         args: args.split(' ').map(str::to_owned).collect(),
+        compiler: None,
     };
     let mut cases = vec![
         case("fmt/workspace", Program::Cargo, "fmt --all --check"),
@@ -142,6 +147,9 @@ impl HostCase {
             Program::Cargo => artifacts.cargo(&args),
             Program::Script(name) => artifacts.script(name, &args),
         };
+        if let Some(compiler) = self.compiler {
+            command.env("CC", compiler);
+        }
         command
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)

@@ -96,8 +96,8 @@ fn refused(map: io::Result<Map>, what: &str) -> Result<()> {
 fn R45_mappings_stay_inside(_: &mut Context) -> Result<()> {
     let card = Card::open(0)?;
     let page = kernel::page_size();
-    let one = card.buffer(3 * page)?;
-    let two = card.buffer(page)?;
+    let one = card.buffer(3 * page as u64)?;
+    let two = card.buffer(page as u64)?;
     card.map(one.mmap_offset, page)
         .context("a part")?
         .write(0, &[1; 1000]);
@@ -110,7 +110,7 @@ fn R45_mappings_stay_inside(_: &mut Context) -> Result<()> {
     )?;
     refused(card.map(two.mmap_offset, 1 << 30), "much longer")?;
     refused(
-        card.map(one.mmap_offset + 3 * page, page),
+        card.map(one.mmap_offset + 3 * page as u64, page),
         "behind the buffer",
     )?;
     refused(card.map(0, page), "offset 0")?;
