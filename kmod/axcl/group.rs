@@ -9,6 +9,7 @@ use kernel::{
 };
 
 use super::{line::Line, record::Record, wait_until_up, FAILED};
+use crate::glue::compat::errno::{EHOSTDOWN, EREMOTEIO};
 use crate::{
     card::Card,
     glue::time::{self, MS, S},

@@ -4,6 +4,7 @@
 
 use kernel::prelude::*;
 
+use crate::glue::compat::errno::{EHOSTDOWN, EPROTO};
 use crate::{
     card::Card,
     glue::{region, time},
