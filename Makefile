@@ -14,11 +14,19 @@ MAKEFLAGS += --no-print-directory
 # Every `VAR ?=` line's comment is part of `make help`.
 KERNEL ?=#  guest kernel: trixie-backports, forky, debug; for test also all (default: test all, else trixie-backports)
 CASES  ?=#  test: only cases whose name matches this glob, for example CASES='boot/*'
+ARCH   ?= amd64#  of guest, module and programs: amd64, or arm64 (cross-built; in QEMU)
 CARDS  ?= 1#  shell: number of emulated cards
 JOBS   ?= $(shell nproc)#  parallel jobs of each build
 
 export JOBS
 kernels := trixie-backports forky debug
+ifneq ($(filter-out amd64 arm64,$(ARCH)),)
+$(error ARCH=$(ARCH): it must be amd64 or arm64)
+endif
+# Kernels have a variable of the same name, with other values: theirs must not hear of this one.
+unexport ARCH
+MAKEOVERRIDES :=
+export AX650_ARCH := $(ARCH)
 ifneq ($(filter-out $(kernels) stock all,$(KERNEL)),)
 $(error KERNEL=$(KERNEL): it must be trixie-backports, forky, debug or (for test) all)
 endif
@@ -39,10 +47,15 @@ cache := /cache
 in := tests/env/root.sh
 endif
 target := $(cache)/target
-rig := $(in) $(target)/release/ax650-rig
+rig := $(in) $(target)/release/ax650-rig --arch $(ARCH)
 
 # Programs for the guest are static: its file system has no libraries.
+ifeq ($(ARCH),arm64)
+triple := aarch64-unknown-linux-gnu
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER := aarch64-linux-gnu-gcc
+else
 triple := x86_64-unknown-linux-gnu
+endif
 guest_crates := ax650 ax650-firmware ax650-guest
 host_crates := ax650-emu ax650-rig
 
@@ -96,7 +109,7 @@ $(kernels:%=module-%): module-%: kernels-%
 	@$(in) tests/env/module.sh $*
 
 # The rig makes what the chosen cases, or the guest, need: kernels, module, programs; but not roots.
-roots_of = $(if $(filter forky all,$(1)),root-forky)
+roots_of = $(if $(filter amd64,$(ARCH)),$(if $(filter forky all,$(1)),root-forky))
 # Cases of others need none for forky.
 test_roots := $(if $(filter-out host/% trixie-backports/% debug/%,$(or $(strip $(CASES)),*)),$(call roots_of,$(test_kernel)))
 .PHONY: rig
@@ -104,18 +117,18 @@ rig: crates
 	@$(in) cargo build --frozen --release --quiet -j $(JOBS) -p ax650-rig
 
 .PHONY: test
-test: rig assets $(test_roots) ## run the tests: CASES, KERNEL
+test: rig assets $(test_roots) ## run the tests: CASES, KERNEL, ARCH
 	@$(rig) test --kernel $(test_kernel) $(case_args)
 
 .PHONY: demo
-demo: rig assets ## boot a card in a guest, read a picture, transcode a clip
+demo: rig assets ## boot a card in a guest, read a picture, transcode a clip: ARCH
 	@$(in) env RUSTFLAGS='-C target-feature=+crt-static' \
 		cargo build --frozen --release --quiet -j $(JOBS) --target $(triple) -p ax650 --example ocr
 	@$(in) cargo build --frozen --release --quiet -j $(JOBS) -p ax650-emu-daemon --bin ax650-emu-model
 	@$(in) tests/demo/demo.sh
 
 .PHONY: shell
-shell: rig $(call roots_of,$(shell_kernel)) ## a prompt in a guest with cards: KERNEL, CARDS
+shell: rig $(call roots_of,$(shell_kernel)) ## a prompt in a guest with cards: KERNEL, CARDS, ARCH
 	@$(rig) shell --kernel $(shell_kernel) --cards $(cards)
 
 .PHONY: fmt

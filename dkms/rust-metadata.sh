@@ -73,15 +73,22 @@ if [ -z "$source" ]; then
 fi
 mkdir "$tmp/o"
 cp "$headers/.config" "$tmp/o/.config"
+options=() prepare=()
+if grep -q '^CONFIG_ARM64=y' "$headers/.config"; then
+    # For a kernel of another architecture.  That there is a compiler for 32-bit programs is part of the
+    # configuration, but it is not needed: what it makes is for the kernel itself only.
+    options=(ARCH=arm64 "CROSS_COMPILE=${cc%gcc*}" CROSS_COMPILE_COMPAT=arm-linux-gnueabihf-)
+    prepare=(CONFIG_COMPAT_VDSO=)
+fi
 kernel_make() {
-    make -C "$source" O="$tmp/o" KERNELRELEASE="$release" CC="$cc" "$@" >>"$tmp/log" 2>&1 </dev/null ||
+    make -C "$source" O="$tmp/o" KERNELRELEASE="$release" CC="$cc" "${options[@]}" "$@" >>"$tmp/log" 2>&1 </dev/null ||
         { tail -n 30 "$tmp/log" >&2; die "make $* failed"; }
 }
 kernel_make olddefconfig
 diff "$headers/.config" "$tmp/o/.config" >&2 ||
     die "the tools on this system would change the kernel's configuration (lines above: '<' is the kernel's)"
 say "regenerating the Rust metadata of $release"
-kernel_make -j"${JOBS:-$(nproc)}" modules_prepare
+kernel_make -j"${JOBS:-$(nproc)}" "${prepare[@]}" modules_prepare
 
 # Every Rust symbol that the running kernel exports must be among the regenerated ones: their
 # names carry the hashes of the crates, so equal names mean equal crates.
@@ -105,7 +112,8 @@ cp -as "$(readlink -f "$headers/scripts")/." "$new/scripts/"
 ln -s "$(readlink -f "$headers/tools")" "$new/tools"
 sed "s|^KBUILD_OUTPUT=.*|KBUILD_OUTPUT=$out|" "$headers/Makefile" >"$new/Makefile"
 cp "$tmp"/o/rust/*.rmeta "$tmp"/o/rust/*.so "$new/rust/"
-cp "$tmp/o/scripts/target.json" "$new/scripts/"
+# Some architectures use a target that rustc knows by itself.
+[ ! -e "$tmp/o/scripts/target.json" ] || cp "$tmp/o/scripts/target.json" "$new/scripts/"
 rm -rf "$out"
 mv "$new" "$out"
 say "$out: $(wc -l <"$tmp/want") Rust symbols, $(du -sh "$out" | cut -f1)"

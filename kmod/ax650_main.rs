@@ -70,6 +70,7 @@ struct Data<'bound> {
     node: Node<Client>,
     listed: axcl::registry::Listed,
     sensor: observe::Sensor,
+    debug: observe::Debug,
     #[pin]
     thread: Mutex<Option<Thread<Card>>>,
     #[pin]
@@ -161,6 +162,8 @@ impl pci::Driver for Driver {
             let node_card = card.clone();
             let thread_card = card.clone();
             let sensor_card = card.clone();
+            let debug_card = card.clone();
+            let debug_name = CString::try_from_fmt(fmt!("ax650-{}", index.0))?;
             let listed = axcl::registry::Listed::new(&card)?;
             Ok(try_pin_init!(Data {
                 index,
@@ -169,6 +172,7 @@ impl pci::Driver for Driver {
                 irq <- Interrupt::new(pdev, c"ax650", messages),
                 thread <- new_mutex!(None, "ax650_thread"),
                 sensor: observe::Sensor::new(pdev.as_ref(), sensor_card),
+                debug: observe::Debug::new(&debug_name, debug_card),
                 node <- Node::new(name, Some(parent), node_card),
                 _: {
                     thread_card.wake_up();

@@ -52,6 +52,11 @@ macro_rules! counters {
                     buffer_bytes: 0,
                 }
             }
+
+            /// Shows `f` each of them with its name.
+            pub(crate) fn for_each(&self, mut f: impl FnMut(&str, u64)) {
+                $(f(stringify!($name), self.$name.get());)+
+            }
         }
     };
 }

@@ -222,15 +222,22 @@ struct ax650_counters {
 	__u64 buffer_bytes;
 };
 
+enum ax650_interface {
+	AX650_INTERFACE_NATIVE	= 0,	/* this one */
+	AX650_INTERFACE_AXCL	= 1,	/* the device nodes for programs of AXCL */
+};
+
 /**
- * struct ax650_client - one open session
+ * struct ax650_client - one open session, or one program of AXCL
  * @pid: process that made it, in the caller's pid namespace, 0 if not visible there
  * @session: its number on the card (first port), not a handle
- * @buffer_bytes: memory of the file's buffers
- * @jobs: jobs completed
+ * @buffer_bytes: memory of the file's buffers; of the process's, for AXCL
+ * @jobs: jobs completed; 0 for AXCL
  * @bytes_to_card: payload moved to the card
  * @bytes_from_card: payload moved from the card
  * @command: name of the process, NUL padded
+ * @interface: enum ax650_interface, by which it uses the card
+ * @reserved: 0
  */
 struct ax650_client {
 	__s32 pid;
@@ -240,6 +247,8 @@ struct ax650_client {
 	__u64 bytes_to_card;
 	__u64 bytes_from_card;
 	__u8 command[16];
+	__u32 interface;
+	__u32 reserved;
 };
 
 /**

@@ -52,7 +52,11 @@ impl Client {
                 bytes_to_card: session.bytes_to_card.get(),
                 bytes_from_card: session.bytes_from_card.get(),
                 command: session.comm,
+                ..ClientInfo::default()
             };
+            all.extend_from_slice(info.bytes(), GFP_KERNEL)?;
+        }
+        for info in self.card.axcl.infos()?.iter() {
             all.extend_from_slice(info.bytes(), GFP_KERNEL)?;
         }
         give(args, &all)

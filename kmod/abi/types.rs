@@ -100,7 +100,7 @@ pub struct Counters {
     pub buffer_bytes: u64,
 }
 
-/// `struct ax650_client`: one open session.
+/// `struct ax650_client`: one open session, or one program of AXCL.
 #[derive(Clone, Copy, Default)]
 #[repr(C)]
 pub struct ClientInfo {
@@ -111,6 +111,8 @@ pub struct ClientInfo {
     pub bytes_to_card: u64,
     pub bytes_from_card: u64,
     pub command: [u8; 16],
+    pub interface: u32,
+    pub reserved: u32,
 }
 
 /// `struct ax650_limits`: what this driver allows.
@@ -253,6 +255,8 @@ pub const QUERY_COUNTERS: u32 = 3;
 pub const QUERY_CLIENTS: u32 = 4;
 /// `AX650_QUERY_LIMITS`: struct ax650_limits.
 pub const QUERY_LIMITS: u32 = 5;
+/// `AX650_INTERFACE_AXCL`.
+pub const INTERFACE_AXCL: u32 = 1;
 /// `AX650_STEP_COPY_TO_CARD`: buffer -> card memory.
 pub const STEP_COPY_TO_CARD: u32 = 1;
 /// `AX650_STEP_COPY_FROM_CARD`: card memory -> buffer.

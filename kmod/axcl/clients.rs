@@ -10,6 +10,7 @@ use kernel::{
 
 use super::{group::Group, line::DRAIN_NS, record::Record, registry, LOOK_NS};
 use crate::{
+    abi::types::{ClientInfo, INTERFACE_AXCL},
     buffer::Buffer,
     card::Card,
     glue::{dma::Piece, task::Process, time},
@@ -96,7 +97,8 @@ impl Clients {
         self.changed.notify_all();
     }
 
-    /// Waits until `look` finds what it looks for: `ETIMEDOUT`, `EINTR`.
+    /// Waits until `look` finds what it looks for: `ETIMEDOUT`; `ERESTARTSYS` for a caller that is being
+    /// killed.
     pub(super) fn wait<R>(&self, deadline: u64, mut look: impl FnMut() -> Option<R>) -> Result<R> {
         loop {
             if let Some(found) = look() {
@@ -159,6 +161,14 @@ impl Clients {
         group.finish(card, &farewell);
     }
 
+    /// The same when the card has been told, and nothing is being moved as far as is known.
+    pub(super) fn end_told(&self, card: &Card, group: &Arc<Group>) {
+        if self.remove(group) {
+            group.close();
+            group.give_back(card);
+        }
+    }
+
     /// Whether there is something to watch.
     pub(crate) fn is_busy(&self) -> bool {
         !self.state.lock().ending.is_empty()
@@ -209,6 +219,47 @@ impl Clients {
         for group in self.state.lock().groups.iter() {
             f(&group.record.thread);
         }
+    }
+
+    /// How many programs have ports.
+    pub(crate) fn count(&self) -> usize {
+        self.state.lock().groups.len()
+    }
+
+    /// All groups.
+    pub(crate) fn groups(&self) -> Result<KVec<Arc<Group>>> {
+        let state = self.state.lock();
+        let mut list = KVec::with_capacity(state.groups.len(), GFP_KERNEL)?;
+        list.extend_from_slice(&state.groups, GFP_KERNEL)?;
+        Ok(list)
+    }
+
+    /// The programs, as `AX650_QUERY_CLIENTS` shows them.
+    pub(crate) fn infos(&self) -> Result<KVec<ClientInfo>> {
+        let groups = self.groups()?;
+        let mut list = KVec::with_capacity(groups.len(), GFP_KERNEL)?;
+        for group in groups.iter() {
+            let owner = &group.owner;
+            let info = ClientInfo {
+                pid: owner.process.number_for_caller(),
+                session: group.ports.first().copied().unwrap_or(0),
+                buffer_bytes: self.bytes_of(&owner.process),
+                bytes_to_card: owner.bytes_to_card.get(),
+                bytes_from_card: owner.bytes_from_card.get(),
+                command: owner.comm,
+                interface: INTERFACE_AXCL,
+                ..ClientInfo::default()
+            };
+            list.push(info, GFP_KERNEL)?;
+        }
+        Ok(list)
+    }
+
+    /// Bytes of the memory that a process has allocated.
+    pub(crate) fn bytes_of(&self, process: &Process) -> u64 {
+        let buffers = self.buffers.lock();
+        let own = buffers.iter().filter(|held| held.owner == *process);
+        own.map(|held| held.buffer.size() as u64).sum()
     }
 
     /// Remembers memory of the calling process.

@@ -86,7 +86,8 @@ impl Endpoint {
             me.state.lock().stopped = false;
             return Ok(());
         }
-        line.attach(me)?;
+        // Whatever the reason (spec 8.2).
+        line.attach(me).map_err(|_| FAILED)?;
         let (old, messages) = {
             let mut state = me.state.lock();
             state.stopped = false;
@@ -258,7 +259,7 @@ fn check(argument: &[u8; msg::SIZE]) -> Result {
     let card = registry::find(device).map_err(|_| FAILED)?;
     match wait_until_up(&card, time::now() + UP_NS) {
         Ok(_) => Ok(()),
-        Err(e) if e == EINTR => Err(e),
+        Err(e) if e == ERESTARTSYS => Err(e),
         Err(_) => Err(FAILED),
     }
 }

@@ -8,14 +8,21 @@ use kernel::{
     sync::{Arc, Mutex},
 };
 
-use super::{line::Line, record::Record, wait_until_up, FAILED};
+use super::{
+    line::{Line, Owner},
+    record::Record,
+    wait_until_up, FAILED,
+};
 use crate::glue::compat::errno::{EHOSTDOWN, EREMOTEIO};
 use crate::{
     card::Card,
-    glue::time::{self, MS, S},
+    glue::time::{self, Signals, MS, S},
     session::role,
     transport::{control, ports},
-    wire::control::{Packet, CREATE, CREATE_DONE, DESTROY, GROUP},
+    wire::{
+        axcl::flow::Flow,
+        control::{Packet, CREATE, CREATE_DONE, DESTROY, GROUP},
+    },
 };
 
 /// The card's answer is waited for so long (spec 5.4).
@@ -39,11 +46,12 @@ impl Extra {
 /// A group.
 #[pin_data]
 pub(crate) struct Group {
-    pub(super) record: Arc<Record>,
-    generation: u32,
+    pub(crate) record: Arc<Record>,
+    pub(crate) owner: Arc<Owner>,
+    pub(crate) generation: u32,
     /// What the program calls itself.
     pid: u32,
-    ports: ports::Group,
+    pub(crate) ports: ports::Group,
     lines: KVec<Arc<Line>>,
     #[pin]
     extras: Mutex<KVec<Extra>>,
@@ -76,7 +84,11 @@ impl Group {
         // A reset that began before the group was listed has not seen it, hence the first check.
         let created = card
             .check_serving(generation)
-            .and_then(|()| card.control.create(card, request, time::now() + CREATE_NS))
+            .and_then(|()| {
+                let deadline = time::now() + CREATE_NS;
+                card.control
+                    .create(card, request, deadline, Signals::Deadly)
+            })
             .and_then(|()| card.check_serving(generation));
         created.map_err(|e| {
             // The card may still act on it: end it there before the ports are free (R37).
@@ -95,16 +107,18 @@ impl Group {
         pid: u32,
         ports: ports::Group,
     ) -> Result<Arc<Self>> {
+        let owner = Owner::current()?;
         let mut lines = KVec::with_capacity(GROUP, GFP_KERNEL)?;
         for (number, &port) in ports.iter().enumerate() {
             let bulk = matches!(number, role::HOST_BULK | role::CARD_BULK);
-            let line = Line::new(card, generation, port, bulk)?;
+            let line = Line::new(card, generation, port, &owner, bulk.then(Flow::default))?;
             lines.push(line, GFP_KERNEL)?;
         }
         let record = record.clone();
         let group = Arc::pin_init(
             pin_init!(Self {
                 record,
+                owner,
                 generation,
                 pid,
                 ports,
@@ -153,9 +167,15 @@ impl Group {
             log_level: packet.log_level,
             ..self.farewell(card)
         };
-        // Nothing is freed if the card cannot be told.
         card.check_serving(self.generation).map_err(as_abi)?;
-        card.axcl.end(card, self, farewell);
+        if self.is_exposed() {
+            // The card is told when it is through.
+            card.axcl.end(card, self, farewell);
+            return Ok(());
+        }
+        // Nothing is freed if the card cannot be told.
+        control::send(card, &farewell, time::now() + DESTROY_NS).map_err(as_abi)?;
+        card.axcl.end_told(card, self);
         Ok(())
     }
 
@@ -182,9 +202,11 @@ impl Group {
         let mut extras = self.extras.lock();
         extras.reserve(1, GFP_KERNEL)?;
         lines.reserve(extra.count, GFP_KERNEL)?;
+        let owner = self.owner_now()?;
         let mut new: KVec<Arc<Line>> = KVec::with_capacity(extra.count, GFP_KERNEL)?;
         for &port in extra.ports() {
-            let line = Line::new(card, self.generation, port, false)?;
+            let flow = Some(Flow::besides());
+            let line = Line::new(card, self.generation, port, &owner, flow)?;
             new.push(line, GFP_KERNEL)?;
         }
         let mut table = card.ports.lock();
@@ -221,9 +243,31 @@ impl Group {
         Ok(())
     }
 
+    /// Who asks for more ports: the owner, or a process that has inherited the file.
+    fn owner_now(&self) -> Result<Arc<Owner>> {
+        if self.owner.process.is_current()? {
+            return Ok(self.owner.clone());
+        }
+        Owner::current()
+    }
+
+    /// The ports it has asked for besides, for `observe/debug.rs`.
+    pub(crate) fn extra_ports(&self) -> Result<KVec<u32>> {
+        let extras = self.extras.lock();
+        let mut ports = KVec::new();
+        for extra in extras.iter() {
+            ports.extend_from_slice(extra.ports(), GFP_KERNEL)?;
+        }
+        Ok(ports)
+    }
+
     /// Whether the card may be moving data from or to memory of the program.
     pub(super) fn is_exposed(&self) -> bool {
-        self.lines.iter().any(|line| line.is_exposed())
+        let extra = || {
+            let lines = self.extra_lines.lock();
+            lines.iter().any(|line| line.is_exposed())
+        };
+        self.lines.iter().any(|line| line.is_exposed()) || extra()
     }
 
     /// The program's files find their ports closed.
@@ -285,7 +329,7 @@ fn free(card: &Card, ports: &[u32]) {
 fn as_abi(e: Error) -> Error {
     match e {
         e if e == EHOSTDOWN || e == ENODEV => ENODEV,
-        e if e == EINTR || e == ERESTARTSYS || e == ENOMEM => e,
+        e if e == ERESTARTSYS || e == ENOMEM => e,
         _ => FAILED,
     }
 }

@@ -13,15 +13,17 @@ use crate::glue::compat::errno::ESTALE;
 use crate::{
     buffer::Buffer,
     card::Card,
+    counters::Counter,
     glue::{
-        dma::{Owner, Piece},
+        dma::{Owner as Turn, Piece},
+        shim::current_comm,
         task::Process,
         time::{self, MS},
     },
     transport::tx::SendError,
     wire::{
         axcl::{
-            flow::{Flow, FromHost},
+            flow::{Flow, FromHost, Through},
             reach,
         },
         transfer::List,
@@ -39,6 +41,28 @@ const MOST_NAMED: usize = 256;
 /// Files that may be connected to a port at a time.
 const MOST_FILES: usize = 64;
 
+/// The process that ports were granted to, and what it has moved.
+pub(crate) struct Owner {
+    pub(crate) process: Process,
+    /// Its name.
+    pub(crate) comm: [u8; 16],
+    pub(crate) bytes_to_card: Counter,
+    pub(crate) bytes_from_card: Counter,
+}
+
+impl Owner {
+    /// The calling process.
+    pub(super) fn current() -> Result<Arc<Self>> {
+        let owner = Self {
+            process: Process::current()?,
+            comm: current_comm(),
+            bytes_to_card: Counter::default(),
+            bytes_from_card: Counter::default(),
+        };
+        Ok(Arc::new(owner, GFP_KERNEL)?)
+    }
+}
+
 /// A port.
 #[pin_data]
 pub(crate) struct Line {
@@ -48,7 +72,7 @@ pub(crate) struct Line {
     /// Its number.
     pub(crate) port: u32,
     /// Who may connect.
-    owner: Process,
+    pub(crate) owner: Arc<Owner>,
     #[pin]
     state: Mutex<State>,
 }
@@ -58,7 +82,7 @@ struct State {
     open: bool,
     /// Connected files.  The last one gets the messages.
     files: KVec<Arc<Endpoint>>,
-    /// On a port for bulk transfers: how they stand.
+    /// If there are bulk transfers on it: how they stand.
     flow: Option<Flow>,
     /// The memory that they use, kept from being freed,
     named: KVec<Arc<Buffer>>,
@@ -67,24 +91,24 @@ struct State {
 }
 
 impl Line {
-    /// A port of the calling process.  `bulk`: lists of memory travel there.
-    pub(crate) fn new(
+    /// A port of `owner`.  `flow`: lists of memory travel there.
+    pub(super) fn new(
         card: &Arc<Card>,
         generation: u32,
         port: u32,
-        bulk: bool,
+        owner: &Arc<Owner>,
+        flow: Option<Flow>,
     ) -> Result<Arc<Self>> {
-        let owner = Process::current()?;
         Arc::pin_init(
             pin_init!(Self {
                 card: card.clone(),
                 generation,
                 port,
-                owner,
+                owner: owner.clone(),
                 state <- new_mutex!(State {
                     open: true,
                     files: KVec::new(),
-                    flow: bulk.then(Flow::default),
+                    flow,
                     named: KVec::new(),
                     parts: KVec::new(),
                 }, "ax650_axcl_line"),
@@ -116,7 +140,7 @@ impl Line {
 
     /// Connects a file of the owner; messages go to it from now on (R34, R35).
     pub(crate) fn attach(&self, file: &Arc<Endpoint>) -> Result {
-        if !self.owner.is_current()? {
+        if !self.owner.process.is_current()? {
             return Err(EPERM);
         }
         self.check()?;
@@ -143,10 +167,11 @@ impl Line {
     /// A message of the card has come.
     pub(crate) fn on_message(&self, message: &[u8]) {
         let mut state = self.state.lock();
-        let through = state.flow.as_mut().is_some_and(|f| f.received(message));
-        if through {
+        let through = state.flow.as_mut().and_then(|f| f.received(message));
+        if let Some(through) = through {
             // Before the owner hears of it and looks.
-            self.sync(&state.parts, Owner::Cpu);
+            self.sync(&state.parts, Turn::Cpu);
+            self.count(through);
         }
         let file = state.files.last().cloned();
         drop(state);
@@ -157,6 +182,22 @@ impl Line {
                     self.card.counters.dropped_overflow.add(1);
                 }
             }
+        }
+    }
+
+    /// Counts what the card has moved.
+    fn count(&self, through: Through) {
+        let (owner, counters) = (&self.owner, &self.card.counters);
+        match through {
+            Through::Read(bytes) => {
+                owner.bytes_to_card.add(bytes.into());
+                counters.bytes_to_card.add(bytes.into());
+            }
+            Through::Wrote(bytes) => {
+                owner.bytes_from_card.add(bytes.into());
+                counters.bytes_from_card.add(bytes.into());
+            }
+            Through::Over => {}
         }
     }
 
@@ -195,8 +236,8 @@ impl Line {
             _ => (KVec::new(), KVec::new()),
         };
         match kind {
-            FromHost::Names(_) => self.sync(&parts, Owner::Card),
-            FromHost::Again => self.sync(&state.parts, Owner::Card),
+            FromHost::Names(_) => self.sync(&parts, Turn::Card),
+            FromHost::Again => self.sync(&state.parts, Turn::Card),
             _ => {}
         }
         self.publish(message)?;
@@ -237,7 +278,7 @@ impl Line {
         }
         let wanted = list.entries();
         self.card.axcl.with_buffers(|buffers| {
-            let own = || buffers.iter().filter(|held| held.owner == self.owner);
+            let own = || buffers.iter().filter(|h| h.owner == self.owner.process);
             for (address, len) in wanted {
                 let pieces = || own().flat_map(Held::ranges);
                 if !reach::covered(pieces, address, len) {
@@ -261,8 +302,13 @@ impl Line {
     }
 
     /// Hands memory to the card, or takes it back.  It fails only when the driver is being unbound.
-    fn sync(&self, parts: &[Piece], owner: Owner) {
-        let _ = self.card.memory.space().sync(parts.iter().copied(), owner);
+    fn sync(&self, parts: &[Piece], turn: Turn) {
+        let _ = self.card.memory.space().sync(parts.iter().copied(), turn);
+    }
+
+    /// How many files are connected, for `observe/debug.rs`.
+    pub(crate) fn files(&self) -> usize {
+        self.state.lock().files.len()
     }
 
     /// Whether the card may be moving data.

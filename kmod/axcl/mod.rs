@@ -29,7 +29,7 @@ use crate::{
     glue::{
         chardev::{Client, Node},
         params,
-        time::{self, Waited, MS, S},
+        time::{self, Signals, Waited, MS, S},
     },
 };
 use endpoint::Endpoint;
@@ -85,7 +85,7 @@ fn node<C: Client<Shared = ()>>(name: &CStr) -> Result<Pin<KBox<Node<C>>>> {
     KBox::pin_init(Node::new(name, None, Arc::new((), GFP_KERNEL)?), GFP_KERNEL)
 }
 
-/// Waits until `card` can be talked to, and returns its generation.  `ETIMEDOUT`, `EINTR`, or as
+/// Waits until `card` can be talked to, and returns its generation.  `ETIMEDOUT`, `ERESTARTSYS`, or as
 /// [`Card::check_serving`] has it.
 fn wait_until_up(card: &Card, deadline: u64) -> Result<u32> {
     card.axcl.wait(deadline, || {
@@ -98,11 +98,10 @@ fn wait_until_up(card: &Card, deadline: u64) -> Result<u32> {
     })?
 }
 
-/// Why a wait ended before its time.
+/// Why a wait is over, if it is.  To be called without locks.
 fn ended(waited: Waited, deadline: u64) -> Result {
     match waited {
-        // Not to be begun anew: a reset that was ordered has been ordered.
-        Waited::Signal => Err(EINTR),
+        Waited::Signal if !Signals::Deadly.ignore() => Err(ERESTARTSYS),
         _ if time::now() >= deadline => Err(ETIMEDOUT),
         _ => Ok(()),
     }

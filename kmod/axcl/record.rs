@@ -64,6 +64,11 @@ impl Record {
         self.queue.notify_all();
     }
 
+    /// Events that nobody has looked at yet, for `observe/debug.rs`.
+    pub(crate) fn events(&self) -> u32 {
+        self.events.load(Relaxed)
+    }
+
     /// Takes one event, if there is any.
     pub(crate) fn take_event(&self) -> bool {
         loop {
@@ -85,13 +90,16 @@ impl Record {
     /// Waits until nobody else is at the ports of this file.
     pub(crate) fn turn(&self) -> Result<Turn<'_>> {
         let deadline = time::now() + TURN_NS;
-        let mut busy = self.busy.lock();
-        while *busy {
+        loop {
+            let mut busy = self.busy.lock();
+            if !*busy {
+                *busy = true;
+                return Ok(Turn(self));
+            }
             let waited = time::wait_until(&self.free, &mut busy, deadline);
+            drop(busy);
             super::ended(waited, deadline)?;
         }
-        *busy = true;
-        Ok(Turn(self))
     }
 }
 

@@ -35,8 +35,14 @@ fn order(card: &Card, reset: bool) -> Result {
             Err(e) if e == EBUSY => None,
             other => Some(other),
         })??;
-    card.axcl
-        .wait(deadline, || (!card.is_ordered()).then_some(()))
+    let done = card
+        .axcl
+        .wait(deadline, || (!card.is_ordered()).then_some(()));
+    done.map_err(|e| match e {
+        // Not to be begun anew: it has been ordered.
+        e if e == ERESTARTSYS => EINTR,
+        e => e,
+    })
 }
 
 /// Resets a card and leaves it down.

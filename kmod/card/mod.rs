@@ -21,7 +21,7 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
-        atomic::{Atomic, Relaxed},
+        atomic::{Acquire, Atomic, Relaxed, Release},
         Arc, CondVar, Mutex,
     },
 };
@@ -96,7 +96,8 @@ pub(crate) struct Card {
     pub(crate) control: Control,
     #[pin]
     status: Mutex<Status>,
-    /// Copies of the state and generation in `status`, to be read without its lock.
+    /// Copies of the state and generation in `status`, to be read without its lock.  Whoever sees a
+    /// state sees the generation that goes with it.
     state: Atomic<u32>,
     generation: Atomic<u32>,
     /// The driver is being unbound.
@@ -185,7 +186,7 @@ impl Card {
 
     /// Where the card is in its life.
     pub(crate) fn state(&self) -> State {
-        State::from_u32(self.state.load(Relaxed)).unwrap_or(State::Absent)
+        State::from_u32(self.state.load(Acquire)).unwrap_or(State::Absent)
     }
 
     /// Number of the present boot.
@@ -226,7 +227,7 @@ impl Card {
             return false;
         }
         status.state = to;
-        self.state.store(to as u32, Relaxed);
+        self.state.store(to as u32, Release);
         drop(status);
         dev_info!(self.pdev, "{} -> {}\n", from.name(), to.name());
         true

@@ -133,7 +133,11 @@ impl Space {
     pub(crate) fn sync(&self, ranges: impl Iterator<Item = Piece>, owner: Owner) -> Result {
         let state = self.state.lock();
         let device = raw_device(&**state.device.as_ref().ok_or(ENODEV)?);
-        for range in ranges {
+        // SAFETY: a bound device.
+        if !unsafe { shim::ax650_needs_sync(device) } {
+            return Ok(());
+        }
+        for range in ranges.flat_map(by_page) {
             let len = range.len as usize;
             // SAFETY: a bound device.  The ranges are inside live mappings as per the caller; were
             // they not, caches would be written back or dropped for nothing.
@@ -173,6 +177,21 @@ fn longest_piece(device: &Device) -> u32 {
     let most = unsafe { bindings::dma_max_mapping_size(raw_device(device)) };
     let pages = (most / PAGE_SIZE * PAGE_SIZE).max(PAGE_SIZE);
     u32::try_from(pages).unwrap_or(MAX_PIECE).min(MAX_PIECE)
+}
+
+/// A range, cut where pages end.  Behind an IOMMU pages that are neighbours on the bus may be anywhere
+/// in memory, and the DMA API looks up where the first byte of a range is, not where the others are.
+fn by_page(range: Piece) -> impl Iterator<Item = Piece> {
+    let (mut at, mut left) = (range.bus, u64::from(range.len));
+    core::iter::from_fn(move || {
+        let room = PAGE_SIZE as u64 - at % PAGE_SIZE as u64;
+        // Not longer than a page.
+        let len = room.min(left) as u32;
+        let part = Piece { bus: at, len };
+        at = at.wrapping_add(len.into());
+        left -= u64::from(len);
+        (len > 0).then_some(part)
+    })
 }
 
 /// The bus addresses of a mapped table.

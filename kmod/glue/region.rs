@@ -157,3 +157,9 @@ pub(crate) fn read_barrier() {
     // SAFETY: no preconditions.
     unsafe { shim::ax650_dma_rmb() };
 }
+
+/// Everything read and written before is read, and visible to the card, before anything after.
+pub(crate) fn full_barrier() {
+    // SAFETY: no preconditions.
+    unsafe { shim::ax650_dma_mb() };
+}

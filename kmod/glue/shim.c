@@ -7,6 +7,7 @@
 #include <linux/bitfield.h>
 #include <linux/dma-mapping.h>
 #include <linux/eventfd.h>
+#include <linux/freezer.h>
 #include <linux/gfp.h>
 #include <linux/highmem.h>
 #include <linux/kthread.h>
@@ -15,6 +16,7 @@
 #include <linux/pci.h>
 #include <linux/pci-p2pdma.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <crypto/md5.h>
 #include <crypto/sha2.h>
 
@@ -70,6 +72,17 @@ void ax650_dma_wmb(void)
 	dma_wmb();
 }
 
+void ax650_dma_mb(void)
+{
+	dma_mb();
+}
+
+/* Whether memory must be handed over at all: not where the device sees the CPU's caches. */
+bool ax650_needs_sync(struct device *dev)
+{
+	return dma_dev_need_sync(dev);
+}
+
 void ax650_sync_for_device(struct device *dev, dma_addr_t address, size_t len)
 {
 	dma_sync_single_for_device(dev, address, len, DMA_BIDIRECTIONAL);
@@ -100,6 +113,12 @@ void ax650_current_comm(char *to, size_t size)
 int ax650_pid_in_current_ns(struct pid *pid)
 {
 	return pid_vnr(pid);
+}
+
+/* Whether the calling task is being killed, or wanted by the freezer. */
+bool ax650_must_leave(void)
+{
+	return fatal_signal_pending(current) || freezing(current);
 }
 
 struct pid *ax650_current_pid(void)

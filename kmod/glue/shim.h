@@ -20,6 +20,8 @@ void ax650_copy_to_page(struct page *page, size_t offset, const void *from, size
 void ax650_copy_from_page(void *to, struct page *page, size_t offset, size_t len);
 void ax650_dma_rmb(void);
 void ax650_dma_wmb(void);
+void ax650_dma_mb(void);
+bool ax650_needs_sync(struct device *dev);
 void ax650_sync_for_device(struct device *dev, dma_addr_t address, size_t len);
 void ax650_sync_for_cpu(struct device *dev, dma_addr_t address, size_t len);
 void ax650_eventfd_signal(struct eventfd_ctx *ctx);
@@ -29,6 +31,7 @@ struct pid *ax650_current_pid(void);
 struct pid *ax650_current_thread(void);
 int ax650_pid_number(struct pid *pid);
 int ax650_pid_in_current_ns(struct pid *pid);
+bool ax650_must_leave(void);
 bool ax650_axcl_abi(void);
 void ax650_md5(const u8 *data, size_t len, u8 *out);
 void ax650_sha256(const u8 *data, size_t len, u8 *out);

@@ -25,6 +25,8 @@ extern "C" {
     );
     pub(super) fn ax650_dma_rmb();
     pub(super) fn ax650_dma_wmb();
+    pub(super) fn ax650_dma_mb();
+    pub(super) fn ax650_needs_sync(dev: *mut bindings::device) -> bool;
     pub(super) fn ax650_sync_for_device(dev: *mut bindings::device, address: u64, len: usize);
     pub(super) fn ax650_sync_for_cpu(dev: *mut bindings::device, address: u64, len: usize);
     pub(super) fn ax650_eventfd_signal(ctx: *mut bindings::eventfd_ctx);
@@ -38,6 +40,7 @@ extern "C" {
     pub(super) fn ax650_current_thread() -> *mut bindings::pid;
     pub(super) fn ax650_pid_number(pid: *mut bindings::pid) -> c_int;
     pub(super) fn ax650_pid_in_current_ns(pid: *mut bindings::pid) -> c_int;
+    pub(super) fn ax650_must_leave() -> bool;
     fn ax650_md5(data: *const u8, len: usize, out: *mut u8);
     fn ax650_sha256(data: *const u8, len: usize, out: *mut u8);
     pub(super) fn ax650_pci_domain(pdev: *mut bindings::pci_dev) -> c_int;

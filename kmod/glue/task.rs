@@ -65,6 +65,12 @@ impl Drop for Process {
     }
 }
 
+/// Whether the calling task must not wait any longer: it is being killed, or the system goes to sleep.
+pub(crate) fn must_leave() -> bool {
+    // SAFETY: no preconditions.
+    unsafe { shim::ax650_must_leave() }
+}
+
 /// Whether the caller may administer the system.
 pub(crate) fn is_admin() -> bool {
     // SAFETY: no preconditions.

@@ -51,6 +51,30 @@ pub(crate) enum Waited {
     Signal,
 }
 
+/// What ends a wait before its time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signals {
+    /// All.
+    All,
+    /// Those that kill: the caller's ABI knows no waits that signals end.
+    Deadly,
+}
+
+/// A wait that goes on in spite of a signal cannot be woken; it looks as often as this.
+const NAP_US: u32 = 10_000;
+
+impl Signals {
+    /// After a wait that a signal has ended: false if the wait is over, true, after a nap, if it goes
+    /// on.  To be called without locks.
+    pub(crate) fn ignore(self) -> bool {
+        if self == Self::All || super::task::must_leave() {
+            return false;
+        }
+        sleep_us(NAP_US);
+        true
+    }
+}
+
 /// Waits for a notification until `deadline`.
 pub(crate) fn wait_until<T: ?Sized, B: Backend>(
     condition: &CondVar,

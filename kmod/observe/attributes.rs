@@ -53,7 +53,10 @@ fn value(card: &crate::card::Card, number: u32) -> Result<CString> {
         attribute::HEARTBEAT_AGE => {
             CString::try_from_fmt(fmt!("{}\n", info.heartbeat_age_ns / 1_000_000))?
         }
-        attribute::SESSIONS => CString::try_from_fmt(fmt!("{}\n", card.sessions()?.len()))?,
+        attribute::SESSIONS => {
+            let sessions = card.sessions()?.len() + card.axcl.count();
+            CString::try_from_fmt(fmt!("{}\n", sessions))?
+        }
         attribute::LAST_ERROR => CString::try_from_fmt(fmt!("{}\n", info.last_error))?,
         _ => return Err(EINVAL),
     })

@@ -96,7 +96,8 @@ impl Session {
         // A reset that began before the session was in the table has not seen it.
         card.check_serving(self.generation)?;
         let packet = control::create_packet(card, self.process.number(), &self.ports, log_level);
-        card.control.create(card, packet, deadline)?;
+        card.control
+            .create(card, packet, deadline, time::Signals::All)?;
         self.handshake(number, deadline)?;
         let answer = self.call(deadline, |call, out| call.create_context(out))?;
         let answer = rpc::control_answer(&answer).map_err(|error| {

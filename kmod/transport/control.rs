@@ -12,7 +12,10 @@ use super::{ports::Group, tx::SendError};
 use crate::glue::compat::errno::EREMOTEIO;
 use crate::{
     card::Card,
-    glue::time::{self, Waited},
+    glue::{
+        task,
+        time::{self, Signals, Waited},
+    },
     wire::control::{Packet, CREATE, DESTROY, NOTIFY_PORT},
 };
 
@@ -73,7 +76,13 @@ impl Control {
 
     /// Has the card make a serving process for `ports`.  The caller destroys the ports whatever
     /// comes of it, as the card may still act on a request that has timed out.
-    pub(crate) fn create(&self, card: &Card, request: Packet, deadline: u64) -> Result {
+    pub(crate) fn create(
+        &self,
+        card: &Card,
+        request: Packet,
+        deadline: u64,
+        signals: Signals,
+    ) -> Result {
         let generation = card.generation();
         self.waiters.lock().push(
             Waiter {
@@ -82,8 +91,8 @@ impl Control {
             },
             GFP_KERNEL,
         )?;
-        let result = send(card, &request, deadline)
-            .and_then(|()| self.wait(card, &request, generation, deadline));
+        let result = send_unless(card, &request, deadline, task::must_leave)
+            .and_then(|()| self.wait(card, &request, generation, deadline, signals));
         self.waiters.lock().retain(|w| w.request != request);
         match result {
             Ok(answer) if answer.succeeded() => Ok(()),
@@ -98,6 +107,7 @@ impl Control {
         request: &Packet,
         generation: u32,
         deadline: u64,
+        signals: Signals,
     ) -> Result<Packet> {
         let mut waiters = self.waiters.lock();
         loop {
@@ -109,7 +119,13 @@ impl Control {
             match time::wait_until(&self.changed, &mut waiters, deadline) {
                 Waited::Woken => {}
                 Waited::TimedOut => return Err(ETIMEDOUT),
-                Waited::Signal => return Err(ERESTARTSYS),
+                Waited::Signal => {
+                    drop(waiters);
+                    if !signals.ignore() {
+                        return Err(ERESTARTSYS);
+                    }
+                    waiters = self.waiters.lock();
+                }
             }
         }
     }
@@ -151,6 +167,11 @@ pub(crate) fn destroy(card: &Card, pid: i32, ports: &Group) {
 
 /// Sends on port 11, waiting for room until `deadline`.
 pub(crate) fn send(card: &Card, packet: &Packet, deadline: u64) -> Result {
+    send_unless(card, packet, deadline, || false)
+}
+
+/// The same, until `give_up` says so at the longest: `ERESTARTSYS`.
+fn send_unless(card: &Card, packet: &Packet, deadline: u64, give_up: impl Fn() -> bool) -> Result {
     loop {
         let mut tx = card.tx.lock();
         match tx.publish(card, NOTIFY_PORT, &packet.encode()) {
@@ -161,6 +182,9 @@ pub(crate) fn send(card: &Card, packet: &Packet, deadline: u64) -> Result {
             Err(SendError::Failed(e)) => return Err(e),
             Err(SendError::Full) if time::now() >= deadline => return Err(ETIMEDOUT),
             Err(SendError::Full) => drop(tx),
+        }
+        if give_up() {
+            return Err(ERESTARTSYS);
         }
         time::sleep_us(1000);
     }

@@ -7,4 +7,5 @@
 pub(crate) mod control;
 pub(crate) mod ports;
 pub(crate) mod rx;
+pub(crate) mod traffic;
 pub(crate) mod tx;

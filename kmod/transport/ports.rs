@@ -37,6 +37,16 @@ pub(crate) enum Listener {
     Line(Arc<Line>),
 }
 
+/// What a port is used for.
+pub(crate) enum Use {
+    /// Taken, but nobody listens yet.
+    Reserved,
+    /// Free, but a late answer may come.
+    Late,
+    /// This one listens.
+    Listener(Listener),
+}
+
 /// Listeners that have lost their ports.
 pub(crate) type Freed = [Option<Listener>; GROUP];
 
@@ -170,6 +180,21 @@ impl Ports {
             Slot::Used(listener) => Some(listener.clone()),
             _ => None,
         }
+    }
+
+    /// All ports that are not simply free, for `observe/debug.rs`.
+    pub(crate) fn uses(&self) -> Result<KVec<(u32, Use)>> {
+        let mut list = KVec::with_capacity(USER_PORTS, GFP_KERNEL)?;
+        for (port, slot) in (FIRST_USER_PORT..).zip(self.slots.iter()) {
+            let what = match slot {
+                Slot::Free if self.late >> port & 1 == 0 => continue,
+                Slot::Free => Use::Late,
+                Slot::Reserved => Use::Reserved,
+                Slot::Used(listener) => Use::Listener(listener.clone()),
+            };
+            list.push((port, what), GFP_KERNEL)?;
+        }
+        Ok(list)
     }
 
     /// All sessions.

@@ -7,7 +7,7 @@
 
 use kernel::prelude::*;
 
-use super::ports::Listener;
+use super::{ports::Listener, traffic::Traffic};
 use crate::glue::compat::errno::EPROTO;
 use crate::{
     card::Card,
@@ -30,6 +30,7 @@ const HEADER_TRIES: u32 = 9;
 pub(crate) struct Rx {
     live: Option<u64>,
     message: KVec<u8>,
+    traffic: Traffic,
 }
 
 impl Rx {
@@ -38,6 +39,7 @@ impl Rx {
         Ok(Self {
             live: None,
             message: KVec::from_elem(0, LONGEST, GFP_KERNEL)?,
+            traffic: Traffic::default(),
         })
     }
 
@@ -49,6 +51,11 @@ impl Rx {
     /// Nothing is received any more.
     pub(crate) fn stop(&mut self) {
         self.live = None;
+    }
+
+    /// Read pointer, 0 if the rings are not set up, and statistics.
+    pub(crate) fn facts(&self) -> (u64, Traffic) {
+        (self.live.unwrap_or(0), self.traffic)
     }
 }
 
@@ -116,6 +123,7 @@ fn take(card: &Card, rx: &mut Rx) -> Result<bool> {
         return Ok(true);
     }
     let len = header.length as usize;
+    let begun = time::now();
     let copied = if len <= LONGEST {
         copy(card, &place, rx.message.get_mut(..len).ok_or(EPROTO)?)?;
         Ok(None)
@@ -123,6 +131,7 @@ fn take(card: &Card, rx: &mut Rx) -> Result<bool> {
         copy_long(card, header.port, &place, len)
     };
     advance(card, rx, rp, place.advance)?;
+    rx.traffic.note(len, time::now().saturating_sub(begun));
     card.counters.messages_received.add(1);
     card.message_was_good();
     match copied {
@@ -161,6 +170,8 @@ fn copy_long(
 fn advance(card: &Card, rx: &mut Rx, rp: u64, by: u32) -> Result {
     let rp = rp.wrapping_add(by.into());
     rx.live = Some(rp);
+    // The card may overwrite what is given back: it must have been read by then.
+    region::full_barrier();
     card.region.write64(card.geometry.c2h.rp_at as usize, rp)
 }
 

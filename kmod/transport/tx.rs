@@ -4,6 +4,7 @@
 
 use kernel::prelude::*;
 
+use super::traffic::Traffic;
 use crate::glue::compat::errno::{EHOSTDOWN, EPROTO};
 use crate::{
     card::Card,
@@ -35,6 +36,7 @@ pub(crate) enum SendError {
 #[derive(Default)]
 pub(crate) struct Tx {
     live: Option<Live>,
+    traffic: Traffic,
 }
 
 struct Live {
@@ -79,9 +81,14 @@ impl Tx {
         payload: &[u8],
     ) -> Result<(), SendError> {
         let live = self.live.as_mut().ok_or(SendError::Failed(EHOSTDOWN))?;
+        let begun = time::now();
         let sent = live.publish(card, port, payload);
         match sent {
-            Ok(()) => card.counters.messages_sent.add(1),
+            Ok(()) => {
+                card.counters.messages_sent.add(1);
+                let ns = time::now().saturating_sub(begun);
+                self.traffic.note(payload.len(), ns);
+            }
             Err(SendError::Full) => {
                 live.blocked = true;
                 card.counters.ring_full.add(1);
@@ -128,6 +135,12 @@ impl Tx {
             live.ring(card);
         }
         core::mem::take(&mut live.blocked)
+    }
+
+    /// Write pointer, 0 if the rings are not set up, and statistics.
+    pub(crate) fn facts(&self) -> (u64, Traffic) {
+        let wp = self.live.as_ref().map_or(0, |live| live.wp);
+        (wp, self.traffic)
     }
 
     /// Whether a sender was turned away since the last [`Self::recover`].
@@ -188,6 +201,9 @@ impl Live {
     /// One bell, if flow control and the mailbox allow; else it stays due.
     fn ring(&mut self, card: &Card) {
         self.unrung = true;
+        // Either the card finds the message when it handles its last bell, or that bell is seen to be
+        // handled here: the write pointer must not be on its way still when the counter is read.
+        region::full_barrier();
         let Ok(handled) = card.region.read64(PAGE_HANDLED) else {
             return;
         };

@@ -12,7 +12,11 @@ tree=$(cd "$(dirname "$0")/../.." && pwd)
 env=$tree/tests/env
 out=${1:-$tree/demo-output}
 target=${CARGO_TARGET_DIR:-$tree/target}
-programs=$target/x86_64-unknown-linux-gnu/release
+arch=${AX650_ARCH:-amd64}
+case $arch in
+arm64) programs=$target/aarch64-unknown-linux-gnu/release ;;
+*) programs=$target/x86_64-unknown-linux-gnu/release ;;
+esac
 start=$SECONDS
 
 step() { printf '\n== %s (%d s)\n' "$*" $((SECONDS - start)); }
@@ -44,7 +48,7 @@ cp "$programs/examples/ocr" "$share/bin/"
 cp "$tree/tests/demo/guest.sh" "$share/bin/demo-guest"
 
 step "booting a guest with Debian's kernel and an emulated card"
-"$target/release/ax650-rig" guest --kernel trixie-backports --share "$share" --run sh,/mnt/share/bin/demo-guest ||
+"$target/release/ax650-rig" --arch "$arch" guest --kernel trixie-backports --share "$share" --run sh,/mnt/share/bin/demo-guest ||
     die "the guest's part failed, see above"
 
 step "comparing inference with ONNX Runtime on the CPU"

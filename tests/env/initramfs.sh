@@ -19,7 +19,14 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 guest=$work/guest
 mkdir -p "$guest"/{bin,sbin,dev,etc,proc,sys,tmp,run,root,mnt/share,lib/firmware}
-cp /usr/bin/busybox "$guest/bin/busybox"
+if [ "$arch" = "$(dpkg --print-architecture)" ]; then
+    cp /usr/bin/busybox "$guest/bin/busybox"
+else
+    # The same version for the guest; rebuilds have numbers of their own on each architecture.
+    fetch_debs "busybox-static:$arch=$(version busybox-static | sed 's/+b[0-9]*$//')*"
+    dpkg-deb --fsys-tarfile "${debs[0]}" | tar -C "$work" -xf - ./usr/bin/busybox
+    cp "$work/usr/bin/busybox" "$guest/bin/busybox"
+fi
 for applet in $(busybox --list); do
     [ "$applet" = busybox ] || ln -s busybox "$guest/bin/$applet"
 done

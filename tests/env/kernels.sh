@@ -9,7 +9,8 @@
 # kernels.sh prune                 remove what earlier versions of these scripts made in this root
 #
 # KERNEL is trixie-backports (or stock): Debian 13's unmodified backports kernel; debug: one with
-# run-time checkers out of the same source; forky: Debian forky's unmodified kernel.
+# run-time checkers out of the same source; forky: Debian forky's unmodified kernel.  With
+# AX650_ARCH=arm64 it is about kernels for arm64, of which there is trixie-backports only.
 #
 # Runs inside the toolchain root; what is about forky it has done in the forky root.  A kernel lives
 # in the cache under the hash of everything that it is made of, is made under another name and
@@ -27,7 +28,7 @@ toolchain=$(dpkg-query -W -f '${Package} ${Version}\n' "${compilers[@]}")
 # The release whose packaged headers match the source, e.g. 7.3.4+deb13-amd64.
 release() {
     local dir
-    for dir in /usr/src/linux-headers-"$series".*-amd64; do
+    for dir in /usr/src/linux-headers-"$series".*-"$arch"; do
         dir=${dir#/usr/src/linux-headers-}
         [ "$(version "linux-headers-$dir")" != "$source_version" ] || { echo "$dir"; return; }
     done
@@ -38,11 +39,12 @@ source_dir() { echo "$base/${prefix}source-$(plain "$source_version")-$(key "$he
 
 # KERNEL is the one of the distribution whose root this is.
 stock_dir() { # KERNEL
-    echo "$base/$1-$(key "$here/kernel/stock.sh" "$tree/dkms/rust-metadata.sh" -- \
+    echo "$base/$mark$1-$(key "$here/kernel/stock.sh" "$tree/dkms/rust-metadata.sh" -- \
         "$(release)" "$source_version" "$toolchain")"
 }
 
 debug_dir() {
+    [ "$arch" = amd64 ] || die "there is no debug kernel for $arch"
     echo "$base/debug-$(key "$here/kernel/debug.sh" "$here"/kernel/{guest,debug}.config -- \
         "$source_version" "$toolchain")"
 }
@@ -92,16 +94,19 @@ print_path() { # KERNEL WHAT
 
 prune() {
     local keep dir
-    case $root in
-    forky) keep=" $(source_dir) $(stock_dir forky) " ;;
-    *) keep=" $(source_dir) $(stock_dir trixie-backports) $(debug_dir) " ;;
+    case $arch-$root in
+    *-forky) keep=" $(source_dir) $(stock_dir forky) " ;;
+    amd64-*) keep=" $(source_dir) $(stock_dir trixie-backports) $(debug_dir) " ;;
+    *) keep=" $(source_dir) $(stock_dir trixie-backports) " ;;
     esac
     for dir in "$base"/*; do
         case "$keep" in *" ${dir%.partial} "*) continue ;; esac
-        # What belongs to the other root stays.
+        # What belongs to another root, or to another architecture, stays.
         case ${dir##*/} in
         forky-*) [ "$root" = forky ] || continue ;;
-        *) [ "$root" != forky ] || continue ;;
+        arm64-*) [ "$arch" = arm64 ] || continue ;;
+        source-*) [ "$root" = trixie ] || continue ;;
+        *) [ "$arch-$root" = amd64-trixie ] || continue ;;
         esac
         [ -d "$dir" ] || continue
         say "removing $dir"

@@ -42,6 +42,21 @@ elsewhere() { # KERNEL SCRIPT [ARG...]
     "$tree/tests/env/root.sh" --forky "tests/env/$script" "$@"
 }
 
+# What is built for: Debian's name of it, what the cross compilers' names begin with, and what the
+# names of its products in the cache begin with.
+arch=${AX650_ARCH:-amd64}
+case $arch in
+amd64) cross='' mark='' ;;
+arm64)
+    cross=aarch64-linux-gnu- mark=arm64-
+    compilers=("${compilers[@]/#gcc-14/gcc-14-${cross%-}}")
+    ;;
+*)
+    echo "$me: AX650_ARCH=$arch: it must be amd64 or arm64" >&2
+    exit 1
+    ;;
+esac
+
 # Progress goes to stderr with the seconds since the script began; stdout is for results.
 say() { printf '%s: [%3d s] %s\n' "$me" "$SECONDS" "$*" >&2; }
 die() {
@@ -98,15 +113,16 @@ run_logged() {
 }
 
 # fetch_debs PACKAGE=VERSION...: download Debian packages to the cache; sets the array `debs` to
-# their files.  The package lists are kept in the cache too: the root stays as it was made.
+# their files.  PACKAGE may have an architecture, VERSION may end in "*".  The package lists are kept in the cache too: the root stays as it was made.
 fetch_debs() {
-    local dir=$cache/debs spec file options lists=$cache/debs/${prefix}lists
+    local dir=$cache/debs spec file name options lists=$cache/debs/$mark${prefix}lists
     mkdir -p "$dir/partial" "$lists/partial"
     options=(-qq -o APT::Sandbox::User=root -o "Dir::Cache=$dir" -o "Dir::State::Lists=$lists"
         -o Acquire::Retries=3 -o Acquire::http::Timeout=30 -o Acquire::Languages=none)
     debs=()
     for spec in "$@"; do
-        file=$dir/${spec%%=*}_$(plain "${spec#*=}").deb
+        name=${spec%%=*}
+        file=$dir/${name/:/-}_$(plain "${spec#*=}").deb
         if [ ! -e "$file" ]; then
             (
                 cd "$dir/partial" || exit

@@ -36,13 +36,13 @@ copy_sources() { # DIR BUILD
 }
 
 make_module() { # NAME KERNEL [MAKE ARGUMENT...]
-    local dir=$cache/kmod-$1$suffix build make
+    local dir=$cache/kmod-$mark$1$suffix build make
     "$kernels" "$2"
     build=$("$kernels" print "$2" build)
     make=(make -C "$build" "M=$dir/kmod" -j"$jobs" "KCFLAGS=-Werror" "KRUSTFLAGS=-Dwarnings" "${@:3}")
     # A module is built with the compiler of its kernel.
     [ "$2" != debug ] || make+=(LLVM=1)
-    lock "kmod-$1$suffix"
+    lock "kmod-$mark$1$suffix"
     copy_sources "$dir" "$build"
     rm -f "$dir/kmod"/*.ko
     "${make[@]}" modules </dev/null >"$dir/build.log" 2>&1 || {
@@ -53,7 +53,7 @@ make_module() { # NAME KERNEL [MAKE ARGUMENT...]
 }
 
 build() { # KERNEL
-    local dir=$cache/kmod-$1$suffix ko
+    local dir=$cache/kmod-$mark$1$suffix ko
     make_module "$1" "$1"
     ko=$(find "$dir/kmod" -maxdepth 1 -name '*.ko' -print -quit)
     cp -p "$ko" "$dir/"
@@ -61,7 +61,7 @@ build() { # KERNEL
 }
 
 clippy() {
-    local dir=$cache/kmod-clippy$suffix
+    local dir=$cache/kmod-${mark}clippy$suffix
     # clippy has no memory: a crate that was checked once would pass unseen the next time.
     rm -rf "$dir"
     make_module clippy trixie-backports CLIPPY=1 "CLIPPY_CONF_DIR=$("$kernels" print source)"
@@ -81,7 +81,7 @@ stock | trixie-backports | debug | forky)
     ;;
 print)
     kernel=$(full_name "${2:-}")
-    file=$cache/kmod-$kernel/ax650.ko
+    file=$cache/kmod-$mark$kernel/ax650.ko
     [ -e "$file" ] || die "not built yet: $0 $kernel"
     echo "$file"
     ;;

@@ -14,6 +14,8 @@
 # The forky root is small: the compilers of that kernel and what its Rust metadata are made of
 # (packages-forky.txt).  It may be entered from within the toolchain root, and is made outside.
 #
+#   AX650_ARCH    what is built and run there: amd64 (default), or arm64 by cross compilers and
+#                 emulation, in a root of its own with the packages of packages-arm64.txt as well
 #   AX650_CACHE   cache directory (default $XDG_CACHE_HOME/ax650 or ~/.cache/ax650)
 #   AX650_ROOT=/  use this very system instead; it must have the packages of packages.txt
 #   AX650_MIRROR  Debian mirror (default: the one this host's apt uses, else mmdebstrap's)
@@ -42,9 +44,18 @@ need_tool() { # COMMAND PACKAGE
         die "cannot install $2: no apt, no right to use it, or the package registry does not answer"
 }
 
-suite=trixie name=root lists=("$here/packages.txt")
+# What the root consists of: a release, lists of packages, and a part of its name.
+suite=trixie name=root lists=("$here/packages.txt") foreign=()
+case ${AX650_ARCH:-amd64} in
+amd64) ;;
+arm64)
+    name=root-arm64 lists+=("$here/packages-arm64.txt")
+    foreign=("--architectures=$(dpkg --print-architecture),arm64")
+    ;;
+*) die "AX650_ARCH=$AX650_ARCH: it must be amd64 or arm64" ;;
+esac
 if [ "${1:-}" = --forky ]; then
-    suite=forky name=root-forky lists=("$here/packages-forky.txt")
+    suite=forky name=root-forky lists=("$here/packages-forky.txt") foreign=()
     shift
 fi
 packages() { sed 's/#.*//' "${lists[@]}" | xargs; }
@@ -83,7 +94,7 @@ make_root() { # DIR
         # Backports are pinned by code name: the archive calls itself stable-backports, so a pin on
         # a=trixie-backports matches nothing.  rustc and bindgen stay trixie's own on purpose.
         options=(
-            --setup-hook='mkdir -p "$1/etc/apt/preferences.d"; printf "Package: linux-* qemu-* seabios ipxe-qemu\nPin: release n=trixie-backports\nPin-Priority: 900\n" >"$1/etc/apt/preferences.d/backports"'
+            --setup-hook='mkdir -p "$1/etc/apt/preferences.d"; printf "Package: linux-*:any qemu-* seabios ipxe-qemu\nPin: release n=trixie-backports\nPin-Priority: 900\n" >"$1/etc/apt/preferences.d/backports"'
             --setup-hook='l=$(ls "$1"/etc/apt/sources.list "$1"/etc/apt/sources.list.d/*.list 2>/dev/null | head -1); grep -q backports "$l" || sed -n "s/^deb \(.*\) trixie main.*/deb \1 trixie-backports main/p" "$l" | head -1 >>"$l"'
         )
         ;;
@@ -95,7 +106,7 @@ make_root() { # DIR
         options=(--aptopt='Acquire::Check-Valid-Until "false"')
         ;;
     esac
-    mmdebstrap --variant=apt --include="$(packages | tr ' ' ,)" \
+    mmdebstrap --variant=apt "${foreign[@]}" --include="$(packages | tr ' ' ,)" \
         --aptopt='Acquire::Retries "3"' --aptopt='Acquire::http::Timeout "30"' "${options[@]}" \
         --customize-hook='rm -rf "$1"/usr/share/doc/* "$1"/usr/share/locale/* "$1"/var/cache/apt/archives/*.deb' \
         "$suite" "$tmp" "${sources[@]}" >&2 ||

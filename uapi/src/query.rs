@@ -18,6 +18,13 @@ consts! { u32:
 }
 
 consts! { u32:
+    /// [`ax650_client::interface`]: this one.
+    AX650_INTERFACE_NATIVE = 0;
+    /// [`ax650_client::interface`]: the device nodes for programs of AXCL.
+    AX650_INTERFACE_AXCL = 1;
+}
+
+consts! { u32:
     /// [`ax650_card_info::state`]: not yet looked at.
     AX650_STATE_ABSENT = 0;
     /// [`ax650_card_info::state`]: reset, waiting for firmware.
@@ -217,15 +224,15 @@ plain! {
 }
 
 plain! {
-    /// One open session.
+    /// One open session, or one program of AXCL.
     pub struct ax650_client {
         /// Process that made it, in the caller's pid namespace, 0 if not visible there.
         pub pid: i32,
         /// Its number on the card (first port), not a handle.
         pub session: u32,
-        /// Memory of the file's buffers.
+        /// Memory of the file's buffers; of the process's, for AXCL.
         pub buffer_bytes: u64,
-        /// Jobs completed.
+        /// Jobs completed; 0 for AXCL.
         pub jobs: u64,
         /// Payload moved to the card.
         pub bytes_to_card: u64,
@@ -233,6 +240,10 @@ plain! {
         pub bytes_from_card: u64,
         /// Name of the process, NUL padded.
         pub command: [u8; 16],
+        /// By which interface it uses the card.
+        pub interface: u32,
+        /// 0.
+        pub reserved: u32,
     }
 }
 

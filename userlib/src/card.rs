@@ -184,7 +184,7 @@ impl Card {
             .map(Counters)
     }
 
-    /// The open sessions.
+    /// The open sessions, and the programs of AXCL.
     pub fn clients(&self) -> Result<Vec<Client>> {
         let what = "ask for its clients";
         let one = size_of::<ax650_client>();

@@ -270,13 +270,15 @@ impl Counters {
     }
 }
 
-/// An open session of some process.
+/// An open session of some process, or a program of AXCL.
 #[derive(Debug, Clone)]
 pub struct Client {
     /// The process, unless it is hidden (another pid namespace).
     pub pid: Option<i32>,
     /// Its name.
     pub command: String,
+    /// It is a program of AXCL; the rest use the driver's own interface, as this library does.
+    pub axcl: bool,
     /// All of it, as the driver gave it.
     pub raw: ax650_client,
 }
@@ -286,6 +288,7 @@ impl From<ax650_client> for Client {
         Self {
             pid: (raw.pid != 0).then_some(raw.pid),
             command: text(&raw.command),
+            axcl: raw.interface == AX650_INTERFACE_AXCL,
             raw,
         }
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a bystander knows of the bulk transfers on one of the ports P0 and P1 (rpc 2.3).
+//! What a bystander knows of the bulk transfers on a port: P0 and P1 (rpc 2.3), and the ports that a
+//! program has asked for besides, where the same messages move the data of its own programs on the
+//! card (rpc 8).
 //!
 //! Programs run these transfers themselves; the kernel only hands the messages over. But it must know
 //! when the card may be reading or writing host memory, so that the memory is not given to somebody
@@ -12,7 +14,7 @@
 
 use crate::wire::{
     bytes::u32_at,
-    frame::COPY,
+    frame::{COPY, MAX_MESSAGE},
     transfer::{List, ListKind, Transfer, TransferError},
 };
 
@@ -27,6 +29,25 @@ pub struct Flow {
     left: u32,
     /// The next message of the host is the record of a copy.
     record: bool,
+    /// A port besides: what is no list there may be anything.
+    besides: bool,
+    /// There, the next message of this side is data, whatever it looks like.
+    data: [bool; 2],
+}
+
+/// Indices into [`Flow::data`].
+const HOST: usize = 0;
+const CARD: usize = 1;
+
+/// How the card has got through with memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Through {
+    /// It has read so many bytes.
+    Read(u32),
+    /// It has written so many.
+    Wrote(u32),
+    /// It has begun something else.
+    Over,
 }
 
 /// What a message of the host does.
@@ -51,9 +72,20 @@ const RECORD: usize = 57;
 const RECORD_BYTES: usize = 53;
 
 impl Flow {
+    /// That of a port which a program has asked for besides its four.
+    pub fn besides() -> Self {
+        Self {
+            besides: true,
+            ..Self::default()
+        }
+    }
+
     /// Looks at a message of the host. One that looks like a list must be one: the card may be less
-    /// strict.
+    /// strict. Not so on ports besides, where short data travels as it is.
     pub fn look<'a>(&self, message: &'a [u8]) -> Result<FromHost<'a>, TransferError> {
+        if self.data[HOST] {
+            return Ok(FromHost::Plain);
+        }
         let is_list = message.first().is_some_and(|kind| LISTS.contains(kind));
         if self.record && message.len() == RECORD && !is_list {
             return Ok(FromHost::Copies(u32_at(message, RECORD_BYTES).unwrap_or(0)));
@@ -62,7 +94,7 @@ impl Flow {
             Ok(Transfer::List(list)) => Ok(FromHost::Names(list)),
             Ok(Transfer::ReadDone { .. }) if self.pushing && self.left > 0 => Ok(FromHost::Again),
             Ok(Transfer::Request { frame_type, size }) => Ok(FromHost::Begins(frame_type, size)),
-            Err(error) if is_list => Err(error),
+            Err(error) if is_list && !self.besides => Err(error),
             _ => Ok(FromHost::Plain),
         }
     }
@@ -70,6 +102,7 @@ impl Flow {
     /// A message of the host has been sent.
     pub fn sent(&mut self, message: &FromHost<'_>) {
         self.record = false;
+        self.data[HOST] = false;
         match *message {
             FromHost::Names(list) => {
                 self.exposed = true;
@@ -77,13 +110,24 @@ impl Flow {
             }
             FromHost::Again => self.exposed = true,
             FromHost::Begins(COPY, _) => self.record = true,
-            FromHost::Begins(_, size) | FromHost::Copies(size) => self.left = size,
+            FromHost::Begins(_, size) | FromHost::Copies(size) => {
+                self.left = size;
+                self.data[HOST] = self.is_short(size);
+            }
             FromHost::Plain => {}
         }
     }
 
-    /// A message of the card has come; true if the card has just got through with the memory.
-    pub fn received(&mut self, message: &[u8]) -> bool {
+    /// Whether data of this size follows its announcement as it is.
+    fn is_short(&self, size: u32) -> bool {
+        self.besides && (size as usize) < MAX_MESSAGE
+    }
+
+    /// A message of the card has come; tells if the card has just got through with the memory.
+    pub fn received(&mut self, message: &[u8]) -> Option<Through> {
+        if core::mem::take(&mut self.data[CARD]) {
+            return None;
+        }
         let through = match Transfer::parse(message) {
             Ok(Transfer::TaskDone { bytes }) if self.pushing => {
                 // 0: its DMA has failed, there is no more to come.
@@ -91,17 +135,18 @@ impl Flow {
                     0 => 0,
                     bytes => self.left.saturating_sub(bytes),
                 };
-                true
+                Through::Wrote(bytes)
             }
-            Ok(Transfer::ReadDone { .. }) => !self.pushing,
+            Ok(Transfer::ReadDone { bytes }) if !self.pushing => Through::Read(bytes),
             // A new transaction: the one before is over, or the card would not begin it.
             Ok(Transfer::Request { size, .. }) => {
                 self.left = size;
-                true
+                self.data[CARD] = self.is_short(size);
+                Through::Over
             }
-            _ => false,
+            _ => return None,
         };
-        through && core::mem::take(&mut self.exposed)
+        core::mem::take(&mut self.exposed).then_some(through)
     }
 
     /// Whether the card may be reading or writing.

@@ -3,6 +3,7 @@
 //! The card: its parts, and what joins them.
 
 use std::fmt::Arguments;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +27,9 @@ pub use crate::lifecycle::{Generation, Interrupted};
 #[derive(Debug, Clone)]
 pub struct CardOptions {
     /// The id that the card calls itself: the bus number that its endpoint has captured (spec 1.7).
-    pub card_id: u8,
+    /// vfio-user does not pass bus numbers on; without one here the card goes by what the host calls
+    /// it in its messages.
+    pub card_id: Option<u8>,
     /// Size of BAR4 after reset.
     pub bar4: Bar4,
     /// Bytes of DRAM.
@@ -39,6 +42,8 @@ pub struct CardOptions {
     pub reset_time: Duration,
     /// Slots of the mailbox.
     pub mailbox_slots: usize,
+    /// Base and size of step 0 must be there with the flag.
+    pub strict: bool,
     /// Heartbeats are those of V2 firmware (spec 10).
     pub heartbeat_v2: bool,
     /// Switches that the service reads.
@@ -48,13 +53,14 @@ pub struct CardOptions {
 impl Default for CardOptions {
     fn default() -> Self {
         Self {
-            card_id: 1,
+            card_id: None,
             bar4: Bar4::Small,
             memory: 8 << 30,
             subsystem: Subsystem::default(),
             boot_delay: Duration::from_millis(2000),
             reset_time: Duration::from_millis(200),
             mailbox_slots: 8,
+            strict: false,
             heartbeat_v2: false,
             service_switches: &[],
         }
@@ -106,6 +112,8 @@ pub struct Card {
     /// Something that the card's own thread may wait for has happened.
     pub(crate) event: Event,
     pub(crate) start_service: StartService,
+    /// What the host calls the card.
+    address: AtomicU8,
     transport: RwLock<Option<Arc<Transport>>>,
 }
 
@@ -136,6 +144,7 @@ impl Card {
             doorbell_busy: Mutex::new(()),
             event: Event::default(),
             start_service,
+            address: AtomicU8::new(1),
             transport: RwLock::default(),
             options,
         }))
@@ -143,8 +152,29 @@ impl Card {
 
     /// The id the card calls itself.
     pub fn id(&self) -> u32 {
-        let set = self.switches.number("card_id");
-        set.map_or(u32::from(self.options.card_id), |id| id as u32)
+        if let Some(id) = self.switches.number("card_id") {
+            return id as u32;
+        }
+        let captured = || self.address.load(Ordering::Relaxed);
+        u32::from(self.options.card_id.unwrap_or_else(captured))
+    }
+
+    /// The host has sent a message to `destination`: to a host that goes by bus numbers that is the
+    /// one of the card.
+    pub(crate) fn addressed_as(&self, destination: u32) {
+        let Ok(address @ 1..) = u8::try_from(destination) else {
+            return;
+        };
+        if self.address.swap(address, Ordering::Relaxed) == address {
+            return;
+        }
+        match self.id() {
+            id if id == destination => info!("the host calls this card {id}, so that is its id"),
+            id => info!(
+                "the host calls this card {destination}, it calls itself {id}: a host that goes by \
+                 the sender's id drops its messages"
+            ),
+        }
     }
 
     /// A host asked for what a real card would not do.

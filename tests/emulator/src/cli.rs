@@ -23,6 +23,8 @@ use clap::{Parser, ValueEnum};
 /// The card keeps running when QEMU ends and serves the next one; SIGTERM, SIGINT or the control
 /// command "quit" end it.  docs/emulator.md tells about the control socket and the fault switches.
 ///
+/// Several cards are several of these programs, each with a socket and a root port of its own.
+///
 /// Exit status: 0 ended on request, 1 something failed, 2 wrong command line.
 #[derive(Debug, Parser)]
 #[command(name = "ax650-emu", version, verbatim_doc_comment)]
@@ -35,11 +37,13 @@ pub struct Cli {
     #[arg(long, value_name = "PATH")]
     pub control: Option<PathBuf>,
 
-    /// The id that the card calls itself: the bus number its endpoint has captured
+    /// The id that the card calls itself, whatever the host calls it
     ///
-    /// vfio-user does not tell bus numbers, so it must be given if it matters.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub card_id: u8,
+    /// On a card it is the bus number that its endpoint has captured.  vfio-user does not tell bus
+    /// numbers; without this option the card takes the id that the host addresses it by in its
+    /// messages, and 1 before the first of them.
+    #[arg(long, value_name = "N")]
+    pub card_id: Option<u8>,
 
     /// Size of BAR4: 1M, or 16M with Resizable BAR
     #[arg(
@@ -76,6 +80,12 @@ pub struct Cli {
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub mailbox_slots: u8,
 
+    /// Give the host no time between the flag of handshake step 0 and its parameters
+    ///
+    /// A host whose order is right does not need any.
+    #[arg(long)]
+    pub strict: bool,
+
     /// Run an echo in place of the card's service: hardware tests only
     #[arg(long)]
     pub echo: bool,
@@ -89,6 +99,8 @@ pub struct Cli {
     pub switch: Vec<String>,
 
     /// Write counters, faults and images to this file at the end, as JSON
+    ///
+    /// The file is made at the start, so that a place where it cannot be made is known at once.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
 }
@@ -131,6 +143,7 @@ impl Cli {
             subsystem: self.subsystem,
             boot_delay: Duration::from_millis(self.boot_delay_ms),
             mailbox_slots: usize::from(self.mailbox_slots),
+            strict: self.strict,
             heartbeat_v2: self.firmware.starts_with("V2"),
             service_switches: self.service_switches(),
             ..CardOptions::default()

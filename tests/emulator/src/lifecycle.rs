@@ -255,21 +255,26 @@ impl Card {
         self.wake();
     }
 
-    /// Stops what ran before the reset, and brings the hardware to its reset state.
-    fn come_down(&self) {
+    /// Stops what ran before the reset, and brings the hardware to its reset state.  What runs on the
+    /// card may be in the middle of something long, which must not keep the link down: its end is left
+    /// to a thread, to be waited for by [`Self::clean_up`].
+    fn come_down(&self) -> Option<JoinHandle<()>> {
         self.enter(State::Resetting);
         // The reset wakes a card that stood still.
         if self.switches.flag("silent") && self.clear_switch(Some("silent")).is_err() {
             warn!("the switch \"silent\" is not in the table");
         }
-        if let Some(service) = self.service.take() {
-            let start = Instant::now();
-            service.stop();
-            let took = start.elapsed();
-            if took > Duration::from_secs(1) {
-                warn!("the service took {} ms to stop", took.as_millis());
+        let ending = self.service.take().and_then(|service| {
+            let stopped = service.clone();
+            let end = std::thread::Builder::new().name("service end".to_owned());
+            match end.spawn(move || service.stop()) {
+                Ok(thread) => Some(thread),
+                Err(_) => {
+                    stopped.stop();
+                    None
+                }
             }
-        }
+        });
         let transport = self.transport();
         self.set_transport(None);
         if let Some(transport) = transport {
@@ -278,12 +283,25 @@ impl Card {
         drop(self.doorbell_busy.lock());
         self.mailbox.reset();
         self.interrupts.reset();
-        self.cmm.clear();
         self.life.hung.store(false, Ordering::SeqCst);
         *self.life.clock.lock() = None;
+        ending
     }
 
-    /// The link comes up again, with the loader behind it.
+    /// Waits until nothing of the life before uses card memory, and gives that memory back.
+    fn clean_up(&self, ending: Option<JoinHandle<()>>) {
+        let start = Instant::now();
+        if ending.is_some_and(|thread| thread.join().is_err()) {
+            warn!("the service has panicked at its end");
+        }
+        let took = start.elapsed();
+        if took > Duration::from_secs(1) {
+            warn!("the service took {} ms to stop", took.as_millis());
+        }
+        self.cmm.clear();
+    }
+
+    /// The link comes up again, with the boot registers behind it.
     fn come_up(&self, reason: u32) {
         let reason = self
             .switches
@@ -293,11 +311,12 @@ impl Card {
         self.function_reset();
         self.life.link_down.store(false, Ordering::SeqCst);
         self.host.set_link(!self.link_down());
-        self.enter(State::Loader);
     }
 
     /// Loader to heartbeat; ends with the next reset.
     fn boot(self: &Arc<Self>, generation: Generation) -> Result<Infallible, Interrupted> {
+        self.check(generation)?;
+        self.enter(State::Loader);
         boot::load(self, generation)?;
         self.enter(State::UBoot);
         boot::serve(self, generation)?;
@@ -331,12 +350,14 @@ impl Card {
 /// The card's own thread.
 fn live(card: &Arc<Card>) {
     let mut reason = 0;
+    let mut ending = None;
     while !card.is_off() {
         let generation = Generation(card.life.generation());
         card.come_up(reason);
+        card.clean_up(ending.take());
         match card.boot(generation) {
             Ok(never) => match never {},
-            Err(Interrupted(())) => card.come_down(),
+            Err(Interrupted(())) => ending = card.come_down(),
         }
         reason = SOFTWARE_RESET;
         let slow = card
@@ -347,6 +368,7 @@ fn live(card: &Arc<Card>) {
         let up = since.checked_add(slow.unwrap_or(card.options.reset_time));
         card.event.until(up, None, || card.is_off().then_some(()));
     }
+    card.clean_up(ending);
 }
 
 /// A running card; dropping it switches the card off.

@@ -5,6 +5,7 @@
 mod cli;
 mod report;
 
+use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -70,14 +71,46 @@ fn check_model_dir(dir: &std::path::Path) -> Result<(), String> {
     }
 }
 
-fn run(cli: &Cli) -> Result<(), String> {
+/// The report's file with its name for errors.
+fn report_file(cli: &Cli) -> Result<Option<(String, File)>, String> {
+    let Some(path) = &cli.report else {
+        return Ok(None);
+    };
+    let name = format!("--report {}", path.display());
+    match File::create(path) {
+        Ok(file) => Ok(Some((name, file))),
+        Err(e) => Err(format!("{name}: {e}")),
+    }
+}
+
+/// Why the program ends early.
+enum Failure {
+    /// The command line asks for what cannot be.
+    Usage(String),
+    /// Something failed.
+    Other(String),
+}
+
+impl From<String> for Failure {
+    fn from(what: String) -> Self {
+        Self::Other(what)
+    }
+}
+
+fn run(cli: &Cli) -> Result<(), Failure> {
     let card = Card::new(cli.card_options(), service(cli)?)
         .map_err(|e| format!("card memory of {} bytes: {e}", cli.memory))?;
     for switch in &cli.switch {
         card.switches
             .set_text(switch)
-            .map_err(|e| format!("--switch {switch}: {e}"))?;
+            .map_err(|e| Failure::Usage(format!("--switch {switch}: {e}")))?;
     }
+    if cli.control.as_ref() == Some(&cli.socket) {
+        return Err(Failure::Usage(
+            "--socket and --control must be two sockets".to_owned(),
+        ));
+    }
+    let report = report_file(cli)?;
     card.switches_changed();
     let mut signals =
         Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(|e| format!("signals: {e}"))?;
@@ -113,8 +146,8 @@ fn run(cli: &Cli) -> Result<(), String> {
     drop(control);
     drop(socket);
     force_end();
-    if let Some(file) = &cli.report {
-        report::write(file, &card).map_err(|e| format!("--report {}: {e}", file.display()))?;
+    if let Some((name, file)) = report {
+        report::write(file, &card).map_err(|e| format!("{name}: {e}"))?;
     }
     drop(power);
     Ok(())
@@ -153,12 +186,16 @@ fn main() -> ExitCode {
     log_to_stderr(cli.log);
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(what) => {
+        Err(failure) => {
+            let (what, code) = match failure {
+                Failure::Usage(what) => (what, 2),
+                Failure::Other(what) => (what, 1),
+            };
             error!("{what}");
             if cli.log < log::LevelFilter::Error {
                 eprintln!("ax650-emu: {what}");
             }
-            ExitCode::FAILURE
+            ExitCode::from(code)
         }
     }
 }

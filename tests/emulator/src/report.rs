@@ -2,15 +2,15 @@
 
 //! The report at the end (`--report`).
 
-use std::io;
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, Write};
 
 use ax650_emu::card::Card;
 use ax650_emu::control;
 use serde_json::json;
 
 /// Writes what tests want to know of `card` to `file`.
-pub fn write(file: &Path, card: &Card) -> io::Result<()> {
+pub fn write(mut file: File, card: &Card) -> io::Result<()> {
     let report = json!({
         "counters": card.counters.snapshot(false),
         "faults": card.host.faults(false),
@@ -18,5 +18,5 @@ pub fn write(file: &Path, card: &Card) -> io::Result<()> {
         "state": control::state(card),
         "daemon": card.service.report(),
     });
-    std::fs::write(file, format!("{report:#}\n"))
+    writeln!(file, "{report:#}")
 }

@@ -386,7 +386,7 @@ fn control_commands() {
     for (request, error) in [
         (
             json!({"cmd": "nonsense"}),
-            "there is no command \"nonsense\"",
+            "there is no command \"nonsense\"; \"help\" lists them",
         ),
         (json!({}), "\"cmd\" is missing"),
         (json!([]), "a request must be a JSON object"),

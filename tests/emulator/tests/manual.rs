@@ -2,10 +2,14 @@
 
 //! The manual knows every switch, state and option.
 
+mod host;
+
 use std::process::Command;
 
+use ax650_emu::control::{COMMANDS, INJECT};
 use ax650_emu::lifecycle::State;
 use ax650_emu::switches::TABLE;
+use serde_json::json;
 
 fn manual() -> String {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/emulator.md");
@@ -40,6 +44,25 @@ fn every_state_is_described() {
     let manual = manual();
     for state in State::ALL {
         assert!(has_row(&manual, state.name()), "{}", state.name());
+    }
+}
+
+#[test]
+fn every_command_is_described_and_known() {
+    let manual = manual();
+    for (name, ..) in COMMANDS.iter().chain(INJECT) {
+        assert!(has_row(&manual, name), "{name}");
+    }
+    let host = host::Host::new(host::quick());
+    for (name, ..) in COMMANDS {
+        let reply = host.try_control(json!({ "cmd": name }));
+        let error = reply["error"].as_str().unwrap_or_default();
+        assert!(!error.contains("there is no command"), "{name}: {error}");
+    }
+    for (name, ..) in INJECT {
+        let reply = host.try_control(json!({ "cmd": "inject", "what": name }));
+        let error = reply["error"].as_str().unwrap_or_default();
+        assert!(!error.contains("cannot inject"), "{name}: {error}");
     }
 }
 

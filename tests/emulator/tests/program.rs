@@ -316,6 +316,99 @@ fn a_socket_in_use_is_left_alone() {
     assert_eq!(program.end().status.code(), Some(0));
 }
 
+/// A second program at the same socket ends, and the host of the first does not notice.
+#[test]
+fn a_card_in_use_is_left_alone() {
+    let program = Program::start(&[]);
+    let mut client = program.client();
+    client
+        .region_write(VFIO_PCI_CONFIG_REGION_INDEX, 0x04, &[6, 0])
+        .unwrap();
+    let text = failure(program.dir.path(), &[], 1);
+    assert!(text.contains("another process is listening"), "{text}");
+    assert_eq!(
+        dword(&mut client, VFIO_PCI_CONFIG_REGION_INDEX, 4) & 0xffff,
+        6
+    );
+    // The second program's look at the socket is in the queue before the next host.
+    drop(client);
+    let mut client = program.client();
+    assert_eq!(
+        dword(&mut client, VFIO_PCI_CONFIG_REGION_INDEX, 0),
+        0x0650_1f4b
+    );
+    program.signal(libc::SIGHUP);
+    assert_eq!(program.end().status.code(), Some(0));
+}
+
+#[test]
+fn several_cards() {
+    let programs = [
+        Program::start(&[]),
+        Program::start(&["--subsystem", "1f4b:0651"]),
+    ];
+    let mut clients: Vec<Client> = programs.iter().map(Program::client).collect();
+    for (client, subsystem) in clients.iter_mut().zip([0x0650_1f4b, 0x0651_1f4b]) {
+        assert_eq!(dword(client, VFIO_PCI_CONFIG_REGION_INDEX, 0x2c), subsystem);
+    }
+    for program in programs {
+        program.signal(libc::SIGTERM);
+        assert_eq!(program.end().status.code(), Some(0));
+    }
+}
+
+#[test]
+fn the_end_with_a_host_connected() {
+    let program = Program::start(&["--log", "debug"]);
+    let mut client = program.client();
+    dword(&mut client, VFIO_PCI_CONFIG_REGION_INDEX, 0);
+    program.signal(libc::SIGINT);
+    let output = program.end();
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("signal 2: ending"), "{text}");
+    assert!(text.contains("read 7:0x0"), "each access: {text}");
+    let mut data = [0; 4];
+    assert!(client
+        .region_read(VFIO_PCI_CONFIG_REGION_INDEX, 0, &mut data)
+        .is_err());
+}
+
+#[test]
+fn log_levels() {
+    for (level, has, has_not) in [
+        ("error", "", "waiting for a host"),
+        ("info", "waiting for a host", "read 7:0x0"),
+        ("trace", "read 7:0x0", "nothing of the kind"),
+    ] {
+        let program = Program::start(&["--log", level]);
+        let mut client = program.client();
+        dword(&mut client, VFIO_PCI_CONFIG_REGION_INDEX, 0);
+        drop(client);
+        program.signal(libc::SIGTERM);
+        let text = String::from_utf8(program.end().stderr).unwrap();
+        assert!(
+            text.contains(has) && !text.contains(has_not),
+            "{level}: {text}"
+        );
+    }
+}
+
+#[test]
+fn control_requests_have_a_limit() {
+    let program = Program::start(&[]);
+    let mut control = program.control();
+    // Many a program writes no more than this and waits.
+    let line = vec![b' '; 4 << 20];
+    control.0.get_mut().write_all(&line).unwrap();
+    let mut reply = String::new();
+    control.0.read_line(&mut reply).unwrap();
+    assert!(reply.contains("at most 4194304 bytes"), "{reply}");
+    let help = program.control().ask(&json!({"cmd": "help"}));
+    assert_eq!(help["ok"], true);
+    assert!(help["commands"].as_array().unwrap().len() > 10);
+}
+
 #[test]
 fn what_is_no_socket_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
@@ -346,14 +439,40 @@ fn bad_command_lines() {
         (&["--log", "loud"], 2, "loud"),
         (
             &["--switch", "nonsense"],
-            1,
+            2,
             "there is no switch \"nonsense\"",
         ),
-        (&["--switch", "silent=7"], 1, "wants true or false"),
+        (&["--switch", "silent=7"], 2, "wants true or false"),
         (&["--unknown"], 2, "--unknown"),
+        (&["--report", "/nonexistent/report"], 1, "No such file"),
     ] {
         let text = failure(dir.path(), options, code);
         assert!(text.contains(says), "{options:?}: {text}");
+    }
+    let run = |options: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_ax650-emu"))
+            .args(options)
+            .current_dir(dir.path())
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), text)
+    };
+    let (code, text) = run(&[]);
+    assert!(code == Some(2) && text.contains("--socket"), "{text}");
+    let (code, text) = run(&["--socket", "s", "--control", "s"]);
+    assert!(code == Some(2) && text.contains("two sockets"), "{text}");
+    let (code, text) = run(&["--socket", "missing/s"]);
+    assert!(code == Some(1) && text.contains("missing/s"), "{text}");
+    let (code, text) = run(&["--socket", &"s".repeat(200)]);
+    assert!(code == Some(1) && text.contains("SUN_LEN"), "{text}");
+    #[cfg(feature = "service")]
+    for (models, says) in [
+        ("missing", "No such file"),
+        ("/dev/null", "is no directory"),
+    ] {
+        let (code, text) = run(&["--socket", "s", "--model-dir", models]);
+        assert!(code == Some(1) && text.contains(says), "{text}");
     }
     assert_eq!(
         fs::read_dir(dir.path()).unwrap().count(),

@@ -12,6 +12,8 @@ me=stock
 dir=$1 source=$2 release=$3
 # The guest's file share, a disk, and what ax650.ko may want: checksums and configfs.
 wanted=(9p 9pnet_virtio virtio_blk crc16 configfs)
+# And the IOMMU of its machine.
+[ "$arch" != arm64 ] || wanted+=(virtio_iommu)
 
 new=$dir.new
 rm -rf "$new" "$dir.partial"
@@ -20,7 +22,9 @@ trap 'rm -rf "$dir.partial" "$new"' EXIT
 
 say "downloading the packages of $release (120 MB)"
 headers_version=$(version "linux-headers-$release")
-fetch_debs "linux-binary-$release=$headers_version" "linux-modules-$release=$headers_version"
+other=''
+[ "$arch" = "$(dpkg --print-architecture)" ] || other=:$arch
+fetch_debs "linux-binary-$release$other=$headers_version" "linux-modules-$release$other=$headers_version"
 for deb in "${debs[@]}"; do
     dpkg-deb --fsys-tarfile "$deb" | tar -C "$dir.partial" -xf - --wildcards '*/lib/modules/*'
 done

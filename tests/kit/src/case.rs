@@ -49,6 +49,10 @@ pub struct Machine {
     pub memory: u32,
     /// options of the emulated cards
     pub card_args: &'static [&'static str],
+    /// Devices do not see the CPU's caches.  Only arm64 has such machines.
+    pub noncoherent: bool,
+    /// the cards sit below one switch
+    pub switch: bool,
 }
 
 /// The usual machine: one card behind an IOMMU.
@@ -57,6 +61,8 @@ pub const USUAL: Machine = Machine {
     cards: 1,
     memory: 0,
     card_args: &[],
+    noncoherent: false,
+    switch: false,
 };
 /// Two cards.
 pub const TWO_CARDS: Machine = Machine { cards: 2, ..USUAL };
@@ -66,10 +72,26 @@ pub const HIGH_MEMORY: Machine = Machine {
     memory: 5120,
     ..USUAL
 };
+/// Two cards below one switch.
+pub const SWITCH: Machine = Machine {
+    switch: true,
+    ..TWO_CARDS
+};
 /// Bounce buffers for every streaming transfer.
 pub const SWIOTLB: Machine = Machine {
     iommu: "swiotlb",
     ..USUAL
+};
+
+/// Caches that must be written back, page by page, behind an IOMMU.
+pub const NONCOHERENT: Machine = Machine {
+    noncoherent: true,
+    ..USUAL
+};
+/// The same without an IOMMU, with memory above 4 GiB.
+pub const NONCOHERENT_HIGH: Machine = Machine {
+    noncoherent: true,
+    ..HIGH_MEMORY
 };
 
 impl Case {
@@ -134,7 +156,12 @@ pub fn skip<T>(reason: impl Into<String>) -> Result<T> {
 
 /// What the harness wants to know of the cases.
 pub fn describe(cases: &[&Case]) -> Value {
-    let machine = |m: &Machine| json!({"iommu": m.iommu, "cards": m.cards, "memory": m.memory, "card_args": m.card_args});
+    let machine = |m: &Machine| {
+        json!({
+            "iommu": m.iommu, "cards": m.cards, "memory": m.memory, "card_args": m.card_args,
+            "noncoherent": m.noncoherent, "switch": m.switch,
+        })
+    };
     cases
         .iter()
         .map(|case| {

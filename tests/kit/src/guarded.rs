@@ -6,11 +6,12 @@ use std::io;
 
 use anyhow::{ensure, Result};
 
-const PAGE: usize = 4096;
+use crate::kernel::page_size;
 
 /// A page followed by one that cannot be accessed.
 pub struct Guarded {
     at: *mut u8,
+    page: usize,
 }
 
 impl Guarded {
@@ -19,12 +20,13 @@ impl Guarded {
 
     /// Allocates it.
     pub fn new() -> Result<Self> {
+        let page = page_size();
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
         // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing.
         let at = unsafe {
             libc::mmap(
                 std::ptr::null_mut(),
-                2 * PAGE,
+                2 * page,
                 libc::PROT_NONE,
                 flags,
                 -1,
@@ -37,43 +39,47 @@ impl Guarded {
             io::Error::last_os_error()
         );
         // SAFETY: the first page of the mapping above.
-        let rc = unsafe { libc::mprotect(at, PAGE, libc::PROT_READ | libc::PROT_WRITE) };
+        let rc = unsafe { libc::mprotect(at, page, libc::PROT_READ | libc::PROT_WRITE) };
         ensure!(rc == 0, "mprotect: {}", io::Error::last_os_error());
-        let mut page = Self { at: at.cast() };
-        page.bytes_mut().fill(Self::FILL);
-        Ok(page)
+        let mut guarded = Self {
+            at: at.cast(),
+            page,
+        };
+        guarded.bytes_mut().fill(Self::FILL);
+        Ok(guarded)
     }
 
     fn bytes(&self) -> &[u8] {
         // SAFETY: the first page is readable and belongs to this value.
-        unsafe { std::slice::from_raw_parts(self.at, PAGE) }
+        unsafe { std::slice::from_raw_parts(self.at, self.page) }
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: the first page is writable and belongs to this value.
-        unsafe { std::slice::from_raw_parts_mut(self.at, PAGE) }
+        unsafe { std::slice::from_raw_parts_mut(self.at, self.page) }
     }
 
     /// Puts `data` at the very end.
     pub fn put_at_end(&mut self, data: &[u8]) {
-        self.bytes_mut()[PAGE - data.len()..].copy_from_slice(data);
+        let start = self.page - data.len();
+        self.bytes_mut()[start..].copy_from_slice(data);
     }
 
     /// The address of the last `len` bytes.
     pub fn end_minus(&self, len: usize) -> *mut u8 {
-        assert!(len <= PAGE);
+        assert!(len <= self.page);
         // SAFETY: at most at the end of the first page of the mapping.
-        unsafe { self.at.add(PAGE - len) }
+        unsafe { self.at.add(self.page - len) }
     }
 
     /// The last `len` bytes.
     pub fn tail(&self, len: usize) -> &[u8] {
-        &self.bytes()[PAGE - len..]
+        &self.bytes()[self.page - len..]
     }
 
     /// All but the last `len` bytes.
     pub fn before(&self, len: usize) -> &[u8] {
-        &self.bytes()[..PAGE - len]
+        &self.bytes()[..self.page - len]
     }
 
     /// Sees that the page is still all there.
@@ -87,6 +93,6 @@ impl Guarded {
 impl Drop for Guarded {
     fn drop(&mut self) {
         // SAFETY: it is this value's own mapping.
-        unsafe { libc::munmap(self.at.cast(), 2 * PAGE) };
+        unsafe { libc::munmap(self.at.cast(), 2 * self.page) };
     }
 }

@@ -56,6 +56,13 @@ pub fn poll(fd: RawFd, events: i16, limit: Duration) -> Result<i16> {
     Ok(poll.revents)
 }
 
+/// Bytes of a page: 4, 16 or 64 KiB.
+pub fn page_size() -> usize {
+    // SAFETY: no preconditions; this name is known everywhere.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(size).unwrap_or(4096)
+}
+
 /// CLOCK_MONOTONIC, nanoseconds.
 pub fn now_ns() -> u64 {
     let mut time = libc::timespec {

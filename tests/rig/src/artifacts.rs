@@ -10,10 +10,9 @@ use std::time::Instant;
 
 use anyhow::{bail, Context, Result};
 
+use crate::arch::Arch;
 use crate::kernel::Kernel;
 
-/// Programs of the guest are static, so that they run there without libraries.
-const GUEST_TARGET: &str = "x86_64-unknown-linux-gnu";
 /// Package and program of what the guest has in its path.
 const GUEST_PROGRAMS: &[(&str, &str)] = &[
     ("ax650-guest", "selftest"),
@@ -23,6 +22,7 @@ const GUEST_PROGRAMS: &[(&str, &str)] = &[
 
 /// Paths of the things built.
 pub struct Artifacts {
+    arch: Arch,
     tree: PathBuf,
     target: PathBuf,
     emulator: Option<PathBuf>,
@@ -31,13 +31,19 @@ pub struct Artifacts {
 
 impl Artifacts {
     /// Nothing is built yet.
-    pub fn new(tree: &Path, target: &Path) -> Self {
+    pub fn new(arch: Arch, tree: &Path, target: &Path) -> Self {
         Self {
+            arch,
             tree: tree.to_owned(),
             target: target.to_owned(),
             emulator: None,
             kernels: BTreeMap::new(),
         }
+    }
+
+    /// The architecture of the guests.
+    pub fn arch(&self) -> Arch {
+        self.arch
     }
 
     /// The top of the tree.
@@ -68,17 +74,32 @@ impl Artifacts {
             .with_context(|| format!("the {} guest was not built", kernel.name()))
     }
 
-    /// A program of the guest, which runs on this machine as well.
-    pub fn guest_program(&self, name: &str) -> PathBuf {
-        self.target.join(GUEST_TARGET).join("release").join(name)
+    /// A program of the guest.
+    fn guest_program(&self, name: &str) -> PathBuf {
+        let release = self.target.join(self.arch.triple()).join("release");
+        release.join(name)
+    }
+
+    /// The command that runs a program of the guest on this machine.
+    pub fn guest_command(&self, name: &str) -> Command {
+        let program = self.guest_program(name);
+        match self.arch.runner() {
+            Some(runner) => {
+                let mut command = Command::new(runner);
+                command.arg(program);
+                command
+            }
+            None => Command::new(program),
+        }
     }
 
     /// Builds the programs of the guest.
     pub fn build_guest_programs(&self) -> Result<()> {
-        let mut cargo = self.cargo(&["build", "--release", "--target", GUEST_TARGET]);
+        let mut cargo = self.cargo(&["build", "--release", "--target", self.arch.triple()]);
         for (package, program) in GUEST_PROGRAMS {
             cargo.args(["--package", package, "--bin", program]);
         }
+        // Static: the guest has no libraries.
         cargo.env("RUSTFLAGS", "-C target-feature=+crt-static");
         step("programs of the guest", &mut cargo).map(drop)
     }
@@ -107,7 +128,7 @@ impl Artifacts {
         let dir = self.target.join("guest");
         std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
         let firmware = self.firmware(&dir)?;
-        let initrd = dir.join(format!("initramfs-{name}.gz"));
+        let initrd = dir.join(format!("initramfs-{}{name}.gz", self.arch.prefix()));
         let mut files: Vec<String> = GUEST_PROGRAMS
             .iter()
             .map(|(_, program)| format!("{}:/bin/{program}", self.guest_program(program).display()))
@@ -131,7 +152,7 @@ impl Artifacts {
     /// The module without its debugging information, as packages install it.
     fn strip(&self, module: &Path) -> Result<PathBuf> {
         let stripped = module.with_extension("ko.stripped");
-        let mut strip = Command::new("strip");
+        let mut strip = Command::new(self.arch.strip());
         strip
             .arg("--strip-debug")
             .arg("-o")
@@ -147,7 +168,7 @@ impl Artifacts {
     /// A container of the real layout, as `ax650-fw pack` makes them for the emulated card.
     fn firmware(&self, dir: &Path) -> Result<PathBuf> {
         let path = dir.join("ax650_card.pac");
-        let mut pack = Command::new(self.guest_program("ax650-fw"));
+        let mut pack = self.guest_command("ax650-fw");
         pack.args(["pack", "--sample", "small", "--force"])
             .arg("--output")
             .arg(&path);
@@ -161,7 +182,8 @@ impl Artifacts {
         cargo
             .args(args)
             .current_dir(&self.tree)
-            .env("CARGO_TARGET_DIR", &self.target);
+            .env("CARGO_TARGET_DIR", &self.target)
+            .envs(self.arch.cargo_environment().iter().copied());
         cargo
     }
 
@@ -171,6 +193,7 @@ impl Artifacts {
         script
             .args(args)
             .current_dir(&self.tree)
+            .env("AX650_ARCH", self.arch.name())
             .env("CARGO_TARGET_DIR", &self.target);
         script
     }

@@ -71,11 +71,14 @@ impl Guest {
         let sockets = tempfile::Builder::new().prefix("rig").tempdir()?;
         let dir = sockets.path();
         let mut cards = Vec::new();
+        // The driver's order of writes has to be right; switches are cleared before each case.
+        let mut args = vec!["--strict".to_owned()];
+        args.extend_from_slice(&profile.card_args);
         for index in 0..profile.cards {
             let name = format!("card{index}");
             cards.push(Emulator::start(
                 artifacts.emulator()?,
-                &profile.card_args,
+                &args,
                 &name,
                 dir,
                 logs,
@@ -90,7 +93,9 @@ impl Guest {
         let (console, console_listener) = listen("console")?;
         let (ktap, ktap_listener) = listen("ktap")?;
         let (host, host_listener) = listen("host")?;
-        let machine = Machine {
+        let arch = artifacts.arch();
+        let mut machine = Machine {
+            arch,
             kernel,
             vmlinuz: artifacts.vmlinuz(kernel)?.to_owned(),
             initrd: artifacts.initrd(kernel)?.to_owned(),
@@ -98,6 +103,7 @@ impl Guest {
             memory: profile.memory_for(kernel),
             iommu: profile.iommu,
             cards: cards.iter().map(Emulator::socket).collect(),
+            switch: profile.switch,
             console: Console::Socket(console),
             ports: vec![
                 Port {
@@ -111,14 +117,18 @@ impl Guest {
             ],
             share: None,
             monitor: dir.join("qmp"),
+            device_tree: None,
         };
+        if profile.noncoherent {
+            machine.hide_coherence(&dir.join("tree"))?;
+        }
         let stderr = std::fs::File::create(logs.join("qemu.log"))?;
         let mut command = machine.command();
         command
             .stdin(Stdio::null())
             .stdout(stderr.try_clone()?)
             .stderr(stderr);
-        let mut qemu = Group::spawn(&mut command, "qemu-system-x86_64")?;
+        let mut qemu = Group::spawn(&mut command, arch.qemu())?;
 
         let deadline = Instant::now() + Duration::from_secs(30);
         let (sender, events) = mpsc::channel();

@@ -3,13 +3,13 @@
 //! Cases: what they are called, what they need, how they end.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{bail, Context, Result};
 use serde::Deserialize;
 
+use crate::arch::Arch;
 use crate::kernel::Kernel;
 use crate::profile::Profile;
 
@@ -38,6 +38,8 @@ pub struct GuestCase {
 pub struct GuestRun {
     /// what to run
     pub case: GuestCase,
+    /// on which architecture
+    pub arch: Arch,
     /// on which kernel
     pub kernel: Kernel,
     /// on which machine
@@ -45,10 +47,11 @@ pub struct GuestRun {
 }
 
 impl GuestRun {
-    /// The full name, e.g. `debug+noiommu/buffers/R49_data`.
+    /// The full name, e.g. `debug+noiommu/buffers/R49_data` or `arm64-trixie-backports/buffers/R44_zeroed`.
     pub fn name(&self) -> String {
         format!(
-            "{}{}/{}/{}",
+            "{}{}{}/{}/{}",
+            self.arch.prefix(),
             self.kernel.name(),
             self.profile,
             self.case.concern,
@@ -139,12 +142,12 @@ impl Filter {
     }
 }
 
-/// Asks the guest's test program, which runs on this machine as well, for its cases.
-pub fn list_guest_cases(selftest: &Path) -> Result<Vec<GuestCase>> {
-    let output = Command::new(selftest)
+/// Asks the guest's test program for its cases; `selftest` runs it on this machine.
+pub fn list_guest_cases(mut selftest: Command) -> Result<Vec<GuestCase>> {
+    let output = selftest
         .args(["list", "--json"])
         .output()
-        .with_context(|| format!("cannot run {}", selftest.display()))?;
+        .with_context(|| format!("cannot run {}", selftest.get_program().to_string_lossy()))?;
     if !output.status.success() {
         bail!(
             "selftest list: {}",
@@ -163,15 +166,21 @@ pub fn list_guest_cases(selftest: &Path) -> Result<Vec<GuestCase>> {
 
 /// Every combination of case, kernel and machine that the kernel's filter wants, and for each machine
 /// that is booted for them the cases that come last in every boot.
-pub fn expand(cases: &[GuestCase], kernels: &[(Kernel, Filter)]) -> Vec<GuestRun> {
+pub fn expand(
+    cases: &[GuestCase],
+    arch: Arch,
+    kernels: &[(Kernel, Filter)],
+) -> Vec<GuestRun> {
     let mut runs = Vec::new();
     for (kernel, filter) in kernels {
         let kernel = *kernel;
         let mut machines = BTreeSet::new();
         for case in cases.iter().filter(|c| c.kernels.contains(&kernel)) {
-            for profile in &case.profiles {
+            let there = case.profiles.iter().filter(|p| arch.has_machine(p));
+            for profile in there {
                 let run = GuestRun {
                     case: case.clone(),
+                    arch,
                     kernel,
                     profile: profile.clone(),
                 };
@@ -186,6 +195,7 @@ pub fn expand(cases: &[GuestCase], kernels: &[(Kernel, Filter)]) -> Vec<GuestRun
                 if case.profiles.is_empty() {
                     runs.push(GuestRun {
                         case: case.clone(),
+                        arch,
                         kernel,
                         profile: profile.clone(),
                     });
@@ -241,7 +251,7 @@ mod tests {
         let names = |kernels: &[Kernel], pattern: &str| -> Vec<String> {
             let kernels: Vec<(Kernel, Filter)> =
                 kernels.iter().map(|&k| (k, filter(&[pattern]))).collect();
-            let runs = expand(&cases, &kernels);
+            let runs = expand(&cases, Arch::Amd64, &kernels);
             runs.iter().map(GuestRun::name).collect()
         };
         assert_eq!(

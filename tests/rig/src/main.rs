@@ -4,6 +4,7 @@
 //! guest's test program there and cargo's tests here, and judges them.  docs/testing.md tells how
 //! it works and how to add a case.
 
+mod arch;
 mod artifacts;
 mod boot;
 mod case;
@@ -30,6 +31,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::arch::Arch;
 use crate::artifacts::Artifacts;
 use crate::kernel::Kernel;
 
@@ -37,6 +39,9 @@ use crate::kernel::Kernel;
 #[derive(Parser)]
 #[command(name = "ax650-rig", version)]
 struct Cli {
+    /// Architecture of the guests
+    #[arg(long, value_enum, default_value = "amd64", global = true)]
+    arch: Arch,
     #[command(subcommand)]
     command: Action,
 }
@@ -46,6 +51,7 @@ enum Action {
     /// Run test cases; the last line is `N passed, N failed, N skipped`
     Test {
         /// Only cases whose name, or last part of it, matches; may be given more than once
+        /// [default: all; for arm64 those that the architecture can break]
         #[arg(long, value_name = "GLOB")]
         cases: Vec<String>,
         /// The guests to run them in
@@ -104,8 +110,10 @@ enum Kernels {
 }
 
 impl Kernels {
-    fn list(self) -> Vec<Kernel> {
+    /// Those that there are for `arch`.
+    fn list(self, arch: Arch) -> Vec<Kernel> {
         match self {
+            Self::All if arch != Arch::Amd64 => vec![Kernel::TrixieBackports],
             Self::TrixieBackports => vec![Kernel::TrixieBackports],
             Self::Forky => vec![Kernel::Forky],
             Self::Debug => vec![Kernel::Debug],
@@ -128,20 +136,23 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<bool> {
     child::handle_interrupts(|| eprintln!("ax650-rig: interrupted"))?;
     let tree = paths::tree()?;
-    let mut artifacts = Artifacts::new(&tree, &paths::target(&tree));
+    let mut artifacts = Artifacts::new(cli.arch, &tree, &paths::target(&tree));
     match cli.command {
         Action::Test {
-            cases,
+            mut cases,
             kernel,
             list,
             keep_logs,
             jobs,
             verbose,
         } => {
+            if cases.is_empty() {
+                cases.extend(cli.arch.usual_cases().iter().map(|&c| c.to_owned()));
+            }
             let cpus = std::thread::available_parallelism().map_or(1, usize::from);
             let options = test::Options {
                 cases,
-                kernels: kernel.list(),
+                kernels: kernel.list(cli.arch),
                 samples: matches!(kernel, Kernels::All),
                 list,
                 keep_logs,

@@ -35,6 +35,10 @@ pub struct Profile {
     pub memory: u32,
     /// options of the emulated cards, e.g. `--bus-id 3`
     pub card_args: Vec<String>,
+    /// the kernel is told that devices do not see the CPU's caches
+    pub noncoherent: bool,
+    /// the cards sit below one switch, not each on a root port
+    pub switch: bool,
 }
 
 impl Profile {
@@ -55,6 +59,8 @@ impl Default for Profile {
             cards: 1,
             memory: 0,
             card_args: Vec::new(),
+            noncoherent: false,
+            switch: false,
         }
     }
 }
@@ -67,11 +73,17 @@ impl fmt::Display for Profile {
             Iommu::Off => write!(f, "+noiommu")?,
             Iommu::Swiotlb => write!(f, "+swiotlb")?,
         }
+        if self.noncoherent {
+            write!(f, "+noncoherent")?;
+        }
         if self.cards != 1 {
             write!(f, "+{}cards", self.cards)?;
         }
         if self.memory != 0 {
             write!(f, "+{}M", self.memory)?;
+        }
+        if self.switch {
+            write!(f, "+switch")?;
         }
         for arg in &self.card_args {
             write!(f, "+{}", arg.trim_start_matches('-'))?;
@@ -92,7 +104,12 @@ mod tests {
             cards: 2,
             memory: 4096,
             card_args: vec!["--card-id=3".into()],
+            noncoherent: true,
+            switch: true,
         };
-        assert_eq!(odd.to_string(), "+noiommu+2cards+4096M+card-id=3");
+        assert_eq!(
+            odd.to_string(),
+            "+noiommu+noncoherent+2cards+4096M+switch+card-id=3"
+        );
     }
 }

@@ -8,6 +8,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use anyhow::{bail, Context, Result};
+
+use crate::arch::Arch;
 use crate::kernel::Kernel;
 use crate::profile::Iommu;
 
@@ -29,6 +32,8 @@ pub struct Port {
 
 /// A machine to be started.
 pub struct Machine {
+    /// its architecture
+    pub arch: Arch,
     /// which kernel this is
     pub kernel: Kernel,
     /// its image
@@ -41,8 +46,10 @@ pub struct Machine {
     pub memory: u32,
     /// what translates the card's addresses
     pub iommu: Iommu,
-    /// sockets of the cards, one root port each
+    /// sockets of the cards, one port each
     pub cards: Vec<PathBuf>,
+    /// these are ports of one switch, not root ports
+    pub switch: bool,
     /// first serial line
     pub console: Console,
     /// virtio ports
@@ -51,6 +58,8 @@ pub struct Machine {
     pub share: Option<PathBuf>,
     /// socket for the monitor
     pub monitor: PathBuf,
+    /// device tree in place of the machine's own
+    pub device_tree: Option<PathBuf>,
 }
 
 /// The `device_add` arguments (and `-device` argument) of a card.
@@ -63,44 +72,80 @@ pub fn card_device(index: usize, socket: &Path) -> serde_json::Value {
     })
 }
 
+/// Slot of the port above the switch; the cards have those from 1 on.
+const ROOT_SLOT: u8 = 100;
+
 /// Escapes a path for use in a comma-separated option.
 fn option(path: &Path) -> String {
     path.display().to_string().replace(',', ",,")
 }
 
+/// A device tree in which every property of the name `from` has the name `to`, which is as long; `None`
+/// if there is none.
+fn rename_property(tree: &[u8], from: &[u8], to: &[u8]) -> Option<Vec<u8>> {
+    // All properties of a name share one string.
+    let at = tree.windows(from.len()).position(|w| w == from)?;
+    let mut tree = tree.to_vec();
+    tree.get_mut(at..at + from.len())?.copy_from_slice(to);
+    Some(tree)
+}
+
 impl Machine {
     /// The command that starts it.
     pub fn command(&self) -> Command {
-        let mut command = Command::new("qemu-system-x86_64");
+        let mut command = Command::new(self.arch.qemu());
         command.args(self.arguments());
         command
     }
 
-    fn arguments(&self) -> Vec<String> {
+    /// What there is in any case: CPUs, memory, the IOMMU.
+    fn basics(&self) -> Vec<String> {
         let mut args: Vec<String> = Vec::new();
         let mut add = |words: &[&str]| args.extend(words.iter().map(|&w| w.to_owned()));
         add(&["-name", "ax650-guest", "-nodefaults", "-display", "none"]);
-        add(&["-machine", "q35,memory-backend=ram,kernel-irqchip=split"]);
-        // With 5-level page tables KASAN now and then reports a wild access at boot, falsely.
-        add(&[
-            "-accel",
-            "tcg,thread=multi",
-            "-cpu",
-            "max,la57=off",
-            "-smp",
-            "2",
-        ]);
+        add(self.arch.machine());
+        add(&["-accel", "tcg,thread=multi", "-smp", "2"]);
         add(&["-m", &format!("{}M", self.memory)]);
         // The card reaches the guest's memory through this file.
         add(&[
             "-object",
             &format!("memory-backend-memfd,id=ram,size={}M,share=on", self.memory),
         ]);
-        // Hotplug by pciehp, as on a real slot; q35 would rather use ACPI.
-        add(&[
-            "-global",
-            "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
-        ]);
+        if self.iommu == Iommu::On {
+            // Before the devices that it translates for.
+            add(&["-device", self.arch.iommu_device()]);
+        }
+        args
+    }
+
+    /// Has the kernel believe that devices do not see the CPU's caches: `file` is made the machine's
+    /// device tree, without the words that say they do.
+    pub fn hide_coherence(&mut self, file: &Path) -> Result<()> {
+        let mut command = Command::new(self.arch.qemu());
+        command
+            .args(self.basics())
+            .args(["-machine", &format!("dumpdtb={}", option(file))]);
+        let output = command.output().context("cannot run QEMU")?;
+        if !output.status.success() {
+            bail!(
+                "QEMU does not tell its device tree: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
+        }
+        let tree = std::fs::read(file).with_context(|| format!("no {}", file.display()))?;
+        let tree = rename_property(&tree, b"dma-coherent\0", b"dma-coherenT\0")
+            .context("the machine's device tree says nothing of coherence")?;
+        std::fs::write(file, tree).with_context(|| format!("cannot write {}", file.display()))?;
+        self.device_tree = Some(file.to_owned());
+        Ok(())
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        let mut args = self.basics();
+        let mut add = |words: &[&str]| args.extend(words.iter().map(|&w| w.to_owned()));
+        if let Some(tree) = &self.device_tree {
+            add(&["-dtb", &tree.display().to_string()]);
+        }
         add(&[
             "-qmp",
             &format!("unix:{},server=on,wait=off", option(&self.monitor)),
@@ -139,12 +184,18 @@ impl Machine {
             );
             add(&["-chardev", &socket, "-device", &device]);
         }
-        if self.iommu == Iommu::On {
-            // Before the devices that it translates for.
-            add(&["-device", "intel-iommu,intremap=on,caching-mode=on"]);
+        if self.switch {
+            let root = format!("pcie-root-port,id=root,slot={ROOT_SLOT},chassis=1");
+            add(&["-device", &root]);
+            add(&["-device", "x3130-upstream,id=switch,bus=root"]);
         }
         for (index, socket) in self.cards.iter().enumerate() {
-            let port = format!("pcie-root-port,id=rp{index},slot={},chassis=1", index + 1);
+            let kind = if self.switch {
+                "xio3130-downstream,bus=switch"
+            } else {
+                "pcie-root-port"
+            };
+            let port = format!("{kind},id=rp{index},slot={},chassis=1", index + 1);
             add(&[
                 "-device",
                 &port,
@@ -157,21 +208,16 @@ impl Machine {
     }
 
     fn kernel_command_line(&self) -> String {
-        // The kernel's check of the timer interrupt fails on a host that is too busy to deliver it,
-        // as does the check of the time stamp counter by another clock.
-        let mut line =
-            String::from("console=ttyS0 panic=-1 oops=panic sysrq_always_enabled no_timer_check");
-        line.push_str(" tsc=reliable");
+        let mut line = format!(
+            "{} {} panic=-1 oops=panic sysrq_always_enabled",
+            self.arch.kernel_words(),
+            self.arch.iommu_words(self.iommu)
+        );
         if self.kernel == Kernel::Debug {
             // slab_debug=F turns off the allocator's per-CPU arrays of free objects, whose stale
             // pointers hide leaks from kmemleak.
             line.push_str(" kasan_multi_shot kmemleak=on slab_debug=F");
         }
-        line.push_str(match self.iommu {
-            Iommu::On => " intel_iommu=on iommu.passthrough=0 iommu.strict=1",
-            Iommu::Off => " intel_iommu=off",
-            Iommu::Swiotlb => " intel_iommu=off swiotlb=force",
-        });
         if self.share.is_none() {
             line.push_str(" ax650.share=no");
         }
@@ -180,5 +226,18 @@ impl Machine {
             line.push_str(&self.append);
         }
         line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn properties_are_renamed() {
+        let tree = b"...compatible\0dma-coherent\0reg\0";
+        let renamed = rename_property(tree, b"dma-coherent\0", b"dma-coherenT\0").unwrap();
+        assert_eq!(renamed, b"...compatible\0dma-coherenT\0reg\0");
+        assert!(rename_property(&renamed, b"dma-coherent\0", b"dma-coherenT\0").is_none());
     }
 }

@@ -54,7 +54,9 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
     }
     let console = dir.path().join("console");
     let listener = std::os::unix::net::UnixListener::bind(&console)?;
+    let arch = artifacts.arch();
     let machine = Machine {
+        arch,
         kernel: options.kernel,
         vmlinuz: artifacts.vmlinuz(options.kernel)?.to_owned(),
         initrd: artifacts.initrd(options.kernel)?.to_owned(),
@@ -65,6 +67,7 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
         memory: Profile::default().memory_for(options.kernel),
         iommu: Iommu::On,
         cards: cards.iter().map(Emulator::socket).collect(),
+        switch: false,
         console: if options.run.is_some() {
             Console::Socket(console)
         } else {
@@ -73,6 +76,7 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
         ports: Vec::new(),
         share: options.share.clone(),
         monitor: dir.path().join("qmp"),
+        device_tree: None,
     };
     let mut command = machine.command();
     if options.run.is_none() {
@@ -80,12 +84,12 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
             bail!("a shell needs a terminal");
         }
         eprintln!("The module is /lib/modules/ax650.ko (insmod); Ctrl-A x ends the machine.");
-        let mut qemu = Group::spawn_foreground(&mut command, "qemu-system-x86_64")?;
+        let mut qemu = Group::spawn_foreground(&mut command, arch.qemu())?;
         while qemu.wait_until(Instant::now() + LIMIT)?.is_none() {}
         return Ok(true);
     }
     command.stdin(Stdio::null()).stdout(Stdio::null());
-    let mut qemu = Group::spawn(&mut command, "qemu-system-x86_64")?;
+    let mut qemu = Group::spawn(&mut command, arch.qemu())?;
     let status = follow(&listener)?;
     qemu.wait_until(Instant::now() + Duration::from_secs(30))?;
     Ok(status == 0)

@@ -52,13 +52,13 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
         Vec::new()
     } else {
         artifacts.build_guest_programs()?;
-        let cases = list_guest_cases(&artifacts.guest_program("selftest"))?;
+        let cases = list_guest_cases(artifacts.guest_command("selftest"))?;
         let filter_of = |kernel: Kernel| {
             let sample = if options.samples { kernel.sample() } else { &[] };
             Ok((kernel, filter.sampled(sample, &cases)?))
         };
         let kernels: Result<Vec<_>> = options.kernels.iter().map(|&k| filter_of(k)).collect();
-        expand(&cases, &kernels?)
+        expand(&cases, artifacts.arch(), &kernels?)
     };
     if options.list {
         for name in host_cases
@@ -101,7 +101,7 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
         options,
         &report,
         &logs,
-        batches(host_cases, runs),
+        batches(artifacts.arch().prefix(), host_cases, runs),
     );
 
     let good = report.failed() == 0;
@@ -117,7 +117,8 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
 }
 
 /// One batch for the host's cases, and one for each combination of kernel and machine.
-fn batches(host_cases: Vec<HostCase>, runs: Vec<GuestRun>) -> Vec<Batch> {
+/// `arch` begins the names of the guests' logs.
+fn batches(arch: &str, host_cases: Vec<HostCase>, runs: Vec<GuestRun>) -> Vec<Batch> {
     let mut guests: BTreeMap<(Kernel, String), Vec<GuestRun>> = BTreeMap::new();
     for run in runs {
         guests
@@ -128,7 +129,7 @@ fn batches(host_cases: Vec<HostCase>, runs: Vec<GuestRun>) -> Vec<Batch> {
     let mut batches: Vec<Batch> = guests
         .into_iter()
         .map(|((kernel, profile), runs)| {
-            let label: String = format!("{}{profile}", kernel.name())
+            let label: String = format!("{arch}{}{profile}", kernel.name())
                 .chars()
                 .map(|c| {
                     if c.is_ascii_alphanumeric() || "+-=.".contains(c) {

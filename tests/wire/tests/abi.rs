@@ -50,7 +50,7 @@ fn structures_are_those_of_the_crate() {
             messages_sent, messages_received, doorbells, doorbells_recovered, doorbell_busy, interrupts, interrupts_recovered, mmio_reads, mmio_writes, bytes_to_card, bytes_from_card, ring_full, bad_messages, ring_corrupt, dropped_no_port, dropped_overflow, late_replies, heartbeats, heartbeats_missed, pings, canaries, session_resets, resets, boots, boot_failures, jobs, jobs_failed, quarantined_bytes, buffer_bytes,
         }
         ClientInfo == ax650_client {
-            pid, session, buffer_bytes, jobs, bytes_to_card, bytes_from_card, command,
+            pid, session, buffer_bytes, jobs, bytes_to_card, bytes_from_card, command, interface, reserved,
         }
         Limits == ax650_limits {
             max_sessions_per_card, max_sessions_per_file, max_buffers_per_file, max_jobs_per_session, max_steps_per_job, max_frame_bytes, max_buffer_bytes, max_bytes_per_file, max_bytes_per_card, default_timeout_ns,

@@ -4,7 +4,7 @@
 
 use ax650_wire_tests::wire::{
     axcl::{
-        flow::{Flow, FromHost},
+        flow::{Flow, FromHost, Through},
         host::{self, BootFailure, Location, PidList, Status},
         ids::Ids,
         mmb::{self, Wanted},
@@ -220,12 +220,13 @@ proptest! {
 
     #[test]
     fn looking_on_never_fails(messages in prop::collection::vec((any::<bool>(), prop::collection::vec(any::<u8>(), 0..60)), 0..50)) {
-        let mut flow = Flow::default();
-        for (host, message) in messages {
-            if !host {
-                flow.received(&message);
-            } else if let Ok(kind) = flow.look(&message) {
-                flow.sent(&kind);
+        for mut flow in [Flow::default(), Flow::besides()] {
+            for (host, message) in &messages {
+                if !host {
+                    flow.received(message);
+                } else if let Ok(kind) = flow.look(message) {
+                    flow.sent(&kind);
+                }
             }
         }
     }
@@ -258,14 +259,15 @@ fn a_pull() {
         }),
     );
     assert!(
-        !flow.received(&list(ListKind::Sglist)),
+        flow.received(&list(ListKind::Sglist)).is_none(),
         "the card's own memory"
     );
     assert!(!flow.is_exposed());
     for _ in 0..2 {
         send(&mut flow, &list(ListKind::Linked));
         assert!(flow.is_exposed());
-        assert!(flow.received(&message(Transfer::ReadDone { bytes: 0x100 })));
+        let done = flow.received(&message(Transfer::ReadDone { bytes: 0x100 }));
+        assert_eq!(done, Some(Through::Read(0x100)));
         assert!(!flow.is_exposed());
     }
 }
@@ -280,10 +282,11 @@ fn a_push() {
     }));
     send(&mut flow, &list(ListKind::Sglist));
     assert!(flow.is_exposed());
-    assert!(flow.received(&message(Transfer::TaskDone { bytes: 0x100 })));
+    let wrote = |flow: &mut Flow, bytes| flow.received(&message(Transfer::TaskDone { bytes }));
+    assert_eq!(wrote(&mut flow, 0x100), Some(Through::Wrote(0x100)));
     send(&mut flow, &message(Transfer::ReadDone { bytes: 0x100 }));
     assert!(flow.is_exposed(), "there is more");
-    assert!(flow.received(&message(Transfer::TaskDone { bytes: 0x80 })));
+    assert_eq!(wrote(&mut flow, 0x80), Some(Through::Wrote(0x80)));
     send(&mut flow, &message(Transfer::ReadDone { bytes: 0x80 }));
     assert!(!flow.is_exposed(), "that was all");
 }
@@ -305,13 +308,11 @@ fn a_copy() {
     assert_eq!(flow.look(&record), Ok(FromHost::Copies(0x200)));
     send(&mut flow, &record);
     send(&mut flow, &list(ListKind::Sglist));
-    assert!(flow.received(&message(Transfer::TaskDone { bytes: 0x100 })));
+    let wrote = |flow: &mut Flow, bytes| flow.received(&message(Transfer::TaskDone { bytes }));
+    assert_eq!(wrote(&mut flow, 0x100), Some(Through::Wrote(0x100)));
     send(&mut flow, &message(Transfer::ReadDone { bytes: 0x100 }));
     assert!(flow.is_exposed());
-    assert!(
-        flow.received(&message(Transfer::TaskDone { bytes: 0 })),
-        "it failed"
-    );
+    assert_eq!(wrote(&mut flow, 0), Some(Through::Wrote(0)), "it failed");
     send(&mut flow, &message(Transfer::ReadDone { bytes: 0 }));
     assert!(!flow.is_exposed());
 }
@@ -327,4 +328,36 @@ fn sloppy_lists() {
     assert!(flow.look(&[9, 0]).is_err());
     assert_eq!(flow.look(b""), Ok(FromHost::Plain));
     assert_eq!(flow.look(&[7; 100]), Ok(FromHost::Plain));
+}
+
+/// On ports that a program has besides its four, short data follows its announcement as it is.
+#[test]
+fn data_of_programs_on_the_card() {
+    let mut flow = Flow::besides();
+    let announce = |size| {
+        message(Transfer::Request {
+            frame_type: 0x0909_0909,
+            size,
+        })
+    };
+    let named = list(ListKind::Linked);
+    // 1023 bytes are data, though they look like a list; what comes after them is one.
+    send(&mut flow, &announce(1023));
+    assert_eq!(flow.look(&named), Ok(FromHost::Plain));
+    send(&mut flow, &named);
+    assert!(!flow.is_exposed());
+    send(&mut flow, &announce(1024));
+    send(&mut flow, &named);
+    assert!(flow.is_exposed(), "longer data is fetched");
+    let done = flow.received(&message(Transfer::ReadDone { bytes: 0x100 }));
+    assert_eq!(done, Some(Through::Read(0x100)));
+    // What is no list need not be one.
+    assert_eq!(flow.look(&[8; 100]), Ok(FromHost::Plain));
+    // The card's short data is no word about ours.
+    send(&mut flow, &named);
+    assert_eq!(flow.received(&announce(17)), Some(Through::Over));
+    send(&mut flow, &named);
+    let data = message(Transfer::ReadDone { bytes: 1 });
+    assert_eq!(flow.received(&data), None);
+    assert_eq!(flow.received(&data), Some(Through::Read(1)));
 }

@@ -5,8 +5,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context as _, Result};
-use ax650_test_kit::case::{Context, HIGH_MEMORY, SWIOTLB, USUAL};
+use ax650_test_kit::case::{Context, HIGH_MEMORY, NONCOHERENT, SWIOTLB, USUAL};
 use ax650_test_kit::guarded::Guarded;
+use ax650_test_kit::kernel::page_size;
 use ax650_test_kit::process::{self, End};
 
 use super::support::{canary, card, ready, refused, within};
@@ -30,11 +31,11 @@ ax650_test_kit::cases!["axcl_abi":
     S7_3_largest_list { timeout_s: 90 },
     S7_4_mmap,
     S7_4_mapping_outlives_the_file,
-    S7_4_pieces_are_the_mapping { machines: &[USUAL, HIGH_MEMORY, SWIOTLB], timeout_s: 90 },
+    S7_4_pieces_are_the_mapping {
+        machines: &[USUAL, HIGH_MEMORY, SWIOTLB, NONCOHERENT], timeout_s: 90,
+    },
     S7_5_cache_requests,
 ];
-
-const PAGE: usize = 4096;
 
 /// Nr 4 and 5: in id and size, out the bus address only.
 fn S7_2_contiguous(_: &mut Context) -> Result<()> {
@@ -56,7 +57,10 @@ fn S7_2_contiguous(_: &mut Context) -> Result<()> {
                     == 0
             );
             let given = Single::from_bytes(&bytes);
-            ensure!(given.bus != 0 && given.bus % PAGE as u64 == 0, "{given:x?}");
+            ensure!(
+                given.bus != 0 && given.bus % page_size() as u64 == 0,
+                "{given:x?}"
+            );
             ensure!(
                 Single { bus: 0, ..given } == asked,
                 "{given:x?} of {asked:x?}"
@@ -139,7 +143,9 @@ fn S7_2_scatter(_: &mut Context) -> Result<()> {
             "{pieces:x?}"
         );
         ensure!(
-            pieces.iter().all(|piece| piece.bus % PAGE as u64 == 0),
+            pieces
+                .iter()
+                .all(|piece| piece.bus % page_size() as u64 == 0),
             "a piece begins inside of a page: {pieces:x?}"
         );
         // No two share memory.
@@ -300,9 +306,9 @@ fn S7_3_pages_are_zeroed(_: &mut Context) -> Result<()> {
     }
     // The part of the last page behind the buffer's end is mapped as well.
     let file = BufferNode::open()?;
-    file.scatter(id, 4096 + 1)?;
-    let map = file.map(0, 2 * PAGE)?;
-    ensure!(map.read(0, 2 * PAGE).iter().all(|&byte| byte == 0));
+    file.scatter(id, page_size() as u32 + 1)?;
+    let map = file.map(0, 2 * page_size())?;
+    ensure!(map.read(0, 2 * page_size()).iter().all(|&byte| byte == 0));
     Ok(())
 }
 
@@ -320,7 +326,7 @@ fn S7_3_memory_comes_back(_: &mut Context) -> Result<()> {
             file.allocate(id, 2 << 20, false)
                 .with_context(|| format!("round {round}"))?;
         }
-        let map = file.map(0, PAGE)?;
+        let map = file.map(0, page_size())?;
         drop(file);
         drop(map);
     }
@@ -373,22 +379,22 @@ fn S7_3_largest_list(_: &mut Context) -> Result<()> {
 fn S7_4_mmap(_: &mut Context) -> Result<()> {
     let (_, id) = card()?;
     let file = BufferNode::open()?;
-    refused(file.map(0, PAGE), &[libc::EPERM], "mmap of nothing")?;
+    refused(file.map(0, page_size()), &[libc::EPERM], "mmap of nothing")?;
     for scatter in [true, false] {
         let file = BufferNode::open()?;
         if scatter {
-            file.scatter(id, 5 * PAGE as u32 - 100)?;
+            file.scatter(id, 5 * page_size() as u32 - 100)?;
         } else {
-            file.allocate(id, 5 * PAGE as u32 - 100, true)?;
+            file.allocate(id, 5 * page_size() as u32 - 100, true)?;
         }
         let what = if scatter { "scatter" } else { "contiguous" };
-        let whole = file.map(0, 5 * PAGE - 100)?;
-        whole.write(0, &pattern(5 * PAGE - 100, 3));
+        let whole = file.map(0, 5 * page_size() - 100)?;
+        whole.write(0, &pattern(5 * page_size() - 100, 3));
         for pages in 1..=5 {
-            let part = file.map(0, pages * PAGE)?;
-            let len = (pages * PAGE).min(5 * PAGE - 100);
+            let part = file.map(0, pages * page_size())?;
+            let len = (pages * page_size()).min(5 * page_size() - 100);
             ensure!(
-                part.read(0, len) == pattern(5 * PAGE - 100, 3)[..len],
+                part.read(0, len) == pattern(5 * page_size() - 100, 3)[..len],
                 "{what}: {pages} pages"
             );
         }
@@ -401,7 +407,7 @@ fn S7_4_mmap(_: &mut Context) -> Result<()> {
             (6, 1),
             (1 << 30, 1),
         ] {
-            let map = file.map(offset * PAGE as u64, pages * PAGE);
+            let map = file.map(offset * page_size() as u64, pages * page_size());
             ensure!(
                 map.is_err(),
                 "{what}: {pages} pages from page {offset} of a buffer of 5"
@@ -415,10 +421,10 @@ fn S7_4_mmap(_: &mut Context) -> Result<()> {
 fn S7_4_mapping_outlives_the_file(_: &mut Context) -> Result<()> {
     let (_, id) = card()?;
     let device = Device::open()?;
-    let memory = device.scope().malloc(4 * PAGE as u32)?;
+    let memory = device.scope().malloc(4 * page_size() as u32)?;
     let file = BufferNode::open()?;
-    let bus = file.allocate(id, 4 * PAGE as u32, true)?;
-    let map = file.map(0, 4 * PAGE)?;
+    let bus = file.allocate(id, 4 * page_size() as u32, true)?;
+    let map = file.map(0, 4 * page_size())?;
     drop(file);
     // Others take and dirty what is free.
     for _ in 0..20 {
@@ -426,12 +432,14 @@ fn S7_4_mapping_outlives_the_file(_: &mut Context) -> Result<()> {
         other.scatter(id, 1 << 20)?;
         other.map(0, 1 << 20)?.write(0, &vec![0xff; 1 << 20]);
     }
-    let data = pattern(4 * PAGE, 11);
+    let data = pattern(4 * page_size(), 11);
     map.write(0, &data);
     // The card still reaches it.
-    device.scope().write_bus(memory, bus, 4 * PAGE as u32)?;
-    ensure!(device.scope().read(memory, 4 * PAGE)? == data);
-    ensure!(map.read(0, 4 * PAGE) == data);
+    device
+        .scope()
+        .write_bus(memory, bus, 4 * page_size() as u32)?;
+    ensure!(device.scope().read(memory, 4 * page_size())? == data);
+    ensure!(map.read(0, 4 * page_size()) == data);
     device.close()
 }
 

@@ -11,14 +11,17 @@ use ax650_test_kit::kernel;
 use ax650_test_kit::process::{self, End};
 
 use super::support::{
-    canary, card, counted, inject, ready, recovers, refused, wait_alive, within, BOOT, MINUS_ONE,
+    canary, card, counted, driver_counter, inject, ready, recovers, refused, wait_alive, within,
+    BOOT, MINUS_ONE,
 };
 use crate::client::Device;
+use crate::node::buffer::{BufferNode, Piece};
 use crate::node::host::{HostNode, ALIVE};
 use crate::node::message::{
     Argument, MessageNode, ARGUMENT, CHECK, CONNECT, INITIALISE, LOCAL_ID, MESSAGE_END, POLLREMOVE,
     POLL_MESSAGE, PORT_END, REMOTE_IDS, RESET, STOP,
 };
+use crate::wire::transport::Message;
 
 ax650_test_kit::cases!["axcl_abi":
     S8_2_initialise_and_ids,
@@ -37,6 +40,7 @@ ax650_test_kit::cases!["axcl_abi":
     S8_2_reset { timeout_s: 120 },
     R29_queue_of_a_port_is_bounded { timeout_s: 90 },
     R41_write_of_1_gib,
+    R48_lists_on_extra_ports,
 ];
 
 const NO_TIME: Duration = Duration::ZERO;
@@ -550,5 +554,42 @@ fn R41_write_of_1_gib(_: &mut Context) -> Result<()> {
         Ok(())
     })?;
     ensure!(child.wait(SOON)? == End::Exit(0), "see the console");
+    canary()
+}
+
+/// Programs of users on the card move their data by such ports (RPC notes 8): lists there name memory of
+/// this process; short data is what it is.
+fn R48_lists_on_extra_ports(context: &mut Context) -> Result<()> {
+    const SIZE: u32 = 0x8000;
+    let quiet = Quiet::new()?;
+    let file = quiet.file()?;
+    let buffer = BufferNode::open()?;
+    let pieces = buffer.scatter(quiet.id, SIZE)?;
+    let foreign = Message::LinkedList(vec![Piece {
+        bus: 0x10_0000_0000,
+        size: 4096,
+    }]);
+    let announce = |size| Message::TransferRequest { kind: 9, size }.to_bytes();
+    file.send(&announce(SIZE))?;
+    refused(file.send(&foreign.to_bytes()), MINUS_ONE, "a foreign list")?;
+    // The memory stays until the card says that it has it.
+    file.send(&Message::LinkedList(pieces).to_bytes())?;
+    drop(buffer);
+    let before = driver_counter("buffer_bytes")?;
+    ensure!(before >= SIZE.into(), "{before} bytes are kept");
+    inject(context, quiet.port, &Message::ReadDone(SIZE).to_bytes())?;
+    let answer = file.receive(100, SOON)?.context("no message")?;
+    ensure!(Message::from_bytes(&answer)? == Message::ReadDone(SIZE));
+    // Data, whatever it looks like, and what is no list.
+    file.send(&announce(26))?;
+    file.send(&foreign.to_bytes())?;
+    refused(file.send(&foreign.to_bytes()), MINUS_ONE, "a foreign list")?;
+    file.send(&[8; 100])?;
+    drop(file);
+    drop(quiet);
+    kernel::until("the memory to come back", SOON, || {
+        let bytes = driver_counter("buffer_bytes")?;
+        Ok(bytes + u64::from(SIZE) <= before && driver_counter("quarantined_bytes")? == 0)
+    })?;
     canary()
 }

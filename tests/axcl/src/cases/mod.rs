@@ -5,6 +5,7 @@
 // A case is named after the section of the notes, or the requirement, that it tests.
 #![allow(non_snake_case)]
 
+mod bench;
 mod buffer;
 mod host;
 mod message;
@@ -27,6 +28,7 @@ pub fn all() -> Vec<&'static Case> {
         p2p::CASES,
         rpc::CASES,
         runtime::CASES,
+        bench::CASES,
         pains::CASES,
     ];
     files.into_iter().flatten().collect()

@@ -12,8 +12,8 @@ use ax650_test_kit::process::{self, End, Pipe};
 use serde_json::json;
 
 use super::support::{
-    all_gone, canary, card, counted, inject, ready, recovers, refused, wait_alive, within, CLEAN,
-    MINUS_ONE,
+    all_gone, attribute, canary, card, counted, driver_counter, inject, ready, recovers, refused,
+    wait_alive, within, CLEAN, MINUS_ONE,
 };
 use crate::client::{pattern, Device, Settings};
 use crate::node::host::{HostNode, Packet, ALIVE};
@@ -57,9 +57,15 @@ ax650_test_kit::cases!["axcl_pains":
     P3_unplug_with_legacy_files { timeout_s: 120 },
 ];
 
-/// Something else works before and after, and nothing takes long.
-fn unharmed(f: impl FnOnce(&HostNode, u32) -> Result<()>) -> Result<()> {
+/// By root and by a user: something else works before and after, and nothing takes long.
+fn unharmed(f: impl Fn(&HostNode, u32) -> Result<()>) -> Result<()> {
     let (host, id) = card()?;
+    let user = process::fork(|| {
+        process::become_user(0)?;
+        f(&HostNode::open()?, id)
+    })?;
+    let end = user.wait(Duration::from_secs(10) * kernel::slowness())?;
+    ensure!(end == End::Exit(0), "as a user: {end:?}, see the console");
     let device = Device::connect(HostNode::open()?, id, Settings::default())?;
     let begin = Instant::now();
     f(&host, id)?;
@@ -223,21 +229,27 @@ fn load() -> Result<()> {
     })
 }
 
-/// Waits until the driver has given the card up.
-fn wait_dead() -> Result<()> {
-    let slot = kernel::read("/sys/bus/pci/slots/1/address")?;
-    let state = format!("/sys/bus/pci/devices/{slot}.0/state");
+/// Waits until the driver has given the card up, for this reason.
+fn wait_dead(reason: i32) -> Result<()> {
     let limit = Duration::from_secs(160);
     kernel::until("the card to be given up", limit, || {
-        Ok(kernel::read(&state)? == "dead")
-    })
+        Ok(attribute("state")? == "dead")
+    })?;
+    let shown = attribute("last_error")?;
+    ensure!(shown == (-reason).to_string(), "the reason is {shown}");
+    Ok(())
 }
 
 /// Vendor: the module loads, then the tool crashes the kernel.
 fn R04_status_tool_after_a_failed_boot(context: &mut Context) -> Result<()> {
-    for (switch, value) in [
-        ("boot.status_fail", json!(2)),
-        ("boot.status_never", json!(true)),
+    for (switch, value, reason, code) in [
+        ("boot.status_fail", json!(2), libc::EREMOTEIO, libc::EFAULT),
+        (
+            "boot.status_never",
+            json!(true),
+            libc::ETIMEDOUT,
+            libc::ENOENT,
+        ),
     ] {
         context.host.switch(0, switch, value)?;
         let begin = Instant::now();
@@ -246,10 +258,11 @@ fn R04_status_tool_after_a_failed_boot(context: &mut Context) -> Result<()> {
         let host = HostNode::open()?;
         // While it tries, and when it has given up.
         status_tool(true, Duration::from_secs(3)).with_context(|| format!("{switch}, at once"))?;
-        wait_dead()?;
+        wait_dead(reason)?;
         status_tool(false, Duration::from_secs(3)).with_context(|| format!("{switch}, later"))?;
-        context.host.clear(0)?;
         let id = host.devices()?[0];
+        refused(host.reboot(id), &[code], switch)?;
+        context.host.clear(0)?;
         host.reboot(id)
             .with_context(|| format!("reboot after {switch}"))?;
         wait_alive(&host)?;
@@ -265,12 +278,16 @@ fn R26_legacy_header_that_announces_1_mib(context: &mut Context) -> Result<()> {
     let (host, _) = card()?;
     let device = Device::open()?;
     device.scope().works()?;
+    let before = driver_counter("bad_messages")?;
     context.host.switch(0, "header.length", 1 << 20)?;
     // This answer gets lost; those that come later do not.
     let pending = device.scope().begin(&system::latency(b"lost"))?;
     let lost = device.scope().finish_in(pending, Duration::from_secs(3));
     eprintln!("the answer with the header: {lost:?}");
     context.host.clear(0)?;
+    ensure!(driver_counter("bad_messages")? > before, "not counted");
+    let later = device.scope().works();
+    later.context("the same client, afterwards")?;
     drop(device);
     recovers("a header of 1 MiB")?;
     wait_alive(&host)?;
@@ -339,9 +356,19 @@ fn P2_silent_and_back(context: &mut Context) -> Result<()> {
     let (host, id) = card()?;
     let device = Device::open()?;
     device.scope().works()?;
+    let counted = || -> Result<(u64, u64)> {
+        let pings = driver_counter("pings")?;
+        Ok((driver_counter("heartbeats_missed")?, pings))
+    };
+    let before = counted()?;
     context.host.switch(0, "silent", true)?;
     // Longer than the deadline of the heartbeat, 9 s.
     std::thread::sleep(Duration::from_secs(14));
+    let after = counted()?;
+    ensure!(
+        after.0 > before.0 && after.1 > before.1,
+        "{before:?} heartbeats missed and pings, then {after:?}"
+    );
     context.host.clear(0)?;
     drop(device);
     wait_alive(&host)?;
@@ -560,7 +587,12 @@ fn R11_handshake_never_answered(context: &mut Context) -> Result<()> {
     within(begin, Duration::from_secs(2), "loading")?;
     status_tool(true, Duration::from_secs(3))?;
     // Until the stated limit is over, at 120 s.
-    wait_dead()?;
+    wait_dead(libc::ETIMEDOUT)?;
+    ensure!(
+        begin.elapsed() > Duration::from_secs(110),
+        "{:?}",
+        begin.elapsed()
+    );
     status_tool(false, Duration::from_secs(3))?;
     context.host.clear(0)?;
     let host = HostNode::open()?;

@@ -19,8 +19,10 @@ ax650_test_kit::cases!["axcl_abi":
     S5_4_create,
     S5_4_create_again_is_the_same_group,
     S5_4_lowest_free_ports_first,
+    S5_4_signals_do_not_end_a_create,
     S5_4_all_groups_of_a_card { timeout_s: 150 },
     S5_5_destroy,
+    S5_5_destroy_that_cannot_be_sent { timeout_s: 90 },
     S5_5_close_destroys,
     S5_5_death_destroys { timeout_s: 90 },
     S5_6_extra_ports,
@@ -144,6 +146,49 @@ fn S5_4_lowest_free_ports_first(_: &mut Context) -> Result<()> {
     Ok(())
 }
 
+/// The vendor's driver does not look at signals while it waits, so programs do not expect EINTR.  Those
+/// that kill are another matter (`axcl_pains/R37_*`).
+fn S5_4_signals_do_not_end_a_create(context: &mut Context) -> Result<()> {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static SIGNALS: AtomicU32 = AtomicU32::new(0);
+    extern "C" fn count(_: i32) {
+        SIGNALS.fetch_add(1, Ordering::Relaxed);
+    }
+    let (host, id) = card()?;
+    context.host.switch(0, "port11.late_ms", 700)?;
+    let child = process::fork(|| {
+        let file = HostNode::open()?;
+        let tick = libc::timeval {
+            tv_sec: 0,
+            tv_usec: 30_000,
+        };
+        let timer = libc::itimerval {
+            it_interval: tick,
+            it_value: tick,
+        };
+        // SAFETY: the structures are valid; the handler does nothing that a handler may not.
+        let rc = unsafe {
+            // No SA_RESTART.
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = count as *const () as usize;
+            libc::sigaction(libc::SIGALRM, &action, std::ptr::null_mut())
+                | libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut())
+        };
+        ensure!(rc == 0, "{}", std::io::Error::last_os_error());
+        let before = SIGNALS.load(Ordering::Relaxed);
+        let packet = file.create(id).context("create")?;
+        let signals = SIGNALS.load(Ordering::Relaxed) - before;
+        ensure!(packet.command == 3 && packet.count == 4, "{packet:?}");
+        ensure!(signals > 0, "no signal came");
+        Ok(())
+    })?;
+    let end = child.wait(Duration::from_secs(20) * kernel::slowness())?;
+    ensure!(end == End::Exit(0), "{end:?}, see the console");
+    context.host.clear(0)?;
+    all_gone(&host, id)?;
+    canary()
+}
+
 /// R38: the end is an error, not a short group.
 fn S5_4_all_groups_of_a_card(_: &mut Context) -> Result<()> {
     let (host, id) = card()?;
@@ -201,6 +246,36 @@ fn S5_5_destroy(_: &mut Context) -> Result<()> {
     ensure!(anew.ports == packet.ports, "{anew:?} after {packet:?}");
     host.destroy(&anew)?;
     Ok(())
+}
+
+/// The card does not read: -1, and nothing is freed.
+fn S5_5_destroy_that_cannot_be_sent(context: &mut Context) -> Result<()> {
+    let (host, id) = card()?;
+    let packet = host.create(id)?;
+    let port = host.extra(id, 1)?.ports[0];
+    let file = MessageNode::connected(id, port).context("an extra port")?;
+    context.host.switch(0, "ring.stuck", true)?;
+    // Until there is no room for the 40 bytes either.
+    for size in [100_000, 3000, 8] {
+        let message = vec![0x77; size];
+        let mut written = 0;
+        while file.node.write(&message).is_ok() {
+            written += 1;
+            ensure!(written < 100, "a ring without end");
+        }
+    }
+    let begin = Instant::now();
+    refused(host.destroy(&packet), MINUS_ONE, "destroy")?;
+    within(begin, Duration::from_secs(2), "destroy")?;
+    let again = host.create(id)?;
+    ensure!(again.ports == packet.ports, "{again:?} after {packet:?}");
+    ensure!(host.pid_count(id)? == 1, "the group has gone");
+    context.host.clear(0)?;
+    kernel::until("room in the ring", Duration::from_secs(10), || {
+        Ok(host.destroy(&packet).is_ok())
+    })?;
+    ensure!(host.pid_count(id)? == 0, "the group is still there");
+    canary()
 }
 
 /// The card hears of it.

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use anyhow::{ensure, Context as _, Result};
-use ax650_test_kit::case::{Context, HIGH_MEMORY, SWIOTLB, USUAL};
+use ax650_test_kit::case::{Context, HIGH_MEMORY, NONCOHERENT, SWIOTLB, USUAL};
 use ax650_test_kit::process::{self, End};
 use ax650_test_kit::{kernel, onnx};
 use serde_json::json;
@@ -20,7 +20,9 @@ use crate::rpc::system;
 ax650_test_kit::cases!["axcl_runtime":
     open_work_close,
     buffers_of_several_sizes { timeout_s: 90 },
-    copies_from_a_byte_to_windows { machines: &[USUAL, HIGH_MEMORY, SWIOTLB], timeout_s: 120 },
+    copies_from_a_byte_to_windows {
+        machines: &[USUAL, HIGH_MEMORY, SWIOTLB, NONCOHERENT], timeout_s: 120,
+    },
     copies_to_odd_places { timeout_s: 90 },
     host_windows_of_many_shapes { timeout_s: 180 },
     card_windows_of_many_sizes { timeout_s: 150 },

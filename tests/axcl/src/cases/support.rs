@@ -125,3 +125,18 @@ pub fn within(begin: std::time::Instant, limit: Duration, what: &str) -> Result<
     ensure!(took < limit * kernel::slowness(), "{what}: {took:?}");
     Ok(())
 }
+
+/// One of the driver's counters of the first card (`docs/debugfs.md`).
+pub fn driver_counter(name: &str) -> Result<u64> {
+    let text = kernel::read("/sys/kernel/debug/ax650-0/counters")?;
+    let mut pairs = text.lines().filter_map(|line| line.split_once(' '));
+    let found = pairs.find(|(other, _)| *other == name);
+    let (_, value) = found.with_context(|| format!("no counter {name}"))?;
+    value.parse().context("a counter")
+}
+
+/// Attribute of the card in the first slot.
+pub fn attribute(name: &str) -> Result<String> {
+    let slot = kernel::read("/sys/bus/pci/slots/1/address")?;
+    kernel::read(format!("/sys/bus/pci/devices/{slot}.0/{name}"))
+}

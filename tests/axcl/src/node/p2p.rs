@@ -11,6 +11,8 @@ pub const NAME: &str = "p2p";
 
 /// The table of cards; the only request of a host.
 pub const TABLE: u32 = 0x8148_5002;
+/// Entries that it has room for.
+pub const ENTRIES: usize = 8;
 /// Length of its argument.
 pub const TABLE_SIZE: usize = 328;
 

@@ -74,22 +74,35 @@ impl Cmm {
 
     /// Allocates the lowest hole of `size` bytes.
     pub fn alloc(&self, size: u64, name: &str, owner: u32) -> Result<u64, CmmError> {
+        self.alloc_aligned(size, Self::ALIGN, name, owner)
+    }
+
+    /// Allocates `size` bytes at the lowest multiple of `align`, which is one of [`Self::ALIGN`].
+    pub fn alloc_aligned(
+        &self,
+        size: u64,
+        align: u64,
+        name: &str,
+        owner: u32,
+    ) -> Result<u64, CmmError> {
         if size == 0 {
             return Err(CmmError::Empty);
         }
-        let want = size
-            .checked_next_multiple_of(Self::ALIGN)
-            .ok_or(CmmError::NoMemory(size))?;
+        let full = CmmError::NoMemory(size);
+        let want = size.checked_next_multiple_of(Self::ALIGN).ok_or(full)?;
+        let aligned = |at: u64| at.checked_next_multiple_of(align).ok_or(full);
         let mut blocks = self.blocks();
-        let mut at = self.base;
+        let mut at = aligned(self.base)?;
         for block in blocks.values() {
-            if block.address - at >= want {
+            let hole = block.address.checked_sub(at);
+            if hole.is_some_and(|hole| hole >= want) {
                 break;
             }
-            at = block.address + block.size;
+            at = at.max(aligned(block.address + block.size)?);
         }
-        if want > self.base + self.size - at {
-            return Err(CmmError::NoMemory(size));
+        let left = (self.base + self.size).checked_sub(at);
+        if left.is_none_or(|left| want > left) {
+            return Err(full);
         }
         let block = CmmBlock {
             address: at,
@@ -159,5 +172,21 @@ mod tests {
         );
         assert_eq!(cmm.free_owner(1), 1);
         assert_eq!(cmm.alloc(0, "f", 2), Err(CmmError::Empty));
+    }
+
+    #[test]
+    fn alignment() {
+        let cmm = Cmm::new(0x1000, 0x10000);
+        let a = cmm.alloc(1, "a", 1).unwrap();
+        let b = cmm.alloc_aligned(0x4000, 0x4000, "b", 1).unwrap();
+        assert_eq!((a, b), (0x1000, 0x4000));
+        // The hole before it is too small for one that is aligned, and not lost for others.
+        assert_eq!(cmm.alloc_aligned(0x2000, 0x2000, "c", 1), Ok(0x2000));
+        assert_eq!(cmm.alloc_aligned(0x1000, 0x8000, "d", 1), Ok(0x8000));
+        assert_eq!(cmm.alloc(0x2000, "e", 1), Ok(0x9000));
+        let full = Err(CmmError::NoMemory(0x4000));
+        assert_eq!(cmm.alloc_aligned(0x4000, 0x10000, "f", 1), full);
+        assert_eq!(cmm.alloc_aligned(0x4000, 1 << 63, "g", 1), full);
+        assert_eq!(cmm.alloc_aligned(0x1000, 0x10000, "h", 1), Ok(0x10000));
     }
 }

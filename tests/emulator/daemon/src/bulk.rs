@@ -90,7 +90,11 @@ impl Channel {
         refuse: Option<BulkError>,
         mut taken: impl FnMut(u32) -> Result<(), BulkError>,
     ) -> Result<(), BulkError> {
-        let room = session.chunk_limit().min(place.total);
+        // A list may not have pieces of 0 bytes, so that for nothing names the whole window.
+        let room = match place.total {
+            0 => session.window,
+            total => session.chunk_limit().min(total),
+        };
         let window = Piece {
             address: place.address,
             len: room,

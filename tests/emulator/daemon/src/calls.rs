@@ -59,16 +59,20 @@ impl Session {
 
     /// Gives a frame to the stream that its header names.
     pub(crate) fn queue(self: &Arc<Self>, header: &Header, frame: Vec<u8>) {
-        let why = match self.contexts.stream(header.context, header.stream) {
+        let (why, frame) = match self.contexts.stream(header.context, header.stream) {
             Ok(stream) => match stream.put(Work::Call(*header, frame)) {
-                Ok(()) => return,
-                Err(_) if self.ended.is_raised() => return,
-                Err(_) => "the stream is full",
+                Err(Work::Call(_, frame)) if !self.ended.is_raised() => {
+                    ("the stream is full", frame)
+                }
+                _ => return,
             },
-            Err(_) => "no such context or stream",
+            Err(_) => ("no such context or stream", frame),
         };
         let (context, stream) = (header.context, header.stream);
         let text = format!("{why} (context {context}, stream {stream})");
+        if decode(header, &frame).is_ok_and(|request| request.body.silent()) {
+            return self.refused("rpc.refused", &text);
+        }
         self.refuse(header, Some(About::Context), Why::IllegalParameter, &text);
     }
 
@@ -197,6 +201,18 @@ pub(crate) enum Body {
 }
 
 impl Body {
+    /// Whether the call wants no answer.
+    fn silent(&self) -> bool {
+        use wire::system::request_body::Kind;
+        let noresp = match self {
+            Self::System(Kind::Control(control)) => control.noresp,
+            Self::Memory(_, body) => body.noresp,
+            Self::Engine(_, body) => body.noresp,
+            _ => None,
+        };
+        noresp.unwrap_or(0) != 0
+    }
+
     /// The name of the call, for the census.
     pub(crate) fn name(&self) -> Cow<'static, str> {
         use wire::system::request_body::Kind;
@@ -294,12 +310,13 @@ fn runtime_body(request: runtime::Request) -> Result<(i32, i32, Body), String> {
         }
         Kind::Engine(request) => {
             let api = request.head.ok_or("no engine head")?.api;
-            let body = request.body.ok_or("no engine body")?;
+            // Some calls have an empty body, which an encoder may as well leave out.
+            let body = request.body.unwrap_or_default();
             (runtime::Module::Engine, api, Body::Engine(api, body))
         }
         Kind::P2p(request) => {
             let api = request.head.ok_or("no p2p head")?.api;
-            let body = request.body.ok_or("no p2p body")?;
+            let body = request.body.unwrap_or_default();
             (runtime::Module::P2p, api, Body::P2p(api, body))
         }
         Kind::Usrwork(request) => {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 use std::time::Instant;
 
-use ax650_emu_api::{CmmError, Link};
+use ax650_emu_api::{Cmm, CmmError, Link};
 use parking_lot::Mutex;
 
 use crate::busy::BusyMeter;
@@ -97,6 +97,12 @@ impl Card {
         self.pids.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// How many such ids have been given out, and the last of them.
+    pub(crate) fn processes(&self) -> (u32, u32) {
+        let next = self.pids.load(Ordering::Relaxed);
+        (next - Self::FIRST_PID, next - 1)
+    }
+
     /// A call has come: counted by name, logged the first time.
     pub(crate) fn called(&self, name: Cow<'static, str>) {
         let mut calls = self.calls.lock();
@@ -143,12 +149,23 @@ impl Card {
 
     /// Allocates CMM memory.
     pub(crate) fn alloc(&self, size: u64, name: &str, owner: u32) -> Result<u64, CmmError> {
+        self.alloc_aligned(size, Cmm::ALIGN, name, owner)
+    }
+
+    /// Allocates CMM memory at a multiple of `align`.
+    pub(crate) fn alloc_aligned(
+        &self,
+        size: u64,
+        align: u64,
+        name: &str,
+        owner: u32,
+    ) -> Result<u64, CmmError> {
         let cmm = self.link.cmm();
         if let Some(limit) = switches::number(&*self.link, "memory.limit_bytes", 0) {
             if cmm.used().saturating_add(size) > limit {
                 return Err(CmmError::NoMemory(size));
             }
         }
-        cmm.alloc(size, name, owner)
+        cmm.alloc_aligned(size, align, name, owner)
     }
 }

@@ -14,7 +14,7 @@ use crate::session::Session;
 use crate::streams::Stream;
 
 /// Every context has this stream from its start.
-pub(crate) const DEFAULT_STREAM: u32 = 1;
+const DEFAULT_STREAM: u32 = 1;
 
 const MAX_CONTEXTS: usize = 256;
 const MAX_STREAMS: usize = 64;
@@ -93,7 +93,7 @@ impl Contexts {
         context.streams.remove(&id).ok_or(NO_STREAM)
     }
 
-    /// Takes a context out: its streams, the default one first.  Its events are destroyed.
+    /// Takes a context out: its streams.  Its events are destroyed.
     pub(crate) fn take_context(&self, id: u32) -> Result<Vec<Arc<Stream>>, u32> {
         let context = self.map.lock().remove(&id).ok_or(NO_CONTEXT)?;
         for event in context.events.values() {
@@ -116,19 +116,27 @@ impl Contexts {
         Ok(())
     }
 
-    /// An event.
+    /// An event: of this context, else of another.  The notes do not say whether the host counts
+    /// events by context or by process, and a stream may wait for one of another context.
     pub(crate) fn event(&self, context: u32, id: u32) -> Result<Arc<Event>, u32> {
         let map = self.map.lock();
-        let context = map.get(&context).ok_or(NO_CONTEXT)?;
-        context.events.get(&id).cloned().ok_or(NO_EVENT)
+        let own = map.get(&context).ok_or(NO_CONTEXT)?;
+        let mut all = std::iter::once(own).chain(map.values());
+        all.find_map(|context| context.events.get(&id).cloned())
+            .ok_or(NO_EVENT)
     }
 
-    /// Takes an event out and ends the waits for it.
+    /// Takes an event out, of this context or else of another, and ends the waits for records that
+    /// have not been asked for.
     pub(crate) fn destroy_event(&self, context: u32, id: u32) -> Result<(), u32> {
         let mut map = self.map.lock();
-        let context = map.get_mut(&context).ok_or(NO_CONTEXT)?;
-        let event = context.events.remove(&id).ok_or(NO_EVENT)?;
-        event.destroy();
+        let own = map.get(&context).ok_or(NO_CONTEXT)?;
+        let event = if own.events.contains_key(&id) {
+            map.get_mut(&context).and_then(|own| own.events.remove(&id))
+        } else {
+            map.values_mut().find_map(|other| other.events.remove(&id))
+        };
+        event.ok_or(NO_EVENT)?.destroy();
         Ok(())
     }
 
@@ -136,7 +144,7 @@ impl Contexts {
     pub(crate) fn close(&self) {
         for context in std::mem::take(&mut *self.map.lock()).into_values() {
             for event in context.events.values() {
-                event.destroy();
+                event.end();
             }
             for stream in context.streams.values() {
                 stream.close();

@@ -3,14 +3,15 @@
 //! Control commands that are about the queues themselves: contexts, streams, events (spec 4.1).
 //! They run in the session's main thread, so a blocked stream cannot hold them up.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use crate::calls::{Body, From, Request};
-use crate::contexts::DEFAULT_STREAM;
 use crate::errors::{code, About, Why};
+use crate::events::Record;
 use crate::frames::{Answer, Header};
 use crate::session::Session;
 use crate::streams::{Stream, Work};
@@ -63,6 +64,20 @@ impl Asked {
     }
 }
 
+/// A command that is answered by whoever comes first, its stream or the timer; the other finds none.
+#[derive(Clone)]
+struct Question(Arc<Mutex<Option<Asked>>>);
+
+impl Question {
+    fn new(asked: &Asked) -> Self {
+        Self(Arc::new(Mutex::new(Some(asked.clone()))))
+    }
+
+    fn take(&self) -> Option<Asked> {
+        self.0.lock().take()
+    }
+}
+
 /// Runs a control command, or queues it if it has its place in a stream.
 pub(crate) fn command(session: &Arc<Session>, header: &Header, request: Request, frame: Vec<u8>) {
     let Body::System(request_body::Kind::Control(control)) = request.body else {
@@ -100,7 +115,7 @@ pub(crate) fn command(session: &Arc<Session>, header: &Header, request: Request,
         Command::DestroyContext => destroy_context(&asked, context),
         Command::CreateStream => asked.result(session.create_stream(context, stream).map(drop)),
         Command::DestroyStream => match contexts.take_stream(context, stream) {
-            Ok(stream) => finish(&stream, &asked),
+            Ok(stream) => finish(vec![stream], &asked, ControlResponse::default()),
             Err(status) => asked.result(Err(status)),
         },
         Command::SyncStream => match contexts.stream(context, stream) {
@@ -113,11 +128,11 @@ pub(crate) fn command(session: &Arc<Session>, header: &Header, request: Request,
             let queued = contexts.stream(context, stream).and_then(|stream| {
                 let event = contexts.event(context, event)?;
                 let work = if cmd == Command::RecordEvent {
-                    let mark = event.ask();
-                    Work::Record(event, mark)
+                    Work::Record(Record::new(event))
                 } else {
                     let mark = event.mark();
-                    Work::Wait(event, mark, patience)
+                    // A wait of no time at all would be none, so 0 is as good as no limit.
+                    Work::Wait(event, mark, patience.filter(|time| !time.is_zero()))
                 };
                 let full = code(About::Stream, Why::NoMemory);
                 stream.put(work).map_err(|_| full)
@@ -147,37 +162,47 @@ fn create_context(asked: &Asked, context: u32) {
     }
 }
 
-/// The default stream answers when it gets there; the others do what they have and end.
+/// How long a host that destroys a context or a stream is kept waiting for a call in it that blocks.
+const END_PATIENCE: Duration = Duration::from_secs(3);
+
 fn destroy_context(asked: &Asked, context: u32) {
-    let streams = match asked.session.contexts.take_context(context) {
-        Ok(streams) => streams,
-        Err(status) => return asked.result(Err(status)),
-    };
-    for (index, stream) in streams.iter().enumerate() {
-        // They are in the order of their numbers.
-        if index + 1 == DEFAULT_STREAM as usize {
-            let answer = asked.clone();
+    match asked.session.contexts.take_context(context) {
+        Ok(streams) => {
             let extra = ControlResponse {
                 pid: Some(asked.session.card_pid),
                 tid: Some(asked.session.card_pid),
                 ..Default::default()
             };
-            end(
-                stream,
-                Box::new(move || answer.answer(0, extra, From::Stream)),
-            );
-        } else {
-            end(stream, Box::new(|| ()));
+            finish(streams, asked, extra);
         }
+        Err(status) => asked.result(Err(status)),
     }
 }
 
-fn finish(stream: &Stream, asked: &Asked) {
-    let answer = asked.clone();
-    end(
-        stream,
-        Box::new(move || answer.answer(0, ControlResponse::default(), From::Stream)),
-    );
+/// Ends streams after what they have been given, and answers then, or when the host has waited long
+/// enough: a thread of the host that is blocked in a call must not keep its process from ending.  What
+/// has not begun until then is dropped, since the host may have freed what it is about.
+fn finish(streams: Vec<Arc<Stream>>, asked: &Asked, extra: ControlResponse) {
+    let question = Question::new(asked);
+    let left = Arc::new(AtomicUsize::new(streams.len()));
+    for stream in &streams {
+        let (question, left, extra) = (question.clone(), left.clone(), extra.clone());
+        let at_its_end = move || {
+            if left.fetch_sub(1, Ordering::AcqRel) == 1 {
+                if let Some(asked) = question.take() {
+                    asked.answer(0, extra, From::Stream);
+                }
+            }
+        };
+        end(stream, Box::new(at_its_end));
+    }
+    asked.session.card.timer.after(END_PATIENCE, move || {
+        if let Some(asked) = question.take() {
+            streams.iter().for_each(|stream| stream.close());
+            asked.session.card.link.count("control.ended_late", 1);
+            asked.answer(0, extra, From::Main);
+        }
+    });
 }
 
 /// Ends a stream after what is queued, or at once if it is full.
@@ -194,12 +219,11 @@ fn sync(asked: &Asked, stream: &Stream, patience: Option<Duration>) {
         let late = Err(code(About::Stream, Why::Timeout));
         return asked.result(if stream.idle() { Ok(()) } else { late });
     }
-    // Whoever comes first, the stream or the timer, takes the question; the other finds none.
-    let question = Arc::new(Mutex::new(Some(asked.clone())));
+    let question = Question::new(asked);
     let in_time = {
         let question = question.clone();
         Box::new(move || {
-            if let Some(asked) = question.lock().take() {
+            if let Some(asked) = question.take() {
                 asked.answer(0, ControlResponse::default(), From::Stream);
             }
         })
@@ -209,7 +233,7 @@ fn sync(asked: &Asked, stream: &Stream, patience: Option<Duration>) {
     }
     if let Some(patience) = patience {
         asked.session.card.timer.after(patience, move || {
-            if let Some(asked) = question.lock().take() {
+            if let Some(asked) = question.take() {
                 asked.result(Err(code(About::Stream, Why::Timeout)));
             }
         });

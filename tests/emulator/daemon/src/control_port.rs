@@ -76,7 +76,14 @@ impl ControlPort {
         let made = if failed {
             Err("port11.fail is set".to_owned())
         } else {
-            self.check(&packet).and_then(|request| self.make(request))
+            match self.check(&packet) {
+                Ok(Some(request)) => self.make(request),
+                Ok(None) => {
+                    self.odd("a group of less than 4 ports: answered, but there is no worker");
+                    Ok(())
+                }
+                Err(error) => Err(error),
+            }
         };
         let command = match &made {
             Ok(()) => CREATED,
@@ -89,26 +96,30 @@ impl ControlPort {
         self.reply(packet);
     }
 
-    fn check(&self, packet: &[u8]) -> Result<Request, String> {
+    /// What a create packet asks for; nothing if it is good but has too few ports for a worker.
+    /// A host whose ports run out sends such packets, and takes any answer but a failure for success.
+    fn check(&self, packet: &[u8]) -> Result<Option<Request>, String> {
         let pid = u32_at(packet, 8);
         if pid == 0 {
             return Err("process id 0".into());
         }
-        let count = u32_at(packet, 12);
-        if count != 4 {
-            return Err(format!("{count} ports, a worker needs 4"));
-        }
+        let count = u32_at(packet, 12) as usize;
         let ports = [16, 20, 24, 28].map(|at| u32_at(packet, at));
-        for (index, port) in ports.iter().enumerate() {
+        // Unused places hold anything.
+        let named = ports.get(..count).ok_or(format!("{count} ports"))?;
+        for (index, port) in named.iter().enumerate() {
             if !(21..=127).contains(port) || ports[..index].contains(port) {
                 return Err(format!("port {port}"));
             }
+        }
+        if count < ports.len() {
+            return Ok(None);
         }
         let window = match u32_at(packet, 32) {
             0 => DEFAULT_WINDOW,
             window => window.clamp(*WINDOWS.start(), *WINDOWS.end()),
         };
-        Ok(Request { pid, ports, window })
+        Ok(Some(Request { pid, ports, window }))
     }
 
     fn make(&mut self, request: Request) -> Result<(), String> {
@@ -150,6 +161,10 @@ impl ControlPort {
     /// The group is named by its ports: at process exit the rest of the packet is garbage.
     fn destroy(&mut self, packet: &[u8]) {
         self.card.link.count("port11.destroys", 1);
+        if u32_at(packet, 12) == 0 {
+            // Without ports even the first place is garbage.
+            return self.odd("destroy of a group without ports");
+        }
         match self.sessions.remove(u32_at(packet, 16)) {
             Some(session) => self.end(session),
             None => self.odd(&format!(

@@ -2,6 +2,7 @@
 
 //! Events: marks that one stream sets and others wait for (spec 4.1).
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -12,6 +13,9 @@ struct State {
     asked: u64,
     /// The latest of them that its stream has reached.
     reached: u64,
+    /// No further record is asked for: the host has destroyed the event.
+    destroyed: bool,
+    /// Nothing is reached any more: the session has ended.
     gone: bool,
 }
 
@@ -22,8 +26,29 @@ pub(crate) enum Waited {
     Reached,
     /// It was not in time.
     Timeout,
-    /// The event was destroyed, or the session has ended.
+    /// It never will be: the event was destroyed without such a record, or the session has ended.
     Gone,
+}
+
+/// A record on its way through a stream.  The mark is set when this is dropped: when the stream
+/// reaches it, or when the stream ends before and nothing ahead of the record is done any more.
+pub(crate) struct Record {
+    event: Arc<Event>,
+    mark: u64,
+}
+
+impl Record {
+    /// A record of `event` that is to be queued.
+    pub(crate) fn new(event: Arc<Event>) -> Self {
+        let mark = event.ask();
+        Self { event, mark }
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        self.event.reach(self.mark);
+    }
 }
 
 /// An event.
@@ -34,8 +59,8 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    /// A record has been queued; the result is given to [`Self::reach`].
-    pub(crate) fn ask(&self) -> u64 {
+    /// A record is going to be queued; the result is given to [`Self::reach`].
+    fn ask(&self) -> u64 {
         let mut state = self.state.lock();
         state.asked += 1;
         state.asked
@@ -47,14 +72,21 @@ impl Event {
     }
 
     /// A stream has reached the record `mark`.
-    pub(crate) fn reach(&self, mark: u64) {
+    fn reach(&self, mark: u64) {
         let mut state = self.state.lock();
         state.reached = state.reached.max(mark);
         self.news.notify_all();
     }
 
-    /// Ends all waits.
+    /// The host has no more use for the event.  What has been queued keeps its order: waits for
+    /// records that have been asked for go on.
     pub(crate) fn destroy(&self) {
+        self.state.lock().destroyed = true;
+        self.news.notify_all();
+    }
+
+    /// Ends all waits: the session has ended.
+    pub(crate) fn end(&self) {
         self.state.lock().gone = true;
         self.news.notify_all();
     }
@@ -67,7 +99,7 @@ impl Event {
             if state.reached >= mark {
                 return Waited::Reached;
             }
-            if state.gone {
+            if state.gone || (state.destroyed && mark > state.asked) {
                 return Waited::Gone;
             }
             match deadline {
@@ -99,6 +131,21 @@ mod tests {
         assert_eq!(event.wait(event.mark(), None), Waited::Reached);
         event.ask();
         event.destroy();
+        assert_eq!(event.wait(event.mark(), soon), Waited::Timeout);
+        event.end();
         assert_eq!(event.wait(event.mark(), None), Waited::Gone);
+        let never = Event::default();
+        never.destroy();
+        assert_eq!(never.wait(never.mark(), None), Waited::Gone);
+    }
+
+    #[test]
+    fn a_record_that_is_lost_holds_up_nobody() {
+        let event = Arc::new(Event::default());
+        let record = Record::new(event.clone());
+        let mark = event.mark();
+        assert_eq!(event.wait(mark, Some(Duration::ZERO)), Waited::Timeout);
+        drop(record);
+        assert_eq!(event.wait(mark, None), Waited::Reached);
     }
 }

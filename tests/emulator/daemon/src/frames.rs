@@ -148,6 +148,19 @@ impl Answer {
         let (service, api) = (header.kind_byte(1), header.kind_byte(2) as i32);
         let status = |own: About| code(about.unwrap_or(own), why);
         Some(match (header.kind_byte(0), service) {
+            // These have no status: what was to be echoed or fetched is not there.
+            (0, 0) if api == system::Module::Alive as i32 => Self::System(
+                system::Module::Alive,
+                system::response_body::Kind::Alive(system::Alive {}),
+            ),
+            (0, 0) if api == system::Module::Latency as i32 => Self::System(
+                system::Module::Latency,
+                system::response_body::Kind::Latency(system::Latency::default()),
+            ),
+            (0, 0) if api == system::Module::Log as i32 => Self::System(
+                system::Module::Log,
+                system::response_body::Kind::Log(system::LogResponse::default()),
+            ),
             (0, 0) => Self::System(
                 system::Module::Control,
                 system::response_body::Kind::Control(system::ControlResponse {
@@ -174,14 +187,14 @@ impl Answer {
                 api,
                 p2p::ResponseBody {
                     status: status(About::P2p),
-                    ..Default::default()
+                    ..crate::p2p::zeroes(api)
                 },
             ),
             (0, 4) => Self::UsrWork(
                 api,
                 usrwork::ResponseBody {
                     status: status(About::UsrWork),
-                    ..Default::default()
+                    ..crate::usrwork::zeroes(api)
                 },
             ),
             (1, module) => {

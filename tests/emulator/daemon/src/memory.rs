@@ -2,7 +2,7 @@
 
 //! The memory service (spec 5.1, 5.4).
 
-use ax650_emu_api::CmmError;
+use ax650_emu_api::{Cmm, CmmError};
 
 use crate::copy::{Kind, Record, COPY_START};
 use crate::errors::{code, About, Why};
@@ -56,13 +56,28 @@ fn alloc(session: &Session, request: &RequestBody) -> Result<u64, u32> {
         return Err(ILLEGAL);
     }
     let size = request.size.unwrap_or(0).into();
-    session
-        .card
-        .alloc(size, &block_name(session), session.id)
-        .map_err(|error| match error {
-            CmmError::NoMemory(_) => code(About::Memory, Why::NoMemory),
-            CmmError::NoBlock(_) | CmmError::Empty => ILLEGAL,
-        })
+    let (card, name) = (&session.card, block_name(session));
+    let anywhere = || card.alloc(size, &name, session.id);
+    let result = match request.policy {
+        // Where no such place is left, any will do.
+        Some(SIZE_ALIGNED) => card
+            .alloc_aligned(size, alignment(size), &name, session.id)
+            .or_else(|_| anywhere()),
+        _ => anywhere(),
+    };
+    result.map_err(|error| match error {
+        CmmError::NoMemory(_) => code(About::Memory, Why::NoMemory),
+        CmmError::NoBlock(_) | CmmError::Empty => ILLEGAL,
+    })
+}
+
+/// Policy of malloc: the block begins at a multiple of its size.
+const SIZE_ALIGNED: u32 = 3;
+
+/// The power of two that a block of `size` bytes is aligned to then.
+fn alignment(size: u64) -> u64 {
+    const MOST: u64 = 1 << 30;
+    size.next_power_of_two().clamp(Cmm::ALIGN, MOST)
 }
 
 /// The name of the blocks that this service gives out, and the only ones that it takes back: those of

@@ -11,9 +11,17 @@ use crate::wire::p2p::{Api, BandWidthTestResult, RequestBody, ResponseBody};
 /// Cards that one may be told of: bus numbers have 8 bits.
 const MAX_PEERS: usize = 256;
 
+/// What the answer to `api` has to carry even when the call fails.
+pub(crate) fn zeroes(api: i32) -> ResponseBody {
+    ResponseBody {
+        result: (api == i32::from(Api::StartBandwidthTest)).then(BandWidthTestResult::default),
+        ..Default::default()
+    }
+}
+
 /// Runs a call.
 pub(crate) fn call(session: &Session, api: i32, request: RequestBody) -> Answer {
-    let mut body = ResponseBody::default();
+    let mut body = zeroes(api);
     let result = match Api::try_from(api) {
         Ok(Api::SetupConfig) if request.configs.len() > MAX_PEERS => Err(Why::IllegalParameter),
         Ok(Api::SetupConfig) => {
@@ -26,7 +34,6 @@ pub(crate) fn call(session: &Session, api: i32, request: RequestBody) -> Answer 
         }
         Ok(Api::StartBandwidthTest) => {
             session.card.unknown("p2p.START_BANDWIDTH_TEST");
-            body.result = Some(BandWidthTestResult::default());
             Err(Why::Unsupported)
         }
         Err(_) => {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::events::{Event, Waited};
+use crate::events::{Event, Record, Waited};
 use crate::frames::Header;
 use crate::session::Session;
 
@@ -20,7 +20,7 @@ pub(crate) enum Work {
     /// Anything else that is short.
     Then(Box<dyn FnOnce() + Send>),
     /// Set the mark of an event.
-    Record(Arc<Event>, u64),
+    Record(Record),
     /// Wait for the mark of an event, at most this long.
     Wait(Arc<Event>, u64, Option<Duration>),
     /// The stream is destroyed here.
@@ -100,7 +100,7 @@ impl Stream {
             match work {
                 Work::Call(header, frame) => session.call_safely(&header, &frame),
                 Work::Then(job) => job(),
-                Work::Record(event, mark) => event.reach(mark),
+                Work::Record(record) => drop(record),
                 Work::Wait(event, mark, patience) => match event.wait(mark, patience) {
                     Waited::Reached => {}
                     Waited::Timeout => session.card.link.count("events.timeouts", 1),

@@ -53,18 +53,28 @@ impl Files {
     }
 }
 
+/// What the answer to `api` has to carry even when the call fails: the host takes it out first.
+pub(crate) fn zeroes(api: i32) -> ResponseBody {
+    let programs = [Api::ExecWorker, Api::KillWorker].map(i32::from);
+    ResponseBody {
+        pid: programs.contains(&api).then_some(0),
+        ..Default::default()
+    }
+}
+
 /// Runs a call.
 ///
 /// The host builds each request upon the one before, so only what `api` and `policy` call for is
 /// looked at.
 pub(crate) fn call(card: &Card, api: i32, request: RequestBody) -> Answer {
-    let mut body = ResponseBody::default();
+    let mut body = zeroes(api);
     let result = match Api::try_from(api) {
         Ok(Api::TransferFile) => transfer(&card.files, request, &mut body),
         Ok(kind) => {
             card.unknown(&format!("usrwork.{}", kind.as_str_name()));
-            // The host asks for it.
-            body.pid = Some(request.pid.unwrap_or(0));
+            if kind == Api::KillWorker {
+                body.pid = Some(request.pid.unwrap_or(0));
+            }
             Err(Why::Unsupported)
         }
         Err(_) => {

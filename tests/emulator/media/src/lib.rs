@@ -208,8 +208,8 @@ impl Media {
         open.values().for_each(|session| self.end(session));
     }
 
-    /// The text of `/proc/ax_proc/<name>` on the card: vdec, venc, jenc, ivps, pool or link_table;
-    /// empty for other names.
+    /// The text of `/proc/ax_proc/<name>` on the card: vdec, venc, jenc, ivps, rgn, ive, pool or
+    /// link_table; empty for other names.
     pub fn proc_text(&self, name: &str) -> String {
         match name {
             "vdec" => proc::vdec(&self.vdec.rows()),
@@ -217,6 +217,7 @@ impl Media {
             "jenc" => proc::venc(&self.venc.rows(), true),
             "pool" => proc::pool(&self.pools.list()),
             "ivps" => proc::ivps(&self.ivps.rows()),
+            "rgn" | "ive" => proc::unused(),
             "link_table" => proc::links(&self.sys.links()),
             _ => String::new(),
         }

@@ -197,6 +197,14 @@ pub fn ivps(groups: &[ivps::GroupRow]) -> String {
     out
 }
 
+/// `rgn` and `ive`, which nobody can use here.
+pub fn unused() -> String {
+    let mut out = String::new();
+    let none = row!["no"];
+    table(&mut out, "MODULE INFO", &["Present"], &[none]);
+    out
+}
+
 /// `pool`.
 pub fn pool(pools: &[PoolInfo]) -> String {
     let mut out = String::new();

@@ -37,7 +37,7 @@ fn groups() {
     vdec(create(0, &attr), NOT_INIT);
     vdec(client.status(VDEC, 0, &[&record(16, &[])]), ILLEGAL);
     client.ok(VDEC, 0, &[&record(16, &[(0, 3)])]);
-    vdec(create(32, &attr), 0x05);
+    vdec(create(164, &attr), 0x05);
     vdec(create(0, &record(56, &[(0, 1)])), NOT_SUPPORTED);
     let mut huge = attr.clone();
     huge[16..20].copy_from_slice(&n32(65 << 20));
@@ -45,7 +45,7 @@ fn groups() {
     assert_eq!(create(5, &attr), 0);
     vdec(create(5, &attr), EXISTS);
     vdec(client.status(VDEC, 7, &[&n32(4)]), UNEXIST);
-    vdec(client.status(VDEC, 7, &[&n32(32)]), 0x05);
+    vdec(client.status(VDEC, 7, &[&n32(164)]), 0x05);
     let other = card.client(25);
     other.ok(VDEC, 0, &[&record(16, &[(0, 3)])]);
     vdec(other.status(VDEC, 7, &[&n32(5)]), UNEXIST);
@@ -136,18 +136,20 @@ fn frames_of_the_encoder() {
     assert_eq!(send(&|_| ()), 0);
     venc(encoder.status(16, &[&n32(0)]), ILLEGAL);
     venc(encoder.status(20, &[&n32(8)]), ILLEGAL);
-    venc(client.status(VENC, 2, &[&n32(16), &attr, &[]]), 0x03);
+    venc(client.status(VENC, 2, &[&n32(64), &attr, &[]]), 0x03);
     venc(
         client.status(VENC, 2, &[&n32(encoder.id), &attr, &[]]),
         EXISTS,
     );
     venc(client.status(VENC, 4, &[&n32(9)]), UNEXIST);
     venc(client.status(VENC, 1, &[]), 0x11);
-    // All 16 channels, and no more.
-    for id in 1..16 {
-        client.ok(VENC, 2, &[&n32(id), &attr, &[]]);
+    // All channels that SelectGrp can name, and no more.
+    let mut small = cbr(venc::H264, 64, 64, 10, 500);
+    small[16..20].copy_from_slice(&n32(4096));
+    for id in 1..64 {
+        client.ok(VENC, 2, &[&n32(id), &small, &[]]);
     }
-    venc(client.status(VENC, 3, &[&attr, &[]]), NO_BUFFER);
+    venc(client.status(VENC, 3, &[&small, &[]]), NO_BUFFER);
     card.media.session_end(21);
     assert_eq!(card.link.cmm_used(), 0);
 }

@@ -275,6 +275,45 @@ fn encoder_queues() {
     assert_eq!(client.status(VENC, 1, &[]), 0x8007_0212);
 }
 
+/// A client that waits for channels in SelectGrp alone learns of the ends of their streams.
+#[test]
+fn select_to_the_end_of_packets() {
+    let card = Card::new();
+    let client = card.client(21);
+    let encoder = Encoder::new(&client, &venc::cbr(venc::H264, 160, 120, 10, 500));
+    let (set, forever) = (n32(3), n32(u32::MAX));
+    client.ok(VENC, 9, &[&set, &n32(encoder.id)]);
+    let picture = ffmpeg::pictures(160, 120, 1);
+    let (mut packets, mut ends) = (0, 0);
+    let last = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for pts in 0..6 {
+                assert_eq!(encoder.send(&picture, pts, -1), 0);
+            }
+            encoder.ok(17, &[]);
+        });
+        loop {
+            match client.status(VENC, 7, &[&set, &forever]) {
+                0 => (),
+                code => break code,
+            }
+            match encoder.get(0) {
+                Ok(packet) => {
+                    packets += 1;
+                    assert_eq!(encoder.release(&packet), 0);
+                }
+                Err(code) => {
+                    assert_eq!(code, venc::FLOW_END);
+                    ends += 1;
+                }
+            }
+        }
+    });
+    assert_eq!((last, packets, ends), (venc::FLOW_END, 6, 1));
+    encoder.ok(16, &[&forever]);
+    assert_eq!(client.status(VENC, 7, &[&set, &n32(0)]), venc::QUEUE_EMPTY);
+}
+
 /// The packets of a full stream buffer wait until the client gives some back.
 #[test]
 fn small_stream_buffer() {

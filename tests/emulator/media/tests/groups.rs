@@ -251,6 +251,23 @@ fn a_transcoder() {
     assert_eq!(card.link.cmm_used(), 0);
 }
 
+/// The notes do not give the number of the image processor.
+#[test]
+fn any_other_number_names_the_image_processor() {
+    let card = Card::new();
+    let client = card.client(21);
+    let group = Group::new(&client, &pipeline(2, &[((160, 120), None)]), 1);
+    let encoder = Encoder::new(&client, &venc::cbr(venc::H264, 160, 120, 10, 1000));
+    let ends = [[0x2a, group.id, 0], [7, 0, encoder.id]].map(|m| m.map(n32).concat());
+    client.ok(SYS, 31, &[&ends[0], &ends[1]]);
+    let source = client.alloc(320 * 240 * 3 / 2);
+    group.ok(11, &[&frame(320, 240, source), &n32(0)]);
+    assert_eq!(encoder.get(10_000).unwrap().pts(), 1234);
+    // Nothing comes out of an encoder.
+    client.ok(SYS, 31, &[&ends[1], &[9; 12]]);
+    assert_eq!(card.link.counter("links_without_pictures"), 1);
+}
+
 #[test]
 fn straight_from_decoder_to_encoder() {
     let card = Card::new();

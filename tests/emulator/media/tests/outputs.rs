@@ -86,9 +86,13 @@ fn pools_of_the_client() {
             assert_eq!(
                 decoder.status(27, &[&n32(0), &n32(pool)]),
                 0x8008_0115,
-                "enabled"
+                "pictures may come"
             );
+            decoder.ok(11, &[]);
+            decoder.ok(27, &[&n32(0), &n32(pool)]);
+            decoder.ok(10, &[&n32(u32::MAX)]);
             decoder.ok(30, &[&n32(0)]);
+            decoder.ok(28, &[&n32(0)]);
             decoder.ok(27, &[&n32(0), &n32(pool)]);
             decoder.ok(29, &[&n32(0)]);
         } else {
@@ -240,6 +244,73 @@ fn select() {
     let two = select(0);
     assert_eq!([8, 56].map(|at| u32_at(&two, at)), [a.id, b.id]);
     assert_eq!(a.take_all().len() + b.take_all().len(), 4);
+}
+
+/// A client that waits for several groups in SelectGrp alone learns of the ends of their streams.
+#[test]
+fn select_to_the_end() {
+    let card = Card::new();
+    let client = card.client(21);
+    let groups: Vec<_> = (0..2)
+        .map(|_| Decoder::new(&client, vdec::H264, vdec::STREAM, 320, 240))
+        .collect();
+    let feeders = [3, 5].map(|frames| ffmpeg::h264(320, 240, frames));
+    let feeders = groups
+        .iter()
+        .zip(feeders)
+        .map(|(g, clip)| g.feed(vec![clip]));
+    let feeders: Vec<_> = feeders.collect();
+    let (mut pictures, mut ends) = (vec![0; 2], 0);
+    let last = loop {
+        let mut answer = client.call(VDEC, 16, &[&n32(u32::MAX)]);
+        match u32_at(&answer[0], 0) {
+            0 => (),
+            code => break code,
+        }
+        let set = answer.remove(1);
+        for entry in set[8..].chunks(48).take(u32_at(&set, 0) as usize) {
+            assert!(u64_at(entry, 24) >= 1);
+            let at = groups
+                .iter()
+                .position(|g| g.id == u32_at(entry, 0))
+                .unwrap();
+            match groups[at].get(0) {
+                Ok(picture) => {
+                    pictures[at] += 1;
+                    assert_eq!(groups[at].release(&picture), 0);
+                }
+                Err(code) => {
+                    assert_eq!(code, vdec::FLOW_END);
+                    ends += 1;
+                }
+            }
+        }
+    };
+    assert_eq!((last, pictures, ends), (vdec::FLOW_END, vec![3, 5], 2));
+    feeders.into_iter().for_each(|f| f.join().unwrap());
+    // Another stream is waited for again.
+    groups[0].ok(11, &[]);
+    groups[0].ok(10, &[&n32(u32::MAX)]);
+    assert_eq!(client.status(VDEC, 16, &[&n32(10)]), vdec::TIMED_OUT);
+}
+
+/// A client that asks for compressed pictures gets plain ones, which say so.
+#[test]
+fn compression_is_not_done() {
+    let card = Card::new();
+    let clip = ffmpeg::h264(320, 240, 3);
+    let mut channel = channel_attr(320, 240, 320);
+    // Lossy, level 4, in buffers that would hold half a picture.
+    set(&mut channel, &[(40, 60_000), (52, 2), (56, 4)]);
+    let group = group_attr(vdec::H264, vdec::STREAM, 320, 240);
+    let decoder = Decoder::with(&card.client(21), &group, &channel);
+    assert_eq!(decoder.ok(32, &[&n32(0)]), [channel]);
+    let feeder = decoder.feed(vec![clip.clone()]);
+    let pictures = decoder.take_all();
+    feeder.join().unwrap();
+    assert!(pictures.iter().all(|p| u32_at(&p.info, 16) == 0));
+    let pixels: Vec<_> = pictures.into_iter().flat_map(|p| p.pixels).collect();
+    assert!(pixels == ffmpeg::nv12(&clip, "h264"));
 }
 
 /// 32 groups and 16 channels work at the same time.

@@ -204,6 +204,24 @@ fn links() {
     assert_eq!(value(&client, 33, &[&module(7, 1)]), 0x800b_0017);
 }
 
+/// The tables that the card's tool shows as they are.
+#[test]
+fn every_table_has_a_text() {
+    let card = Card::new();
+    for name in [
+        "vdec",
+        "venc",
+        "jenc",
+        "ivps",
+        "rgn",
+        "ive",
+        "pool",
+        "link_table",
+    ] {
+        assert!(card.media.proc_text(name).contains("-----"), "{name}");
+    }
+}
+
 #[test]
 fn time_stamps() {
     let card = Card::new();

@@ -135,6 +135,18 @@ impl Bar0 {
         bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
     }
 
+    /// Acknowledges step 0 with `value` and gives base and size as they are at that moment.
+    pub fn acknowledge(&self, value: u32) -> (u64, u64) {
+        let mut backing = self.0.lock();
+        let bytes = match &mut *backing {
+            Backing::Boot(block) => &mut block[..],
+            Backing::Memory(memory) => &mut memory[..],
+        };
+        bytes[4..8].copy_from_slice(&value.to_le_bytes());
+        let double = |at| u64::from(word(bytes, at)) | (u64::from(word(bytes, at + 4)) << 32);
+        (double(0x10), double(0x18))
+    }
+
     /// Sets the boot reason (spec 3.7).
     pub fn set_boot_reason(&self, reason: u32) {
         self.set_word(BOOT_REASON, reason);

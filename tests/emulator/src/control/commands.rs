@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{json, Value};
 use sha2::{Digest, Sha256};
 
-use super::{inject, Context, Fail, Request};
+use super::{help, inject, Context, Fail, Request};
 use crate::card::Card;
 use crate::hex::hex;
 use crate::lifecycle::State;
@@ -20,6 +20,7 @@ const WAIT_LIMIT: u64 = 3_600_000;
 pub(super) fn run(context: &Context, request: &Request) -> Result<Value, Fail> {
     let card = &context.card;
     match request.text("cmd")? {
+        "help" => Ok(help::answer()),
         "counters" => Ok(json!({ "counters": card.counters.snapshot(request.flag("reset")?) })),
         "state" => Ok(json!({ "state": state(card) })),
         "set" => {
@@ -58,11 +59,11 @@ pub(super) fn run(context: &Context, request: &Request) -> Result<Value, Fail> {
             let broken = crate::pci::hang_up(path).map_err(|e| Fail(e.to_string()))?;
             Ok(json!({ "connections": broken }))
         }
-        "quit" => {
-            (context.quit)();
-            Ok(json!({}))
-        }
-        other => Err(Fail(format!("there is no command \"{other}\""))),
+        // Done once the answer is out.
+        "quit" => Ok(json!({})),
+        other => Err(Fail(format!(
+            "there is no command \"{other}\"; \"help\" lists them"
+        ))),
     }
 }
 

@@ -3,6 +3,7 @@
 //! The control socket: one JSON object per line, each answered by one (docs/emulator.md).
 
 mod commands;
+mod help;
 mod inject;
 mod request;
 
@@ -17,6 +18,7 @@ use serde_json::{json, Value};
 use crate::card::Card;
 
 pub use commands::state;
+pub use help::{COMMANDS, INJECT};
 pub use request::{Fail, Request};
 
 /// Longest request line.
@@ -28,7 +30,7 @@ pub struct Context {
     pub card: Arc<Card>,
     /// The vfio-user socket, for `unplug`; none in tests without one.
     pub socket: Option<PathBuf>,
-    /// Called by `quit`.
+    /// Called after the answer to `quit`.
     pub quit: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -63,6 +65,13 @@ fn serve(stream: &UnixStream, context: &Context) {
         line.clear();
         match lines.by_ref().take(LINE).read_until(b'\n', &mut line) {
             Ok(0) => return,
+            Ok(n) if n as u64 == LINE && !line.ends_with(b"\n") => {
+                // What follows is the rest of this line and no request.
+                let error =
+                    json!({ "ok": false, "error": format!("a request has at most {LINE} bytes") });
+                let _ = writeln!(out, "{error}");
+                return;
+            }
             Ok(_) => {}
             Err(e) => return debug!("control client: {e}"),
         }
@@ -71,13 +80,22 @@ fn serve(stream: &UnixStream, context: &Context) {
         }
         let mut reply = answer(context, &line).to_string();
         reply.push('\n');
-        if let Err(e) = out.write_all(reply.as_bytes()) {
+        let sent = out.write_all(reply.as_bytes());
+        if is_quit(&line) {
+            // Not before: the program may be gone at once.
+            (context.quit)();
+        }
+        if let Err(e) = sent {
             return debug!("control client: {e}");
         }
     }
 }
 
-/// Answers one request line.
+fn is_quit(line: &[u8]) -> bool {
+    serde_json::from_slice::<Value>(line).is_ok_and(|request| request["cmd"] == "quit")
+}
+
+/// Answers one request line; `quit` is up to the caller.
 pub fn answer(context: &Context, line: &[u8]) -> Value {
     let (id, result) = match serde_json::from_slice::<Value>(line) {
         Ok(value) if value.is_object() => {

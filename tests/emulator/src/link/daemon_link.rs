@@ -15,7 +15,9 @@ use crate::card::{Card, Generation};
 
 /// How often a full ring is tried again (spec 4.6).
 const RETRIES: usize = 10;
-const RETRY_PAUSE: Duration = Duration::from_millis(1);
+/// A sleep of 1 ms on a kernel with 250 ticks per second.  A guest without hardware virtualisation
+/// needs that time to empty its ring, too.
+const RETRY_PAUSE: Duration = Duration::from_millis(8);
 
 /// Bytes of bulk DMA between two looks at whether the chip was reset.
 const PIECE: u64 = 1 << 20;

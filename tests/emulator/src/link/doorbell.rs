@@ -77,6 +77,7 @@ fn drain(card: &Card, transport: &Transport) -> usize {
                 messages += 1;
                 card.counters.hit("ring.h2c.messages");
                 card.counters.add("ring.h2c.bytes", payload.len() as u64);
+                card.addressed_as(header.destination);
                 if header.port >= PORTS {
                     card.refuse("port", format_args!("message on port {}", header.port));
                 } else if payload.is_empty() {

@@ -75,6 +75,15 @@ pub(super) struct Placement {
 }
 
 impl Ring {
+    /// What pointers move by a multiple of: 32, unless messages may have to skip the end of a ring of
+    /// odd size.
+    pub(super) fn step(&self) -> u64 {
+        match self.size % 32 {
+            0 => 32,
+            _ => 8,
+        }
+    }
+
     /// Where a message of `len` payload bytes lies when the pointer is `pointer`.
     pub(super) fn place(&self, pointer: u64, len: u64) -> Placement {
         let at = pointer % self.size;

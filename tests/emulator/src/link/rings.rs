@@ -28,7 +28,7 @@ pub enum Refused {
 /// What is wrong with the host's ring.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Corrupt {
-    /// More unread bytes than the ring has, or not a multiple of 32.
+    /// More unread bytes than the ring has, or a number of them that messages do not add up to.
     #[error("write pointer {wp:#x} with read pointer {rp:#x}")]
     Pointers {
         /// Write pointer.
@@ -75,15 +75,13 @@ impl Transport {
         }
     }
 
-    /// Ring set-up (spec 2.5): zeroes all four pointers.
+    /// Ring set-up (spec 2.5): zeroes the low halves of all four pointers; the host has to do the rest.
     pub fn clear_pointers(&self) -> Result<(), DmaError> {
-        for ring in [self.geometry.h2c, self.geometry.c2h] {
-            for at in [ring.read_pointer, ring.write_pointer] {
-                self.window.write_u32(at, 0)?;
-                self.window.write_u32(at + 4, 0)?;
-            }
-        }
-        Ok(())
+        let Geometry { h2c, c2h } = self.geometry;
+        [h2c, c2h]
+            .iter()
+            .flat_map(|ring| [ring.read_pointer, ring.write_pointer])
+            .try_for_each(|at| self.window.write_u32(at, 0))
     }
 
     /// Read and write pointer of the h2c ring, then of the c2h ring, for the control socket.
@@ -188,7 +186,7 @@ impl Transport {
         wp: u64,
     ) -> Result<Option<((Header, Vec<u8>), u64)>, Corrupt> {
         let unread = wp.wrapping_sub(rp);
-        if unread > ring.size || unread % 32 != 0 {
+        if unread > ring.size || unread % ring.step() != 0 {
             return Err(Corrupt::Pointers { wp, rp });
         }
         let at = ring.place(rp, 0).header;

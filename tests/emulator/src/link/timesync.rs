@@ -9,10 +9,13 @@ use log::{info, warn};
 use super::rings::Transport;
 use crate::card::{Card, Generation, Interrupted};
 
-const MAGIC: u32 = 0x2222_2222;
+/// What the host writes to S+0x00 when its clock is there.
+pub(super) const MAGIC: u32 = 0x2222_2222;
 const LIMIT: Duration = Duration::from_secs(5);
-/// The card polls without a pause; this is as often as makes sense here.
-const POLL: Duration = Duration::from_micros(500);
+/// The card polls without a pause; this is as often as makes sense here.  A host that does not wait
+/// for the clear below races against it with its first doorbell, and must not lose that race here
+/// when it would win it against a card.
+const POLL: Duration = Duration::from_micros(20);
 
 /// The host's wall clock as it told the card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

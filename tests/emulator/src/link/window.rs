@@ -35,7 +35,8 @@ impl Window {
                 "size {size:#x} is more than the window's {LIMIT:#x}"
             ));
         }
-        if size < super::Geometry::MIN || size % 64 != 0 {
+        // The pointers of the second ring must lie at multiples of 8.
+        if size < super::Geometry::MIN || size % 16 != 0 {
             return Err(format!("size {size:#x} cannot hold two rings"));
         }
         if base.checked_add(size).is_none() {

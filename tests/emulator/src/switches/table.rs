@@ -140,6 +140,11 @@ pub static TABLE: &[Spec] = &[
         "handshake step 0 is not acknowledged",
     ),
     spec(
+        "step0.no_settle",
+        Kind::Flag,
+        "the card takes base and size as they are when it sees the flag, be they there or not",
+    ),
+    spec(
         "step0.delay_base_ms",
         Kind::Number,
         "time between the acknowledge of step 0 and the reading of base and size, ms",

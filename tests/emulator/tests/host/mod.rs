@@ -15,15 +15,15 @@ use std::os::fd::FromRawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ax650_emu::card::{Card, CardOptions};
+use ax650_emu::card::{Card, CardOptions, StartService};
 use ax650_emu::control::{self, Context};
 use ax650_emu::echo::Echo;
 use ax650_emu::lifecycle::Power;
 use ax650_emu::pci::Backend;
 use serde_json::{json, Value};
 use vfio_bindings::bindings::vfio::{
-    VFIO_IRQ_SET_ACTION_TRIGGER, VFIO_IRQ_SET_DATA_EVENTFD, VFIO_PCI_CONFIG_REGION_INDEX,
-    VFIO_PCI_MSI_IRQ_INDEX,
+    VFIO_IRQ_SET_ACTION_TRIGGER, VFIO_IRQ_SET_DATA_EVENTFD, VFIO_IRQ_SET_DATA_NONE,
+    VFIO_PCI_CONFIG_REGION_INDEX, VFIO_PCI_MSI_IRQ_INDEX,
 };
 use vfio_user::{DmaMapFlags, DmaUnmapFlags, ServerBackend};
 
@@ -55,7 +55,7 @@ pub struct Host {
 /// Options that keep tests quick.
 pub fn quick() -> CardOptions {
     CardOptions {
-        card_id: 3,
+        card_id: Some(3),
         memory: 2 << 30,
         boot_delay: Duration::from_millis(30),
         reset_time: Duration::from_millis(50),
@@ -76,13 +76,18 @@ pub fn eventually<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
 }
 
 impl Host {
-    /// A host that has found the card and enabled it.
+    /// A host that has found the card and enabled it; the card's service is an echo.
     pub fn new(options: CardOptions) -> Self {
+        Self::with(options, Box::new(Echo::start))
+    }
+
+    /// The same with any service.
+    pub fn with(options: CardOptions, service: StartService) -> Self {
         let reset_offset = match options.bar4.size() {
             0x10_0000 => 0x50,
             _ => 0x20_0050,
         };
-        let card = Card::new(options, Box::new(Echo::start)).unwrap();
+        let card = Card::new(options, service).unwrap();
         let power = card.power_on().unwrap();
         let memory = Memory::new(64 << 20, BUS);
         // SAFETY: a fresh file descriptor, checked by `from_raw_fd` users below.
@@ -122,15 +127,7 @@ impl Host {
         self.config_write(0x24, 0x12);
         self.config_write(0x44, 0);
         self.config_write(COMMAND, 6);
-        self.backend
-            .set_irqs(
-                VFIO_PCI_MSI_IRQ_INDEX,
-                VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_EVENTFD,
-                0,
-                1,
-                vec![self.msi.try_clone().unwrap()],
-            )
-            .unwrap();
+        self.listen(true);
         self.config_write(MSI + 4, 0xfee0_0000);
         self.config_write(MSI + 12, 0x41);
         self.config_write(MSI, 0x0001_0000);
@@ -201,6 +198,26 @@ impl Host {
     pub fn chip_reset(&mut self) {
         self.write(4, self.reset_offset, 1);
         self.shared = None;
+    }
+
+    /// Takes the function's interrupt away, or gives it back.
+    pub fn listen(&mut self, on: bool) {
+        let (flags, fds) = match on {
+            true => (
+                VFIO_IRQ_SET_DATA_EVENTFD,
+                vec![self.msi.try_clone().unwrap()],
+            ),
+            false => (VFIO_IRQ_SET_DATA_NONE, vec![]),
+        };
+        self.backend
+            .set_irqs(
+                VFIO_PCI_MSI_IRQ_INDEX,
+                VFIO_IRQ_SET_ACTION_TRIGGER | flags,
+                0,
+                u32::from(on),
+                fds,
+            )
+            .unwrap();
     }
 
     /// Interrupts that have come since the last look.

@@ -8,11 +8,12 @@ use std::time::Duration;
 use anyhow::{ensure, Context as _, Result};
 use ax650::proto::axclrpc::system::{self, response_body::Kind as Answer};
 use ax650::{Header, Kind, Place};
+use ax650_uapi::*;
 
 use crate::axcl::{list, put, transfer, word, Host, Memory, Node, Port, NODES};
-use crate::card::{Card, BOOT};
-use crate::case::{Context, Start, HIGH_MEMORY, SWIOTLB, TWO_CARDS, USUAL};
-use crate::client::{canary, pattern, PATIENCE};
+use crate::card::{self, Card, BOOT};
+use crate::case::{Context, Start, HIGH_MEMORY, NONCOHERENT, SWIOTLB, TWO_CARDS, USUAL};
+use crate::client::{canary, pattern, Client, PATIENCE};
 use crate::errors::{errno, expect, expect_any};
 use crate::process::{self, End, Pipe};
 use crate::{frame, kernel};
@@ -27,11 +28,12 @@ crate::cases!["axcl":
     a_call_and_its_answer,
     R02_cards_with_strange_ids { machines: &[TWO_CARDS] },
     memory_for_the_card,
-    a_long_call_by_dma { machines: &[USUAL, HIGH_MEMORY, SWIOTLB] },
+    a_long_call_by_dma { machines: &[USUAL, HIGH_MEMORY, SWIOTLB, NONCOHERENT] },
     memory_of_others_is_refused,
     killed_in_a_transfer,
     R16_R17_reboot { timeout_s: 120 },
     both_doors_at_once { timeout_s: 90 },
+    programs_are_listed,
 ];
 
 const NOW: Duration = Duration::from_millis(1);
@@ -594,4 +596,62 @@ fn both_doors_at_once(_: &mut Context) -> Result<()> {
         ensure!(end == End::Exit(0), "{end:?}, see the console");
     }
     Ok(())
+}
+
+/// Beside native clients, wherever these are shown.
+fn programs_are_listed(_: &mut Context) -> Result<()> {
+    let own = std::process::id() as i32;
+    let native = Client::new(0)?;
+    let mut program = Program::start()?;
+    let memory = [
+        Memory::scatter(program.id, 0x1_0000)?,
+        Memory::scatter(program.id, 0x1_0000)?,
+    ];
+    program.long_echo(&memory[0], &memory[1], &pattern(70_000, 1))?;
+    let list = native.card.clients()?;
+    let of = |interface| list.iter().filter(move |c| c.interface == interface);
+    let [me] = of(AX650_INTERFACE_AXCL).collect::<Vec<_>>()[..] else {
+        anyhow::bail!("{list:?}");
+    };
+    ensure!(of(AX650_INTERFACE_NATIVE).count() == 1, "{list:?}");
+    ensure!(me.pid == own && me.jobs == 0, "{me:?}");
+    ensure!((21..128).contains(&me.session), "{me:?}");
+    ensure!(me.buffer_bytes == 0x2_0000, "{me:?}");
+    let moved = 70_000..80_000;
+    ensure!(
+        moved.contains(&me.bytes_to_card) && moved.contains(&me.bytes_from_card),
+        "{me:?}"
+    );
+    let name = kernel::read("/proc/self/comm")?;
+    ensure!(me.command.starts_with(name.as_bytes()), "{me:?}");
+    ensure!(kernel::read(card::sysfs(0)?.join("sessions"))? == "2");
+    let clients = kernel::read("/sys/kernel/debug/ax650-0/clients")?;
+    let line = clients.lines().find(|line| line.starts_with("axcl "));
+    let words: Vec<&str> = line.context("no line")?.split(' ').collect();
+    ensure!(
+        words[1].split(',').next() == Some(&me.session.to_string()),
+        "{words:?}"
+    );
+    ensure!(
+        words[2] == own.to_string() && words[6] == "131072",
+        "{words:?}"
+    );
+    let ports = kernel::read("/sys/kernel/debug/ax650-0/ports")?;
+    let line = format!("{} axcl {own} 1 {name}", me.session);
+    ensure!(
+        ports.lines().any(|other| other == line),
+        "no '{line}': {ports}"
+    );
+    let shown = std::process::Command::new("ax650").arg("info").output()?;
+    let shown = String::from_utf8(shown.stdout)?;
+    ensure!(
+        shown
+            .lines()
+            .any(|line| line.contains("AXCL") && line.contains(&name)),
+        "{shown}"
+    );
+    drop(program);
+    kernel::until("the list to be short again", PATIENCE, || {
+        Ok(native.card.clients()?.len() == 1)
+    })
 }

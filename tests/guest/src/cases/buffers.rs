@@ -10,7 +10,7 @@ use anyhow::{ensure, Context as _, Result};
 use ax650_uapi::*;
 
 use crate::card::Card;
-use crate::case::{Context, HIGH_MEMORY, SWIOTLB, USUAL};
+use crate::case::{Context, HIGH_MEMORY, NONCOHERENT, NONCOHERENT_HIGH, SWIOTLB, USUAL};
 use crate::client::{canary, pattern, Client};
 use crate::errors::{errno, expect};
 use crate::kernel;
@@ -25,7 +25,9 @@ crate::cases!["buffers":
     R46_allocation_failures { kernels: &["debug"], timeout_s: 120, allow: &["page allocation failure"] },
     P16_fragmented_memory { timeout_s: 90 },
     R48_no_addresses_in_the_interface,
-    R49_data { machines: &[USUAL, HIGH_MEMORY, SWIOTLB], timeout_s: 120 },
+    R49_data {
+        machines: &[USUAL, HIGH_MEMORY, SWIOTLB, NONCOHERENT, NONCOHERENT_HIGH], timeout_s: 120,
+    },
     R49_addresses_above_4_gib { machines: &[HIGH_MEMORY] },
 ];
 
@@ -50,15 +52,16 @@ fn R44_zeroed(_: &mut Context) -> Result<()> {
 /// By file and by card, and all of it comes back.
 fn R44_limits_and_accounting(_: &mut Context) -> Result<()> {
     let card = Card::open(0)?;
+    let page = kernel::page_size() as u64;
     let limits = card.limits()?;
     let before = card.counters()?.buffer_bytes;
     let mut handles = Vec::new();
     for _ in 0..limits.max_buffers_per_file {
         handles.push(card.buffer(1)?);
     }
-    ensure!(card.counters()?.buffer_bytes == before + handles.len() as u64 * 4096);
+    ensure!(card.counters()?.buffer_bytes == before + handles.len() as u64 * page);
     expect(libc::ENOSPC, card.buffer(1), || "one more".into())?;
-    ensure!(handles.iter().all(|b| b.size == 4096), "not whole pages");
+    ensure!(handles.iter().all(|b| b.size == page), "not whole pages");
     for buffer in &handles {
         card.end_buffer(buffer.handle)?;
     }
@@ -92,32 +95,33 @@ fn refused(map: io::Result<Map>, what: &str) -> Result<()> {
 /// No mapping is longer than its buffer, begins elsewhere, or is private.
 fn R45_mappings_stay_inside(_: &mut Context) -> Result<()> {
     let card = Card::open(0)?;
-    let one = card.buffer(3 * 4096)?;
-    let two = card.buffer(4096)?;
-    card.map(one.mmap_offset, 4096)
+    let page = kernel::page_size();
+    let one = card.buffer(3 * page)?;
+    let two = card.buffer(page)?;
+    card.map(one.mmap_offset, page)
         .context("a part")?
-        .write(0, &[1; 4096]);
-    card.map(one.mmap_offset, 3 * 4096)
+        .write(0, &[1; 1000]);
+    card.map(one.mmap_offset, 3 * page)
         .context("all")?
-        .write(2 * 4096, &[1; 4096]);
+        .write(2 * page, &[1; 1000]);
     refused(
-        card.map(one.mmap_offset, 4 * 4096),
+        card.map(one.mmap_offset, 4 * page),
         "longer than the buffer",
     )?;
     refused(card.map(two.mmap_offset, 1 << 30), "much longer")?;
     refused(
-        card.map(one.mmap_offset + 3 * 4096, 4096),
+        card.map(one.mmap_offset + 3 * page, page),
         "behind the buffer",
     )?;
-    refused(card.map(0, 4096), "offset 0")?;
-    refused(card.map(u64::MAX << 12 >> 1, 4096), "far away")?;
+    refused(card.map(0, page), "offset 0")?;
+    refused(card.map(u64::MAX << 12 >> 1, page), "far away")?;
     card.end_buffer(two.handle)?;
-    refused(card.map(two.mmap_offset, 4096), "given up")?;
+    refused(card.map(two.mmap_offset, page), "given up")?;
     // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing.
     let private = unsafe {
         libc::mmap(
             std::ptr::null_mut(),
-            4096,
+            page,
             libc::PROT_READ | libc::PROT_WRITE,
             libc::MAP_PRIVATE,
             card.fd(),
@@ -126,15 +130,15 @@ fn R45_mappings_stay_inside(_: &mut Context) -> Result<()> {
     };
     ensure!(private == libc::MAP_FAILED, "a private mapping");
     // It does not grow either, and is not given to be executed.
-    let map = card.map(one.mmap_offset, 4096)?;
+    let map = card.map(one.mmap_offset, page)?;
     // SAFETY: the mapping is this function's own; it is not used after it has moved.
-    let grown = unsafe { libc::mremap(map.address().cast(), 4096, 8192, libc::MREMAP_MAYMOVE) };
+    let grown = unsafe { libc::mremap(map.address().cast(), page, 2 * page, libc::MREMAP_MAYMOVE) };
     ensure!(grown == libc::MAP_FAILED, "it has grown");
     // SAFETY: as above.
     let rc = unsafe {
         libc::mprotect(
             map.address().cast(),
-            4096,
+            page,
             libc::PROT_READ | libc::PROT_EXEC,
         )
     };
@@ -279,13 +283,14 @@ fn P16_fragmented_memory(_: &mut Context) -> Result<()> {
     );
     // SAFETY: the mapping above; huge pages would not be fragments.
     unsafe { libc::madvise(at, len, libc::MADV_NOHUGEPAGE) };
-    for page in (0..len).step_by(4096) {
+    let size = kernel::page_size();
+    for page in (0..len).step_by(size) {
         // SAFETY: inside the mapping.
         unsafe { at.cast::<u8>().add(page).write(1) };
     }
-    for page in (0..len).step_by(8192) {
+    for page in (0..len).step_by(2 * size) {
         // SAFETY: inside the mapping, whole pages.
-        unsafe { libc::madvise(at.cast::<u8>().add(page).cast(), 4096, libc::MADV_DONTNEED) };
+        unsafe { libc::madvise(at.cast::<u8>().add(page).cast(), size, libc::MADV_DONTNEED) };
     }
     let result = Client::new(0)?.round_trip(24 << 20, 8);
     // SAFETY: the mapping above.
@@ -358,9 +363,10 @@ fn R49_addresses_above_4_gib(_: &mut Context) -> Result<()> {
 fn physical_address(at: *const u8) -> Result<u64> {
     use std::os::unix::fs::FileExt;
     let file = std::fs::File::open("/proc/self/pagemap")?;
+    let page = kernel::page_size() as u64;
     let mut entry = [0; 8];
-    file.read_exact_at(&mut entry, at as u64 / 4096 * 8)?;
+    file.read_exact_at(&mut entry, at as u64 / page * 8)?;
     let entry = u64::from_ne_bytes(entry);
     ensure!(entry >> 63 == 1, "the page is not there");
-    Ok((entry & ((1 << 55) - 1)) * 4096)
+    Ok((entry & ((1 << 55) - 1)) * page)
 }

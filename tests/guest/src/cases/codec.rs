@@ -10,13 +10,13 @@ use ax650::media::{
 };
 use ax650::{Card, Session};
 
-use crate::case::Context;
+use crate::case::{Context, NONCOHERENT, USUAL};
 use crate::client::{canary, pattern};
 use crate::process::{self, Pipe};
 use crate::runner;
 
 crate::cases!["codec":
-    h264_there_and_back { timeout_s: 120 },
+    h264_there_and_back { machines: &[USUAL, NONCOHERENT], timeout_s: 120 },
     h265_there_and_back { timeout_s: 120 },
     jpeg_there_and_back,
     rubbish_for_the_decoder,

@@ -7,13 +7,13 @@ use std::time::Duration;
 use anyhow::{ensure, Result};
 use ax650::{Card, Model};
 
-use crate::case::Context;
+use crate::case::{Context, NONCOHERENT, USUAL};
 use crate::client::canary;
 use crate::onnx;
 use crate::process::{self, Pipe};
 
 crate::cases!["engine":
-    model_runs,
+    model_runs { machines: &[USUAL, NONCOHERENT] },
     model_with_two_inputs_and_outputs,
     many_runs_in_two_threads { timeout_s: 90 },
     broken_models_are_refused,

@@ -17,6 +17,7 @@ crate::cases!["observe":
     P28_every_change_of_state_is_logged_once { timeout_s: 90 },
     P29_temperature,
     counters_agree_with_the_card,
+    debug_files,
 ];
 
 /// The attributes that docs/sysfs.md promises.
@@ -121,5 +122,90 @@ fn counters_agree_with_the_card(context: &mut Context) -> Result<()> {
     ensure!(after.bytes_to_card - before.bytes_to_card == 1 << 20);
     ensure!(after.bytes_from_card - before.bytes_from_card == 1 << 20);
     ensure!(after.jobs - before.jobs >= 23);
+    Ok(())
+}
+
+/// A file of `docs/debugfs.md`.
+fn debug_file(name: &str) -> Result<String> {
+    kernel::read(format!("/sys/kernel/debug/ax650-0/{name}"))
+}
+
+/// The number behind a name.
+fn number(text: &str, name: &str) -> Result<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    let value = line
+        .and_then(|rest| rest.strip_prefix(' '))
+        .with_context(|| format!("no {name}"))?;
+    let digits = value.strip_prefix("0x");
+    let number = digits.map_or_else(|| value.parse(), |hex| u64::from_str_radix(hex, 16));
+    number.with_context(|| format!("{name} {value}"))
+}
+
+/// The files that docs/debugfs.md promises, for root only.
+fn debug_files(_: &mut Context) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut client = Client::new(0)?;
+    let before = debug_file("transport")?;
+    for round in 0..20 {
+        client.echo(&crate::client::pattern(100, round))?;
+    }
+    let after = debug_file("transport")?;
+    ensure!(after.starts_with("state running\n"), "{after}");
+    let grown = |name: &str| -> Result<u64> { Ok(number(&after, name)? - number(&before, name)?) };
+    // The sizes of 4.3, and 20 calls of one message each way: 100 bytes, a header, and a body around them.
+    for (name, value) in [
+        ("region_bytes", 0x40_0000),
+        ("send_ring_bytes", 2_096_832),
+        ("receive_ring_bytes", 2_096_704),
+    ] {
+        ensure!(number(&after, name)? == value, "{name}: {after}");
+    }
+    for way in ["sent", "received"] {
+        let messages = grown(&format!("{way}_messages"))?;
+        let bytes = grown(&format!("{way}_bytes"))?;
+        ensure!((20..40).contains(&messages), "{messages} {way}");
+        ensure!((20 * 128..20 * 1024).contains(&bytes), "{bytes} {way}");
+        ensure!(grown(&format!("{way}_ns"))? > 0);
+        let largest = number(&after, &format!("{way}_largest_bytes"))?;
+        let last = number(&after, &format!("{way}_last_bytes"))?;
+        ensure!(last > 0 && last <= largest && largest < 0x6_0000, "{after}");
+    }
+    for pointer in ["send_wp", "send_rp", "receive_wp", "receive_rp"] {
+        ensure!(grown(pointer)? >= 20 * 160, "{pointer}: {before}{after}");
+    }
+    ensure!(grown("doorbells_rung")? >= 20);
+    let counters = debug_file("counters")?;
+    let known = client.card.counters()?;
+    for (name, value) in [
+        ("boots", known.boots),
+        ("jobs", known.jobs),
+        ("resets", known.resets),
+        ("buffer_bytes", known.buffer_bytes),
+        ("quarantined_bytes", 0),
+    ] {
+        ensure!(number(&counters, name)? == value, "{name}: {counters}");
+    }
+    ensure!(counters.lines().count() * 8 == size_of::<ax650_counters>());
+    let own = std::process::id();
+    let ports = debug_file("ports")?;
+    for role in ["host-bulk", "card-bulk", "calls", "answers"] {
+        let what = format!(" native-{role} {own} - ");
+        ensure!(ports.lines().any(|line| line.contains(&what)), "{ports}");
+    }
+    let clients = debug_file("clients")?;
+    let count = |kind: &str| {
+        clients
+            .lines()
+            .filter(|line| line.starts_with(kind))
+            .count()
+    };
+    ensure!(count("native ") == 1 && count("driver ") == 1, "{clients}");
+    for name in ["transport", "counters", "ports", "clients"] {
+        let path = format!("/sys/kernel/debug/ax650-0/{name}");
+        let mode = std::fs::metadata(&path)?.permissions().mode();
+        ensure!(mode & 0o7777 == 0o400, "{path}: {mode:o}");
+    }
+    let mode = std::fs::metadata("/sys/kernel/debug")?.permissions().mode();
+    ensure!(mode & 0o077 == 0, "anybody may look: {mode:o}");
     Ok(())
 }

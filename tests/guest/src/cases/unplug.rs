@@ -19,6 +19,7 @@ use crate::process;
 crate::cases!["unplug":
     P9_unbind_with_open_files_and_mappings,
     P9_unbind_with_jobs_in_flight { timeout_s: 120 },
+    P9_open_debug_files { timeout_s: 90 },
     P9_rmmod_with_open_file_is_refused,
     R05_rebind { timeout_s: 90 },
     R06_unplug_idle { timeout_s: 90 },
@@ -365,6 +366,61 @@ fn P9_rmmod_with_open_file_is_refused(_: &mut Context) -> Result<()> {
     kernel::unload_module()?;
     kernel::load_module("")?;
     Card::open(0)?.wait_state(AX650_STATE_RUNNING, BOOT)?;
+    canary(0)
+}
+
+/// Open files in debugfs hold the module, and are empty shells when the card has gone.
+fn P9_open_debug_files(context: &mut Context) -> Result<()> {
+    use std::io::Read;
+    const NAMES: [&str; 4] = ["transport", "counters", "ports", "clients"];
+    let path = |name: &str| format!("/sys/kernel/debug/ax650-0/{name}");
+    let open = || -> Result<Vec<std::fs::File>> {
+        let files = NAMES.map(|name| std::fs::File::open(path(name)).context(path(name)));
+        files.into_iter().collect()
+    };
+    let gone = |files: Vec<std::fs::File>| -> Result<()> {
+        for mut file in files {
+            let read = file.read(&mut [0; 100]);
+            ensure!(
+                errno(read) == Some(libc::EIO),
+                "a file of a card that has gone"
+            );
+        }
+        ensure!(!NAMES
+            .iter()
+            .any(|name| std::path::Path::new(&path(name)).exists()));
+        Ok(())
+    };
+    let mut files = open()?;
+    ensure!(files[0].read(&mut [0; 100])? > 0);
+    let refused = kernel::unload_module().err().and_then(|e| e.raw_os_error());
+    ensure!(refused == Some(libc::EWOULDBLOCK), "{refused:?}");
+    // Somebody reads all the time.
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| -> Result<()> {
+        let reader = scope.spawn(|| {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                for name in NAMES {
+                    let _ = std::fs::read(path(name));
+                }
+            }
+        });
+        let done = unbind(0).and_then(|()| gone(files));
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        ensure!(reader.join().is_ok(), "panic");
+        done
+    })?;
+    rebind_and_run(0)?;
+    // A card that is down shows what there is.
+    let files = open()?;
+    Card::open(0)?.control(AX650_CONTROL_RESET, 0)?;
+    Card::open(0)?.wait_state(AX650_STATE_LOADER, BOOT)?;
+    let text = kernel::read(path("transport"))?;
+    ensure!(text.starts_with("state loader\n"), "{text}");
+    ensure!(kernel::read(path("clients"))?.lines().count() == 1);
+    context.host.unplug(0)?;
+    gone(files)?;
+    plug(context)?;
     canary(0)
 }
 

@@ -146,14 +146,28 @@ impl Seen {
         if self.clients.is_empty() {
             return "Processes    none\n".into();
         }
-        let title = ["PID", "COMMAND", "JOBS", "BUFFERS", "TO CARD", "FROM CARD"];
+        let title = [
+            "PID",
+            "COMMAND",
+            "INTERFACE",
+            "JOBS",
+            "BUFFERS",
+            "TO CARD",
+            "FROM CARD",
+        ];
         let mut rows = vec![title.map(String::from).to_vec()];
         rows.extend(self.clients.iter().map(|client| {
             let raw = &client.raw;
             vec![
                 client.pid.map_or("-".into(), |pid| pid.to_string()),
                 client.command.clone(),
-                raw.jobs.to_string(),
+                interface(client).into(),
+                // The driver does not know what AXCL's messages are about.
+                if client.axcl {
+                    "-".into()
+                } else {
+                    raw.jobs.to_string()
+                },
                 text::bytes(raw.buffer_bytes),
                 text::bytes(raw.bytes_to_card),
                 text::bytes(raw.bytes_from_card),
@@ -182,8 +196,9 @@ impl Seen {
             "processes": clients.iter().map(|client| json!({
                 "pid": client.pid,
                 "command": client.command,
+                "interface": interface(client),
                 "session": client.raw.session,
-                "jobs": client.raw.jobs,
+                "jobs": (!client.axcl).then_some(client.raw.jobs),
                 "buffer_bytes": client.raw.buffer_bytes,
                 "bytes_to_card": client.raw.bytes_to_card,
                 "bytes_from_card": client.raw.bytes_from_card,
@@ -191,6 +206,14 @@ impl Seen {
         });
         identity(info, &mut value);
         value
+    }
+}
+
+fn interface(client: &Client) -> &'static str {
+    if client.axcl {
+        "AXCL"
+    } else {
+        "native"
     }
 }
 
@@ -234,7 +257,7 @@ mod tests {
             "NPU load     12.5 %",
             "CPU load     -",
             "CMM          0 B of 256 MiB, 0.0 %",
-            "1    test     0     0 B      0 B      0 B",
+            "1    test     native     0     0 B      0 B      0 B",
         ] {
             assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
         }
@@ -243,6 +266,7 @@ mod tests {
         assert_eq!(json["cmm"]["total_bytes"], 256 << 20);
         assert_eq!(json["cpu_load"], Value::Null);
         assert_eq!(json["processes"][0]["command"], "test");
+        assert_eq!(json["processes"][0]["interface"], "native");
         assert_eq!(json["bus_id"], "0000:01:00.0");
     }
 }

@@ -185,7 +185,8 @@ fn answer(
         ApiKind::RunModel => run(session, request)?,
         ApiKind::SetAffinity => {
             let (model, mask) = (model()?, request.affinity.unwrap_or(0));
-            if mask >> CORES != 0 || mask.count_ones() < model.network.cores {
+            // 0 is what programs have that do not care.
+            if mask >> CORES != 0 || (1..model.network.cores).contains(&mask.count_ones()) {
                 return Err(ILLEGAL);
             }
             model.affinity.store(mask, Ordering::Relaxed);

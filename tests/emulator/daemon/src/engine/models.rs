@@ -41,6 +41,18 @@ impl Model {
     }
 }
 
+/// Says why a model is not taken, with the name that the model directory would need for it.
+fn refused(session: &Session, error: &LoadError, sha256: Option<&str>) -> u32 {
+    let of = sha256.map_or_else(String::new, |sha256| format!(" of sha256 {sha256}"));
+    let text = format!("model{of} refused: {error}");
+    session.note(log::Level::Error, &text);
+    match error {
+        LoadError::Groups(_) | LoadError::Type { .. } | LoadError::Outputs { .. } => UNSUPPORTED,
+        LoadError::NoModel(_) => DECODE,
+        LoadError::Runtime(_) | LoadError::File(..) => FAILED,
+    }
+}
+
 /// Takes an image from card memory; returns the handle of the model.
 pub(super) fn load(session: &Session, request: &RequestBody) -> Result<u64, u32> {
     if session.engine.state.lock().npu.is_none() {
@@ -57,23 +69,14 @@ pub(super) fn load(session: &Session, request: &RequestBody) -> Result<u64, u32>
         .dram()
         .read_vec(address, size)
         .map_err(|_| ILLEGAL)?;
-    let refused = |error: LoadError| {
-        session.note(log::Level::Error, &format!("model refused: {error}"));
-        match error {
-            LoadError::Groups(_) | LoadError::Type { .. } | LoadError::Outputs { .. } => {
-                UNSUPPORTED
-            }
-            LoadError::NoModel(_) => DECODE,
-            LoadError::Runtime(_) | LoadError::File(..) => FAILED,
-        }
-    };
     let model_dir = session.card.options.model_dir.as_deref();
-    let image = Image::find(image, model_dir).map_err(refused)?;
+    let image = Image::find(image, model_dir).map_err(|e| refused(session, &e, None))?;
+    let refused = |error: LoadError| refused(session, &error, Some(&image.sha256));
     let mut network = Network::open(&image, session.card.npu.threads).map_err(refused)?;
-    let sha256 = image.sha256;
     let run = session.engine.begin()?;
     network.find_output_shapes(&run.stop).map_err(refused)?;
     drop(run);
+    let sha256 = image.sha256.clone();
     let name = format!("npu_weight_pid{}", session.pid);
     let weights = session
         .card

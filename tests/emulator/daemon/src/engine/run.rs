@@ -86,7 +86,10 @@ pub(super) fn run(session: &Session, request: &RequestBody) -> Result<(), u32> {
     if let Some(status) = switches::number(&**link, "engine.fail", FAILED.into()) {
         return Err(status as u32);
     }
-    let mask = model.affinity.load(Ordering::Relaxed);
+    let mask = match model.affinity.load(Ordering::Relaxed) {
+        0 => u32::MAX,
+        mask => mask,
+    };
     let _cores = session
         .card
         .npu

@@ -169,11 +169,13 @@ pub(super) fn top(card: &Card) -> String {
     let busy = card.cpu.percent();
     let (total, free) = system_memory(card);
     let [one, five, fifteen] = card.load.averages(card.cpu.total().as_secs_f64());
+    let (started, last) = card.processes();
     format!(
         "Mem: {}K used, {free}K free, 0K shrd, 0K buff, 0K cached\n\
          CPU:  {busy:>2}% usr   0% sys   0% nic {:>3}% idle   0% io   0% irq   0% sirq\n\
-         Load average: {one:.2} {five:.2} {fifteen:.2}\n",
+         Load average: {one:.2} {five:.2} {fifteen:.2} 1/{} {last}\n",
         total - free,
-        100 - busy
+        100 - busy,
+        started + 1
     )
 }

@@ -58,17 +58,41 @@ fn ports_given_out_again_without_a_destroy() {
     new.close();
 }
 
+/// A host that runs out of ports sends what it has (pcie notes, 5.4): that is no failure.
+#[test]
+fn groups_with_too_few_ports() {
+    let rig = Rig::new();
+    let client = Client::open(&rig, 21, PLAIN);
+    for count in [3, 0] {
+        // Ports 125 to 127, and what is left of another group.
+        let mut short = packet(1, 9, [125, 126, 127, 21], 0);
+        short[12] = count;
+        send_packet(&rig, short.clone());
+        let reply = rig.host.receive(11, SOON).unwrap();
+        assert_eq!(reply[..4], 3_u32.to_le_bytes());
+        assert_eq!(reply[4..], short[4..]);
+    }
+    assert_eq!(rig.host.counter("sessions.opened"), 1);
+    // Its end names ports that may be anybody's.
+    let mut end = packet(2, 0, [21, 22, 23, 24], 0);
+    end[12] = 0;
+    send_packet(&rig, end);
+    rig.host.wait_counter("port11.destroys", 1);
+    assert!(client.alloc(4096).is_ok());
+    client.close();
+}
+
 #[test]
 fn bad_control_packets() {
     let rig = Rig::new();
-    let mut three = packet(1, 9, [21, 22, 23, 24], 0);
-    three[12] = 3;
+    let mut five = packet(1, 9, [21, 22, 23, 24], 0);
+    five[12] = 5;
     for bad in [
         packet(1, 0, [21, 22, 23, 24], 0),
         packet(1, 9, [21, 21, 23, 24], 0),
         packet(1, 9, [20, 21, 22, 23], 0),
         packet(1, 9, [125, 126, 127, 128], 0),
-        three,
+        five,
     ] {
         send_packet(&rig, bad.clone());
         let reply = rig.host.receive(11, SOON).unwrap();
@@ -130,6 +154,23 @@ fn calls_without_context_or_sense_are_refused() {
     assert_eq!(again.status, Some(0x8030_0203_u32 as i32));
     let header = client.send_memory(9, memory::Api::Alloc, Default::default());
     assert_eq!(client.memory_answer(&header).status, 0x8030_0203);
+    // An echo that is refused has nothing in it; a call that wants no answer gets none.
+    let mut header = client.header(0x0001_0000, 0);
+    header.stream = 9;
+    let echo = system::request_body::Kind::Latency(system::Latency { data: vec![1] });
+    client.send_frame(&client.system_frame(&header, system::Module::Latency, echo));
+    assert_eq!(
+        client.system_answer(&header),
+        system::response_body::Kind::Latency(system::Latency::default())
+    );
+    let quiet = memory::RequestBody {
+        noresp: Some(1),
+        ..Default::default()
+    };
+    let header = client.send_memory(9, memory::Api::Set, quiet);
+    assert!(client.alloc(4096).is_ok());
+    let nothing = client.answer_frame(&header, Duration::from_millis(30));
+    assert!(nothing.is_none());
     let sync = system::ControlRequest {
         cmd: system::Command::SyncStream.into(),
         context: Some(1),

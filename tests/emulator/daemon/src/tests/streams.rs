@@ -138,6 +138,34 @@ fn destroying_a_stream_finishes_what_it_has() {
     client.close();
 }
 
+/// A context in which a call blocks can be destroyed, so that the process can end.
+#[test]
+fn destroying_a_context_does_not_wait_for_ever() {
+    let rig = Rig::new();
+    let client = Client::open(&rig, 21, PLAIN);
+    let other = |cmd| ControlRequest {
+        context: Some(2),
+        ..command(cmd)
+    };
+    client.control(other(Command::CreateContext));
+    let card = client.alloc(64).unwrap();
+    fill(&client, 1, card, 64, 1);
+    client.set_context(2);
+    let blocked = block(&client, 1);
+    fill(&client, 1, card, 64, 2);
+    client.set_context(1);
+    rig.host.wait_counter("native.calls", 1);
+    let gone = client.control(other(Command::DestroyContext));
+    assert_eq!((gone.status, gone.context), (Some(0), Some(2)));
+    assert_eq!(rig.host.counter("control.ended_late"), 1);
+    // The call itself is answered when it comes to its end; what was queued behind it is not done.
+    rig.codec.release(21);
+    assert_eq!(client.vdec_answer(&blocked).data.len(), 2);
+    std::thread::sleep(Duration::from_millis(30));
+    assert_eq!(client.copy_from_card(card, 64).unwrap(), [1; 64]);
+    client.close();
+}
+
 #[test]
 fn events_order_streams() {
     let rig = Rig::new();
@@ -222,6 +250,72 @@ fn events_order_streams() {
     });
     client.kill();
     rig.host.wait_counter("sessions.closed", 1);
+    client.close();
+}
+
+/// Work queued behind an event keeps its place when the host destroys the event right after, and an
+/// event may join streams of different contexts.
+#[test]
+fn events_between_contexts_outlive_their_end() {
+    let rig = Rig::new();
+    let client = Client::open(&rig, 21, PLAIN);
+    let other = |cmd| ControlRequest {
+        context: Some(2),
+        ..command(cmd)
+    };
+    let card = client.alloc(64).unwrap();
+    assert_eq!(
+        client.control(other(Command::CreateContext)).status,
+        Some(0)
+    );
+    let event = |request: ControlRequest| ControlRequest {
+        event: Some(1),
+        ..request
+    };
+    let quiet = |request: ControlRequest| {
+        client.send_control(ControlRequest {
+            noresp: Some(1),
+            ..event(request)
+        })
+    };
+    assert_eq!(
+        client.control(event(command(Command::CreateEvent))).status,
+        Some(0)
+    );
+    let blocked = block(&client, 1);
+    rig.host.wait_counter("native.calls", 1);
+    quiet(command(Command::RecordEvent));
+    // No time is no limit here: the wait would not be one.
+    quiet(ControlRequest {
+        timeout: Some(0),
+        ..other(Command::WaitEvent)
+    });
+    client.set_context(2);
+    fill(&client, 1, card, 64, 2);
+    client.set_context(1);
+    assert_eq!(
+        client.control(event(other(Command::DestroyEvent))).status,
+        Some(0)
+    );
+    assert_eq!(
+        client.control(event(other(Command::DestroyEvent))).status,
+        Some(0x8030_0403_u32 as i32)
+    );
+    let sync = |timeout| ControlRequest {
+        timeout: Some(timeout),
+        ..other(Command::SyncStream)
+    };
+    assert_eq!(
+        client.control(sync(50)).status,
+        Some(0x8030_0305_u32 as i32),
+        "the event is not reached yet"
+    );
+    rig.codec.release(21);
+    assert_eq!(client.control(sync(-1)).status, Some(0));
+    assert_eq!(client.vdec_answer(&blocked).data.len(), 2);
+    assert_eq!(client.copy_from_card(card, 64).unwrap(), [2; 64]);
+    assert_eq!(rig.host.counter("events.gone"), 0);
+    assert_eq!(rig.host.counter("events.timeouts"), 0);
     client.close();
 }
 

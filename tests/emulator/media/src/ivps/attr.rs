@@ -27,6 +27,8 @@ use crate::errors::Fault;
 
 /// Output channels of a group.
 pub const CHANNELS: usize = 5;
+/// Bytes of the pipeline structure before the filters.
+const HEAD: usize = 16;
 /// Filters of a row.
 const FILTERS: usize = 2;
 /// Queue of a channel that names no depth.
@@ -160,7 +162,7 @@ impl Pipeline {
         let mut filters = [[none; FILTERS]; CHANNELS + 1];
         for (row, filters) in filters.iter_mut().enumerate().take(outputs + 1) {
             for (i, filter) in filters.iter_mut().enumerate() {
-                *filter = Filter::parse(v.at(16 + (row * FILTERS + i) * Filter::SIZE))?;
+                *filter = Filter::parse(v.at(HEAD + (row * FILTERS + i) * Filter::SIZE))?;
             }
         }
         Ok(Self {
@@ -181,7 +183,7 @@ impl Pipeline {
         let index = index as usize;
         let filter = self.filters[channel + 1].get_mut(index);
         filter.ok_or(Fault::IllegalParam)?.set(attr)?;
-        let start = 16 + ((channel + 1) * FILTERS + index) * Filter::SIZE;
+        let start = HEAD + ((channel + 1) * FILTERS + index) * Filter::SIZE;
         let mut put = |at: usize, bytes: &[u8]| {
             if let Some(room) = raw.get_mut(start + at..start + at + bytes.len()) {
                 room.copy_from_slice(bytes);
@@ -199,7 +201,7 @@ impl Pipeline {
         if index as usize >= FILTERS {
             return Err(Fault::IllegalParam);
         }
-        let start = 16 + ((channel + 1) * FILTERS + index as usize) * Filter::SIZE;
+        let start = HEAD + ((channel + 1) * FILTERS + index as usize) * Filter::SIZE;
         let filter = raw.get(start..start + Filter::SIZE);
         let filter = filter.ok_or(Fault::NotConfig)?;
         Ok([&filter[8..16], &filter[28..52], &filter[56..80]].concat())
@@ -246,4 +248,30 @@ pub fn group_crop(v: View) -> Result<Option<[i32; 4]>, Fault> {
 fn part(v: View) -> [i32; 4] {
     let size = |at| i32::from(v.i16(at) as u16);
     [v.i16(0).into(), v.i16(2).into(), size(4), size(6)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::{find, IVPS};
+
+    /// What these structures are taken to hold fills them: no field lies beyond the end, and nothing
+    /// that is left over has the size of another filter or channel.
+    #[test]
+    fn the_readings_have_the_sizes_of_the_notes() {
+        let argument = |api, i: usize| find(IVPS, api).unwrap().request[i];
+        let rows = CHANNELS + 1;
+        assert_eq!(HEAD + rows * FILTERS * Filter::SIZE, argument(5, 1));
+        // The depths of the queues.
+        const { assert!(4 + CHANNELS <= HEAD) };
+        // In a filter: frame rate, size to compression, aspect ratio; together the attribute.
+        let (rate, output, aspect) = (8..16, 28..52, 56..80);
+        assert!(aspect.end <= Filter::SIZE);
+        assert_eq!(aspect.len(), Aspect::SIZE);
+        assert_eq!(rate.len() + output.len() + aspect.len(), argument(30, 3));
+        assert_eq!(Aspect::SIZE, argument(54, 2));
+        let part = 4 * size_of::<i16>();
+        assert_eq!(8 + part, argument(28, 1), "a crop");
+        assert_eq!(16 + part, Aspect::SIZE, "its rectangle is its end");
+    }
 }

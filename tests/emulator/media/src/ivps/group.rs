@@ -19,7 +19,7 @@ use crate::session::Owner;
 use crate::wait::{lock, Deadline};
 
 /// Number of the module in `enModId`; the notes do not give it.
-pub const MODULE: u32 = 0x0d;
+const MODULE: u32 = 0x0d;
 /// Blocks of a channel's own pool beyond what its queue holds: those that the client has.
 const SPARE_BLOCKS: u32 = 8;
 

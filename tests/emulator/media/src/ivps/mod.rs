@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex};
 use ax650_emu_api::Link;
 
 pub use self::attr::CHANNELS;
-pub use self::group::{Group, MODULE};
+pub use self::group::Group;
 pub use self::groups::MAX_GROUPS;
 use self::image::Image;
 use self::scale::{fit, Aspect};
@@ -118,7 +118,8 @@ impl Ivps {
         let owner = session.owner;
         match api {
             0 => {
-                session.state()?.ivps_inits += 1;
+                let mut state = session.state()?;
+                state.ivps_inits = state.ivps_inits.saturating_add(1);
                 return Answer::ok();
             }
             1 => {

@@ -138,6 +138,10 @@ pub struct ChannelAttr {
     pub buffer_size: u32,
     /// What is done to the picture.
     pub mode: OutputMode,
+    /// The client asks for compressed pictures.  It gets plain ones, as their structures say: the
+    /// notes do not describe the compression, and a client that hands the pictures on has no need
+    /// to know.
+    compressed: bool,
 }
 
 impl ChannelAttr {
@@ -169,8 +173,9 @@ impl ChannelAttr {
                 2 => OutputMode::Scale,
                 _ => return Err(Fault::IllegalParam),
             },
+            compressed: v.u32(52) != 0,
         };
-        if v.u32(48) != NV12 || v.u32(52) != 0 {
+        if v.u32(48) != NV12 {
             return Err(Fault::NotSupported);
         }
         if buffers > Self::MAX_BUFFERS
@@ -187,10 +192,13 @@ impl ChannelAttr {
 
     /// Bytes of each buffer of the channel's own pool.
     pub fn pool_block(&self) -> Result<u64, Fault> {
-        match self.buffer_size {
-            0 => Ok(Nv12::packed(self.width, self.height, self.stride, 0)?.size()),
-            n => Ok(n.into()),
-        }
+        let plain = Nv12::packed(self.width, self.height, self.stride, 0)?.size();
+        Ok(match u64::from(self.buffer_size) {
+            0 => plain,
+            // What the client has worked out for compressed pictures may be too little.
+            n if self.compressed => n.max(plain),
+            n => n,
+        })
     }
 }
 
@@ -304,6 +312,17 @@ mod tests {
         assert_eq!((attr.fifo_depth, attr.buffers), (3, 8));
         assert_eq!(attr.pool_block(), Ok(0x32_a020));
         assert_eq!(attr.mode, OutputMode::Original);
+        // Compression is taken; the buffers are then large enough for plain pictures.
+        for (mode, size, block) in [
+            (0, 100, 100),
+            (2, 100, 0x32_a000),
+            (2, 0x40_0000, 0x40_0000),
+        ] {
+            let mut packed = channel.clone();
+            (packed[10], packed[13]) = (size, mode);
+            let attr = ChannelAttr::parse(View(&bytes(&packed))).unwrap();
+            assert_eq!(attr.pool_block(), Ok(block));
+        }
         for (i, n) in [
             (0, 0),
             (0, 9000),
@@ -312,7 +331,6 @@ mod tests {
             (9, 65),
             (11, 3),
             (12, 4),
-            (13, 1),
         ] {
             let mut bad = channel.clone();
             bad[i] = n;

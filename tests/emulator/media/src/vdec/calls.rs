@@ -218,6 +218,10 @@ impl Vdec {
     }
 
     /// SelectGrp: `AX_VDEC_GRP_SET_INFO_T`.
+    ///
+    /// A client that takes pictures only where this call names some has to learn of the end of a
+    /// stream too: a channel is named once more for that, as if it had a picture, and once the client
+    /// knows of all of them the call itself says so.
     fn select(&self, session: &Session, deadline: Deadline) -> Outcome {
         loop {
             let seen = self.activity.count();
@@ -226,9 +230,10 @@ impl Vdec {
                 return Err(Fault::Unexist);
             }
             let mut r = Record::new(7880);
-            let mut count = 0;
+            let (mut count, mut all_over) = (0, true);
             for group in groups {
-                let ready = Group::ready(&group.state());
+                let (ready, over) = Group::ready(&group.state());
+                all_over &= over;
                 if ready.is_empty() {
                     continue;
                 }
@@ -244,6 +249,9 @@ impl Vdec {
                 r.u32(0, clamp32(count));
                 return Answer::with(r.finish());
             }
+            if all_over {
+                return Err(Fault::FlowEnd);
+            }
             self.activity.wait(seen, deadline, Fault::QueueEmpty)?;
         }
     }
@@ -255,8 +263,9 @@ impl Vdec {
             return Err(Fault::Unexist);
         }
         let mut state = group.alive()?;
+        let receiving = state.receiving;
         let channel = &mut state.channels[channel];
-        if channel.enabled {
+        if channel.enabled && receiving {
             return Err(Fault::NotPermitted);
         }
         if !attach && channel.attached.is_none() {

@@ -19,6 +19,34 @@ pub struct Picture {
     pub block: u32,
 }
 
+/// What a channel has for the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ready {
+    /// As many pictures, or one thing to say: that there are no more.
+    Some(usize),
+    /// Nothing yet.
+    Nothing,
+    /// Nothing more, and the client knows.
+    Over,
+}
+
+impl Channel {
+    /// A stream may come: what the last one came to does not matter any more.
+    pub fn begin(&mut self) {
+        (self.ended, self.end_told) = (false, false);
+    }
+
+    /// What GetChnFrame has for the client now.
+    pub fn ready(&self) -> Ready {
+        match (self.ready.len(), self.ended, self.end_told) {
+            (0, true, true) => Ready::Over,
+            (0, true, false) => Ready::Some(1),
+            (0, false, _) => Ready::Nothing,
+            (n, ..) => Ready::Some(n),
+        }
+    }
+}
+
 /// State of a channel.
 #[derive(Debug, Default)]
 pub struct Channel {
@@ -40,6 +68,8 @@ pub struct Channel {
     pub writing: bool,
     /// The last picture of the stream has been queued.
     pub ended: bool,
+    /// The client has been told so.
+    pub end_told: bool,
     /// Number of the next picture.
     pub next_seq: u64,
     /// Pictures that the client has got.

@@ -47,7 +47,7 @@ impl Group {
             c.own_pool = Some((pool, attr));
         }
         c.enabled = true;
-        c.ended = false;
+        c.begin();
         self.notify();
         Ok(())
     }

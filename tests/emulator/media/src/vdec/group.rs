@@ -219,9 +219,7 @@ impl Group {
         state.pictures_left = limit;
         state.stream += 1;
         state.end_sent = false;
-        for channel in &mut state.channels {
-            channel.ended = false;
-        }
+        state.channels.iter_mut().for_each(Channel::begin);
         Ok(())
     }
 
@@ -258,7 +256,7 @@ impl Group {
         state.user_data.clear();
         let mut blocks = Vec::new();
         for channel in &mut state.channels {
-            channel.ended = false;
+            channel.begin();
             blocks.extend(channel.ready.drain(..).map(|p| p.block));
         }
         blocks

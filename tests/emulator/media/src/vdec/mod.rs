@@ -28,8 +28,9 @@ use crate::pool::Pools;
 use crate::session::Owner;
 use crate::wait::{lock, Activity};
 
-/// Groups that the card can have; their numbers are below it.
-pub const MAX_GROUPS: u32 = 32;
+/// Groups that the card can have; their numbers are below it.  As many as SelectGrp's structure has
+/// room for.
+pub const MAX_GROUPS: u32 = 164;
 
 /// All groups of the card.
 pub struct Vdec {

@@ -2,7 +2,7 @@
 
 //! The pictures of a channel: from the decoder's thread to the client and back.
 
-use super::channel::Picture;
+use super::channel::{Picture, Ready};
 use super::group::{Group, State};
 use crate::blobs::{clamp32, Record};
 use crate::errors::Fault;
@@ -25,6 +25,10 @@ impl Group {
                 return Err(Fault::Unexist);
             }
             if c.ended {
+                if !std::mem::replace(&mut c.end_told, true) {
+                    // One who waits in SelectGrp may have nothing to wait for any more.
+                    self.activity.notify();
+                }
                 return Err(Fault::FlowEnd);
             }
             state = self.wait(state, deadline, Fault::Empty)?;
@@ -61,13 +65,17 @@ impl Group {
         Ok(())
     }
 
-    /// Channels that have pictures for the client, with their number.
-    pub fn ready(state: &State) -> Vec<(usize, usize)> {
-        let channels = state.channels.iter().enumerate();
-        channels
-            .filter(|(_, c)| !c.ready.is_empty())
-            .map(|(i, c)| (i, c.ready.len()))
-            .collect()
+    /// Channels that have something for the client, with the number of pictures; and whether the
+    /// client knows of all that are enabled that nothing more comes.
+    pub fn ready(state: &State) -> (Vec<(usize, usize)>, bool) {
+        let channels = state.channels.iter().enumerate().filter(|(_, c)| c.enabled);
+        let all: Vec<_> = channels.map(|(i, c)| (i, c.ready())).collect();
+        let over = !all.is_empty() && all.iter().all(|(_, ready)| *ready == Ready::Over);
+        let some = all.into_iter().filter_map(|(i, ready)| match ready {
+            Ready::Some(n) => Some((i, n)),
+            _ => None,
+        });
+        (some.collect(), over)
     }
 
     /// Waits until the channel's queue takes another picture.  `None` if it gets none: it is

@@ -85,6 +85,8 @@ pub struct State {
     pub(super) held: HashSet<u64>,
     /// The last packet of the stream has been queued.
     pub ended: bool,
+    /// The client has been told so.
+    pub end_told: bool,
     /// Number of the next packet.
     pub next_seq: u64,
     /// Pictures sent, and of these dropped for the frame rate.
@@ -141,6 +143,7 @@ impl Channel {
             ready: VecDeque::new(),
             held: HashSet::new(),
             ended: false,
+            end_told: false,
             next_seq: 0,
             received: (0, 0),
             encoded: (0, 0),
@@ -212,7 +215,7 @@ impl Channel {
             state.receiving = true;
             state.pictures_left = limit;
             state.stream += 1;
-            state.ended = false;
+            (state.ended, state.end_told) = (false, false);
         }
         Ok(())
     }
@@ -245,7 +248,7 @@ impl Channel {
         self.epoch.fetch_add(1, Ordering::SeqCst);
         state.input.clear();
         state.user_data.clear();
-        state.ended = false;
+        (state.ended, state.end_told) = (false, false);
         for packet in std::mem::take(&mut state.ready) {
             let _ = self.room.free(packet.phys);
         }

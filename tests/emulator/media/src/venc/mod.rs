@@ -26,8 +26,9 @@ use crate::wait::{lock, Activity};
 
 /// Number of the module in `enModId`.
 pub const MODULE: u32 = 7;
-/// Channels that the card can have; their numbers are below it.
-pub const MAX_CHANNELS: u32 = 16;
+/// Channels that the card can have; their numbers are below it.  As many as SelectGrp's structures
+/// have room for.
+pub const MAX_CHANNELS: u32 = 64;
 
 /// Members of each set of SelectGrp, by session and number.
 type Selects = HashMap<(Owner, u32), BTreeSet<u32>>;

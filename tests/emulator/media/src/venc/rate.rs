@@ -84,7 +84,7 @@ impl Rate {
             source_fps: v.f32(8),
             fps: v.f32(12),
         };
-        rate.check_fps(codec)?;
+        rate.check_fps()?;
         let v = v.at(16);
         if codec.is_jpeg() {
             // The notes do not give these structures: statistics time and rate come first, or the
@@ -142,20 +142,24 @@ impl Rate {
         Ok(rate)
     }
 
-    /// 0 pictures per second stand for as many as are sent, those for 30 with single images.
-    fn check_fps(&mut self, codec: Codec) -> Result<(), Fault> {
-        if self.source_fps == 0.0 && codec == Codec::Jpeg {
-            self.source_fps = 30.0;
+    /// 0 pictures per second stand for as many as are sent, 0 of those for 30.  More than are sent
+    /// cannot be encoded.
+    fn check_fps(&mut self) -> Result<(), Fault> {
+        if self.source_fps == 0.0 {
+            self.source_fps = match self.fps {
+                0.0 => 30.0,
+                fps => fps,
+            };
         }
         if self.fps == 0.0 {
             self.fps = self.source_fps;
         }
         let good = |fps: f32| (0.01..=1000.0).contains(&fps);
-        if good(self.fps) && good(self.source_fps) && self.fps <= self.source_fps {
-            Ok(())
-        } else {
-            Err(Fault::IllegalParam)
+        if !good(self.fps) || !good(self.source_fps) {
+            return Err(Fault::IllegalParam);
         }
+        self.fps = self.fps.min(self.source_fps);
+        Ok(())
     }
 
     /// libavcodec's options for this rate control; `quality` is that of SetJpegParam.
@@ -307,6 +311,31 @@ mod tests {
         let mut dropper = Dropper::default();
         let kept = (0..300).filter(|_| dropper.keep(&rate)).count();
         assert_eq!(kept, 100);
+    }
+
+    #[test]
+    fn frame_rates() {
+        for (source, target, want) in [
+            (30.0, 15.0, Some((30.0, 15.0))),
+            (25.0, 0.0, Some((25.0, 25.0))),
+            (0.0, 20.0, Some((20.0, 20.0))),
+            (0.0, 0.0, Some((30.0, 30.0))),
+            (25.0, 50.0, Some((25.0, 25.0))),
+            (-25.0, 25.0, None),
+            (f32::NAN, 25.0, None),
+        ] {
+            let mut rate = Rate {
+                goal: Goal::Quality,
+                gop: 1,
+                seconds: 1,
+                qp: (0, 0),
+                source_fps: source,
+                fps: target,
+            };
+            let good = rate.check_fps().is_ok();
+            let got = good.then_some((rate.source_fps, rate.fps));
+            assert_eq!(got, want, "{source} {target}");
+        }
     }
 
     /// All 17 modes, with numbers that fit the structures that the notes give.

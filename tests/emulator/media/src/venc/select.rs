@@ -58,21 +58,25 @@ impl Venc {
         Ok(members.iter().copied().collect())
     }
 
-    /// SelectGrp: `AX_CHN_STREAM_STATUS_T` of the channels that have packets.
+    /// SelectGrp: `AX_CHN_STREAM_STATUS_T` of the channels that have packets, or of which the client
+    /// has not yet been told that none follows; the call's own end of stream once it has been told of
+    /// all (see the decoder's SelectGrp).
     fn select(&self, key: (Owner, u32), deadline: Deadline) -> Outcome {
         const _: () = assert!(MAX_CHANNELS <= 64, "the structure has room for 64");
         loop {
             let seen = self.activity.count();
             let mut r = Record::new(516);
             let mut count = 0;
-            let mut alive = false;
+            let (mut alive, mut all_over) = (false, true);
             for id in self.members(key)? {
                 let Ok(channel) = self.channel(key.0, id) else {
                     continue;
                 };
                 alive = true;
                 let state = channel.state();
-                if !state.ready.is_empty() {
+                let over = state.ready.is_empty() && state.ended;
+                all_over &= over && state.end_told;
+                if !state.ready.is_empty() || over && !state.end_told {
                     r.u32(4 + 4 * count, id)
                         .u32(260 + 4 * count, state.attr.codec.number());
                     count += 1;
@@ -84,6 +88,9 @@ impl Venc {
             if count > 0 {
                 r.u32(0, clamp32(count));
                 return Answer::with(r.finish());
+            }
+            if all_over {
+                return Err(Fault::FlowEnd);
             }
             self.activity.wait(seen, deadline, Fault::QueueEmpty)?;
         }

@@ -125,6 +125,10 @@ impl Channel {
                 return Ok(packet.stream);
             }
             if state.ended {
+                if !std::mem::replace(&mut state.end_told, true) {
+                    // One who waits in SelectGrp may have nothing to wait for any more.
+                    self.notify();
+                }
                 return Err(Fault::FlowEnd);
             }
             state = self.wait(state, deadline, Fault::Empty)?;

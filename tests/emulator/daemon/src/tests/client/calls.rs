@@ -44,7 +44,7 @@ impl Client {
         self.runtime(header, runtime::Module::System, kind)
     }
 
-    fn system_answer(&self, header: &Header) -> system::response_body::Kind {
+    pub(crate) fn system_answer(&self, header: &Header) -> system::response_body::Kind {
         let response = self.answer(header).expect("an answer");
         let Some(response_body::Kind::Runtime(runtime)) = response.body.unwrap().kind else {
             panic!("not of the runtime");
@@ -210,6 +210,18 @@ impl Client {
         self.engine_answer(&header)
     }
 
+    /// The same without a body, which is empty in some calls.
+    pub(crate) fn engine_without_body(&self, api: engine::ApiKind) -> engine::ResponseBody {
+        let header = self.header(0x200 | ((api as u32) << 16), 0);
+        let request = engine::Request {
+            head: Some(engine::Head { api: api.into() }),
+            body: None,
+        };
+        let kind = runtime::request_body::Kind::Engine(request);
+        self.send_frame(&self.runtime(&header, runtime::Module::Engine, kind));
+        self.engine_answer(&header)
+    }
+
     /// A native call: module, api and blobs; the blobs of the answer.
     pub(crate) fn native(&self, module: u32, api: u32, data: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
         let header = self.header(1 | (module << 8) | (api << 16), 0);
@@ -282,11 +294,15 @@ impl Client {
     }
 
     /// A call about other cards.
-    pub(crate) fn p2p(&self, api: p2p::Api, body: p2p::RequestBody) -> p2p::ResponseBody {
+    pub(crate) fn p2p(
+        &self,
+        api: p2p::Api,
+        body: impl Into<Option<p2p::RequestBody>>,
+    ) -> p2p::ResponseBody {
         let header = self.header(0x300 | ((api as u32) << 16), 0);
         let request = p2p::Request {
             head: Some(p2p::Head { api: api.into() }),
-            body: Some(body),
+            body: body.into(),
         };
         let kind = runtime::request_body::Kind::P2p(request);
         self.send_frame(&self.runtime(&header, runtime::Module::P2p, kind));

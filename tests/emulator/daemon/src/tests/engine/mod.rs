@@ -2,6 +2,7 @@
 
 //! The engine with real models in ONNX Runtime.
 
+mod crowd;
 mod refusals;
 
 use std::sync::Arc;

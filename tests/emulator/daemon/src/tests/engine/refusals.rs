@@ -3,10 +3,12 @@
 //! Engine calls that cannot be done, and the error numbers that say so.
 
 use super::{load, loaded, open, place, run, with};
+use crate::model::digest;
 use crate::tests::client::{Client, PLAIN};
 use crate::tests::onnx::sum_and_difference;
 use crate::tests::Rig;
 use crate::wire::engine::{ApiKind, Desc, RequestBody};
+use crate::wire::system;
 
 #[test]
 fn what_is_wrong_is_refused() {
@@ -19,6 +21,18 @@ fn what_is_wrong_is_refused() {
     early.close();
     let client = open(&rig);
     assert_eq!(load(&client, b"no model").status, 0x8030_0709_u32 as i32);
+    // The log names the image, for whoever wants to put one into the model directory.
+    let request = system::request_body::Kind::Log(system::LogRequest::default());
+    let answer = client.system(system::Module::Log, request);
+    let system::response_body::Kind::Log(log) = answer else {
+        panic!("{answer:?}");
+    };
+    let text = String::from_utf8(log.content).unwrap();
+    let name = digest(b"no model");
+    assert!(
+        text.contains(&format!("model of sha256 {name} refused")),
+        "{text}"
+    );
     assert_eq!(
         load(&client, &sum_and_difference(&[1])[..50]).status,
         0x8030_0709_u32 as i32
@@ -95,19 +109,23 @@ fn what_is_wrong_is_refused() {
         affinity: Some(mask),
         ..with(handle)
     };
-    for mask in [0, 8] {
-        assert_eq!(
-            client.engine(ApiKind::SetAffinity, affinity(mask)).status,
-            illegal
-        );
-    }
-    assert_eq!(client.engine(ApiKind::SetAffinity, affinity(2)).status, 0);
     assert_eq!(
-        client.engine(ApiKind::GetAffinity, with(handle)).affinity,
-        Some(2)
+        client.engine(ApiKind::SetAffinity, affinity(8)).status,
+        illegal
     );
     let good = || run(handle, context, 0, &[ok, ok], &[ok, ok], 1);
-    assert_eq!(client.engine(ApiKind::RunModel, good()).status, 0);
+    // No wish, and one core.
+    for mask in [0, 2] {
+        assert_eq!(
+            client.engine(ApiKind::SetAffinity, affinity(mask)).status,
+            0
+        );
+        assert_eq!(
+            client.engine(ApiKind::GetAffinity, with(handle)).affinity,
+            Some(mask)
+        );
+        assert_eq!(client.engine(ApiKind::RunModel, good()).status, 0);
+    }
     rig.host.set("engine.fail", true);
     assert_eq!(
         client.engine(ApiKind::RunModel, good()).status,
@@ -115,6 +133,10 @@ fn what_is_wrong_is_refused() {
     );
     rig.host.set("engine.fail", 0x1234);
     assert_eq!(client.engine(ApiKind::RunModel, good()).status, 0x1234);
+    assert_eq!(
+        client.engine_without_body(ApiKind::GetNpuType).npu_type,
+        Some(0)
+    );
     // Fields that a client asks for are there, even in a failure.
     let unknown = with(1);
     assert_eq!(
