@@ -4,6 +4,7 @@
 
 use kernel::{mm::virt::VmaNew, page::PAGE_SIZE, prelude::*, sync::Arc};
 
+use crate::glue::compat::errno::EDQUOT;
 use crate::{
     counters::Counter,
     glue::{

@@ -22,6 +22,7 @@ use super::{
     MAX_BUFFER, MAX_BUFFERS_PER_FILE, MAX_BYTES_PER_CARD, MAX_BYTES_PER_FILE,
     MAX_SESSIONS_PER_FILE, OPEN_TIMEOUT_NS,
 };
+use crate::glue::compat::errno::EDQUOT;
 use crate::{
     buffer::Buffer,
     card::Card,

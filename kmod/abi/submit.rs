@@ -16,6 +16,7 @@ use super::{
     },
     DEFAULT_TIMEOUT_NS, MAX_BYTES_PER_CARD, MAX_FRAME, MAX_JOBS, MAX_STEPS,
 };
+use crate::glue::compat::errno::ESTALE;
 use crate::{
     buffer::Buffer,
     glue::{eventfd::EventFd, plain, task, time},

@@ -10,14 +10,12 @@ use kernel::{
     new_mutex,
     prelude::*,
     static_lock_class,
-    sync::{
-        poll::{PollCondVar, PollCondVarBox},
-        Arc, Mutex,
-    },
+    sync::{poll::PollCondVar, Arc, Mutex},
     uaccess::{UserPtr, UserSlice},
 };
 
 use super::{line::Line, registry, requests, wait_until_up, FAILED, UP_NS};
+use crate::glue::compat::{errno::ENOBUFS, PollCondVarBox};
 use crate::{
     glue::{
         chardev::{self, POLL_ERROR, POLL_IN, POLL_REMOVE},

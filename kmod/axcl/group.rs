@@ -13,6 +13,7 @@ use super::{
     record::Record,
     wait_until_up, FAILED,
 };
+use crate::glue::compat::errno::{EHOSTDOWN, EREMOTEIO};
 use crate::{
     card::Card,
     glue::time::{self, Signals, MS, S},

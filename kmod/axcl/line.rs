@@ -9,6 +9,7 @@ use kernel::{
 };
 
 use super::{clients::Held, endpoint::Endpoint};
+use crate::glue::compat::errno::ESTALE;
 use crate::{
     buffer::Buffer,
     card::Card,

@@ -23,6 +23,7 @@ mod requests;
 
 use kernel::{prelude::*, str::CString, sync::Arc};
 
+use crate::glue::compat::errno::ESTALE;
 use crate::{
     card::Card,
     glue::{

@@ -8,12 +8,13 @@ use kernel::{
     static_lock_class,
     sync::{
         atomic::{Atomic, Relaxed},
-        poll::{PollCondVar, PollCondVarBox},
+        poll::PollCondVar,
         CondVar, Mutex,
     },
 };
 
 use crate::glue::{
+    compat::PollCondVarBox,
     task::Process,
     time::{self, S},
 };

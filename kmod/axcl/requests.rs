@@ -6,6 +6,7 @@
 use kernel::{prelude::*, sync::Arc};
 
 use super::registry;
+use crate::glue::compat::errno::EREMOTEIO;
 use crate::{
     card::Card,
     glue::{

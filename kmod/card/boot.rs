@@ -5,6 +5,7 @@
 use kernel::{firmware::Firmware, prelude::*};
 
 use super::{status::put_text, Card};
+use crate::glue::compat::errno::EREMOTEIO;
 use crate::{
     glue::{
         pci, shim,

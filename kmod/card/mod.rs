@@ -26,6 +26,7 @@ use kernel::{
     },
 };
 
+use crate::glue::compat::errno::{EHOSTDOWN, ESTALE};
 use crate::{
     axcl::clients::Clients,
     buffer::{Buffer, Memory},

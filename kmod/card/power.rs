@@ -7,6 +7,7 @@
 use kernel::{prelude::*, sync::atomic::Relaxed};
 
 use super::Card;
+use crate::glue::compat::errno::ESTALE;
 use crate::{
     glue::pci::{self, Presence},
     wire::state::State,

@@ -5,6 +5,7 @@
 use kernel::{prelude::*, sync::Arc};
 
 use super::Card;
+use crate::glue::compat::errno::ESTALE;
 use crate::{
     glue::time::{self, MS, S},
     session::Session,

@@ -8,6 +8,7 @@ use kernel::{
 };
 
 use super::Card;
+use crate::glue::compat::errno::ESTALE;
 use crate::{
     glue::{
         thread::{should_stop, Main},

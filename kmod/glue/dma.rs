@@ -8,6 +8,7 @@
 use kernel::{
     bindings,
     device::{Bound, Device},
+    dma::DataDirection,
     error::to_result,
     new_mutex,
     page::PAGE_SIZE,
@@ -97,7 +98,8 @@ impl Space {
             )
         })?;
         // SAFETY: a valid table, and a device that is bound: `close` has not been called.
-        let mapped = unsafe { bindings::dma_map_sgtable(raw_device(&device), table, DIR, 0) };
+        let mapped =
+            unsafe { bindings::dma_map_sgtable(raw_device(&device), table, both_ways(), 0) };
         let mapped = to_result(mapped);
         if let Err(e) = mapped {
             // SAFETY: allocated above.
@@ -162,7 +164,9 @@ impl Space {
     }
 }
 
-const DIR: bindings::dma_data_direction = bindings::dma_data_direction::DMA_BIDIRECTIONAL;
+fn both_ways() -> bindings::dma_data_direction {
+    DataDirection::Bidirectional.into()
+}
 
 /// The longest piece: entries of the card's lists have 32-bit lengths (spec 2.1 of the RPC notes).
 const MAX_PIECE: u32 = 0x4000_0000;
@@ -213,7 +217,7 @@ fn pieces(table: &bindings::sg_table) -> Result<KVVec<Piece>> {
 fn undo(device: &Device, mapping: &mut Mapping) {
     // SAFETY: mapped and allocated by `Space::map`, undone once.
     unsafe {
-        bindings::dma_unmap_sgtable(raw_device(device), &mut *mapping.table, DIR, 0);
+        bindings::dma_unmap_sgtable(raw_device(device), &mut *mapping.table, both_ways(), 0);
         bindings::sg_free_table(&mut *mapping.table);
     }
 }

@@ -11,6 +11,7 @@ use kernel::{
     sync::Arc,
 };
 
+use crate::glue::compat::errno::ENODATA;
 use crate::{
     abi::types::TELEMETRY_TEMPERATURE,
     card::{telemetry::MAX_AGE_NS, Card},

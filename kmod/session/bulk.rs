@@ -13,6 +13,7 @@ use super::{
     job::{Frame, Progress, Work},
     role, Session,
 };
+use crate::glue::compat::errno::{ECANCELED, EPROTO};
 use crate::{
     buffer::Buffer,
     glue::time,

@@ -10,6 +10,7 @@ use super::{
     job::{Frame, Job, Progress, Work},
     role, Session, STALL_NS,
 };
+use crate::glue::compat::errno::{ECANCELED, ETIME};
 use crate::{buffer::Buffer, glue::time, transport::tx::SendError, wire::frame};
 
 /// Where a session is in its life.

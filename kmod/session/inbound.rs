@@ -9,6 +9,7 @@ use super::{
     engine::{Engine, Phase},
     role, Session,
 };
+use crate::glue::compat::errno::EPROTO;
 use crate::{
     buffer::Buffer,
     glue::time,

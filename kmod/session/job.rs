@@ -8,6 +8,7 @@ use kernel::{
     sync::{poll::PollCondVar, Arc, CondVar, Mutex},
 };
 
+use crate::glue::compat::errno::{ECANCELED, ETIME};
 use crate::{
     abi::types::StepResult,
     buffer::Buffer,

@@ -8,6 +8,7 @@ use super::{
     engine::{Caller, Engine, Phase},
     role, Session,
 };
+use crate::glue::compat::errno::{EPROTO, EREMOTEIO};
 use crate::{
     card::Card,
     counters::Counter,

@@ -9,6 +9,7 @@ use kernel::{
 };
 
 use super::{ports::Group, tx::SendError};
+use crate::glue::compat::errno::EREMOTEIO;
 use crate::{
     card::Card,
     glue::{

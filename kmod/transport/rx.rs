@@ -8,6 +8,7 @@
 use kernel::prelude::*;
 
 use super::{ports::Listener, traffic::Traffic};
+use crate::glue::compat::errno::EPROTO;
 use crate::{
     card::Card,
     glue::{region, time},

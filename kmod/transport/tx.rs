@@ -5,6 +5,7 @@
 use kernel::prelude::*;
 
 use super::traffic::Traffic;
+use crate::glue::compat::errno::{EHOSTDOWN, EPROTO};
 use crate::{
     card::Card,
     glue::{region, time},

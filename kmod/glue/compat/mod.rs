@@ -6,6 +6,8 @@
 //! * `Bar`: a mapped BAR that is taken away at unbind
 //! * `Handler`, `Interrupt`: a message interrupt with a thread
 //! * `IdInfo`: how `probe` gets the data of the id table; `pci_table!` makes that table
+//! * `errno`: the error codes that not all of them have in their prelude
+//! * `PollCondVarBox`: where pollers wait, in memory of its own
 //! * `bus_address`: where the device sees coherent memory
 //! * `with_owner`: file operations that keep the module loaded while files are open
 

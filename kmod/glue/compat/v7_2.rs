@@ -2,15 +2,17 @@
 
 //! Linux 7.2.
 
-use core::marker::PhantomData;
+use core::{marker::PhantomData, ops::Deref, pin::Pin};
 
 use kernel::{
+    alloc::AllocError,
     bindings,
     device::{Bound, Device},
     devres::Devres,
     dma::Coherent,
     irq, pci,
     prelude::*,
+    sync::{poll::PollCondVar, LockClassKey},
 };
 
 use super::Handler;
@@ -27,6 +29,58 @@ macro_rules! pci_table {
     };
 }
 pub(crate) use pci_table;
+
+/// `kernel::error::code` has the first 34 codes, and makes of others at run time only.
+pub(crate) mod errno {
+    use core::mem::transmute;
+
+    use kernel::{
+        bindings,
+        error::{code::EINVAL, Error},
+    };
+
+    // An `Error` is the negative number.
+    // SAFETY: a number without padding, and any number is an `i32`.
+    const _: () = assert!(unsafe { transmute::<Error, i32>(EINVAL) } == -(bindings::EINVAL as i32));
+
+    const fn error(code: u32) -> Error {
+        assert!(0 < code && code <= bindings::MAX_ERRNO);
+        // SAFETY: see above; the number is in the range that `Error` allows.
+        unsafe { transmute::<i32, Error>(-(code as i32)) }
+    }
+
+    pub(crate) const ECANCELED: Error = error(bindings::ECANCELED);
+    pub(crate) const EDQUOT: Error = error(bindings::EDQUOT);
+    pub(crate) const EHOSTDOWN: Error = error(bindings::EHOSTDOWN);
+    pub(crate) const ENOBUFS: Error = error(bindings::ENOBUFS);
+    pub(crate) const ENODATA: Error = error(bindings::ENODATA);
+    pub(crate) const EPROTO: Error = error(bindings::EPROTO);
+    pub(crate) const EREMOTEIO: Error = error(bindings::EREMOTEIO);
+    pub(crate) const ESTALE: Error = error(bindings::ESTALE);
+    pub(crate) const ETIME: Error = error(bindings::ETIME);
+}
+
+/// Its end waits until nobody looks at it.
+pub(crate) struct PollCondVarBox(Pin<KBox<PollCondVar>>);
+
+impl PollCondVarBox {
+    pub(crate) fn new(
+        name: &'static CStr,
+        key: Pin<&'static LockClassKey>,
+    ) -> Result<Self, AllocError> {
+        KBox::pin_init(PollCondVar::new(name, key), GFP_KERNEL)
+            .map(Self)
+            .map_err(|_| AllocError)
+    }
+}
+
+impl Deref for PollCondVarBox {
+    type Target = PollCondVar;
+
+    fn deref(&self) -> &PollCondVar {
+        &self.0
+    }
+}
 
 pub(crate) fn bus_address(memory: &Coherent<[u8]>) -> u64 {
     memory.dma_handle()

@@ -2,7 +2,7 @@
 
 //! Linux 7.3.
 
-pub(crate) use kernel::pci_device_table as pci_table;
+pub(crate) use kernel::{pci_device_table as pci_table, sync::poll::PollCondVarBox};
 
 use kernel::{bindings, device::Bound, dma::Coherent, irq, pci, prelude::*};
 
@@ -12,6 +12,12 @@ pub(crate) type Bar = pci::DevresBar<0>;
 
 /// There is none for a device whose id was added by way of sysfs.
 pub(crate) type IdInfo<'a, T> = Option<&'a T>;
+
+pub(crate) mod errno {
+    pub(crate) use kernel::error::code::{
+        ECANCELED, EDQUOT, EHOSTDOWN, ENOBUFS, ENODATA, EPROTO, EREMOTEIO, ESTALE, ETIME,
+    };
+}
 
 pub(crate) fn bus_address(memory: &Coherent<[u8]>) -> u64 {
     memory.dma_address()
