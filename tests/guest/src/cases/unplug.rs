@@ -32,7 +32,7 @@ crate::cases!["unplug":
     R07_registers_read_as_ones { timeout_s: 90 },
     R07_ones_during_boot { start: Start::Unloaded, timeout_s: 120 },
     P3_card_torn_off { timeout_s: 90 },
-    P9_card_killed_then_unload { timeout_s: 90 },
+    P9_card_torn_off_then_rmmod { timeout_s: 90 },
     R10_remove_one_of_two { timeout_s: 90, machines: &[TWO_CARDS] },
     P4_card_that_runs_other_firmware { start: Start::Unloaded },
 ];
@@ -271,7 +271,7 @@ fn P3_card_torn_off(context: &mut Context) -> Result<()> {
 }
 
 /// The module unloads, quickly and quietly, although the card has gone without a word.
-fn P9_card_killed_then_unload(context: &mut Context) -> Result<()> {
+fn P9_card_torn_off_then_rmmod(context: &mut Context) -> Result<()> {
     let mut client = Client::new(0)?;
     client.works()?;
     context.host.harness("kill", json!({"card": 0}))?;
