@@ -41,6 +41,8 @@ else
 fi
 epoch=${SOURCE_DATE_EPOCH:-$date}
 
+release() { cargo run --quiet --locked -p ax650-release -- "$@"; }
+
 # The tree's files, NUL-terminated.
 list() {
     if [ -e .git ]; then
@@ -70,11 +72,27 @@ make_source() {
         --files-from="$tmp/list"
 }
 
+# Of crates for other systems only, which are half of all and have libraries for the linker in them,
+# cargo needs the manifests and the names of the sources.
+drop_other_systems() { # VENDOR
+    local crate sum
+    release crates >"$tmp/crates-used"
+    for crate in "$1"/*; do
+        ! grep -qxF "${crate##*/}" "$tmp/crates-used" || continue
+        sum=$(sed -nE 's/.*"package":("[0-9a-f]+").*/\1/p' "$crate/.cargo-checksum.json")
+        find "$crate" -type f ! -name '*.rs' ! -path "$crate/Cargo.toml" -delete
+        find "$crate" -type f -name '*.rs' -exec truncate --size=0 {} +
+        find "$crate" -type d -empty -delete
+        printf '{"files":{},"package":%s}' "$sum" >"$crate/.cargo-checksum.json"
+    done
+}
+
 make_crates() {
     local top=$tmp/crates/$name
     mkdir -p "$top/.cargo"
     # From where this system gets its crates, which need not be crates.io.
     cargo vendor --quiet --locked --versioned-dirs --respect-source-config "$top/vendor" >/dev/null
+    drop_other_systems "$top/vendor"
     cat >"$top/.cargo/config.toml" <<'END'
 [source.crates-io]
 replace-with = "vendored-sources"
@@ -86,7 +104,7 @@ END
 }
 
 make_sbom() {
-    cargo run --quiet --locked -p ax650-release -- sbom >"$tmp/sbom"
+    release sbom >"$tmp/sbom"
     mv "$tmp/sbom" "$out/$name.cdx.json"
 }
 

@@ -17,7 +17,7 @@ expect() { [ "$2" = "$3" ] || die "$1: expected '$2', found '$3'"; }
 
 shell() {
     local scripts
-    mapfile -t scripts < <(cd "$tree" && grep -rlE '^#!/bin/(ba)?sh' dkms tests/packages tests/env .ci | sort)
+    mapfile -t scripts < <(cd "$tree" && grep -rlE '^#!/bin/(ba)?sh' dkms tests/packages/formats | sort)
     cd "$tree"
     shellcheck --severity=warning -x -P SCRIPTDIR "${scripts[@]}"
     shellcheck --severity=warning dkms/arch/PKGBUILD
@@ -80,12 +80,14 @@ nix() {
     evaluate null utils.installPhase | grep -q 'target/x86_64-unknown-linux-gnu/release'
 }
 
-# Buildroot's kconfig is the kernel's.
+# Buildroot's kconfig is the kernel's of some years ago, which wrote $NAME for today's $(NAME).
 buildroot_kconfig() {
     "$tree/tests/env/kernels.sh" source
     local source
     source=$("$tree/tests/env/kernels.sh" print source)
     make -C "$source" O="$work/o" allnoconfig </dev/null >"$work/log" 2>&1 || { tail "$work/log"; exit 1; }
+    cp -r "$tree/dkms/buildroot" "$work/external"
+    find "$work/external" -name Config.in -exec sed -i 's/\$BR2_EXTERNAL_AX650_PATH/$(BR2_EXTERNAL_AX650_PATH)/' {} +
     mkdir "$work/b"
     cat >"$work/b/Config.in" <<'END'
 config BR2_x86_64
@@ -98,10 +100,10 @@ config BR2_PACKAGE_HOST_RUSTC_TARGET_ARCH_SUPPORTS
 	def_bool y
 config BR2_PACKAGE_HOST_RUSTC
 	bool
-source "$BR2_EXTERNAL_AX650_PATH/Config.in"
+source "$(BR2_EXTERNAL_AX650_PATH)/Config.in"
 END
     cd "$work/b"
-    export BR2_EXTERNAL_AX650_PATH=$tree/dkms/buildroot CONFIG_='' KCONFIG_CONFIG=$work/b/.config
+    export BR2_EXTERNAL_AX650_PATH=$work/external CONFIG_='' KCONFIG_CONFIG=$work/b/.config
     try() { # LINE...: the configuration that these lines give
         printf '%s=y\n' "$@" >"$work/b/.config"
         "$work/o/scripts/kconfig/conf" --olddefconfig Config.in 2>&1
@@ -145,8 +147,8 @@ END
     expect kinds "kernel-module generic-package cargo-package" "$(sed -n 2p "$work/said")"
     expect source "$tree/dist/ax650-$version.tar.xz" "$(sed -n 3p "$work/said")"
     grep -q 'enable CONFIG_RUST' "$work/said"
-    make -s -f "$work/Makefile" /linux/.stamp_dotconfig | grep -q 'makes host-rust-bindgen'
-    sed -n 's/^.* dkms\/external: *//p' "$tree/dkms/buildroot/external.desc"
+    said=$(make -s -f "$work/Makefile" /linux/.stamp_dotconfig)
+    grep -q 'makes host-rust-bindgen' <<<"$said" || die "the kernel does not wait for bindgen: $said"
     grep -qx 'name: AX650' "$tree/dkms/buildroot/external.desc"
 }
 
@@ -155,7 +157,7 @@ yocto() {
     local bitbake=$cache/bitbake-2.19.0
     if [ ! -e "$bitbake/bb" ]; then
         rm -rf "$bitbake.partial"
-        pip install --quiet --no-deps --only-binary :all: --target "$bitbake.partial" bitbake-setup==2.19.0 ||
+        pip install --quiet --root-user-action ignore --no-deps --only-binary :all: --target "$bitbake.partial" bitbake-setup==2.19.0 ||
             { echo "BitBake cannot be had from PyPI"; exit 77; }
         mv "$bitbake.partial" "$bitbake"
     fi

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! `ax650-release sbom`: prints the list of what this tree's packages are made of.
-//! `ax650-release crates`: checks the crates against `deny.toml`.
+//! `ax650-release crates`: prints the crates, but those that only other systems need.
+//! `ax650-release check`: checks the crates against `deny.toml`.
 
 use std::io::Write;
 use std::path::Path;
@@ -27,10 +28,17 @@ fn run(args: &[String]) -> Result<()> {
     let policy = Policy::of(tree)?;
     let graph = Graph::of(tree, policy.targets())?;
     match args {
-        [what] if what == "crates" => {
+        [what] if what == "check" => {
             let broken = policy.broken(&graph);
             if !broken.is_empty() {
                 bail!("{}", broken.join("\n"));
+            }
+            Ok(())
+        }
+        [what] if what == "crates" => {
+            let mut out = std::io::stdout().lock();
+            for package in graph.packages() {
+                writeln!(out, "{}-{}", package.name, package.version).context("standard output")?;
             }
             Ok(())
         }
@@ -41,6 +49,6 @@ fn run(args: &[String]) -> Result<()> {
             serde_json::to_writer_pretty(&mut out, &document)?;
             writeln!(out).context("standard output")
         }
-        _ => bail!("usage: ax650-release sbom|crates, at the top of the tree"),
+        _ => bail!("usage: ax650-release sbom|crates|check, at the top of the tree"),
     }
 }
