@@ -7,10 +7,9 @@
 # The root is a Debian 13 system made by mmdebstrap, with everything that builds and tests this
 # project: the rustc, bindgen and gcc that Debian's 7.3 backports kernel was built with, QEMU,
 # kernel source, libavcodec, ONNX Runtime.  It is kept in the cache directory under a name that is
-# the hash of this file and of its package lists, so a change of one makes a new one; it is built
+# the hash of this file and of packages.txt, so a change of either makes a new one; it is built
 # under another name and renamed when complete, so interrupting it costs nothing but time.
 #
-#   AX650_ROOT_EXTRA=NAME   another root, which has the packages of packages-NAME.txt as well
 #   AX650_CACHE   cache directory (default $XDG_CACHE_HOME/ax650 or ~/.cache/ax650)
 #   AX650_ROOT=/  use this very system instead; it must have the packages of packages.txt
 #   AX650_MIRROR  Debian mirror (default: the one this host's apt uses, else mmdebstrap's)
@@ -36,10 +35,7 @@ need_tool() { # COMMAND PACKAGE
         die "cannot install $2: no apt, no right to use it, or the package registry does not answer"
 }
 
-extra=${AX650_ROOT_EXTRA:-}
-lists=("$here/packages.txt" ${extra:+"$here/packages-$extra.txt"})
-name=root${extra:+-$extra}
-packages() { sed 's/#.*//' "${lists[@]}" | xargs; }
+packages() { sed 's/#.*//' "$here/packages.txt" | xargs; }
 
 # The mirror that this host's apt uses for Debian; nothing on other systems.
 host_mirror() {
@@ -70,8 +66,8 @@ make_root() { # DIR
         { remove "$tmp"; die "the toolchain root could not be made: see above; if names do not resolve or downloads time out, the package registry cannot be reached"; }
     mv "$tmp" "$dir"
     # Roots of earlier package lists and interrupted runs.
-    for old in "$cache/$name"-????????????????{,.partial.*}; do
-        [ "$old" = "$dir" ] || [ ! -e "$old" ] || { say "removing $old"; remove "$old"; }
+    for old in "$cache"/root-*; do
+        [ "$old" = "$dir" ] || { say "removing $old"; remove "$old"; }
     done
 }
 
@@ -120,9 +116,9 @@ if [ "${AX650_ROOT:-}" = / ]; then
     die "AX650_ROOT=/ needs no root.sh: the Makefile runs the commands itself"
 fi
 mkdir -p "$cache"
-dir=${AX650_ROOT:-$cache/$name-$(cat "$here/root.sh" "${lists[@]}" | sha256sum | cut -c1-16)}
+dir=${AX650_ROOT:-$cache/root-$(cat "$here/root.sh" "$here/packages.txt" | sha256sum | cut -c1-16)}
 if [ ! -d "$dir" ]; then
-    exec 9>"$cache/$name.lock"
+    exec 9>"$cache/root.lock"
     flock 9
     [ -d "$dir" ] || make_root "$dir"
     exec 9>&-
