@@ -107,6 +107,13 @@ demo: rig assets ## boot a card in a guest, read a picture, transcode a clip
 shell: rig ## a prompt in a guest with cards: KERNEL, CARDS
 	@$(rig) shell --kernel $(shell_kernel) --cards $(cards)
 
+.PHONY: dist packages packages-rpm
+dist: crates ## the files of a release, into dist/: source, crates, SBOM
+	@$(in) dkms/dist.sh
+packages: packages-rpm
+packages-rpm: dist
+	@AX650_ROOT_VARIANT=packaging $(in) dkms/build-rpm.sh dist
+
 .PHONY: fmt
 fmt: kernels-stock ## format all Rust code
 	@$(in) cargo fmt --all
