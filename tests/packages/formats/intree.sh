@@ -59,15 +59,18 @@ case $value in
 m)
     cp "$stock/Module.symvers" "$work/out/Module.symvers"
     build "$dir/ax650.ko"
-    modinfo "$work/out/$dir/ax650.ko" | tee /dev/stderr | grep -qx "version: *$("$tree/dkms/version.sh")"
-    modinfo -F intree "$work/out/$dir/ax650.ko" | grep -qx Y || die "it does not count as part of the tree"
-    modinfo -F alias "$work/out/$dir/ax650.ko" | grep -qi '^pci:v00001F4Bd00000650'
+    info=$(modinfo "$work/out/$dir/ax650.ko")
+    echo "$info"
+    for line in "version: *$("$tree/dkms/version.sh")" "intree: *Y" "alias: *pci:v00001F4Bd00000650.*"; do
+        grep -qx "$line" <<<"$info" || die "no '$line' in its description"
+    done
     ;;
 y)
     build "$dir/"
     ar t "$work/out/$dir/built-in.a"
     # It begins with the kernel, not as a module.
-    nm "$work/out/$dir/ax650_main.o" "$work/out/$dir/"*.o 2>/dev/null | grep -q '__ax650_init' || die "no initcall"
-    ! nm "$work/out/$dir/ax650_main.o" | grep -qw init_module || die "it is a module's object"
+    symbols=$(nm "$work/out/$dir/ax650_main.o")
+    grep -q __ax650_init <<<"$symbols" || die "no initcall"
+    ! grep -qw init_module <<<"$symbols" || die "it is a module's object"
     ;;
 esac

@@ -76,8 +76,10 @@ nix() {
     expect broken false "$(evaluate "$kernel" module.meta.broken)"
     expect "broken without Rust" true "$(evaluate "${kernel/withRust = true/withRust = false}" module.meta.broken)"
     expect "broken in old kernels" true "$(evaluate "${kernel//7.3.4/6.12.1}" module.meta.broken)"
-    evaluate "$kernel" module.makeFlags | grep -q '"/dev-output/lib/modules/7.3.4/build"'
-    evaluate null utils.installPhase | grep -q 'target/x86_64-unknown-linux-gnu/release'
+    found=$(evaluate "$kernel" module.makeFlags)
+    grep -q '"/dev-output/lib/modules/7.3.4/build"' <<<"$found" || die "makeFlags: $found"
+    found=$(evaluate null utils.installPhase)
+    grep -q 'target/x86_64-unknown-linux-gnu/release' <<<"$found" || die "installPhase: $found"
 }
 
 # Buildroot's kconfig is the kernel's of some years ago, which wrote $NAME for today's $(NAME).
