@@ -66,7 +66,7 @@ scripts)
     ;;
 lint)
     command -v rpmlint >/dev/null || { echo "no rpmlint here"; exit 77; }
-    rpmlint -r "$here/rpmlint.toml" "${rpms[@]}" "$tree"/dkms/rpm/*.spec
+    rpmlint -c "$here/rpmlint.toml" "${rpms[@]}" "$tree"/dkms/rpm/*.spec
     ;;
 kmod)
     # The packages that akmods would make, for the reference kernel; kmodtool is a stand-in.
