@@ -131,6 +131,13 @@ demo: rig assets ## boot a card in a guest, read a picture, transcode a clip: AR
 shell: rig $(call roots_of,$(shell_kernel)) ## a prompt in a guest with cards: KERNEL, CARDS, ARCH
 	@$(rig) shell --kernel $(shell_kernel) --cards $(cards)
 
+.PHONY: dist packages packages-rpm
+dist: crates ## the files of a release, into dist/: source, crates, SBOM
+	@$(in) dkms/dist.sh
+packages: packages-rpm
+packages-rpm: dist
+	@AX650_ROOT_VARIANT=packaging $(in) dkms/build-rpm.sh dist
+
 .PHONY: fmt
 fmt: kernels-trixie-backports ## format all Rust code
 	@$(in) cargo fmt --all

@@ -16,6 +16,8 @@
 #
 #   AX650_ARCH    what is built and run there: amd64 (default), or arm64 by cross compilers and
 #                 emulation, in a root of its own with the packages of packages-arm64.txt as well
+#   AX650_ROOT_VARIANT=packaging   a root of its own with the packages of packages-packaging.txt as well:
+#                 what makes and checks packages of other systems
 #   AX650_CACHE   cache directory (default $XDG_CACHE_HOME/ax650 or ~/.cache/ax650)
 #   AX650_ROOT=/  use this very system instead; it must have the packages of packages.txt
 #   AX650_MIRROR  Debian mirror (default: the one this host's apt uses, else mmdebstrap's)
@@ -53,6 +55,11 @@ arm64)
     foreign=("--architectures=$(dpkg --print-architecture),arm64")
     ;;
 *) die "AX650_ARCH=$AX650_ARCH: it must be amd64 or arm64" ;;
+esac
+case ${AX650_ROOT_VARIANT:-} in
+'') ;;
+packaging) name=root-packaging lists+=("$here/packages-packaging.txt") ;;
+*) die "AX650_ROOT_VARIANT=$AX650_ROOT_VARIANT: there is only packaging" ;;
 esac
 if [ "${1:-}" = --forky ]; then
     suite=forky name=root-forky lists=("$here/packages-forky.txt") foreign=()

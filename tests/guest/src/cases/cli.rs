@@ -20,6 +20,7 @@ use crate::{kernel, onnx, runner};
 crate::cases!["cli":
     list_and_info,
     run_a_model,
+    static_in_empty_root,
     run_bad_input,
     encode_decode_transcode { timeout_s: 120 },
     media_bad_input { timeout_s: 90 },
@@ -191,6 +192,27 @@ fn run_a_model(_: &mut Context) -> Result<()> {
     let json: Value = serde_json::from_str(&good("ax650 run sum.onnx --repeat 5 --json")?)?;
     ensure!(json.is_object(), "{json}");
     std::fs::remove_dir_all(dir)?;
+    left_clean()
+}
+
+/// What a container gets with `--device /dev/ax650-0` is enough: the program and the node, nothing
+/// else, not even `/sys` and `/proc`.
+fn static_in_empty_root(_: &mut Context) -> Result<()> {
+    let root = Path::new("/tmp/empty-root");
+    std::fs::create_dir_all(root.join("dev"))?;
+    std::fs::copy("/bin/ax650", root.join("ax650"))?;
+    std::fs::write(root.join("sum.onnx"), onnx::sum_and_product(16))?;
+    let copied = Command::new("/bin/cp")
+        .args(["-a", "/dev/ax650-0"])
+        .arg(root.join("dev"))
+        .status()?;
+    ensure!(copied.success(), "cp: {copied}");
+    for line in ["list", "info", "run /sum.onnx --repeat 5"] {
+        let inside = run_as(None, &format!("chroot /tmp/empty-root /ax650 {line}"), LIMIT)?;
+        ensure!(inside.code == 0, "{line}: {}", inside.err);
+        ensure!(!inside.out.is_empty(), "{line} says nothing");
+    }
+    std::fs::remove_dir_all(root)?;
     left_clean()
 }
 

@@ -14,6 +14,7 @@ use crate::kernel;
 
 crate::cases!["observe":
     P28_attributes,
+    module_version,
     P28_every_change_of_state_is_logged_once { timeout_s: 90 },
     P29_temperature,
     counters_agree_with_the_card,
@@ -39,6 +40,13 @@ fn P28_attributes(_: &mut Context) -> Result<()> {
     let client = Client::new(0)?;
     ensure!(attribute("sessions")? == "1", "{}", attribute("sessions")?);
     drop(client);
+    Ok(())
+}
+
+/// The module says of which version it is: that of the packages.
+fn module_version(_: &mut Context) -> Result<()> {
+    let version = kernel::read("/sys/module/ax650/version")?;
+    ensure!(version == env!("CARGO_PKG_VERSION"), "{version}");
     Ok(())
 }
 

@@ -1,0 +1,35 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# install-utils.sh PROGRAMS   install the tools for users: the programs in the directory PROGRAMS
+#                             (cargo's target/release), manual pages, completions, udev rules and the
+#                             sample of the module's options
+#
+#   DESTDIR   root of the package (default none)
+#   PREFIX    default /usr
+#   SYSTEM    directory of udev's and modprobe's files (default PREFIX/lib)
+#
+# The packages of all distributions but Debian's, whose debhelper has lists of its own, use it.
+set -euo pipefail
+
+[ $# = 1 ] || { echo "usage: $0 PROGRAMS" >&2; exit 1; }
+programs=$(cd "$1" && pwd)
+cd "$(dirname "$0")/.."
+prefix=${DESTDIR:-}${PREFIX:-/usr}
+system=${SYSTEM:+${DESTDIR:-}$SYSTEM}
+system=${system:-$prefix/lib}
+
+put() { # MODE DIRECTORY FILE...
+    local mode=$1 dir=$2
+    shift 2
+    install -d "$dir"
+    install -m "$mode" -t "$dir" "$@"
+}
+put 755 "$prefix/bin" "$programs/ax650" "$programs/ax650-fw"
+put 644 "$prefix/share/man/man1" docs/man/ax650.1 docs/man/ax650-{bench,decode,encode,fw,info,list,reset,run,transcode}.1
+put 644 "$prefix/share/man/man4" docs/man/*.4
+put 644 "$prefix/share/bash-completion/completions" docs/completions/ax650 docs/completions/ax650-fw
+put 644 "$prefix/share/zsh/site-functions" docs/completions/_ax650 docs/completions/_ax650-fw
+put 644 "$prefix/share/fish/vendor_completions.d" docs/completions/*.fish
+put 644 "$system/udev/rules.d" dkms/udev/70-ax650.rules
+put 644 "$system/modprobe.d" dkms/modprobe.d/ax650.conf

@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# intree.sh module|builtin
+#
+# The driver as part of a kernel's tree, as docs/packaging.md says: kmod/ is drivers/misc/ax650, and
+# CONFIG_AX650 is m or y.  The kernel is the reference kernel's source with Debian's configuration;
+# what is built of it is what the driver needs, and the directory.  Not the whole kernel: vmlinux's
+# symbols are those of Debian's build.  Runs in the toolchain root.
+set -euo pipefail
+me=intree
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../../env/lib.sh"
+
+case ${1:-} in
+module) value=m ;;
+builtin) value=y ;;
+*) die "usage: $0 module|builtin" ;;
+esac
+
+kernels=$tree/tests/env/kernels.sh
+"$kernels" stock
+source=$("$kernels" print source)
+stock=$("$kernels" print stock build)
+work=$cache/intree
+lock intree
+
+# A tree of links costs nothing, but what is changed must be files.
+fresh() {
+    rm -rf "$work"
+    mkdir -p "$work/out"
+    cp -al "$source" "$work/linux"
+    for file in Kconfig Makefile; do
+        cp --remove-destination "$source/drivers/misc/$file" "$work/linux/drivers/misc/$file"
+    done
+    sed -i '/^endmenu/i source "drivers/misc/ax650/Kconfig"' "$work/linux/drivers/misc/Kconfig"
+    echo 'obj-$(CONFIG_AX650) += ax650/' >>"$work/linux/drivers/misc/Makefile"
+    echo "$source" >"$work/made-of"
+}
+[ "$(cat "$work/made-of" 2>/dev/null)" = "$source" ] || fresh
+rsync -rlpt --delete --exclude='*.o' --exclude='*.ko' --exclude='.*.cmd' --exclude='*.mod*' \
+    "$tree/kmod/" "$work/linux/drivers/misc/ax650/"
+
+kernel_make() { make -C "$work/linux" O="$work/out" CC=gcc-14 -j"$jobs" "$@" </dev/null; }
+cp "$stock/.config" "$work/out/.config"
+"$work/linux/scripts/config" --file "$work/out/.config" \
+    --set-val AX650 "$value" --enable CRYPTO_LIB_MD5 --enable CRYPTO_LIB_SHA256
+kernel_make olddefconfig
+grep -x "CONFIG_AX650=$value" "$work/out/.config" || die "Kconfig does not let CONFIG_AX650 be $value"
+[ -e "$work/out/rust/libkernel.rmeta" ] || run_logged "$work/prepare.log" "kernel's Rust" kernel_make modules_prepare
+dir=drivers/misc/ax650
+rm -rf "$work/out/$dir"
+# Warnings are errors; not by flags, which would be new ones for all that is built already.
+build() {
+    kernel_make "$1" 2>&1 | tee "$work/build.log"
+    ! grep -i "warning: " "$work/build.log" || die "the compiler warns"
+}
+case $value in
+m)
+    cp "$stock/Module.symvers" "$work/out/Module.symvers"
+    build "$dir/ax650.ko"
+    info=$(modinfo "$work/out/$dir/ax650.ko")
+    echo "$info"
+    for line in "version: *$("$tree/dkms/version.sh")" "intree: *Y" "alias: *pci:v00001F4Bd00000650.*"; do
+        grep -qx "$line" <<<"$info" || die "no '$line' in its description"
+    done
+    ;;
+y)
+    build "$dir/"
+    ar t "$work/out/$dir/built-in.a"
+    # It begins with the kernel, not as a module.
+    symbols=$(nm "$work/out/$dir/ax650_main.o")
+    grep -q __ax650_init <<<"$symbols" || die "no initcall"
+    ! grep -qw init_module <<<"$symbols" || die "it is a module's object"
+    ;;
+esac
