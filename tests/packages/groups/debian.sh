@@ -173,7 +173,7 @@ upgrade() {
     "$here/build.sh" "$new" "sed -i 's/^version = \"$version\"/version = \"$next_version\"/' Cargo.toml &&
         sed -i '1s/([^)]*)/($next_version-1)/' dkms/debian/changelog"
     [ -z "$supported" ] || before=$(cat "$root/var/lib/ax650/rust-metadata/$kernel/made-for")
-    sh_in 'apt-get install -y -q "$@"' sh "/cache${new#"$cache"}"/ax650-dkms_*.deb
+    sh_in 'apt-get install -y -q "$1"' sh "/cache${new#"$cache"}/$(cd "$new" && echo ax650-dkms_*.deb)"
     all_configured "$(packages_for | wc -l)"
     if [ -n "$supported" ]; then
         expect "DKMS" "ax650/$next_version, $kernel, x86_64: installed" "$(dkms_status)"
