@@ -13,7 +13,6 @@ cache=${AX650_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ax650}
 out=${1:-$tree/dist} change=${2:-}
 
 mkdir -p "$out" "$cache"
-rm -f "$out"/*.deb "$out"/ax650_*.{changes,buildinfo}
 base=$("$here/base.sh" build)
 # The results go through the cache, which the system can see.
 made=$(mktemp -d "$cache/deb.XXXXXX")
@@ -29,4 +28,5 @@ trap 'rm -rf "$made"' EXIT
         exec /tmp/changed/dkms/build-deb.sh "$to" --build=all
     ' sh "/cache/${made##*/}" "$change" >"$made/log" 2>&1 </dev/null ||
     { tail -n 30 "$made/log" >&2; echo "build: the packages could not be built; crates missing? (make packages fetches them)" >&2; exit 1; }
+rm -f "$out"/*.deb "$out"/ax650_*.{changes,buildinfo}
 mv "$made"/*.{deb,changes,buildinfo} "$out/"

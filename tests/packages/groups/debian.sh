@@ -136,7 +136,7 @@ boot() {
     mkdir -p "$dir"
     make_disk "$dir"
     # The emulated card of the package.
-    in_root "$(root_path "$tree_in_root/tests/packages/boot.sh")" "$(root_path "$dir")" "$(root_path "$work/emulator/usr/bin/ax650-emu")"
+    in_root "$tree_in_root/tests/packages/boot.sh" "$(root_path "$dir")" "$(root_path "$work/emulator/usr/bin/ax650-emu")"
     rm -f "$dir/disk"
     grep -a '^FOUND\|^ready' "$dir/console"
     grep -aq '^FOUND ready' "$dir/console" || fail "the card did not get ready"
@@ -171,7 +171,7 @@ next_version=0.99.0
 upgrade() {
     local new=$work/next before=''
     "$here/build.sh" "$new" "sed -i 's/^version = \"$version\"/version = \"$next_version\"/' Cargo.toml &&
-        sed -i '1s/([^)]*)/($next_version-1)/' dkms/debian/changelog"
+        sed -i '1s/([^)]*)/($next_version-0)/' dkms/debian/changelog"
     [ -z "$supported" ] || before=$(cat "$root/var/lib/ax650/rust-metadata/$kernel/made-for")
     sh_in 'apt-get install -y -q "$1"' sh "/cache${new#"$cache"}/$(cd "$new" && echo ax650-dkms_*.deb)"
     all_configured "$(packages_for | wc -l)"

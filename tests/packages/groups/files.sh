@@ -8,8 +8,7 @@ in_build() { system enter "$(system build)" "$@"; }
 # /src is the tree, where dist/ is.
 lintian_is_silent() {
     # Reading the output is better than its status: warnings do not change that.
-    in_build lintian --allow-root --fail-on error --display-level '>=warning' --suppress-tags \
-        bad-distribution-in-changes-file /src/dist/ax650_*.changes >"$work/lintian" 2>&1 || true
+    in_build bash -c 'lintian --allow-root --display-level ">=warning" /src/dist/ax650_*.changes' >"$work/lintian" 2>&1 || true
     cat "$work/lintian"
     grep -v '^N:\|^running with root' "$work/lintian" | grep -q . && fail "lintian has something to say"
     figure "lintian: no error, no warning"
@@ -61,7 +60,7 @@ edition = "2021"
 [dependencies]
 ax650 = { path = "$(echo "$dir"/root/usr/share/cargo/registry/ax650-[0-9]* | sed "s|^$cache|/cache|")", default-features = false }
 END
-    printf 'fn main() {\n    println!("{} cards", ax650::Card::list().map(|c| c.len()).unwrap_or(0));\n}\n' >"$dir/src/main.rs"
+    printf 'fn main() {\n    println!("{} cards", ax650::Card::list().len());\n}\n' >"$dir/src/main.rs"
     cp "$tree/Cargo.lock" "$dir/"
     in_build env CARGO_TARGET_DIR=/cache/deb-target bash -c \
         'cd /cache/packages-test/crate && cargo run --offline --quiet'
