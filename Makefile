@@ -127,11 +127,19 @@ demo: rig assets ## boot a card in a guest, read a picture, transcode a clip: AR
 	@$(in) cargo build --frozen --release --quiet -j $(JOBS) -p ax650-emu-daemon --bin ax650-emu-model
 	@$(in) tests/demo/demo.sh
 
+# On the host: the systems that packages are built and tried in are not the toolchain root.
+.PHONY: packages packages-deb test-packages
+packages: packages-deb ## all packages, into dist/
+packages-deb: crates
+	@tests/packages/build.sh
+test-packages: packages assets ## install, boot, upgrade and remove the packages in Debian systems: CASES
+	@CASES='$(strip $(CASES))' tests/packages/run.sh
+
 .PHONY: shell
 shell: rig $(call roots_of,$(shell_kernel)) ## a prompt in a guest with cards: KERNEL, CARDS, ARCH
 	@$(rig) shell --kernel $(shell_kernel) --cards $(cards)
 
-.PHONY: dist packages packages-rpm
+.PHONY: dist packages-rpm
 dist: crates ## the files of a release, into dist/: source, crates, SBOM
 	@$(in) dkms/dist.sh
 packages: packages-rpm

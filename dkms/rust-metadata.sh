@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
 # rust-metadata.sh KERNEL-RELEASE OUT [SOURCE]
+# rust-metadata.sh KERNEL-RELEASE               only check whether it can be done
 #
 # Make OUT, a kernel build directory for out-of-tree Rust modules on Debian, so that
 #   make -C OUT M=$PWD modules
@@ -26,8 +27,8 @@ say() { printf 'rust-metadata: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 skip() { say "$*"; exit 77; }
 
-[ $# -ge 2 ] || die "usage: $0 KERNEL-RELEASE OUT [SOURCE]"
-release=$1 out=$2 source=${3:-}
+[ $# -ge 1 ] || die "usage: $0 KERNEL-RELEASE [OUT [SOURCE]]"
+release=$1 out=${2:-} source=${3:-}
 headers=/usr/src/linux-headers-$release
 # Output of make and messages of tools are compared below.
 export LC_ALL=C
@@ -61,6 +62,8 @@ for tool in make bc bison flex openssl python3 xz; do
     command -v "$tool" >/dev/null || skip "the command $tool is missing"
 done
 [ -d "$(rustc --print sysroot)/lib/rustlib/src/rust/library" ] || skip "the package rust-src is not installed"
+
+[ -n "$out" ] || exit 0
 
 # --- regenerate -------------------------------------------------------------------------------
 tmp=$(mktemp -d)

@@ -4,6 +4,8 @@
 
 mod boot;
 mod cli;
+#[cfg(test)]
+mod completions;
 mod files;
 mod inspect;
 mod meter;

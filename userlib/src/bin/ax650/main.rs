@@ -4,6 +4,8 @@
 
 mod args;
 mod bench;
+#[cfg(test)]
+mod completions;
 mod decode;
 mod encode;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 
 /// Prepare ONNX models for the emulated AX650N card
 #[derive(Parser)]
-#[command(version)]
+#[command(name = "ax650-emu-model", version)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -87,6 +87,32 @@ fn print_tensor(kind: &str, tensor: &TensorInfo) {
         println!(
             "{kind:<6}  {name}  {format:?}  group {group}: {shape:?}, {} bytes",
             tensor.bytes(group)
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn manual_page_is_up_to_date() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/man/ax650-emu-model.1");
+        let mut page = Vec::new();
+        // No date and no version: they would change without a change of the text.
+        clap_mangen::Man::new(Arguments::command().version(None::<&'static str>))
+            .title("AX650-EMU-MODEL")
+            .date("")
+            .source("ax650")
+            .render(&mut page)
+            .unwrap();
+        if std::env::var_os("AX650_UPDATE_MAN").is_some() {
+            std::fs::write(&path, &page).unwrap();
+        }
+        assert!(
+            std::fs::read(&path).unwrap_or_default() == page,
+            "the page is out of date: run this test with AX650_UPDATE_MAN=1"
         );
     }
 }

@@ -1,0 +1,108 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_ax650_global_optspecs
+    string join \n d/device= h/help V/version
+end
+
+function __fish_ax650_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_ax650_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_ax650_using_subcommand
+    set -l cmd (__fish_ax650_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c ax650 -n "__fish_ax650_needs_command" -s d -l device -d 'Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first' -r
+complete -c ax650 -n "__fish_ax650_needs_command" -s h -l help -d 'Print help'
+complete -c ax650 -n "__fish_ax650_needs_command" -s V -l version -d 'Print version'
+complete -c ax650 -n "__fish_ax650_needs_command" -f -a "list" -d 'List the cards of this system'
+complete -c ax650 -n "__fish_ax650_needs_command" -f -a "info" -d 'Show a card\'s identity, state, temperature, memory, load and processes'
+complete -c ax650 -n "__fish_ax650_needs_command" -f -a "run" -d 'Run a model'
+complete -c ax650 -n "__fish_ax650_needs_command" -f -a "decode" -d 'Decode a video or a JPEG picture'
+complete -c ax650 -n "__fish_ax650_needs_command" -f -a "encode" -d 'Encode pictures to a video or a JPEG picture'
+complete -c ax650 -n "__fish_ax650_needs_command" -f -a "transcode" -d 'Decode and encode a video on the card; pictures do not cross the link'
+complete -c ax650 -n "__fish_ax650_needs_command" -f -a "bench" -d 'Measure latency and bandwidth'
+complete -c ax650 -n "__fish_ax650_needs_command" -f -a "reset" -d 'Reset a card and boot it again (needs CAP_SYS_ADMIN)'
+complete -c ax650 -n "__fish_ax650_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ax650 -n "__fish_ax650_using_subcommand list" -s d -l device -d 'Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand list" -l json -d 'Print JSON'
+complete -c ax650 -n "__fish_ax650_using_subcommand list" -s h -l help -d 'Print help'
+complete -c ax650 -n "__fish_ax650_using_subcommand info" -s w -l watch -d 'Repeat every SECONDS until interrupted' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand info" -s d -l device -d 'Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand info" -l json -d 'Print JSON, one object a line'
+complete -c ax650 -n "__fish_ax650_using_subcommand info" -s h -l help -d 'Print help'
+complete -c ax650 -n "__fish_ax650_using_subcommand run" -s i -l input -d 'Input tensor, [NAME=]FILE, raw little endian or .npy; may be repeated.  Without names inputs are taken in order; inputs without a file are filled, see --fill' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand run" -s o -l output -d 'Directory for the output tensors, made if it is not there' -r -F
+complete -c ax650 -n "__fish_ax650_using_subcommand run" -s g -l group -d 'Shape group' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand run" -s r -l repeat -d 'Run N times' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand run" -l fill -d 'What inputs without a file are filled with' -r -f -a "zero\t'Zeros'
+random\t'Random numbers, the same in each run: 0 to 1 for floating point, else any bytes'"
+complete -c ax650 -n "__fish_ax650_using_subcommand run" -l timeout -d 'Give up on a run after SECONDS (default: the driver\'s limit)' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand run" -s d -l device -d 'Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand run" -l npy -d 'Write outputs as .npy instead of raw'
+complete -c ax650 -n "__fish_ax650_using_subcommand run" -l json -d 'Print times as JSON'
+complete -c ax650 -n "__fish_ax650_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ax650 -n "__fish_ax650_using_subcommand decode" -s o -l output -d '.nv12, .yuv (planar 4:2:0) or .y4m file; - for standard output' -r -F
+complete -c ax650 -n "__fish_ax650_using_subcommand decode" -l pixels -d 'Pixel format (default: nv12; yuv420p for .yuv and .y4m)' -r -f -a "nv12\t'Luma, then interleaved chroma'
+yuv420p\t'Luma, then the two planes of chroma'"
+complete -c ax650 -n "__fish_ax650_using_subcommand decode" -l fps -d 'Pictures per second of an .h264 or .h265 file, which does not tell' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand decode" -s n -l frames -d 'Stop after N pictures' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand decode" -s d -l device -d 'Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand decode" -l md5 -d 'Print an MD5 per picture in the format of `ffmpeg -f framemd5`'
+complete -c ax650 -n "__fish_ax650_using_subcommand decode" -s q -l quiet -d 'No progress and no summary'
+complete -c ax650 -n "__fish_ax650_using_subcommand decode" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ax650 -n "__fish_ax650_using_subcommand encode" -s o -l output -d '.h264, .h265, .mp4 or .jpg (the first picture only) file' -r -F
+complete -c ax650 -n "__fish_ax650_using_subcommand encode" -s s -l size -d 'Size of the pictures, needed unless the input is .y4m' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand encode" -l fps -d 'Pictures per second, such as 30 or 30000/1001 (default: that of the .y4m, else 30)' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand encode" -l pixels -d 'Pixel format of the input (default: by its name)' -r -f -a "nv12\t'Luma, then interleaved chroma'
+yuv420p\t'Luma, then the two planes of chroma'"
+complete -c ax650 -n "__fish_ax650_using_subcommand encode" -l codec -d 'Codec (default: by the name of the output; h264 for .mp4)' -r -f -a "h264\t'H.264'
+h265\t'H.265'"
+complete -c ax650 -n "__fish_ax650_using_subcommand encode" -s b -l bitrate -d 'Bit rate, bits per second, such as 2500k or 4M (default: by the size)' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand encode" -s g -l gop -d 'Pictures from one intra picture to the next (default: two seconds)' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand encode" -s n -l frames -d 'Stop after N pictures' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand encode" -s d -l device -d 'Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand encode" -s q -l quiet -d 'No progress and no summary'
+complete -c ax650 -n "__fish_ax650_using_subcommand encode" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -s o -l output -d '.h264, .h265 or .mp4 file' -r -F
+complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -l fps -d 'Pictures per second of an .h264 or .h265 input, which does not tell' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -l codec -d 'Codec (default: by the name of the output; h264 for .mp4)' -r -f -a "h264\t'H.264'
+h265\t'H.265'"
+complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -s b -l bitrate -d 'Bit rate, bits per second, such as 2500k or 4M (default: by the size)' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -s g -l gop -d 'Pictures from one intra picture to the next (default: two seconds)' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -s n -l frames -d 'Stop after N pictures' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -s d -l device -d 'Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -s q -l quiet -d 'No progress and no summary'
+complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ax650 -n "__fish_ax650_using_subcommand bench" -l calls -d 'Echoes to measure latency with' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand bench" -l sizes -d 'Sizes to measure bandwidth with, such as 64k,1M,8M' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand bench" -l volume -d 'Bytes to move per size and direction' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand bench" -s d -l device -d 'Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand bench" -l json -d 'Print JSON'
+complete -c ax650 -n "__fish_ax650_using_subcommand bench" -s h -l help -d 'Print help'
+complete -c ax650 -n "__fish_ax650_using_subcommand reset" -l timeout -d 'Give up waiting for the card after SECONDS' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand reset" -s d -l device -d 'Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand reset" -l no-boot -d 'Leave the card in its loader'
+complete -c ax650 -n "__fish_ax650_using_subcommand reset" -s y -l yes -d 'Do not ask, even if processes use the card'
+complete -c ax650 -n "__fish_ax650_using_subcommand reset" -s h -l help -d 'Print help'
+complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info run decode encode transcode bench reset help" -f -a "list" -d 'List the cards of this system'
+complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info run decode encode transcode bench reset help" -f -a "info" -d 'Show a card\'s identity, state, temperature, memory, load and processes'
+complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info run decode encode transcode bench reset help" -f -a "run" -d 'Run a model'
+complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info run decode encode transcode bench reset help" -f -a "decode" -d 'Decode a video or a JPEG picture'
+complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info run decode encode transcode bench reset help" -f -a "encode" -d 'Encode pictures to a video or a JPEG picture'
+complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info run decode encode transcode bench reset help" -f -a "transcode" -d 'Decode and encode a video on the card; pictures do not cross the link'
+complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info run decode encode transcode bench reset help" -f -a "bench" -d 'Measure latency and bandwidth'
+complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info run decode encode transcode bench reset help" -f -a "reset" -d 'Reset a card and boot it again (needs CAP_SYS_ADMIN)'
+complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info run decode encode transcode bench reset help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
