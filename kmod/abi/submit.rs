@@ -22,6 +22,7 @@ use crate::{
     glue::{eventfd::EventFd, plain, task, time},
     session::job::{Call, Copy, Frame, Job, Reply, Step, Work},
     wire::{
+        bytes,
         frame::{HEADER_SIZE, MAX_MESSAGE},
         policy,
     },
@@ -168,7 +169,7 @@ impl Client {
         })?;
         verdict.header.card = self.card.id;
         let header = frame.get_mut(..HEADER_SIZE).ok_or(EINVAL)?;
-        header.copy_from_slice(&verdict.header.encode());
+        bytes::copy(header, &verdict.header.encode());
         Ok(verdict)
     }
 }

@@ -19,6 +19,16 @@ pub fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     array_at(bytes, at).map(u64::from_le_bytes)
 }
 
+/// Copies as much of `from` as `to` has room for.
+///
+/// Unlike `copy_from_slice` it has no lengths to panic at, and objtool of some kernels does not know that
+/// the function which that calls to panic does not return.
+pub fn copy(to: &mut [u8], from: &[u8]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+}
+
 /// Appends to a slice; running out of room is remembered and reported once, by [`Self::finish`].
 pub struct Writer<'a> {
     out: &'a mut [u8],
@@ -41,7 +51,7 @@ impl<'a> Writer<'a> {
         let end = self.len.saturating_add(bytes.len());
         match self.out.get_mut(self.len..end) {
             Some(room) if self.fits => {
-                room.copy_from_slice(bytes);
+                copy(room, bytes);
                 self.len = end;
             }
             _ => self.fits = false,

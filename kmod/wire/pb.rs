@@ -6,6 +6,8 @@
 //! shortest form and no one writes groups, so neither is accepted. It borrows from the message and
 //! does not recurse; depth is that of the caller's code.
 
+use super::bytes::copy;
+
 /// A field's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value<'a> {
@@ -173,7 +175,7 @@ impl<'a> Writer<'a> {
         let end = self.len.saturating_add(bytes.len());
         if let Some(out) = &mut self.out {
             match out.get_mut(self.len..end) {
-                Some(room) => room.copy_from_slice(bytes),
+                Some(room) => copy(room, bytes),
                 None => self.fits = false,
             }
         }

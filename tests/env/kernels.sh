@@ -64,6 +64,8 @@ make_stock() { # KERNEL
     make_source
     lock "$1"
     [ -d "$dir" ] || "$here/kernel/stock.sh" "$dir" "$(source_dir)" "$(release)"
+    # Nothing else is made of this source.
+    [ "$root" != forky ] || rm -rf "$(source_dir)"
 }
 
 make_debug() {

@@ -50,6 +50,8 @@ make_module() { # NAME KERNEL [MAKE ARGUMENT...]
         grep -vE '^(make|  [A-Z])' "$dir/build.log" >&2 || tail -n 30 "$dir/build.log" >&2
         die "building for $2 failed; the whole log is $dir/build.log"
     }
+    # objtool's are not errors to kbuild.
+    ! grep -i 'warning:' "$dir/build.log" >&2 || die "building for $2 had warnings; the whole log is $dir/build.log"
 }
 
 build() { # KERNEL

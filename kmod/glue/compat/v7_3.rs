@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Linux 7.3.
+//! Linux 7.3, and newer ones until one differs.
 
 pub(crate) use kernel::{pci_device_table as pci_table, sync::poll::PollCondVarBox};
 

@@ -13,6 +13,8 @@ pub mod msg;
 pub mod p2p;
 pub mod reach;
 
+use super::bytes::copy;
+
 /// Device ids are below this.
 pub const DEVICES: usize = 256;
 
@@ -38,6 +40,6 @@ fn put(out: &mut [u8], at: usize, bytes: &[u8]) {
         .checked_add(bytes.len())
         .and_then(|end| out.get_mut(at..end));
     if let Some(room) = room {
-        room.copy_from_slice(bytes);
+        copy(room, bytes);
     }
 }
