@@ -10,6 +10,7 @@ mod boot;
 mod case;
 mod channel;
 mod child;
+mod device_tree;
 mod emulator;
 mod host;
 mod judge;

@@ -11,6 +11,7 @@ use std::process::Command;
 use anyhow::{bail, Context, Result};
 
 use crate::arch::Arch;
+use crate::device_tree;
 use crate::kernel::Kernel;
 use crate::profile::Iommu;
 
@@ -80,16 +81,6 @@ fn option(path: &Path) -> String {
     path.display().to_string().replace(',', ",,")
 }
 
-/// A device tree in which every property of the name `from` has the name `to`, which is as long; `None`
-/// if there is none.
-fn rename_property(tree: &[u8], from: &[u8], to: &[u8]) -> Option<Vec<u8>> {
-    // All properties of a name share one string.
-    let at = tree.windows(from.len()).position(|w| w == from)?;
-    let mut tree = tree.to_vec();
-    tree.get_mut(at..at + from.len())?.copy_from_slice(to);
-    Some(tree)
-}
-
 impl Machine {
     /// The command that starts it.
     pub fn command(&self) -> Command {
@@ -133,8 +124,7 @@ impl Machine {
             );
         }
         let tree = std::fs::read(file).with_context(|| format!("no {}", file.display()))?;
-        let tree = rename_property(&tree, b"dma-coherent\0", b"dma-coherenT\0")
-            .context("the machine's device tree says nothing of coherence")?;
+        let tree = device_tree::rename_property(&tree, "dma-coherent", "dma-coherenT")?;
         std::fs::write(file, tree).with_context(|| format!("cannot write {}", file.display()))?;
         self.device_tree = Some(file.to_owned());
         Ok(())
@@ -226,18 +216,5 @@ impl Machine {
             line.push_str(&self.append);
         }
         line
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn properties_are_renamed() {
-        let tree = b"...compatible\0dma-coherent\0reg\0";
-        let renamed = rename_property(tree, b"dma-coherent\0", b"dma-coherenT\0").unwrap();
-        assert_eq!(renamed, b"...compatible\0dma-coherenT\0reg\0");
-        assert!(rename_property(&renamed, b"dma-coherent\0", b"dma-coherenT\0").is_none());
     }
 }
