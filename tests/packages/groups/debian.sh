@@ -116,7 +116,7 @@ probe() {
 make_disk() { # DIR
     local build
     build=$(system build)
-    sh_in 'useradd -m -G render member; useradd -m stranger
+    sh_in 'useradd -m -G render member && useradd -m stranger
         systemctl mask serial-getty@ttyS0.service apt-daily.timer apt-daily-upgrade.timer
         mkdir -p /lib/firmware/axcl
         ax650-fw pack --sample small --force -o /lib/firmware/axcl/ax650_card.pac'
@@ -171,7 +171,7 @@ next_version=0.99.0
 upgrade() {
     local new=$work/next before=''
     "$here/build.sh" "$new" "sed -i 's/^version = \"$version\"/version = \"$next_version\"/' Cargo.toml &&
-        sed -i '1s/([^)]*)/($next_version-0)/' dkms/debian/changelog"
+        sed -i '1s/([^)]*)/($next_version-0ax1)/' dkms/debian/changelog"
     [ -z "$supported" ] || before=$(cat "$root/var/lib/ax650/rust-metadata/$kernel/made-for")
     sh_in 'apt-get install -y -q "$1"' sh "/cache${new#"$cache"}/$(cd "$new" && echo ax650-dkms_*.deb)"
     all_configured "$(packages_for | wc -l)"
@@ -210,7 +210,7 @@ other_kernels() {
     into dkms autoinstall -k "$old" | tee -a "$work/old-kernel"
     grep -q "was skipped for module(s) ax650" "$work/old-kernel" || fail "DKMS does not say that it skips $old"
     ! dkms_status | grep "$old" || fail "DKMS has it for $old"
-    sh_in 'apt-get purge -y -q "linux-headers-$1"' sh "$old"
+    sh_in 'apt-get purge -y -q "linux-headers-$1" "linux-image-$1"' sh "$old"
 }
 
 # The same version for clouds, or nothing.
