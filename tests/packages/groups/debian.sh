@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# shellcheck shell=bash disable=SC2154,SC2016 # variables of lib.sh; commands for other shells
+# shellcheck shell=bash disable=SC2154,SC2016,SC2030,SC2031,SC2046 # variables of lib.sh; commands for other shells; lists
 #
 # The Debian packages in systems that people have: Debian 13 with the backports kernel, and forky.
 # The cases of a system are a story, in order: each finds what those before it have left.
@@ -22,7 +22,7 @@ copy_base() { # DIR
 
 # The packages that this suite can have: the emulated card is linked with its build system's FFmpeg.
 packages_for() {
-    ls /dev/null "$dist"/*.deb | sed -n "s|^$tree/|/src/|p" | grep -v -e -dbgsym |
+    printf '%s\n' "$dist"/*.deb | sed -n "s|^$tree/|/src/|p" | grep -v -e -dbgsym |
         if [ "$suite" = trixie ]; then cat; else grep -v ax650-emulator; fi
 }
 
@@ -113,6 +113,16 @@ probe() {
 
 # -- the boot: one for all its cases ----------------------------------------------------------------
 
+# What the boots share: the emulated card of the package, and a model.
+prepare_boot() {
+    rm -rf "$work/emulator"
+    mkdir -p "$work/emulator"
+    dpkg-deb -x "$(echo "$dist"/ax650-emulator_*.deb)" "$work/emulator"
+    in_root "$(root_path "$work/emulator/usr/bin/ax650-emu-model")" pin \
+        "$(in_root "$tree_in_root/tests/env/assets.sh" print models)/ch_ppocr_mobile_v2.0_cls_infer.onnx" \
+        --group x:1x3x48x192 -o "$(root_path "$work/model.onnx")"
+}
+
 make_disk() { # DIR
     local build
     build=$(system build)
@@ -134,6 +144,7 @@ boot() {
     unsupported
     local dir=$work/$suite-boot
     mkdir -p "$dir"
+    prepare_boot
     make_disk "$dir"
     # The emulated card of the package.
     in_root "$tree_in_root/tests/packages/boot.sh" "$(root_path "$dir")" "$(root_path "$work/emulator/usr/bin/ax650-emu")"
@@ -193,7 +204,7 @@ broken() {
     all_configured "$(packages_for | wc -l)"
     expect "DKMS" "ax650/$next_version: added" "$(dkms_status)"
     into dkms build "ax650/$next_version" -k "$kernel" || status=$?
-    [ "$status" != 0 ] && [ "$status" != 77 ] || fail "dkms build ends with status $status"
+    case $status in 0 | 77) fail "dkms build ends with status $status" ;; esac
     sh_in "cp /root/main.rs $source && dpkg-reconfigure ax650-dkms"
     expect "DKMS" "ax650/$next_version, $kernel, x86_64: installed" "$(dkms_status)"
 }
@@ -274,16 +285,6 @@ purge() {
 
 # -- ------------------------------------------------------------------------------------------------
 
-# What the boots share: the emulated card of the package, and a model.
-prepare_boot() {
-    rm -rf "$work/emulator"
-    mkdir -p "$work/emulator"
-    dpkg-deb -x "$(echo "$dist"/ax650-emulator_*.deb)" "$work/emulator"
-    in_root "$(root_path "$work/emulator/usr/bin/ax650-emu-model")" pin \
-        "$(in_root "$tree_in_root/tests/env/assets.sh" print models)/ch_ppocr_mobile_v2.0_cls_infer.onnx" \
-        --group x:1x3x48x192 -o "$(root_path "$work/model.onnx")"
-}
-
 debian() { # SUITE
     suite=$1
     # shellcheck disable=SC2086 # a list
@@ -324,6 +325,5 @@ debian() { # SUITE
 
 tree_in_root=/src
 [ "${AX650_ROOT:-}" != / ] || tree_in_root=$tree
-prepare_boot >"$work/prepare.log" 2>&1 || { cat "$work/prepare.log"; exit 1; }
 debian trixie
 debian forky
