@@ -284,6 +284,12 @@ deb_purge() {
 
 # -- ------------------------------------------------------------------------------------------------
 
+# A case that others need: run in any case.
+step() { # NAME COMMAND...
+    if wanted "$1"; then case_ "$@"
+    else (pattern='' && case_ "$@"); fi
+}
+
 debian() { # SUITE
     suite=$1
     # shellcheck disable=SC2086 # a list
@@ -302,12 +308,11 @@ debian() { # SUITE
 
     case_ "$suite/bare" deb_bare
     # All the others need it.
-    if wanted "$suite/install"; then case_ "$suite/install" deb_install
-    else deb_install >"$work/$suite-install.log" 2>&1 </dev/null || { tail -n 15 "$work/$suite-install.log"; exit 1; }; fi
+    step "$suite/install" deb_install
     case_ "$suite/offline" deb_offline
     case_ "$suite/probe" deb_probe
     if group_wanted "$suite" boot boot/loaded boot/ready boot/node boot/member boot/stranger boot/log; then
-        case_ "$suite/boot" deb_boot
+        step "$suite/boot" deb_boot
         for name in loaded ready node member stranger log; do
             case_ "$suite/boot/$name" "deb_boot_$name"
         done
