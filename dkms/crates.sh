@@ -18,7 +18,7 @@ workspace() { sed -nE '/^\[workspace.package\]/,/^\[/{s/^'"$1"' = "(.*)"$/\1/p}'
 version=$(workspace version)
 
 crate() { # NAME SOURCE DIRECTORY...
-    local name=$1 source=$2 to=$out/$1-$version key script=''
+    local source=$2 to=$out/$1-$version key script=''
     shift 2
     mkdir -p "$to"
     (cd "$tree/$source" && cp -r "$@" "$to/")

@@ -20,7 +20,7 @@ remove() {
 }
 
 case ${1:-} in
-"") for dir in "$cache"/target "$cache"/kmod-* "$cache"/guest; do remove "$dir"; done ;;
+"") for dir in "$cache"/target "$cache"/kmod-* "$cache"/guest "$cache"/deb-target "$cache"/packages-test; do remove "$dir"; done ;;
 all) remove "$cache" ;;
 *) echo "usage: $0 [all]" >&2; exit 1 ;;
 esac

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck disable=SC2016,SC2046,SC2086 # commands for other shells; lists of words
 #
 # base.sh NAME                make (once) a Debian system for packages and print its path
 # base.sh enter DIR CMD...    run a command in the system DIR: tree on /src, cache on /cache, network
@@ -88,17 +89,19 @@ remove() {
 
 # Nothing is left mounted when the command ends.
 enter() { # DIR CMD...
-    local dir=$1 map=()
+    local dir=$1 map=() apt
     shift
     [ "$(id -u)" = 0 ] || map=(--map-auto --map-root-user)
-    mkdir -p "$cache/apt" "$cache/cargo"
+    # Downloads, apart for each release.
+    apt=$cache/apt/$(sed -n 's/^VERSION_CODENAME=//p' "$dir/etc/os-release")
+    mkdir -p "$apt" "$cache/cargo"
     exec unshare "${map[@]}" --mount --propagation slave bash -c '
         set -e
-        dir=$1 tree=$2 cache=$3; shift 3
+        dir=$1 tree=$2 cache=$3 apt=$4; shift 4
         mkdir -p "$dir/src" "$dir/cache"
         mount --rbind "$tree" "$dir/src"
         mount --rbind "$cache" "$dir/cache"
-        mount --bind "$cache/apt" "$dir/var/cache/apt/archives"
+        mount --bind "$apt" "$dir/var/cache/apt/archives"
         if [ "${AX650_PROC:-}" != no ]; then
             for fs in proc sys dev; do mount --rbind "/$fs" "$dir/$fs"; done
         fi
@@ -114,7 +117,7 @@ enter() { # DIR CMD...
         export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
         unset RUSTUP_HOME RUSTUP_TOOLCHAIN CARGO_TARGET_DIR LD_LIBRARY_PATH
         exec chroot "$dir" "$@"
-    ' sh "$dir" "$tree" "$cache" "$@"
+    ' sh "$dir" "$tree" "$cache" "$apt" "$@"
 }
 
 case ${1:-} in

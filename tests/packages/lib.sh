@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # variables of the groups
 #
 # What the groups of package tests share; run.sh sources this, then a group.  A group is a file in
 # groups/ with a function for each case, which it hands to `case_`.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
+# shellcheck disable=SC1090,SC1091,SC2154 # what is sourced
 #
 # run.sh [GROUP...]   test the packages in dist/ (made by `make packages`)
 #

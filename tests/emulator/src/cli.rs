@@ -191,7 +191,8 @@ mod tests {
 
     #[test]
     fn manual_page_is_up_to_date() {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/man/ax650-emu.1");
+        let path =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/man/ax650-emu.1");
         let mut page = Vec::new();
         // No date and no version: they would change without a change of the text.
         clap_mangen::Man::new(Cli::command().version(None::<&'static str>))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# shellcheck shell=bash disable=SC2154,SC2016 # variables of lib.sh; commands for other shells
+# shellcheck shell=bash disable=SC2154,SC2016,SC2030,SC2031,SC2046 # variables of lib.sh; commands for other shells; lists
 #
 # The Debian packages in systems that people have: Debian 13 with the backports kernel, and forky.
 # The cases of a system are a story, in order: each finds what those before it have left.
@@ -22,7 +22,7 @@ copy_base() { # DIR
 
 # The packages that this suite can have: the emulated card is linked with its build system's FFmpeg.
 packages_for() {
-    ls /dev/null "$dist"/*.deb | sed -n "s|^$tree/|/src/|p" | grep -v -e -dbgsym |
+    printf '%s\n' "$dist"/*.deb | sed -n "s|^$tree/|/src/|p" | grep -v -e -dbgsym |
         if [ "$suite" = trixie ]; then cat; else grep -v ax650-emulator; fi
 }
 
@@ -39,7 +39,7 @@ dkms_status() { into dkms status ax650; }
 # -- cases ------------------------------------------------------------------------------------------
 
 # As image builders do it: no kernel, no headers, no /proc.  It installs, and builds nothing.
-bare() {
+deb_bare() {
     local root=$work/$suite-bare
     copy_base "$root"
     sh_in 'apt-get purge -y -q "linux-headers-*" "linux-image-*" && rm -rf /lib/modules/*'
@@ -50,7 +50,7 @@ bare() {
     system remove "$root"
 }
 
-install() {
+deb_install() {
     local begin
     # Not the time of the downloads.
     sh_in 'apt-get update -q && apt-get install -y -q --download-only "$@"' sh $(packages_for)
@@ -71,7 +71,7 @@ install() {
 unsupported() { [ -n "$supported" ] || skip "the module does not support $kernel"; }
 
 # Building needs no network; the metadata is used again.
-offline() {
+deb_offline() {
     unsupported
     local before
     before=$(stat -c %Y "$root/var/lib/ax650/rust-metadata/$kernel/made-for")
@@ -91,7 +91,7 @@ probe_says() { # WORDS DIR
     case $said in *"$1"*) ;; *) fail "for $2 it says: $said" ;; esac
 }
 
-probe() {
+deb_probe() {
     local like=/usr/src/linux-headers-$kernel
     probe_says "no kernel headers" /nowhere
     sh_in 'cd /root && rm -rf plain other copy && mkdir plain other copy && for dir in plain other copy; do
@@ -113,10 +113,20 @@ probe() {
 
 # -- the boot: one for all its cases ----------------------------------------------------------------
 
+# What the boots share: the emulated card of the package, and a model.
+prepare_boot() {
+    rm -rf "$work/emulator"
+    mkdir -p "$work/emulator"
+    dpkg-deb -x "$(echo "$dist"/ax650-emulator_*.deb)" "$work/emulator"
+    in_root "$(root_path "$work/emulator/usr/bin/ax650-emu-model")" pin \
+        "$(in_root "$tree_in_root/tests/env/assets.sh" print models)/ch_ppocr_mobile_v2.0_cls_infer.onnx" \
+        --group x:1x3x48x192 -o "$(root_path "$work/model.onnx")"
+}
+
 make_disk() { # DIR
     local build
     build=$(system build)
-    sh_in 'useradd -m -G render member; useradd -m stranger
+    sh_in 'useradd -m -G render member && useradd -m stranger
         systemctl mask serial-getty@ttyS0.service apt-daily.timer apt-daily-upgrade.timer
         mkdir -p /lib/firmware/axcl
         ax650-fw pack --sample small --force -o /lib/firmware/axcl/ax650_card.pac'
@@ -130,10 +140,11 @@ make_disk() { # DIR
     system enter "$build" mke2fs -q -t ext4 -E root_owner=0:0 -d "/cache${root#"$cache"}" "/cache${1#"$cache"}/disk" 6G
 }
 
-boot() {
+deb_boot() {
     unsupported
     local dir=$work/$suite-boot
     mkdir -p "$dir"
+    prepare_boot
     make_disk "$dir"
     # The emulated card of the package.
     in_root "$tree_in_root/tests/packages/boot.sh" "$(root_path "$dir")" "$(root_path "$work/emulator/usr/bin/ax650-emu")"
@@ -145,33 +156,33 @@ boot() {
 found() { sed -n "s/^FOUND $1 //p" "$work/$suite-boot/console" 2>/dev/null | tr -d '\r' | head -n 1; }
 booted() { unsupported; [ -n "$(found reports)" ] || fail "it did not boot so far"; }
 
-boot_loaded() { booted; expect "module" "/lib/modules/$kernel/updates/dkms" "$(dirname "$(found module)")"; }
-boot_ready() {
+deb_boot_loaded() { booted; expect "module" "/lib/modules/$kernel/updates/dkms" "$(dirname "$(found module)")"; }
+deb_boot_ready() {
     booted
     [[ "$(found ready)" == *'ready: fw '* ]] || fail "the log says: $(found ready)"
     figure "$suite: $(cut -d' ' -f1 <<<"$(found ready)") s from the kernel's start to 'ready' (emulated CPU); with apt install $(($(cat "$work/$suite-seconds") + $(cut -d' ' -f1 <<<"$(found ready)"))) s"
 }
-boot_node() {
+deb_boot_node() {
     booted
     expect "/dev/ax650-0" "660 root:render" "$(found node)"
     expect "/dev/axcl_host" "660 root:render" "$(found axcl)"
 }
-boot_member() { booted; [[ "$(found member)" == '0 '[1-9]* ]] || fail "status and number of outputs: $(found member)"; }
-boot_stranger() {
+deb_boot_member() { booted; [[ "$(found member)" == '0 '[1-9]* ]] || fail "status and number of outputs: $(found member)"; }
+deb_boot_stranger() {
     booted
     expect "status of ax650 (4: no permission)" 4 "$(found stranger)"
     [[ "$(found denied)" == *'Permission denied'* ]] || fail "opening says: $(found denied)"
 }
-boot_log() { booted; expect "reports in the kernel's log" 0 "$(found reports)"; }
+deb_boot_log() { booted; expect "reports in the kernel's log" 0 "$(found reports)"; }
 
 # -- upgrade, kernels, removal ----------------------------------------------------------------------
 
 next_version=0.99.0
 
-upgrade() {
+deb_upgrade() {
     local new=$work/next before=''
     "$here/build.sh" "$new" "sed -i 's/^version = \"$version\"/version = \"$next_version\"/' Cargo.toml &&
-        sed -i '1s/([^)]*)/($next_version-0)/' dkms/debian/changelog"
+        sed -i '1s/([^)]*)/($next_version-0ax1)/' dkms/debian/changelog"
     [ -z "$supported" ] || before=$(cat "$root/var/lib/ax650/rust-metadata/$kernel/made-for")
     sh_in 'apt-get install -y -q "$1"' sh "/cache${new#"$cache"}/$(cd "$new" && echo ax650-dkms_*.deb)"
     all_configured "$(packages_for | wc -l)"
@@ -182,24 +193,23 @@ upgrade() {
     fi
     expect "versions" "$next_version" "$(cd "$root/var/lib/dkms/ax650" && find . -maxdepth 1 -mindepth 1 -name '[0-9]*' -printf '%f\n')"
     expect "sources" "ax650-$next_version" "$(cd "$root/usr/src" && echo ax650-*)"
-    version=$next_version
 }
 
 # The module does not compile: dpkg goes on, DKMS by hand says so.
-broken() {
+deb_broken() {
     unsupported
-    local source=/usr/src/ax650-$next_version/kmod/ax650_main.rs status=0
+    local source=/usr/src/ax650-$version/kmod/ax650_main.rs status=0
     sh_in "cp $source /root/main.rs && echo 'fn broken( {' >>$source && dpkg-reconfigure ax650-dkms"
     all_configured "$(packages_for | wc -l)"
-    expect "DKMS" "ax650/$next_version: added" "$(dkms_status)"
-    into dkms build "ax650/$next_version" -k "$kernel" || status=$?
-    [ "$status" != 0 ] && [ "$status" != 77 ] || fail "dkms build ends with status $status"
+    expect "DKMS" "ax650/$version: added" "$(dkms_status)"
+    into dkms build "ax650/$version" -k "$kernel" || status=$?
+    case $status in 0 | 77) fail "dkms build ends with status $status" ;; esac
     sh_in "cp /root/main.rs $source && dpkg-reconfigure ax650-dkms"
-    expect "DKMS" "ax650/$next_version, $kernel, x86_64: installed" "$(dkms_status)"
+    expect "DKMS" "ax650/$version, $kernel, x86_64: installed" "$(dkms_status)"
 }
 
 # Kernels that cannot have it are installed as ever, and DKMS says that it skips them.
-other_kernels() {
+deb_other_kernels() {
     [ "$suite" = trixie ] || skip "forky has one kernel only"
     local old
     old=$(into apt-cache pkgnames linux-headers-6.12. | grep -E '^linux-headers-[^-]*-amd64$' | sort -V | tail -n 1)
@@ -210,14 +220,14 @@ other_kernels() {
     into dkms autoinstall -k "$old" | tee -a "$work/old-kernel"
     grep -q "was skipped for module(s) ax650" "$work/old-kernel" || fail "DKMS does not say that it skips $old"
     ! dkms_status | grep "$old" || fail "DKMS has it for $old"
-    sh_in 'apt-get purge -y -q "linux-headers-$1"' sh "$old"
+    sh_in 'apt-get purge -y -q "linux-headers-$1" "linux-image-$1"' sh "$old"
 }
 
 # The same version for clouds, or nothing.
 second_kernel() { into apt-cache pkgnames "linux-image-${kernel%-amd64}-cloud-amd64" | sed -n 's/^linux-image-\(.*-cloud-amd64\)$/\1/p'; }
 
 # Another kernel is installed with its headers: built for it in the same transaction.
-kernel_upgrade() {
+deb_kernel_upgrade() {
     unsupported
     local new
     new=$(second_kernel)
@@ -230,7 +240,7 @@ ax650/$version, $kernel, x86_64: installed" "$(dkms_status | sort)"
 }
 
 # With a kernel go its module and its metadata.
-kernel_removal() {
+deb_kernel_removal() {
     unsupported
     local new
     new=$(second_kernel)
@@ -241,7 +251,7 @@ kernel_removal() {
     all_configured "$(packages_for | wc -l)"
 }
 
-run_autopkgtest() {
+deb_autopkgtest() {
     [ "$suite" = trixie ] || skip "the tests of the packages are run on the system that they were built for"
     local status=0
     sh_in 'apt-get install -y -q --no-install-recommends autopkgtest autodep8 >/dev/null
@@ -260,13 +270,13 @@ left_behind() {
         ! -type d 2>/dev/null | head
 }
 
-remove() {
+deb_remove() {
     sh_in 'apt-get remove -y -q "ax650*" libax650-dev librust-ax650-dev'
     expect "left behind" '' "$(left_behind)"
     expect "audit" '' "$(into dpkg --audit)"
 }
 
-purge() {
+deb_purge() {
     sh_in 'apt-get purge -y -q "ax650*" libax650-dev librust-ax650-dev'
     expect "states" '' "$(states)"
     expect "left behind" '' "$(left_behind; find "$root/etc" -name '*ax650*' ! -name 'ax650-check*')"
@@ -274,14 +284,10 @@ purge() {
 
 # -- ------------------------------------------------------------------------------------------------
 
-# What the boots share: the emulated card of the package, and a model.
-prepare_boot() {
-    rm -rf "$work/emulator"
-    mkdir -p "$work/emulator"
-    dpkg-deb -x "$(echo "$dist"/ax650-emulator_*.deb)" "$work/emulator"
-    in_root "$(root_path "$work/emulator/usr/bin/ax650-emu-model")" pin \
-        "$(in_root "$tree_in_root/tests/env/assets.sh" print models)/ch_ppocr_mobile_v2.0_cls_infer.onnx" \
-        --group x:1x3x48x192 -o "$(root_path "$work/model.onnx")"
+# A case that others need: run in any case.
+step() { # NAME COMMAND...
+    if wanted "$1"; then case_ "$@"
+    else (pattern='' && case_ "$@"); fi
 }
 
 debian() { # SUITE
@@ -300,30 +306,30 @@ debian() { # SUITE
     supported=''
     [ "$(printf '%s\n' "$least" "$kernel" | sort -V | head -n 1)" != "$least" ] || supported=yes
 
-    case_ "$suite/bare" bare
-    case_ "$suite/install" install
-    case_ "$suite/offline" offline
-    case_ "$suite/probe" probe
+    case_ "$suite/bare" deb_bare
+    # All the others need it.
+    step "$suite/install" deb_install
+    case_ "$suite/offline" deb_offline
+    case_ "$suite/probe" deb_probe
     if group_wanted "$suite" boot boot/loaded boot/ready boot/node boot/member boot/stranger boot/log; then
-        case_ "$suite/boot" boot
+        step "$suite/boot" deb_boot
         for name in loaded ready node member stranger log; do
-            case_ "$suite/boot/$name" "boot_$name"
+            case_ "$suite/boot/$name" "deb_boot_$name"
         done
     fi
-    case_ "$suite/upgrade" upgrade
-    version=$next_version
-    case_ "$suite/broken" broken
-    case_ "$suite/other-kernels" other_kernels
-    case_ "$suite/kernel-upgrade" kernel_upgrade
-    case_ "$suite/kernel-removal" kernel_removal
-    case_ "$suite/remove" remove
-    case_ "$suite/purge" purge
-    case_ "$suite/autopkgtest" run_autopkgtest
+    case_ "$suite/upgrade" deb_upgrade
+    [ ! -e "$root/usr/src/ax650-$next_version" ] || version=$next_version
+    case_ "$suite/broken" deb_broken
+    case_ "$suite/other-kernels" deb_other_kernels
+    case_ "$suite/kernel-upgrade" deb_kernel_upgrade
+    case_ "$suite/kernel-removal" deb_kernel_removal
+    case_ "$suite/remove" deb_remove
+    case_ "$suite/purge" deb_purge
+    case_ "$suite/autopkgtest" deb_autopkgtest
     [ -n "${KEEP:-}" ] || system remove "$root"
 }
 
 tree_in_root=/src
 [ "${AX650_ROOT:-}" != / ] || tree_in_root=$tree
-prepare_boot >"$work/prepare.log" 2>&1 || { cat "$work/prepare.log"; exit 1; }
 debian trixie
 debian forky
