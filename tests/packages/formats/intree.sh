@@ -52,13 +52,14 @@ dir=drivers/misc/ax650
 rm -rf "$work/out/$dir"
 # Warnings are errors; not by flags, which would be new ones for all that is built already.
 build() {
-    kernel_make "$1" 2>&1 | tee "$work/build.log"
-    ! grep -i "warning: " "$work/build.log" || die "the compiler warns"
+    kernel_make "$@" 2>&1 | tee "$work/build.log"
+    ! grep -E "warning: " "$work/build.log" || die "the compiler warns"
 }
 case $value in
 m)
-    cp "$stock/Module.symvers" "$work/out/Module.symvers"
-    build "$dir/ax650.ko"
+    # Without vmlinux.o, modpost is told what Debian's kernel exports.
+    cp "$stock/Module.symvers" "$work/symvers"
+    build "$dir/ax650.ko" "MODPOST=scripts/mod/modpost -i $work/symvers"
     info=$(modinfo "$work/out/$dir/ax650.ko")
     echo "$info"
     for line in "version: *$("$tree/dkms/version.sh")" "intree: *Y" "alias: *pci:v00001F4Bd00000650.*"; do
