@@ -155,7 +155,8 @@ impl Arch {
             // The kernel's check of the timer interrupt fails on a host that is too busy to deliver
             // it, as does the check of the time stamp counter by another clock.
             Self::Amd64 => "console=ttyS0 no_timer_check tsc=reliable",
-            Self::Arm64 => "console=ttyAMA0",
+            // An empty slot is put to sleep, and QEMU's ports do not wake up when a card is plugged.
+            Self::Arm64 => "console=ttyAMA0 pcie_port_pm=off",
         }
     }
 
