@@ -168,8 +168,9 @@ impl Arch {
             (Self::Amd64, Iommu::Swiotlb) => "intel_iommu=off swiotlb=force",
             (Self::Arm64, Iommu::On) => "iommu.passthrough=0 iommu.strict=1",
             (Self::Arm64, Iommu::Off) => "",
-            // As many as on amd64; the kernel would make do with a MiB in a machine this small.
-            (Self::Arm64, Iommu::Swiotlb) => "swiotlb=32768,force",
+            // 128 MiB: without a number, or with the usual one, the kernel makes do with a MiB in a
+            // machine this small.
+            (Self::Arm64, Iommu::Swiotlb) => "swiotlb=65536,force",
         }
     }
 }
