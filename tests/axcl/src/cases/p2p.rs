@@ -12,7 +12,7 @@ use crate::node::{get32, get64};
 
 ax650_test_kit::cases!["axcl_abi":
     S8_3_no_table_without_a_switch,
-    S8_3_table_behind_a_switch { machines: &[SWITCH], kernels: &["stock"], timeout_s: 120 },
+    S8_3_table_behind_a_switch { machines: &[SWITCH], kernels: &["trixie-backports"], timeout_s: 120 },
     S8_3_other_requests,
 ];
 
