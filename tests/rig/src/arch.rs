@@ -155,7 +155,8 @@ impl Arch {
             // The kernel's check of the timer interrupt fails on a host that is too busy to deliver
             // it, as does the check of the time stamp counter by another clock.
             Self::Amd64 => "console=ttyS0 no_timer_check tsc=reliable",
-            Self::Arm64 => "console=ttyAMA0",
+            // An empty slot is put to sleep, and QEMU's ports do not wake up when a card is plugged.
+            Self::Arm64 => "console=ttyAMA0 pcie_port_pm=off",
         }
     }
 
@@ -167,8 +168,9 @@ impl Arch {
             (Self::Amd64, Iommu::Swiotlb) => "intel_iommu=off swiotlb=force",
             (Self::Arm64, Iommu::On) => "iommu.passthrough=0 iommu.strict=1",
             (Self::Arm64, Iommu::Off) => "",
-            // As many as on amd64; the kernel would make do with a MiB in a machine this small.
-            (Self::Arm64, Iommu::Swiotlb) => "swiotlb=32768,force",
+            // 128 MiB: without a number, or with the usual one, the kernel makes do with a MiB in a
+            // machine this small.
+            (Self::Arm64, Iommu::Swiotlb) => "swiotlb=65536,force",
         }
     }
 }
