@@ -286,8 +286,8 @@ deb_purge() {
 
 # A case that others need: run in any case.
 step() { # NAME COMMAND...
-    if wanted "$1"; then case_ "$@"
-    else (pattern='' && case_ "$@"); fi
+    # shellcheck disable=SC2034 # used by lib.sh
+    if wanted "$1"; then case_ "$@"; else (pattern='' && case_ "$@"); fi
 }
 
 debian() { # SUITE

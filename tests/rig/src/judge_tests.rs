@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 use super::*;
+use crate::arch::Arch;
 use crate::case::GuestCase;
 use crate::kernel::Kernel;
 use crate::profile::Profile;
@@ -16,6 +17,7 @@ fn run(name: &str, allow: &[&str], dma_faults: bool) -> GuestRun {
             allow: allow.iter().map(|&t| t.to_owned()).collect(),
             dma_faults,
         },
+        arch: Arch::Amd64,
         kernel: Kernel::TrixieBackports,
         profile: Profile::default(),
     }

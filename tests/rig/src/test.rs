@@ -40,6 +40,16 @@ enum Batch {
     Guest(String, Vec<GuestRun>),
 }
 
+impl Batch {
+    /// How many cases it has.
+    fn cases(&self) -> usize {
+        match self {
+            Self::Host(cases) => cases.len(),
+            Self::Guest(_, runs) => runs.len(),
+        }
+    }
+}
+
 /// Runs the cases; whether all went well.
 pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
     let filter = Filter::new(&options.cases)?;
@@ -54,7 +64,11 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
         artifacts.build_guest_programs()?;
         let cases = list_guest_cases(artifacts.guest_command("selftest"))?;
         let filter_of = |kernel: Kernel| {
-            let sample = if options.samples { kernel.sample() } else { &[] };
+            let sample = if options.samples {
+                kernel.sample()
+            } else {
+                &[]
+            };
             Ok((kernel, filter.sampled(sample, &cases)?))
         };
         let kernels: Result<Vec<_>> = options.kernels.iter().map(|&k| filter_of(k)).collect();
@@ -70,8 +84,7 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
         }
         return Ok(true);
     }
-    let total = host_cases.len() + runs.len();
-    if total == 0 {
+    if host_cases.is_empty() && runs.is_empty() {
         bail!("no case matches {}", options.cases.join(" "));
     }
     if runs.iter().any(|run| run.profile.cards > 0) {
@@ -95,14 +108,9 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
             temporary
         }
     };
-    let report = Report::new(total);
-    work(
-        artifacts,
-        options,
-        &report,
-        &logs,
-        batches(artifacts.arch().prefix(), host_cases, runs),
-    );
+    let batches = batches(artifacts.arch().prefix(), host_cases, runs);
+    let report = Report::new(batches.iter().map(Batch::cases).sum());
+    work(artifacts, options, &report, &logs, batches);
 
     let good = report.failed() == 0;
     if good && options.keep_logs.is_none() {
@@ -116,7 +124,22 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
     Ok(good)
 }
 
-/// One batch for the host's cases, and one for each combination of kernel and machine.
+/// Cases in one boot: few enough that the work can be shared out evenly, many enough that booting is a
+/// small part of it.
+const CASES_IN_A_BOOT: usize = 60;
+
+/// Shares the cases of one machine out to boots, each with the cases that come last in every boot.
+fn boots(runs: Vec<GuestRun>) -> Vec<Vec<GuestRun>> {
+    let (last, runs): (Vec<_>, Vec<_>) = runs
+        .into_iter()
+        .partition(|run| run.case.profiles.is_empty());
+    let count = runs.len().div_ceil(CASES_IN_A_BOOT).max(1);
+    runs.chunks(runs.len().div_ceil(count).max(1))
+        .map(|part| part.iter().chain(&last).cloned().collect())
+        .collect()
+}
+
+/// One batch for the host's cases, and some for each combination of kernel and machine.
 /// `arch` begins the names of the guests' logs.
 fn batches(arch: &str, host_cases: Vec<HostCase>, runs: Vec<GuestRun>) -> Vec<Batch> {
     let mut guests: BTreeMap<(Kernel, String), Vec<GuestRun>> = BTreeMap::new();
@@ -128,7 +151,7 @@ fn batches(arch: &str, host_cases: Vec<HostCase>, runs: Vec<GuestRun>) -> Vec<Ba
     }
     let mut batches: Vec<Batch> = guests
         .into_iter()
-        .map(|((kernel, profile), runs)| {
+        .flat_map(|((kernel, profile), runs)| {
             let label: String = format!("{arch}{}{profile}", kernel.name())
                 .chars()
                 .map(|c| {
@@ -139,7 +162,8 @@ fn batches(arch: &str, host_cases: Vec<HostCase>, runs: Vec<GuestRun>) -> Vec<Ba
                     }
                 })
                 .collect();
-            Batch::Guest(label, runs)
+            let parts = boots(runs).into_iter().enumerate();
+            parts.map(move |(part, runs)| Batch::Guest(format!("{label}.{}", part + 1), runs))
         })
         .collect();
     // The longest first, by what they may take: then all workers end at about the same time.
@@ -191,4 +215,53 @@ fn work(
             scope.spawn(worker);
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arch::Arch;
+    use crate::case::GuestCase;
+    use crate::profile::Profile;
+
+    fn run(name: String, last: bool) -> GuestRun {
+        GuestRun {
+            case: GuestCase {
+                name,
+                concern: "abi".into(),
+                kernels: vec![Kernel::Debug],
+                profiles: if last {
+                    vec![]
+                } else {
+                    vec![Profile::default()]
+                },
+                timeout_s: 60,
+                allow: vec![],
+                dma_faults: false,
+            },
+            arch: Arch::Amd64,
+            kernel: Kernel::Debug,
+            profile: Profile::default(),
+        }
+    }
+
+    #[test]
+    fn long_lists_are_shared_out() {
+        let mut runs: Vec<GuestRun> = (0..130).map(|n| run(format!("case{n}"), false)).collect();
+        runs.push(run("unload".into(), true));
+        let boots = boots(runs);
+        let sizes: Vec<usize> = boots.iter().map(Vec::len).collect();
+        assert_eq!(sizes, [45, 45, 43]);
+        let ends_with_unload = |boot: &Vec<GuestRun>| boot.last().unwrap().case.name == "unload";
+        assert!(boots.iter().all(ends_with_unload));
+        let names = boots.iter().flatten().map(|run| &run.case.name);
+        let distinct: std::collections::BTreeSet<_> = names.collect();
+        assert_eq!(distinct.len(), 131, "none is lost");
+    }
+
+    #[test]
+    fn a_few_stay_together() {
+        let boots = boots(vec![run("one".into(), false), run("unload".into(), true)]);
+        assert_eq!(boots.iter().map(Vec::len).collect::<Vec<_>>(), [2]);
+    }
 }

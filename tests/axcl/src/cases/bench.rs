@@ -14,7 +14,7 @@ use super::support::ready;
 use crate::client::{pattern, Device};
 
 ax650_test_kit::cases!["axcl_runtime":
-    bench_of_both_doors { kernels: &["stock"], timeout_s: 120 },
+    bench_of_both_doors { kernels: &["trixie-backports"], timeout_s: 120 },
 ];
 
 const CALLS: u32 = 300;

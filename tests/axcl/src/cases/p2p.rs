@@ -12,7 +12,7 @@ use crate::node::{get32, get64};
 
 ax650_test_kit::cases!["axcl_abi":
     S8_3_no_table_without_a_switch,
-    S8_3_table_behind_a_switch { machines: &[SWITCH], kernels: &["stock"], timeout_s: 120 },
+    S8_3_table_behind_a_switch { machines: &[SWITCH], kernels: &["trixie-backports"], timeout_s: 120 },
     S8_3_other_requests,
 ];
 
@@ -38,10 +38,7 @@ fn S8_3_table_behind_a_switch(_: &mut Context) -> Result<()> {
     // so this can be seen at the root port above the switch only.
     let acs = before.iter().filter(|(_, config)| has_acs(config)).count();
     eprintln!("{} bridges, {acs} with access control", before.len());
-    ensure!(
-        acs > 0,
-        "no bridge with access control"
-    );
+    ensure!(acs > 0, "no bridge with access control");
     let p2p = P2pNode::open()?;
     // Size and direction of the code do not matter.
     for code in [TABLE, 0x0000_5002, 0xC148_5002] {

@@ -208,7 +208,11 @@ fn static_in_empty_root(_: &mut Context) -> Result<()> {
         .status()?;
     ensure!(copied.success(), "cp: {copied}");
     for line in ["list", "info", "run /sum.onnx --repeat 5"] {
-        let inside = run_as(None, &format!("chroot /tmp/empty-root /ax650 {line}"), LIMIT)?;
+        let inside = run_as(
+            None,
+            &format!("chroot /tmp/empty-root /ax650 {line}"),
+            LIMIT,
+        )?;
         ensure!(inside.code == 0, "{line}: {}", inside.err);
         ensure!(!inside.out.is_empty(), "{line} says nothing");
     }
