@@ -13,7 +13,7 @@ use super::{
     record::Record,
     wait_until_up, FAILED,
 };
-use crate::glue::compat::errno::{EHOSTDOWN, EREMOTEIO};
+use crate::glue::compat::errno::EHOSTDOWN;
 use crate::{
     card::Card,
     glue::time::{self, Signals, MS, S},
@@ -92,9 +92,6 @@ impl Group {
             .and_then(|()| card.check_serving(generation));
         created.map_err(|e| {
             // The card may still act on it: end it there before the ports are free (R37).
-            if e != EREMOTEIO {
-                card.ports.lock().expect_late(&ports);
-            }
             card.axcl.end(card, &group, group.farewell(card));
             as_abi(e)
         })

@@ -65,7 +65,10 @@ impl Control {
                 waiter.answer = Some(packet);
                 self.changed.notify_all();
             }
-            None => card.counters.late_replies.add(1),
+            None => {
+                card.counters.late_replies.add(1);
+                card.ports.lock().late_has_come(&packet.ports);
+            }
         }
     }
 
@@ -93,7 +96,16 @@ impl Control {
         )?;
         let result = send_unless(card, &request, deadline, task::must_leave)
             .and_then(|()| self.wait(card, &request, generation, deadline, signals));
-        self.waiters.lock().retain(|w| w.request != request);
+        let mut waiters = self.waiters.lock();
+        let answered = waiters
+            .iter()
+            .any(|w| w.request == request && w.answer.is_some());
+        waiters.retain(|w| w.request != request);
+        if !answered {
+            // Before the lock is dropped: the answer must find the mark or the waiter.
+            card.ports.lock().expect_late(&request.ports);
+        }
+        drop(waiters);
         match result {
             Ok(answer) if answer.succeeded() => Ok(()),
             Ok(_) => Err(EREMOTEIO),

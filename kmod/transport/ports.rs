@@ -133,6 +133,13 @@ impl Ports {
         }
     }
 
+    /// It has been answered now.  The numbers are the card's.
+    pub(crate) fn late_has_come(&mut self, ports: &Group) {
+        for port in ports {
+            self.late &= !1_u128.checked_shl(*port).unwrap_or(0);
+        }
+    }
+
     /// The card has been reset: nothing comes late.
     pub(crate) fn expect_nothing(&mut self) {
         self.late = 0;
