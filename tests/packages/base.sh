@@ -70,7 +70,7 @@ make_base() { # NAME DIR
     mmdebstrap --variant=minbase --include="$(packages "$name" | paste -sd,)" \
         --aptopt='Acquire::Retries "3"' --aptopt='Acquire::http::Timeout "30"' --aptopt='Acquire::Check-Valid-Until "false"' \
         --setup-hook='mkdir -p "$1/etc/initramfs-tools/conf.d" "$1/usr/share/initramfs-tools/modules.d"
-            printf "MODULES=list\nCOMPRESS=zstd\n" >"$1/etc/initramfs-tools/conf.d/test"
+            printf "MODULES=list\nCOMPRESS=gzip\n" >"$1/etc/initramfs-tools/conf.d/test"
             printf "virtio_pci\nvirtio_blk\next4\n" >"$1/usr/share/initramfs-tools/modules.d/test.conf"' \
         --customize-hook='rm -rf "$1"/var/cache/apt/archives/*.deb' \
         "$(suites "$name" | head -1)" "$new" "${sources[@]}" >&2 ||

@@ -27,5 +27,5 @@ timeout "$limit" qemu-system-x86_64 -name ax650-packages -nodefaults -display no
     -device intel-iommu,intremap=on,caching-mode=on \
     -device pcie-root-port,id=rp0,slot=1,chassis=1 \
     -device '{"driver":"vfio-user-pci","id":"card0","bus":"rp0","socket":{"type":"unix","path":"'"$socket"'"}}' \
-    -append "root=/dev/vda rw console=ttyS0 quiet panic=-1 no_timer_check tsc=reliable intel_iommu=on iommu.passthrough=0 iommu.strict=1 systemd.show_status=no" \
+    -append "root=/dev/vda rw console=ttyS0 quiet panic=-1 no_timer_check tsc=reliable intel_iommu=on iommu.passthrough=0 iommu.strict=1 systemd.show_status=no systemd.default_timeout_start_sec=900" \
     </dev/null || { tail -n 20 "$dir/console" >&2; echo "boot: the guest did not end by itself in $limit s" >&2; exit 1; }
