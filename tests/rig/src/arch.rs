@@ -144,8 +144,9 @@ impl Arch {
             Self::Amd64 => "intel-iommu,intremap=on,caching-mode=on",
             // QEMU's SMMUv3 does not tell vfio-user devices of mappings ("requires iommu MAP
             // notifier").  Above the driver of the IOMMU the kernel does the same for both.  Its place
-            // on the bus is in the device tree.
-            Self::Arm64 => "virtio-iommu-pci,addr=1e.0",
+            // on the bus is in the device tree.  Without a driver nothing is let through: QEMU would map all
+            // memory for a card that is being removed, and give up if its process is dead.
+            Self::Arm64 => "virtio-iommu-pci,addr=1e.0,boot-bypass=off",
         }
     }
 
