@@ -8,7 +8,7 @@ use super::attr::{ChannelAttr, Codec, GroupAttr, Stream};
 use super::channel::CHANNELS;
 use super::group::Group;
 use super::worker::Worker;
-use super::{user_picture, Vdec, MAX_GROUPS};
+use super::{user_picture, Vdec, AT_ONCE, MAX_GROUPS};
 use crate::answer::{Answer, Outcome};
 use crate::blobs::{clamp32, Args, Record};
 use crate::errors::{Area, Fault};
@@ -138,7 +138,7 @@ impl Vdec {
             Some(id) => id,
             None => (0..MAX_GROUPS).find(free).ok_or(Fault::NoBuffer)?,
         };
-        if own >= open.vdec_groups as usize {
+        if own >= open.vdec_groups as usize || groups.len() >= AT_ONCE {
             return Err(Fault::NoBuffer);
         }
         let buffer = if attr.own_buffer {

@@ -28,9 +28,10 @@ use crate::pool::Pools;
 use crate::session::Owner;
 use crate::wait::{lock, Activity};
 
-/// Groups that the card can have; their numbers are below it.  As many as SelectGrp's structure has
-/// room for.
+/// Numbers of groups are below it: SelectGrp's structure has room for so many.
 pub const MAX_GROUPS: u32 = 164;
+/// Groups that there can be at a time, of all clients.
+const AT_ONCE: usize = 32;
 
 /// All groups of the card.
 pub struct Vdec {

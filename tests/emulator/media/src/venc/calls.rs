@@ -9,7 +9,7 @@ use super::channel::Channel;
 use super::encode::Encoder;
 use super::params::{Params, JPEG};
 use super::worker::Worker;
-use super::{Venc, MAX_CHANNELS};
+use super::{Venc, AT_ONCE, MAX_CHANNELS};
 use crate::answer::{Answer, Outcome};
 use crate::blobs::{Args, View};
 use crate::errors::{Area, Fault};
@@ -129,6 +129,9 @@ impl Venc {
             Some(id) => id,
             None => (0..MAX_CHANNELS).find(free).ok_or(Fault::NoBuffer)?,
         };
+        if channels.len() >= AT_ONCE {
+            return Err(Fault::NoBuffer);
+        }
         let name = format!("venc_stream{id}");
         let size = attr.buffer_size.into();
         let buffer = CardBlock::new(&self.link, size, &name, session.owner.session)?;

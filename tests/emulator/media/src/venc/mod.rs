@@ -26,9 +26,10 @@ use crate::wait::{lock, Activity};
 
 /// Number of the module in `enModId`.
 pub const MODULE: u32 = 7;
-/// Channels that the card can have; their numbers are below it.  As many as SelectGrp's structures
-/// have room for.
+/// Numbers of channels are below it: SelectGrp's structures have room for so many.
 pub const MAX_CHANNELS: u32 = 64;
+/// Channels that there can be at a time, of all clients.
+const AT_ONCE: usize = 16;
 
 /// Members of each set of SelectGrp, by session and number.
 type Selects = HashMap<(Owner, u32), BTreeSet<u32>>;
