@@ -137,7 +137,12 @@ impl Space {
         if !unsafe { shim::ax650_needs_sync(device) } {
             return Ok(());
         }
-        for range in ranges.flat_map(by_page) {
+        // SAFETY: a bound device.
+        let mask = match unsafe { shim::ax650_syncs_pages(device) } {
+            true => PAGE_SIZE as u64 - 1,
+            false => u64::MAX >> 1,
+        };
+        for range in ranges.flat_map(|range| parts(range, mask)) {
             let len = range.len as usize;
             // SAFETY: a bound device.  The ranges are inside live mappings as per the caller; were
             // they not, caches would be written back or dropped for nothing.
@@ -179,13 +184,12 @@ fn longest_piece(device: &Device) -> u32 {
     u32::try_from(pages).unwrap_or(MAX_PIECE).min(MAX_PIECE)
 }
 
-/// A range, cut where pages end.  Behind an IOMMU pages that are neighbours on the bus may be anywhere
-/// in memory, and the DMA API looks up where the first byte of a range is, not where the others are.
-fn by_page(range: Piece) -> impl Iterator<Item = Piece> {
+/// A range, cut wherever all the bits of `mask` are 0 in an address.
+fn parts(range: Piece, mask: u64) -> impl Iterator<Item = Piece> {
     let (mut at, mut left) = (range.bus, u64::from(range.len));
     core::iter::from_fn(move || {
-        let room = PAGE_SIZE as u64 - at % PAGE_SIZE as u64;
-        // Not longer than a page.
+        let room = (!at & mask) + 1;
+        // Not longer than the range.
         let len = room.min(left) as u32;
         let part = Piece { bus: at, len };
         at = at.wrapping_add(len.into());

@@ -5,6 +5,7 @@
  * declares these).
  */
 #include <linux/bitfield.h>
+#include <linux/dma-map-ops.h> /* dev_is_dma_coherent */
 #include <linux/dma-mapping.h>
 #include <linux/eventfd.h>
 #include <linux/freezer.h>
@@ -81,6 +82,16 @@ void ax650_dma_mb(void)
 bool ax650_needs_sync(struct device *dev)
 {
 	return dma_dev_need_sync(dev);
+}
+
+/*
+ * Whether that must be done page by page: where caches are written back, and pages that are neighbours
+ * on the bus may be anywhere in memory.  The DMA API looks up where the first byte of a range is, and
+ * takes the others to be behind it.
+ */
+bool ax650_syncs_pages(struct device *dev)
+{
+	return device_iommu_mapped(dev) && !dev_is_dma_coherent(dev);
 }
 
 void ax650_sync_for_device(struct device *dev, dma_addr_t address, size_t len)

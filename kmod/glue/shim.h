@@ -22,6 +22,7 @@ void ax650_dma_rmb(void);
 void ax650_dma_wmb(void);
 void ax650_dma_mb(void);
 bool ax650_needs_sync(struct device *dev);
+bool ax650_syncs_pages(struct device *dev);
 void ax650_sync_for_device(struct device *dev, dma_addr_t address, size_t len);
 void ax650_sync_for_cpu(struct device *dev, dma_addr_t address, size_t len);
 void ax650_eventfd_signal(struct eventfd_ctx *ctx);
