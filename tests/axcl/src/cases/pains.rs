@@ -693,7 +693,9 @@ fn P22_many_killed_clients(context: &mut Context) -> Result<()> {
     }
     all_gone(&host, id)?;
     recovers("many kills")?;
-    ensure!(host.create(id)?.ports == first, "ports were lost");
+    // Lower ones may have become free: those of creates that were never answered, in cases before.
+    let again = host.create(id)?.ports;
+    ensure!(again[0] <= first[0], "ports {first:?} were lost: {again:?}");
     let report = super::support::service(context)?;
     eprintln!("the card's report: {report}");
     Ok(())
