@@ -40,8 +40,11 @@ pub(crate) mod errno {
     };
 
     // An `Error` is the negative number.
-    // SAFETY: a number without padding, and any number is an `i32`.
-    const _: () = assert!(unsafe { transmute::<Error, i32>(EINVAL) } == -(bindings::EINVAL as i32));
+    const _: () = {
+        // SAFETY: a number without padding, and any number is an `i32`.
+        let number = unsafe { transmute::<Error, i32>(EINVAL) };
+        assert!(number == -(bindings::EINVAL as i32));
+    };
 
     const fn error(code: u32) -> Error {
         assert!(0 < code && code <= bindings::MAX_ERRNO);
