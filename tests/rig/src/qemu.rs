@@ -63,6 +63,10 @@ pub struct Machine {
     pub device_tree: Option<PathBuf>,
 }
 
+/// Milliseconds that QEMU waits for the emulated card, with the whole guest stopped, before it takes it for
+/// gone.  Not a time of the protocol: a busy machine may leave the card without a CPU for seconds.
+const CARD_TIMEOUT_MS: u32 = 30_000;
+
 /// The `device_add` arguments (and `-device` argument) of a card.
 pub fn card_device(index: usize, socket: &Path) -> serde_json::Value {
     serde_json::json!({
@@ -70,6 +74,7 @@ pub fn card_device(index: usize, socket: &Path) -> serde_json::Value {
         "id": format!("card{index}"),
         "bus": format!("rp{index}"),
         "socket": {"type": "unix", "path": socket},
+        "x-msg-timeout": CARD_TIMEOUT_MS,
     })
 }
 
