@@ -92,6 +92,11 @@ impl Engine {
         self.phase
     }
 
+    /// Whether it has ended; its ports may still be known to the card.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Closed(_))
+    }
+
     /// The error that ended it.
     pub(super) fn check_open(&self) -> Result {
         match self.phase {
@@ -117,7 +122,7 @@ impl Engine {
 
     /// Whether [`Session::retire`] has something to do.
     pub(super) fn wants_retirement(&self) -> bool {
-        matches!(self.phase, Phase::Closed(_)) && !self.retired
+        self.is_over() && !self.retired
     }
 
     /// True once, when the session is over.

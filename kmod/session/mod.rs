@@ -103,6 +103,9 @@ impl Session {
     /// A message has come on the port of `role`.
     pub(crate) fn on_message(&self, role: usize, message: &[u8]) {
         self.with(|engine, session| match role {
+            // Between the end of a session and its retirement the card may still ask for room for an
+            // answer.  It must not be told of memory that goes with the session.
+            _ if engine.is_over() => session.card.counters.late_replies.add(1),
             role::HOST_BULK => engine.on_host_bulk(session, message),
             role::CARD_BULK => engine.on_card_bulk(session, message),
             role::ANSWERS => engine.on_answer(session, message),
