@@ -60,7 +60,10 @@ make_base() { # NAME DIR
     local name=$1 dir=$2 new=$2.partial.$$ from sources=() suite
     command -v mmdebstrap >/dev/null || die "mmdebstrap is missing: run tests/env/root.sh first, or install it"
     from=$(mirror)
-    from=${from:-http://deb.debian.org/debian}
+    # Without a mirror of this host's: the one that the toolchain root came from.
+    [ -n "$from" ] || from=$(sed -nE 's/^deb (\[[^]]*\] )?([^ ]+) trixie .*/\2/p' \
+        "$("$tree/tests/env/root.sh")"/etc/apt/sources.list{,.d/*.list} 2>/dev/null | sed 1q)
+    [ -n "$from" ] || die "no Debian mirror is known: set AX650_MIRROR"
     for suite in $(suites "$name"); do
         sources+=("deb $from $suite main")
     done
