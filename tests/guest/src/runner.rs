@@ -246,6 +246,11 @@ fn prepare(start: Start) -> Result<()> {
                     file.make_running()
                         .with_context(|| format!("card {card}"))?;
                 }
+                // A card serves some moments before the driver has a session of its own, for telemetry.
+                // Whether that comes is not for the set-up to say.
+                let _ = kernel::until("telemetry", Duration::from_secs(20), || {
+                    Ok(file.telemetry().is_ok())
+                });
             }
             Ok(())
         }
