@@ -7,9 +7,10 @@ mod host;
 use std::time::Duration;
 
 use ax650_emu::pci::Bar4;
-use host::{quick, BootError, Host};
+use host::{quick, BootError, Host, LIMIT};
 use serde_json::json;
 
+/// How long to wait for what must not come.
 const SHORT: Duration = Duration::from_millis(200);
 
 fn pattern(len: usize, seed: u8) -> Vec<u8> {
@@ -70,7 +71,7 @@ fn loader_wants_on_chip_memory_and_reads_only() {
     let mut host = Host::new(quick());
     let buffer = host.memory.take(4096);
     assert_eq!(
-        host.boot_command(8, buffer.bus, 0x1_0020_0000, 4096, SHORT),
+        host.boot_command(8, buffer.bus, 0x1_0020_0000, 4096, LIMIT),
         Ok(2)
     );
     assert_eq!(host.counter("refused.boot_destination"), 1);
@@ -80,22 +81,22 @@ fn loader_wants_on_chip_memory_and_reads_only() {
     );
     assert_eq!(host.counter("refused.boot_command"), 1);
     assert_eq!(
-        host.boot_command(8, buffer.bus, 0x1400_1000, 0x30_0001, SHORT),
+        host.boot_command(8, buffer.bus, 0x1400_1000, 0x30_0001, LIMIT),
         Ok(2)
     );
     assert_eq!(
-        host.boot_command(8, buffer.bus, 0x1400_1000, 0, SHORT),
+        host.boot_command(8, buffer.bus, 0x1400_1000, 0, LIMIT),
         Ok(2)
     );
     assert_eq!(host.counter("refused.boot_size"), 2);
     assert_eq!(host.state()["name"], "loader");
     assert_eq!(
-        host.boot_command(8, buffer.bus, 0x1400_1000, 4096, SHORT),
+        host.boot_command(8, buffer.bus, 0x1400_1000, 4096, LIMIT),
         Ok(1)
     );
     host.wait_state("u-boot");
     assert_eq!(
-        host.boot_command(8, buffer.bus, 0x2_0000_0000, 4096, SHORT),
+        host.boot_command(8, buffer.bus, 0x2_0000_0000, 4096, LIMIT),
         Ok(2),
         "behind 2 GiB"
     );
@@ -104,10 +105,10 @@ fn loader_wants_on_chip_memory_and_reads_only() {
 #[test]
 fn a_command_stays_pending_while_uboot_starts() {
     let mut host = Host::new(quick());
-    host.set("uboot.slow_ms", 400);
+    host.set("uboot.slow_ms", 2000);
     let buffer = host.memory.take(4096);
     let command = |host: &mut Host, to, limit| host.boot_command(8, buffer.bus, to, 4096, limit);
-    assert_eq!(command(&mut host, 0x1400_1000, SHORT), Ok(1));
+    assert_eq!(command(&mut host, 0x1400_1000, LIMIT), Ok(1));
     assert_eq!(
         command(&mut host, 0x1_0020_0000, SHORT),
         Err(BootError::Timeout)
@@ -125,7 +126,7 @@ fn dma_with_bus_mastering_off_is_refused_and_recorded() {
     let buffer = host.memory.take(4096);
     host.config_write(host::COMMAND, 2);
     assert_eq!(
-        host.boot_command(8, buffer.bus, 0x1400_1000, 4096, SHORT),
+        host.boot_command(8, buffer.bus, 0x1400_1000, 4096, LIMIT),
         Ok(2)
     );
     let faults = host.faults();
@@ -136,7 +137,7 @@ fn dma_with_bus_mastering_off_is_refused_and_recorded() {
     assert_eq!(faults["list"][0]["kind"], "bus-master-off");
     host.config_write(host::COMMAND, 6);
     assert_eq!(
-        host.boot_command(8, buffer.bus, 0x1400_1000, 4096, SHORT),
+        host.boot_command(8, buffer.bus, 0x1400_1000, 4096, LIMIT),
         Ok(1)
     );
 }
@@ -147,11 +148,11 @@ fn unmapped_memory_is_a_fault() {
     // The second page of two is not mapped.
     host.map(0x10_0000, 0x1000, 0);
     assert_eq!(
-        host.boot_command(8, 0x10_0000, 0x1400_1000, 0x2000, SHORT),
+        host.boot_command(8, 0x10_0000, 0x1400_1000, 0x2000, LIMIT),
         Ok(2)
     );
     assert_eq!(
-        host.boot_command(8, 0x10_0000, 0x1400_1000, 0x2000, SHORT),
+        host.boot_command(8, 0x10_0000, 0x1400_1000, 0x2000, LIMIT),
         Ok(2)
     );
     let faults = host.faults();
@@ -164,7 +165,7 @@ fn unmapped_memory_is_a_fault() {
     assert_eq!(list[0]["count"], 2);
     host.unmap(0x10_0000, 0x1000);
     assert_eq!(
-        host.boot_command(8, 0x10_0000, 0x1400_1000, 0x1000, SHORT),
+        host.boot_command(8, 0x10_0000, 0x1400_1000, 0x1000, LIMIT),
         Ok(2)
     );
     assert_eq!(host.faults()["total"], 3);
@@ -187,7 +188,7 @@ fn scattered_mappings_are_one_buffer_for_the_card() {
         );
     }
     assert_eq!(
-        host.boot_command(8, 0x9_0000_0000, 0x1400_1000, 0x3000, SHORT),
+        host.boot_command(8, 0x9_0000_0000, 0x1400_1000, 0x3000, LIMIT),
         Ok(1)
     );
     let images = host.control(json!({"cmd": "images"}));
@@ -207,12 +208,12 @@ fn crash_dump_after_a_reset() {
     host.send_image(buffer, 0x1400_1000, &[7; 64]).unwrap();
     // The memory of the session before is still there.
     assert_eq!(
-        host.boot_command(0x10, 0x1_0020_0000, buffer.bus, 4096, SHORT),
+        host.boot_command(0x10, 0x1_0020_0000, buffer.bus, 4096, LIMIT),
         Ok(0x2000)
     );
     assert_eq!(host.memory.read(buffer, 0, 4096), vec![2; 4096]);
     assert_eq!(
-        host.boot_command(0x10, 0x1_8000_0000, buffer.bus, 4096, SHORT),
+        host.boot_command(0x10, 0x1_8000_0000, buffer.bus, 4096, LIMIT),
         Ok(0x4000)
     );
 }
@@ -235,9 +236,10 @@ fn finish_without_a_kernel_hangs() {
 fn switches_of_the_boot_stages() {
     let mut host = Host::new(quick());
     let buffer = host.memory.take(4096);
-    let loader = |host: &mut Host| host.boot_command(8, buffer.bus, 0x1400_1000, 4096, SHORT);
+    let loader =
+        |host: &mut Host, limit| host.boot_command(8, buffer.bus, 0x1400_1000, 4096, limit);
     host.set("loader.stuck", true);
-    assert_eq!(loader(&mut host), Err(BootError::Timeout));
+    assert_eq!(loader(&mut host, SHORT), Err(BootError::Timeout));
     assert_eq!(host.read(0, 0x04), 8);
     host.set("boot.dma_error", 1);
     host.clear("loader.stuck");
@@ -250,14 +252,15 @@ fn switches_of_the_boot_stages() {
     assert_eq!(host.read(0, 0x20), 0);
     host.write(0, 0x20, 7);
     assert_eq!(host.read(0, 0x20), 7);
-    assert_eq!(loader(&mut host), Ok(1));
+    assert_eq!(loader(&mut host, LIMIT), Ok(1));
     host.wait_state("u-boot");
-    let uboot = |host: &mut Host| host.boot_command(8, buffer.bus, 0x1_0020_0000, 4096, SHORT);
+    let uboot =
+        |host: &mut Host, limit| host.boot_command(8, buffer.bus, 0x1_0020_0000, 4096, limit);
     host.set("boot.status_fail", 0x0402);
-    assert_eq!(uboot(&mut host), Ok(0x0402));
+    assert_eq!(uboot(&mut host, LIMIT), Ok(0x0402));
     host.clear("boot.status_fail");
     host.set("boot.status_never", true);
-    assert_eq!(uboot(&mut host), Err(BootError::Timeout));
+    assert_eq!(uboot(&mut host, SHORT), Err(BootError::Timeout));
     assert_eq!(host.read(0, 0x04), 0, "picked up all the same");
     host.clear("boot.status_never");
     host.set("boot.stale_done", true);
@@ -275,7 +278,11 @@ fn switches_of_the_boot_stages() {
 #[test]
 fn both_sizes_of_bar4_reset_the_chip() {
     for bar4 in [Bar4::Small, Bar4::Large] {
-        let mut host = Host::new(ax650_emu::card::CardOptions { bar4, ..quick() });
+        let mut host = Host::new(ax650_emu::card::CardOptions {
+            bar4,
+            reset_time: Duration::from_secs(1),
+            ..quick()
+        });
         let wrong = if bar4 == Bar4::Small { 0x54 } else { 0x50 };
         host.write(4, wrong, 1);
         assert_eq!(host.counter("refused.bar4"), 1);

@@ -126,7 +126,12 @@ fn the_first_beat_can_be_late() {
 
 #[test]
 fn a_chip_reset_starts_from_the_loader() {
-    let mut host = alive();
+    // Long enough to be seen.
+    let mut host = Host::new(CardOptions {
+        reset_time: Duration::from_secs(1),
+        ..quick()
+    });
+    host.bring_up();
     for round in 1..4 {
         host.echo(21, b"before");
         let region = host.shared.unwrap().region;
@@ -241,8 +246,12 @@ fn a_silent_card_wakes_up_by_reset_or_switch() {
     let mut host = alive();
     host.set("heartbeat.period_ms", 5);
     host.set("silent", true);
-    std::thread::sleep(Duration::from_millis(30));
-    let sent = host.counter("heartbeat.sent");
+    // One beat may be under way.
+    let sent = eventually("silence", || {
+        let sent = host.counter("heartbeat.sent");
+        std::thread::sleep(Duration::from_millis(100));
+        (host.counter("heartbeat.sent") == sent).then_some(sent)
+    });
     host.send(21, b"anybody?").unwrap();
     std::thread::sleep(Duration::from_millis(50));
     assert_eq!(host.counter("heartbeat.sent"), sent);
@@ -314,7 +323,7 @@ fn handshake_switches() {
     host.set("step0.no_ack", true);
     host.set("step0.delay_base_ms", 30);
     host.set("step1.no_ack", true);
-    host.set("timesync.delay_clear_ms", 200);
+    host.set("timesync.delay_clear_ms", 2000);
     host.load(&[(0x1400_1000, vec![1; 64]), (0x1_0020_0000, vec![2; 64])])
         .unwrap();
     host.wait_state("handshake0");

@@ -75,12 +75,17 @@ impl Program {
         let dir = tempfile::tempdir().unwrap();
         let child = command(dir.path()).args(options).spawn().unwrap();
         let program = Self { child, dir };
+        program.wait_for_start();
+        program
+    }
+
+    /// A socket is there before it listens: only a connection tells.  The control socket comes last.
+    fn wait_for_start(&self) {
         let deadline = Instant::now() + LIMIT;
-        while !program.path("control").exists() {
+        while UnixStream::connect(self.path("control")).is_err() {
             assert!(Instant::now() < deadline, "the program does not start");
             std::thread::sleep(Duration::from_millis(5));
         }
-        program
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -306,11 +311,7 @@ fn a_socket_in_use_is_left_alone() {
         child: command(dir.path()).spawn().unwrap(),
         dir,
     };
-    let deadline = Instant::now() + LIMIT;
-    while !program.path("control").exists() {
-        assert!(Instant::now() < deadline);
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    program.wait_for_start();
     program.client();
     program.signal(libc::SIGTERM);
     assert_eq!(program.end().status.code(), Some(0));

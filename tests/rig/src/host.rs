@@ -122,15 +122,16 @@ impl HostCase {
     pub fn run(&self, artifacts: &Artifacts, logs: &Path) -> Ended {
         let begin = Instant::now();
         let path = logs.join(format!("{}.log", self.name.replace('/', "-")));
-        let verdict = match self.execute(artifacts, &path) {
-            Ok(()) => Verdict::Passed,
-            Err(e) => Verdict::Failed(vec![format!("{e:#}")]),
-        };
+        let result = self.execute(artifacts, &path);
         let mut text = String::new();
         // For the report only: without the log it has one reason less to show.
         if let Ok(mut file) = std::fs::File::open(&path) {
             let _ = file.read_to_string(&mut text);
         }
+        let verdict = match result {
+            Ok(()) => Verdict::Passed,
+            Err(e) => Verdict::Failed(vec![format!("{e:#}{}", failed_tests(&text))]),
+        };
         let log = text.lines().map(str::to_owned).collect();
         Ended {
             name: self.name.clone(),
@@ -164,5 +165,48 @@ impl HostCase {
             ),
             None => bail!("time-out after {} s", LIMIT.as_secs()),
         }
+    }
+}
+
+/// What of the output of `cargo test` belongs on the one line of the summary: where tests panicked
+/// and the first line of what they said.  Empty if none did.
+fn failed_tests(output: &str) -> String {
+    let lines: Vec<&str> = output.lines().collect();
+    lines
+        .windows(2)
+        .filter(|pair| pair[0].starts_with("thread '") && pair[0].contains("' panicked at "))
+        // Threads with other names are a test's own; what they say is seldom the verdict.
+        .filter(|pair| {
+            let name = pair[0].split('\'').nth(1).unwrap_or_default();
+            lines.contains(&format!("test {name} ... FAILED").as_str())
+        })
+        .map(|pair| format!("; {} {}", pair[0], pair[1]))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::failed_tests;
+
+    #[test]
+    fn failed_tests_are_named_with_what_they_said() {
+        let output = "\
+test heartbeat ... ok
+test all_ones ... FAILED
+
+---- all_ones stdout ----
+
+thread 'all_ones' (71) panicked at tests/life.rs:7:5:
+assertion failed: a == b
+note: run with `RUST_BACKTRACE=1`
+
+thread 'card' (72) panicked at src/x.rs:1:1:
+expected by a test that passed
+";
+        assert_eq!(
+            failed_tests(output),
+            "; thread 'all_ones' (71) panicked at tests/life.rs:7:5: assertion failed: a == b"
+        );
+        assert_eq!(failed_tests("error: could not compile"), "");
     }
 }
