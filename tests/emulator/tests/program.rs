@@ -79,13 +79,16 @@ impl Program {
         program
     }
 
-    /// A socket is there before it listens: only a connection tells.  The control socket comes last.
+    /// Waits until hosts find a card that has come out of its reset.  A socket is there before it
+    /// listens: only a connection tells.  The control socket comes last.
     fn wait_for_start(&self) {
         let deadline = Instant::now() + LIMIT;
         while UnixStream::connect(self.path("control")).is_err() {
             assert!(Instant::now() < deadline, "the program does not start");
             std::thread::sleep(Duration::from_millis(5));
         }
+        let wait = json!({"cmd": "wait-state", "state": "loader", "timeout_ms": 20_000});
+        assert_eq!(self.control().ask(&wait)["ok"], true);
     }
 
     fn path(&self, name: &str) -> PathBuf {
