@@ -125,3 +125,14 @@ pub struct Boot {
     #[arg(long, value_name = "SECONDS", default_value = "300")]
     pub timeout: u32,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn completions_are_up_to_date() {
+        ax650_test_docs::completions(Cli::command(), "ax650-fw");
+    }
+}

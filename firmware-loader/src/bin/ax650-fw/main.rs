@@ -4,8 +4,6 @@
 
 mod boot;
 mod cli;
-#[cfg(test)]
-mod completions;
 mod files;
 mod inspect;
 mod meter;

@@ -4,9 +4,9 @@
 
 mod args;
 mod bench;
-#[cfg(test)]
-mod completions;
 mod decode;
+#[cfg(test)]
+mod documents;
 mod encode;
 #[cfg(test)]
 mod end_to_end;
@@ -14,8 +14,6 @@ mod failure;
 mod info;
 mod interrupt;
 mod list;
-#[cfg(test)]
-mod manual;
 mod output;
 mod progress;
 mod reset;
