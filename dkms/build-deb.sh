@@ -27,7 +27,7 @@ tar -C "$tree" -cf - --exclude=./.git --exclude=./target --exclude=./dist --excl
 cd ax650
 cp -r dkms/debian debian
 version=$(dpkg-parsechangelog -S Version)
-cargo_version=$(sed -nE '/^\[workspace.package\]/,/^\[/{s/^version = "(.*)"$/\1/p}' Cargo.toml)
+cargo_version=$(dkms/version.sh)
 [ "${version%-*}" = "$cargo_version" ] || {
     echo "build-deb: dkms/debian/changelog is of $version, Cargo.toml of $cargo_version" >&2
     exit 1

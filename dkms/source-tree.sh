@@ -11,8 +11,7 @@ tree=$(cd "$(dirname "$0")/.." && pwd)
 [ $# = 1 ] || { echo "usage: $0 DIR" >&2; exit 1; }
 out=$1
 
-version=$(sed -nE '/^\[workspace.package\]/,/^\[/{s/^version = "(.*)"$/\1/p}' "$tree/Cargo.toml")
-[ -n "$version" ] || { echo "source-tree: no version in Cargo.toml" >&2; exit 1; }
+version=$("$tree/dkms/version.sh")
 
 mkdir -p "$out/dkms" "$out/uapi"
 out=$(cd "$out" && pwd)
