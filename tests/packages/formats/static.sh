@@ -21,11 +21,13 @@ built=${CARGO_TARGET_DIR:-$tree/target}/$triple/release
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 cp "$built/ax650" "$built/ax650-fw" "$root/"
+# Without an environment nothing is searched for in /usr/sbin.
+chroot=$(PATH=$PATH:/usr/sbin command -v chroot)
 # expect STATUS TEXT COMMAND...: that it ends so and says so
 expect() {
     local status=0 said wanted=$1 text=$2
     shift 2
-    said=$(env -i chroot "$root" "$@" 2>&1) || status=$?
+    said=$(env -i "$chroot" "$root" "$@" 2>&1) || status=$?
     [ "$status" = "$wanted" ] && grep -qF "$text" <<<"$said" ||
         die "$*: status $status (expected $wanted), it says: $said"
 }
