@@ -13,7 +13,7 @@ MAKEFLAGS += --no-print-directory
 # -- variables for the user ----------------------------------------------------------------------
 # Every `VAR ?=` line's comment is part of `make help`.
 KERNEL ?=#  guest kernel: trixie-backports, forky, debug; for test also all (default: test all, else trixie-backports)
-CASES  ?=#  test: only cases whose name matches this glob, for example CASES='boot/*'
+CASES  ?=#  test, test-packages: only cases whose names match these globs, for example CASES='boot/* R06*'
 ARCH   ?= amd64#  of guest, module and programs: amd64, or arm64 (cross-built; in QEMU)
 CARDS  ?= 1#  shell: number of emulated cards
 JOBS   ?= $(shell nproc)#  parallel jobs of each build

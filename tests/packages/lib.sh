@@ -11,15 +11,18 @@ dist=$tree/dist
 work=$cache/packages-test
 
 passed=0 failed=0 skipped=0
-# Which cases to run: a glob, as for `make test`.
+# Which cases to run: globs, as for `make test`.
 pattern=${CASES:-}
 
 wanted() { # NAME
     [ -z "$pattern" ] && return
-    local tail=$1
+    local tail=$1 globs glob
+    read -ra globs <<<"$pattern"
     while :; do
-        # shellcheck disable=SC2053 # a glob
-        [[ $tail == $pattern ]] && return
+        for glob in "${globs[@]}"; do
+            # shellcheck disable=SC2053 # a glob
+            [[ $tail == $glob ]] && return
+        done
         [[ $tail == */* ]] || return 1
         tail=${tail#*/}
     done

@@ -4,7 +4,7 @@
 #
 # run.sh [GROUP...]   test the packages in dist/ (made by `make packages`)
 #
-# A group is a file in groups/, by default all of them; CASES is a glob for names of cases.  The last
+# A group is a file in groups/, by default all of them; CASES has globs for names of cases.  The last
 # line is `N passed, N failed, N skipped`.  Runs on the host, as root or with user namespaces.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -20,5 +20,6 @@ if [ -e "$work/figures" ]; then
     echo
     cat "$work/figures"
 fi
+[ $((passed + failed + skipped)) -gt 0 ] || { echo "no case matches '$pattern'" >&2; exit 1; }
 echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" = 0 ] && [ $((passed + skipped)) -gt 0 ]
+[ "$failed" = 0 ]
