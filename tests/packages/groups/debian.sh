@@ -254,7 +254,7 @@ deb_autopkgtest() {
     [ "$suite" = trixie ] || skip "the tests of the packages are run on the system that they were built for"
     local status=0
     sh_in 'apt-get install -y -q --no-install-recommends autopkgtest autodep8 >/dev/null
-        rm -rf /root/tree && mkdir -p /root/tree/debian && cp -r /src/dkms/debian/. /root/tree/debian/
+        rm -rf /root/tree /cache/packages-test/autopkgtest && mkdir -p /root/tree/debian && cp -r /src/dkms/debian/. /root/tree/debian/
         cp -r /src/uapi /root/tree/
         sed -i "1s/([^)]*)/($1)/" /root/tree/debian/changelog
         cd /root && autopkgtest --output-dir=/cache/packages-test/autopkgtest '"$(packages_for | xargs)"' /root/tree/ -- null' \
