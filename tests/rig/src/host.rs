@@ -17,6 +17,8 @@ use crate::child::Group;
 
 /// No host case may take longer.
 const LIMIT: Duration = Duration::from_secs(1800);
+/// Lines of a failed test in the summary: where, the assertion, and both of its sides.
+const SAID: usize = 4;
 
 /// One command whose exit status is the verdict.
 pub struct HostCase {
@@ -169,19 +171,31 @@ impl HostCase {
 }
 
 /// What of the output of `cargo test` belongs on the one line of the summary: where tests panicked
-/// and the first line of what they said.  Empty if none did.
+/// and what they said.  Empty if none did.
 fn failed_tests(output: &str) -> String {
     let lines: Vec<&str> = output.lines().collect();
-    lines
-        .windows(2)
-        .filter(|pair| pair[0].starts_with("thread '") && pair[0].contains("' panicked at "))
+    let mut text = String::new();
+    for (i, line) in lines.iter().enumerate() {
+        if !(line.starts_with("thread '") && line.contains(" panicked at ")) {
+            continue;
+        }
         // Threads with other names are a test's own; what they say is seldom the verdict.
-        .filter(|pair| {
-            let name = pair[0].split('\'').nth(1).unwrap_or_default();
-            lines.contains(&format!("test {name} ... FAILED").as_str())
-        })
-        .map(|pair| format!("; {} {}", pair[0], pair[1]))
-        .collect()
+        let name = line.split('\'').nth(1).unwrap_or_default();
+        if !lines.contains(&format!("test {name} ... FAILED").as_str()) {
+            continue;
+        }
+        let end = |line: &&&str| {
+            !(line.is_empty() || line.starts_with("note:") || line.starts_with("stack backtrace"))
+        };
+        let said: Vec<&str> = lines[i..]
+            .iter()
+            .take_while(end)
+            .map(|l| l.trim())
+            .collect();
+        text.push_str("; ");
+        text.push_str(&said[..said.len().min(SAID)].join(" "));
+    }
+    text
 }
 
 #[cfg(test)]
@@ -197,7 +211,9 @@ test all_ones ... FAILED
 ---- all_ones stdout ----
 
 thread 'all_ones' (71) panicked at tests/life.rs:7:5:
-assertion failed: a == b
+assertion `left == right` failed
+  left: 1
+ right: 2
 note: run with `RUST_BACKTRACE=1`
 
 thread 'card' (72) panicked at src/x.rs:1:1:
@@ -205,7 +221,8 @@ expected by a test that passed
 ";
         assert_eq!(
             failed_tests(output),
-            "; thread 'all_ones' (71) panicked at tests/life.rs:7:5: assertion failed: a == b"
+            "; thread 'all_ones' (71) panicked at tests/life.rs:7:5: \
+             assertion `left == right` failed left: 1 right: 2"
         );
         assert_eq!(failed_tests("error: could not compile"), "");
     }
