@@ -190,10 +190,11 @@ fn failed_tests(output: &str) -> String {
         let said: Vec<&str> = lines[i..]
             .iter()
             .take_while(end)
+            .take(SAID)
             .map(|l| l.trim())
             .collect();
         text.push_str("; ");
-        text.push_str(&said[..said.len().min(SAID)].join(" "));
+        text.push_str(&said.join(" "));
     }
     text
 }
