@@ -120,6 +120,12 @@ rig: crates
 test: rig assets $(test_roots) ## run the tests: CASES, KERNEL, ARCH
 	@$(rig) test --kernel $(test_kernel) $(case_args)
 
+.PHONY: check doc
+check: rig assets kernels ## format, lints and host tests: what needs no guest
+	@$(rig) test --kernel trixie-backports --cases 'host/*'
+doc: crates ## the library's documentation, into the cargo target directory
+	@$(in) cargo doc --frozen --no-deps -j $(JOBS) -p ax650 -p ax650-uapi -p ax650-firmware
+
 .PHONY: demo
 demo: rig assets ## boot a card in a guest, read a picture, transcode a clip: ARCH
 	@$(in) env RUSTFLAGS='-C target-feature=+crt-static' \
