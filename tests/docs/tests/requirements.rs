@@ -153,6 +153,22 @@ fn every_requirement_has_its_cases() {
     assert_eq!(ids, wanted, "rows of docs/requirements.md");
 }
 
+/// A case that is named after a fault names one that is written down.
+#[test]
+fn faults_that_name_cases_are_known() {
+    let text = [read("docs/faults.md"), read("docs/crossings.md")].concat();
+    let known: BTreeSet<&str> = rows(&text).into_iter().map(|row| row[0]).collect();
+    assert!(known.contains("U9") && known.contains("D2"));
+    // S and a digit is a section for cases of the AXCL ABI.
+    let id = Regex::new(r"^(?:.*(?:/|::))([BCDEFKU]\d+)_").expect("a pattern");
+    let unknown: Vec<String> = guest_cases()
+        .into_iter()
+        .chain(host_tests())
+        .filter(|name| id.captures(name).is_some_and(|c| !known.contains(&c[1])))
+        .collect();
+    assert!(unknown.is_empty(), "not in docs/faults.md: {unknown:#?}");
+}
+
 /// A requirement's own cases are in its row, so that the table cannot fall behind.
 #[test]
 fn every_case_of_a_requirement_is_in_its_row() {
