@@ -8,6 +8,7 @@
 # crates come from CARGO_HOME (`cargo fetch --locked` fills it) or a vendor directory.  With the
 # option --build=all only the packages that need no compiler are built.
 #   SOURCE_DATE_EPOCH   time of all files (default: that of the last entry in the changelog)
+#   DEBFULLNAME, DEBEMAIL   who maintains the packages; without, they name an address that nobody has
 set -euo pipefail
 
 tree=$(cd "$(dirname "$0")/.." && pwd)
@@ -26,6 +27,17 @@ mkdir ax650
 tar -C "$tree" -cf - --exclude=./.git --exclude=./target --exclude=./dist --exclude=./demo-output . | tar -C ax650 -xf -
 cd ax650
 cp -r dkms/debian debian
+if [ -n "${DEBEMAIL:-}" ]; then
+    for file in control changelog; do
+        DEBFULLNAME=${DEBFULLNAME:-$DEBEMAIL} awk -v place='The ax650 developers <ax650@example.org>' '
+            { at = index($0, place) }
+            at { $0 = substr($0, 1, at - 1) ENVIRON["DEBFULLNAME"] " <" ENVIRON["DEBEMAIL"] ">" substr($0, at + length(place)) }
+            { print }' "debian/$file" >"debian/$file.new"
+        mv "debian/$file.new" "debian/$file"
+    done
+else
+    echo "build-deb: no DEBEMAIL: the packages name a place holder as their maintainer" >&2
+fi
 version=$(dpkg-parsechangelog -S Version)
 cargo_version=$(dkms/version.sh)
 [ "${version%-*}" = "$cargo_version" ] || {

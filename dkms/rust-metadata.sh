@@ -13,11 +13,16 @@
 # space on two cores (2.5 GB without SOURCE), 180 MB for good; once per kernel package.
 #
 # SOURCE is an unpacked, clean linux-source; by default the packaged archive is unpacked to a
-# temporary directory.  JOBS is the number of parallel jobs.
+# temporary directory.  JOBS is the number of parallel jobs.  It may be interrupted at any time, and run
+# twice at once: OUT is whole or not there, and what is in MADE_FOR (a key of the caller's) is written to
+# OUT/made-for before OUT exists.  Temporary files go to the first of TMPDIR, /var/tmp, OUT's parent and
+# /tmp where programs may run (what is built is run there) and that has the space.
+#
+# For tests: USR_SRC is where headers and sources are, instead of /usr/src.
 #
 # Needs: linux-headers-RELEASE, linux-source-X.Y, the rustc and bindgen that the kernel was built
 # with, rust-src, libclang-dev, gcc, make, bc, bison, flex, libelf-dev, libssl-dev, openssl,
-# python3, xz-utils.
+# python3, xz-utils, util-linux.
 #
 # Exit status: 0 made; 77 cannot be made on this system, one line says what is missing (so that
 # DKMS can skip this kernel instead of failing the package manager); 1 failed.
@@ -29,7 +34,8 @@ skip() { say "$*"; exit 77; }
 
 [ $# -ge 1 ] || die "usage: $0 KERNEL-RELEASE [OUT [SOURCE]]"
 release=$1 out=${2:-} source=${3:-}
-headers=/usr/src/linux-headers-$release
+usr_src=${USR_SRC:-/usr/src}
+headers=$usr_src/linux-headers-$release
 # Output of make and messages of tools are compared below.
 export LC_ALL=C
 
@@ -43,7 +49,7 @@ command -v dpkg-query >/dev/null ||
 [ -e "$headers/.config" ] || skip "the package linux-headers-$release is not installed"
 grep -q '^CONFIG_RUST=y' "$headers/.config" || skip "the kernel $release was built without Rust"
 series=$(sed -nE 's/^([0-9]+\.[0-9]+).*/\1/p' <<<"$release")
-archive=/usr/src/linux-source-$series.tar.xz
+archive=$usr_src/linux-source-$series.tar.xz
 headers_version=$(version "linux-headers-$release") || skip "linux-headers-$release is not a Debian package"
 source_version=$(version "linux-source-$series") || skip "the package linux-source-$series is not installed"
 [ "$source_version" = "$headers_version" ] ||
@@ -58,16 +64,40 @@ done
 cc=$(conf CONFIG_CC_VERSION_TEXT)
 cc=${cc%% *}
 command -v "$cc" >/dev/null || skip "the kernel's compiler $cc is not installed"
-for tool in make bc bison flex openssl python3 xz; do
+for tool in make bc bison flex flock openssl python3 xz; do
     command -v "$tool" >/dev/null || skip "the command $tool is missing"
 done
 [ -d "$(rustc --print sysroot)/lib/rustlib/src/rust/library" ] || skip "the package rust-src is not installed"
 
+# MiB of temporary space.
+if [ -n "$source" ]; then space=700; else space=2500; fi
+fit() { # DIR
+    local try status=1 free
+    try=$(mktemp "$1/ax650-XXXXXXXX" 2>/dev/null) || { why="$1: cannot write there"; return 1; }
+    printf '#!/bin/sh\nexit 0\n' >"$try" && chmod 700 "$try"
+    if "$try" 2>/dev/null; then status=0; else why="$1: no programs may run there (noexec)"; fi
+    rm -f "$try"
+    free=$(df --output=avail -BM "$1" | tr -dc '0-9\n' | tail -n 1)
+    [ "${free:-0}" -ge "$space" ] || { why="$1: ${free:-0} of $space MB free"; return 1; }
+    return $status
+}
+place='' tried='' parent=${out%/*}
+[ "$parent" != "$out" ] || parent=.
+[ -z "$out" ] || mkdir -p "$parent"
+for candidate in ${TMPDIR:+"$TMPDIR"} /var/tmp ${out:+"$parent"} /tmp; do
+    if fit "$candidate"; then place=$candidate; break; fi
+    tried="${tried:+$tried, }$why"
+done
+# The caller has a parent for OUT, which is not known when it only asks.
+[ -n "$place" ] || [ -z "$out" ] || skip "there is no directory for temporary files: $tried"
+
 [ -n "$out" ] || exit 0
 
 # --- regenerate -------------------------------------------------------------------------------
-tmp=$(mktemp -d)
+tmp=$(mktemp -d "$place/ax650-XXXXXXXX")
 trap 'rm -rf "$tmp"' EXIT
+# That of compilers and so on, too.
+export TMPDIR=$tmp
 if [ -z "$source" ]; then
     say "unpacking linux-source-$series"
     source=$tmp/source
@@ -103,10 +133,13 @@ missing=$(comm -23 "$tmp/want" "$tmp/have" | wc -l)
 
 # --- put it together --------------------------------------------------------------------------
 # Under another name first: OUT exists only when it is whole.
-mkdir -p "$(dirname "$out")"
-out=$(cd "$(dirname "$out")" && pwd)/$(basename "$out")
+out=$(cd "$parent" && pwd)/${out##*/}
+# One at a time; what others have left behind when they were killed goes.
+exec 9<"${out%/*}"
+flock 9
+rm -rf "$out".new.* "$out".old.*
 new=$out.new.$$
-trap 'rm -rf "$tmp" "$new"' EXIT
+trap 'rm -rf "$tmp" "$new" "$out".old.*' EXIT
 mkdir -p "$new/rust"
 cp -as "$headers/." "$new/"
 rm -rf "$new/scripts" "$new/tools" "$new/Makefile"
@@ -117,6 +150,9 @@ sed "s|^KBUILD_OUTPUT=.*|KBUILD_OUTPUT=$out|" "$headers/Makefile" >"$new/Makefil
 cp "$tmp"/o/rust/*.rmeta "$tmp"/o/rust/*.so "$new/rust/"
 # Some architectures use a target that rustc knows by itself.
 [ ! -e "$tmp/o/scripts/target.json" ] || cp "$tmp/o/scripts/target.json" "$new/scripts/"
-rm -rf "$out"
-mv "$new" "$out"
+[ -z "${MADE_FOR:-}" ] || printf '%s\n' "$MADE_FOR" >"$new/made-for"
+# On the disk before it has its name, and the old one out of the way in one step, not file by file.
+sync -f "$new"
+[ ! -e "$out" ] || mv -T "$out" "$out.old.$$"
+mv -T "$new" "$out"
 say "$out: $(wc -l <"$tmp/want") Rust symbols, $(du -sh "$out" | cut -f1)"

@@ -19,5 +19,5 @@ out=$(cd "$out" && pwd)
 (cd "$tree/kmod" && find . -type f \( -name '*.rs' -o -name '*.[ch]' -o -name Kbuild -o -name Kconfig \) \
     ! -name '*.mod.c' -exec install -D -m 644 {} "$out/kmod/{}" \;)
 install -m 644 "$tree/uapi/ax650.h" "$out/uapi/"
-install -m 755 "$tree"/dkms/{build,probe,rust-metadata.sh} "$out/dkms/"
+install -m 755 "$tree"/dkms/{build,catch-up,probe,rust-metadata.sh} "$out/dkms/"
 sed "s/@VERSION@/$version/" "$tree/dkms/dkms.conf.in" >"$out/dkms.conf"

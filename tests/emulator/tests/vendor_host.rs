@@ -242,7 +242,7 @@ fn a_card_that_still_runs_takes_no_firmware() {
     assert_eq!(vendor.host.state()["name"], "alive");
 }
 
-/// The check request on a card that runs (spec 4.12, 15): step 0 cannot succeed, and does no harm to
+/// The check request on a card that runs (spec 4.12, item 15): step 0 cannot succeed, and does no harm to
 /// the card.
 #[test]
 fn a_second_handshake_is_not_answered() {

@@ -26,7 +26,7 @@ use crate::qmp::Qmp;
 /// From the start of QEMU to the first case, on an idle machine with a distribution's kernel.
 const BOOT: Duration = Duration::from_secs(120);
 /// From the end of the last case to the end of QEMU.
-const POWER_OFF: Duration = Duration::from_secs(30);
+const POWER_OFF: Duration = Duration::from_secs(120);
 /// After a panic: time for the rest of the trace.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -188,16 +188,21 @@ impl Guest {
                     .current()
                     .map(|run| run.case.name.clone())
                     .unwrap_or_default();
-                if let Some((ended, next)) = judge.judge(&self.desk.faults()) {
-                    (bench.report)(&ended, &self.logs);
+                if let Some(next) = judge.judge(&self.desk.faults()) {
                     self.desk.case_judged(&name, next == Next::Abandon);
                     if next == Next::Abandon {
+                        judge.settle(None);
+                        self.report(bench, judge);
                         return Ok(());
                     }
                 }
                 if judge.done() {
                     return Ok(());
                 }
+            }
+            self.report(bench, judge);
+            if judge.spoiled() {
+                return Ok(());
             }
             if lost.is_none() {
                 lost = self.trouble(judge, boot_limit)?;
@@ -245,22 +250,38 @@ impl Guest {
     }
 
     fn give_up(&mut self, bench: &Bench<'_>, judge: &mut Judge, how: &str) -> Result<()> {
-        match judge.guest_lost(how, &self.desk.faults()) {
-            Some(ended) => {
-                (bench.report)(&ended, &self.logs);
-                Ok(())
-            }
-            None => bail!(
-                "{how}: {}",
-                judge.last_lines().last().map_or("", String::as_str)
-            ),
+        let last = judge.last_lines().pop().unwrap_or_default();
+        if !judge.guest_lost(how, &self.desk.faults()) {
+            bail!("{how}: {last}");
+        }
+        self.report(bench, judge);
+        Ok(())
+    }
+
+    /// Reports the cases whose verdict is final.
+    fn report(&self, bench: &Bench<'_>, judge: &mut Judge) {
+        while let Some(ended) = judge.settled() {
+            (bench.report)(&ended, &self.logs);
         }
     }
 
-    /// Lets the guest power off by itself.
-    fn finish(mut self) -> Result<()> {
-        self.qemu.wait_until(Instant::now() + POWER_OFF)?;
-        Ok(())
+    /// Lets the guest power off by itself.  The last case answers for what comes of that.
+    fn finish(mut self, bench: &Bench<'_>, judge: &mut Judge) {
+        let deadline = Instant::now() + POWER_OFF;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.events.recv_timeout(left) {
+                Ok(Event::Console(line)) => {
+                    (bench.echo)(&line);
+                    judge.console(&line);
+                }
+                Ok(Event::Ktap(_)) => {}
+                Err(_) => break,
+            }
+        }
+        let off = matches!(self.qemu.wait_until(deadline), Ok(Some(_)));
+        judge.settle((!off).then_some("the guest does not power off"));
+        self.report(bench, judge);
     }
 }
 
@@ -279,7 +300,7 @@ pub fn run_cases(bench: &Bench<'_>, label: &str, mut runs: Vec<GuestRun>) {
             Guest::start(bench.artifacts, kernel, &profile, script, &logs).and_then(|mut guest| {
                 guest.run(bench, &mut judge, kernel)?;
                 if judge.done() {
-                    guest.finish()?;
+                    guest.finish(bench, &mut judge);
                 }
                 Ok(())
             });

@@ -7,11 +7,12 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::case::{Ended, GuestRun, Verdict};
-use crate::klog::{self, LockReport, Mark};
+use crate::klog::{self, LockReport, Mark, Reports};
 use crate::ktap::{self, Line, Outcome};
 
-/// The console is slower than the KTAP port: how long the end marker may take to come.
-const CONSOLE_LAG: Duration = Duration::from_secs(20);
+/// The console is slower than the KTAP port: how long the end marker may take to come.  After that
+/// the case's log is not complete, and the case fails.
+const CONSOLE_LAG: Duration = Duration::from_secs(60);
 /// The guest's runner ends a case that is late; this much later the harness does.
 const RUNNER_GRACE: Duration = Duration::from_secs(30);
 /// Lines of a case's log that are kept for the report.
@@ -41,7 +42,13 @@ pub struct Judge {
     /// log lines since the last begin marker
     section: VecDeque<String>,
     /// reports among them
-    reports: Vec<String>,
+    reports: Reports,
+    /// the case judged last, which answers for what the kernel reports until the next one begins
+    held: Option<Ended>,
+    /// cases whose verdict is final
+    settled: VecDeque<Ended>,
+    /// the kernel has reported something between two cases
+    spoiled: bool,
     /// a report of lockdep that has not ended
     lock_report: Option<LockReport>,
     /// lockdep has given its one report
@@ -60,7 +67,10 @@ impl Judge {
             waiting: runs.into_iter().collect(),
             current: None,
             section: VecDeque::new(),
-            reports: Vec::new(),
+            reports: Reports::default(),
+            held: None,
+            settled: VecDeque::new(),
+            spoiled: false,
             lock_report: None,
             lockdep_off: false,
             begun: None,
@@ -79,9 +89,23 @@ impl Judge {
         self.current.as_ref().map(|c| &c.run)
     }
 
-    /// The cases that were not begun.
-    pub fn into_waiting(self) -> Vec<GuestRun> {
+    /// The cases that have to run in another guest.
+    pub fn into_waiting(mut self) -> Vec<GuestRun> {
+        // One that was begun in a guest with a damaged kernel has not been judged.
+        if let Some(current) = self.current.take().filter(|_| self.spoiled) {
+            self.waiting.push_front(current.run);
+        }
         self.waiting.into()
+    }
+
+    /// Takes a case whose verdict is final.
+    pub fn settled(&mut self) -> Option<Ended> {
+        self.settled.pop_front()
+    }
+
+    /// Whether the kernel has reported something between two cases: this guest is of no more use.
+    pub fn spoiled(&self) -> bool {
+        self.spoiled
     }
 
     /// Takes a line of the console.
@@ -89,10 +113,13 @@ impl Judge {
         match klog::mark(line) {
             // A case that reboots the guest begins more than once.
             Some(Mark::Begin(name)) if self.begun.as_deref() != Some(name) => {
-                self.begun = Some(name.to_owned());
+                let name = name.to_owned();
+                // What comes before the first case is not the driver's: it is not loaded.
+                self.settle(None);
+                self.begun = Some(name);
                 self.ended = None;
                 self.section.clear();
-                self.reports.clear();
+                self.reports.take();
             }
             Some(Mark::Begin(_)) => {}
             Some(Mark::End(name)) => self.ended = Some(name.to_owned()),
@@ -106,8 +133,8 @@ impl Judge {
             if report.push(line) {
                 self.end_lock_report();
             }
-        } else if klog::is_report(line) && self.reports.len() < KEEP {
-            self.reports.push(line.to_owned());
+        } else {
+            self.reports.push(line);
         }
         if self.section.len() == KEEP {
             self.section.pop_front();
@@ -118,7 +145,7 @@ impl Judge {
     fn end_lock_report(&mut self) {
         if let Some(report) = self.lock_report.take() {
             self.lockdep_off = true;
-            self.reports.extend(report.into_reports());
+            self.reports.add(report.into_reports());
         }
     }
 
@@ -194,21 +221,58 @@ impl Judge {
         })
     }
 
-    /// Judges the current case, which is [`Self::ready`] and saw these DMA faults.
-    pub fn judge(&mut self, faults: &[String]) -> Option<(Ended, Next)> {
-        let outcome = self
-            .current
-            .as_ref()?
-            .result
-            .clone()
-            .map(|(outcome, _)| outcome);
-        self.close(outcome, faults, Vec::new())
+    /// Judges the current case, which is [`Self::ready`] and saw these DMA faults.  Its verdict is
+    /// final when the next case begins, or by [`Self::settle`].
+    pub fn judge(&mut self, faults: &[String]) -> Option<Next> {
+        let current = self.current.as_ref()?;
+        let name = Some(&current.run.case.name);
+        let outcome = current.result.clone().map(|(outcome, _)| outcome);
+        let mut reasons = Vec::new();
+        // Without both markers nobody knows which reports are the case's.
+        for (marker, seen) in [("begin", &self.begun), ("end", &self.ended)] {
+            if seen.as_ref() != name {
+                reasons.push(format!("no {marker} marker in the kernel log"));
+            }
+        }
+        let lost = !reasons.is_empty();
+        let next = self.close(outcome, faults, reasons)?;
+        Some(if lost { Next::Abandon } else { next })
     }
 
-    /// Judges the current case, which took the guest down in this way.
-    pub fn guest_lost(&mut self, how: &str, faults: &[String]) -> Option<Ended> {
-        self.close(None, faults, vec![how.to_owned()])
-            .map(|(ended, _)| ended)
+    /// Judges the case that took the guest down in this way: the current one, or the one before
+    /// if none has begun since.  Whether there is one.
+    pub fn guest_lost(&mut self, how: &str, faults: &[String]) -> bool {
+        let current = self.close(None, faults, vec![how.to_owned()]).is_some();
+        let any = current || self.held.is_some();
+        self.settle((!current).then_some(how));
+        any
+    }
+
+    /// Makes the verdict on the case judged last final: it fails for what the kernel has reported
+    /// since, and for what else is known to be `wrong`.
+    pub fn settle(&mut self, wrong: Option<&str>) {
+        self.end_lock_report();
+        let Some(mut ended) = self.held.take() else {
+            return;
+        };
+        let mut reasons: Vec<String> = wrong.into_iter().map(str::to_owned).collect();
+        let reports = self.reports.take();
+        self.spoiled |= !reports.is_empty();
+        reasons.extend(
+            reports
+                .iter()
+                .flatten()
+                .take(3)
+                .map(|line| format!("kernel log after the case: {line}")),
+        );
+        if !reasons.is_empty() {
+            if let Verdict::Failed(earlier) = ended.verdict {
+                reasons.splice(0..0, earlier);
+            }
+            ended.verdict = Verdict::Failed(reasons);
+            ended.log.extend(self.section.drain(..));
+        }
+        self.settled.push_back(ended);
     }
 
     fn close(
@@ -216,9 +280,11 @@ impl Judge {
         outcome: Option<Outcome>,
         faults: &[String],
         mut reasons: Vec<String>,
-    ) -> Option<(Ended, Next)> {
+    ) -> Option<Next> {
         self.end_lock_report();
         let current = self.current.take()?;
+        // It could be here still if the case's begin marker was lost.
+        self.settled.extend(self.held.take());
         let mut next = Next::Continue;
         // The rest shall have its lockdep, but for those that would end it anyhow.
         let ends_lockdep = |run: &GuestRun| ["unplug", "last"].contains(&run.case.concern.as_str());
@@ -227,19 +293,16 @@ impl Judge {
         }
         let allow = &current.run.case.allow;
         let allowed = |line: &String| allow.iter().any(|text| line.contains(text.as_str()));
-        // A report comes with a call trace and so on: one that is allowed allows all of it.
-        let excused = self.reports.iter().any(allowed);
-        let reports = if excused {
-            Vec::new()
-        } else {
-            std::mem::take(&mut self.reports)
-        };
+        // Each has to be one that is allowed: a case that expects one may cause another.
+        let mut reports = self.reports.take();
+        reports.retain(|lines| !lines.first().is_some_and(allowed));
         if !reports.is_empty() {
             // lockdep falls silent after its first report, and who knows what else is broken.
             next = Next::Abandon;
             reasons.extend(
                 reports
                     .iter()
+                    .flatten()
                     .take(3)
                     .map(|line| format!("kernel log: {line}")),
             );
@@ -264,17 +327,13 @@ impl Judge {
         };
         let mut log = current.notes;
         log.extend(self.section.drain(..));
-        self.reports.clear();
-        let name = current.run.name();
-        Some((
-            Ended {
-                name,
-                verdict,
-                time: current.started.elapsed(),
-                log,
-            },
-            next,
-        ))
+        self.held = Some(Ended {
+            name: current.run.name(),
+            verdict,
+            time: current.started.elapsed(),
+            log,
+        });
+        Some(next)
     }
 
     /// The log since the last marker: what is left to show when the guest does not get anywhere.

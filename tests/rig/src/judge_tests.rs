@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
+// Names of faults.
+#![allow(non_snake_case)]
+
 use super::*;
 use crate::arch::Arch;
 use crate::case::GuestCase;
@@ -38,10 +41,28 @@ fn verdict(run: GuestRun, lines: &[&str], ktap: &str, faults: &[String]) -> (Ver
     assert!(!judge.ready(), "the log is not complete yet");
     judge.console("ax650-selftest: end A");
     assert!(judge.ready());
-    let (ended, next) = judge.judge(faults).unwrap();
-    assert_eq!(ended.name, "trixie-backports/t/A");
+    let next = judge.judge(faults).unwrap();
     assert!(judge.done());
+    let ended = last(&mut judge);
+    assert_eq!(ended.name, "trixie-backports/t/A");
     (ended.verdict, next)
+}
+
+/// The case judged last, with what is known at the end of its boot.
+fn last(judge: &mut Judge) -> Ended {
+    judge.settle(None);
+    let ended = judge.settled().unwrap();
+    assert!(judge.settled().is_none());
+    ended
+}
+
+/// Runs a case without a word in the log, up to its verdict.
+fn pass(judge: &mut Judge, name: &str) -> Next {
+    judge.ktap(&format!("# start {name}"));
+    judge.console(&format!("ax650-selftest: begin {name}"));
+    judge.console(&format!("ax650-selftest: end {name}"));
+    judge.ktap(&format!("ok 1 {name}"));
+    judge.judge(&[]).unwrap()
 }
 
 fn failed(reasons: &[&str]) -> Verdict {
@@ -117,7 +138,8 @@ fn reports_before_the_case_are_not_its_fault() {
     judge.console("ax650-selftest: begin A");
     judge.ktap("ok 1 A");
     judge.console("ax650-selftest: end A");
-    assert_eq!(judge.judge(&[]).unwrap().0.verdict, Verdict::Passed);
+    judge.judge(&[]).unwrap();
+    assert_eq!(last(&mut judge).verdict, Verdict::Passed);
 }
 
 #[test]
@@ -126,7 +148,8 @@ fn the_guest_dies() {
     judge.ktap("# start A");
     judge.console("ax650-selftest: begin A");
     judge.console("Kernel panic - not syncing");
-    let ended = judge.guest_lost("the guest panicked", &[]).unwrap();
+    assert!(judge.guest_lost("the guest panicked", &[]));
+    let ended = judge.settled().unwrap();
     let Verdict::Failed(reasons) = ended.verdict else {
         panic!("not failed")
     };
@@ -146,7 +169,8 @@ fn a_case_may_reboot_the_guest() {
     }
     judge.ktap("ok 1 A");
     judge.console("ax650-selftest: end A");
-    assert_eq!(judge.judge(&[]).unwrap().0.verdict, Verdict::Passed);
+    judge.judge(&[]).unwrap();
+    assert_eq!(last(&mut judge).verdict, Verdict::Passed);
 }
 
 #[test]
@@ -154,10 +178,11 @@ fn cases_out_of_order_are_noticed() {
     let mut judge = Judge::new([run("A", &[], false), run("B", &[], false)]);
     judge.ktap("# start B");
     judge.ktap("# start A");
+    judge.console("ax650-selftest: begin A");
     judge.ktap("ok 1 A");
     judge.console("ax650-selftest: end A");
-    let (ended, _) = judge.judge(&[]).unwrap();
-    assert_eq!(ended.verdict, failed(&["B began out of order"]));
+    judge.judge(&[]).unwrap();
+    assert_eq!(last(&mut judge).verdict, failed(&["B began out of order"]));
 }
 
 /// A case that pulls a card passes, and the next one gets a guest with a lockdep that works.
@@ -180,7 +205,120 @@ fn lockdep_is_off_after_its_report() {
         }
         judge.console("ax650-selftest: end A");
         judge.ktap("ok 1 A");
-        let (ended, next) = judge.judge(&[]).unwrap();
-        assert_eq!((ended.verdict, next), (Verdict::Passed, expected));
+        let next = judge.judge(&[]).unwrap();
+        assert_eq!(
+            (last(&mut judge).verdict, next),
+            (Verdict::Passed, expected)
+        );
+    }
+}
+
+/// A case that expects one report must not hide another.
+#[test]
+fn U10_one_allowed_report_excuses_no_other() {
+    let lines = [
+        "cat: page allocation failure: order:0",
+        "Call Trace:",
+        "BUG: KASAN: slab-use-after-free in ax650",
+        "Call Trace:",
+    ];
+    let expecting = run("A", &["page allocation failure"], false);
+    let (v, next) = verdict(expecting, &lines, "ok 1 A", &[]);
+    let reasons = [
+        "kernel log: BUG: KASAN: slab-use-after-free in ax650",
+        "kernel log: Call Trace:",
+    ];
+    assert_eq!((v, next), (failed(&reasons), Next::Abandon));
+    // Nor a trace that belongs to none.
+    let expecting = run("A", &["page allocation failure"], false);
+    let lines = [lines[0], lines[1], lines[3]];
+    let (v, _) = verdict(expecting, &lines, "ok 1 A", &[]);
+    assert_eq!(v, failed(&["kernel log: Call Trace:"]));
+}
+
+/// What the kernel reports after a case has been judged is that case's fault, and the next case
+/// begins anew in another guest.
+#[test]
+fn U10_a_report_between_cases_fails_the_one_before() {
+    let mut judge = Judge::new(["A", "B", "C"].map(|name| run(name, &[], false)));
+    assert_eq!(pass(&mut judge, "A"), Next::Continue);
+    assert!(judge.settled().is_none(), "its verdict is not final");
+    judge.console("WARNING: CPU: 0 PID: 7 at late_work");
+    assert!(!judge.spoiled());
+    judge.ktap("# start B");
+    judge.console("ax650-selftest: begin B");
+    assert!(judge.spoiled());
+    let ended = judge.settled().unwrap();
+    assert_eq!(ended.name, "trixie-backports/t/A");
+    let reason = "kernel log after the case: WARNING: CPU: 0 PID: 7 at late_work";
+    assert_eq!(ended.verdict, failed(&[reason]));
+    let rest: Vec<String> = judge
+        .into_waiting()
+        .into_iter()
+        .map(|r| r.case.name)
+        .collect();
+    assert_eq!(rest, ["B", "C"]);
+}
+
+#[test]
+fn U10_a_quiet_pause_between_cases_is_nothing() {
+    let mut judge = Judge::new(["A", "B"].map(|name| run(name, &[], false)));
+    pass(&mut judge, "A");
+    judge.console("nothing special");
+    judge.ktap("# start B");
+    judge.console("ax650-selftest: begin B");
+    assert_eq!(judge.settled().unwrap().verdict, Verdict::Passed);
+    assert!(!judge.spoiled());
+    assert_eq!(judge.current().unwrap().case.name, "B");
+}
+
+/// The last case answers for what comes after it, up to the guest's end.
+#[test]
+fn U10_a_report_after_the_last_case_fails_it() {
+    let mut judge = Judge::new([run("A", &[], false)]);
+    pass(&mut judge, "A");
+    assert!(judge.done());
+    judge.console("kernel BUG at mm/slub.c:1");
+    let reason = "kernel log after the case: kernel BUG at mm/slub.c:1";
+    assert_eq!(last(&mut judge).verdict, failed(&[reason]));
+    let mut judge = Judge::new([run("A", &[], false)]);
+    pass(&mut judge, "A");
+    judge.settle(Some("the guest does not power off"));
+    let ended = judge.settled().unwrap();
+    assert_eq!(ended.verdict, failed(&["the guest does not power off"]));
+}
+
+/// A guest that dies between two cases died of the first.
+#[test]
+fn U10_a_guest_that_dies_between_cases_fails_the_one_before() {
+    let mut judge = Judge::new(["A", "B"].map(|name| run(name, &[], false)));
+    pass(&mut judge, "A");
+    judge.console("Kernel panic - not syncing");
+    assert!(judge.guest_lost("the guest panicked", &[]));
+    let reasons = [
+        "the guest panicked",
+        "kernel log after the case: Kernel panic - not syncing",
+    ];
+    assert_eq!(judge.settled().unwrap().verdict, failed(&reasons));
+    assert_eq!(judge.into_waiting().len(), 1);
+    let mut judge = Judge::new([run("A", &[], false)]);
+    assert!(!judge.guest_lost("the guest did not come up", &[]));
+}
+
+/// A case whose log is not complete has not passed.
+#[test]
+fn U10_a_case_without_its_markers_fails() {
+    for missing in ["begin", "end"] {
+        let mut judge = Judge::new([run("A", &[], false)]);
+        judge.ktap("# start A");
+        for marker in ["begin", "end"] {
+            if marker != missing {
+                judge.console(&format!("ax650-selftest: {marker} A"));
+            }
+        }
+        judge.ktap("ok 1 A");
+        assert_eq!(judge.judge(&[]), Some(Next::Abandon));
+        let reason = format!("no {missing} marker in the kernel log");
+        assert_eq!(last(&mut judge).verdict, failed(&[&reason]));
     }
 }

@@ -94,6 +94,40 @@ impl LockReport {
     }
 }
 
+/// The line that goes with the one that says what is reported.
+const TRACE: &str = "Call Trace:";
+
+/// The reports in a part of the log: of each the line that says what it is, and that of its trace.
+#[derive(Debug, Default)]
+pub struct Reports(Vec<Vec<String>>);
+
+impl Reports {
+    /// Takes a line of the log.
+    pub fn push(&mut self, line: &str) {
+        if !is_report(line) {
+            return;
+        }
+        // Those of several CPUs may mix: a trace is of the last report that has none yet.
+        let lacks = |lines: &&mut Vec<String>| !lines.iter().any(|l| l.contains(TRACE));
+        match self.0.iter_mut().rev().find(lacks) {
+            Some(lines) if line.contains(TRACE) => lines.push(line.to_owned()),
+            _ => self.0.push(vec![line.to_owned()]),
+        }
+    }
+
+    /// Takes a whole report; none if it has no lines.
+    pub fn add(&mut self, lines: Vec<String>) {
+        if !lines.is_empty() {
+            self.0.push(lines);
+        }
+    }
+
+    /// Takes out the reports that there are.
+    pub fn take(&mut self) -> Vec<Vec<String>> {
+        std::mem::take(&mut self.0)
+    }
+}
+
 /// The marker that the guest's runner writes to the kernel log around each case.
 const MARKER: &str = "ax650-selftest: ";
 
@@ -124,6 +158,7 @@ pub fn is_report(line: &str) -> bool {
 }
 
 #[cfg(test)]
+#[allow(non_snake_case)] // names of faults
 mod tests {
     use super::*;
 
@@ -177,6 +212,35 @@ mod tests {
         };
         assert_eq!(lines(" pciehp_ist+0x1e7/0x6c0"), 0);
         assert_eq!(lines(" unbind+0x1e7/0x6c0 [ax650]"), 2);
+    }
+
+    #[test]
+    fn U10_each_report_stands_for_itself() {
+        let mut reports = Reports::default();
+        for line in [
+            "cat: page allocation failure: order:0",
+            "harmless",
+            "BUG: KASAN: slab-out-of-bounds in x",
+            "Call Trace:",
+            "Call Trace:",
+            "Call Trace:",
+        ] {
+            reports.push(line);
+        }
+        let all = reports.take();
+        assert_eq!(
+            all.iter()
+                .map(|lines| lines[0].as_str())
+                .collect::<Vec<_>>(),
+            [
+                "cat: page allocation failure: order:0",
+                "BUG: KASAN: slab-out-of-bounds in x",
+                // A trace that belongs to none of these.
+                "Call Trace:",
+            ]
+        );
+        assert_eq!(all[0].len() + all[1].len(), 4, "each has its trace");
+        assert_eq!(reports.take(), [] as [Vec<String>; 0]);
     }
 
     #[test]

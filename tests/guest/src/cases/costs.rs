@@ -194,29 +194,46 @@ fn boot_reads_few_registers(context: &mut Context) -> Result<()> {
     Ok(())
 }
 
-/// The latency echo, for the record; the limit is one that only a timer in the way would exceed.
+/// The latency echo.  Times are for the record but for a limit that only a timer in the way of some
+/// calls would exceed; whether a timer was in the way is counted, too.
 fn round_trip_time(_: &mut Context) -> Result<()> {
     const ROUNDS: usize = 500;
+    const BATCHES: usize = 3;
     let mut client = Client::new(0)?;
-    let mut times = Vec::with_capacity(ROUNDS);
-    for round in 0..ROUNDS {
-        let data = pattern(64, round as u64);
-        let begin = Instant::now();
-        client.echo(&data)?;
-        times.push(begin.elapsed());
+    let before = client.card.counters()?;
+    let mut best = Duration::MAX;
+    for batch in 0..BATCHES {
+        let mut times = Vec::with_capacity(ROUNDS);
+        for round in 0..ROUNDS {
+            let data = pattern(64, round as u64);
+            let begin = Instant::now();
+            client.echo(&data)?;
+            times.push(begin.elapsed());
+        }
+        times.sort();
+        let average = times.iter().sum::<Duration>() / ROUNDS as u32;
+        let p95 = times[ROUNDS * 95 / 100];
+        eprintln!(
+            "echo, batch {batch}: min {:?}, avg {average:?}, p95 {p95:?}, p99 {:?}, max {:?}",
+            times[0],
+            times[ROUNDS * 99 / 100],
+            times[ROUNDS - 1]
+        );
+        // What else runs on this machine disturbs some batches, a timer all of them.
+        best = best.min(p95);
     }
-    times.sort();
-    let average = times.iter().sum::<Duration>() / ROUNDS as u32;
-    eprintln!(
-        "echo: min {:?}, avg {average:?}, p99 {:?}, max {:?}",
-        times[0],
-        times[ROUNDS * 99 / 100],
-        times[ROUNDS - 1]
+    let after = client.card.counters()?;
+    let by_timer = (after.interrupts_recovered - before.interrupts_recovered)
+        + (after.doorbells_recovered - before.doorbells_recovered);
+    // A tick now and then is faster than an interrupt that is on its way.
+    ensure!(
+        by_timer <= (ROUNDS * BATCHES / 100) as u64,
+        "{by_timer} of {} calls went on by a timer only",
+        ROUNDS * BATCHES
     );
     ensure!(
-        times[ROUNDS / 2] < Duration::from_millis(30) * runner::slowness(),
-        "{:?}",
-        times[ROUNDS / 2]
+        best < Duration::from_millis(15) * runner::slowness(),
+        "one call of twenty takes {best:?}"
     );
     Ok(())
 }

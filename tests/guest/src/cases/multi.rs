@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{ensure, Result};
+use anyhow::{ensure, Context as _, Result};
 use ax650_uapi::*;
 
 use crate::card::{self, Card, BOOT};
@@ -52,18 +52,50 @@ fn slowest(client: &mut Client, rounds: u64) -> Result<Duration> {
     Ok(slowest)
 }
 
+/// How calls went in a second or more, at least so many of them.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    median: Duration,
+    slowest: Duration,
+}
+
+/// Makes calls for some seconds, and returns the best of them: a busy machine disturbs some, what the
+/// driver does about the other card disturbs all.
+fn pace(client: &mut Client) -> Result<Pace> {
+    let mut best: Option<Pace> = None;
+    for second in 0..4 {
+        let mut times = Vec::new();
+        let end = Instant::now() + Duration::from_secs(1);
+        while Instant::now() < end || times.len() < 20 {
+            let data = pattern(100, second);
+            let begin = Instant::now();
+            client.echo(&data)?;
+            times.push(begin.elapsed());
+        }
+        times.sort();
+        let (median, slowest) = (times[times.len() / 2], times[times.len() - 1]);
+        let best = best.get_or_insert(Pace { median, slowest });
+        best.median = best.median.min(median);
+        best.slowest = best.slowest.min(slowest);
+    }
+    best.context("no calls")
+}
+
 /// Calls of one card hang; those of the other are as quick as ever.
 fn P2_one_card_never_answers(context: &mut Context) -> Result<()> {
     let (mut dumb, mut good) = (Client::new(0)?, Client::new(1)?);
-    let before = slowest(&mut good, 50)?;
+    let before = pace(&mut good)?;
     context.host.switch(0, "rpc.drop", true)?;
     let (_, frame) = dumb.echo_frame(b"never answered");
     let job = dumb.submit(&[dumb.call_step(&frame, 0, 4096)])?;
-    let during = slowest(&mut good, 50)?;
-    eprintln!("slowest echo before {before:?}, meanwhile {during:?}");
+    let during = pace(&mut good)?;
+    eprintln!("echoes before {before:?}, meanwhile {during:?}");
+    // P2: calls of the other card take no more than 10 ms longer.
+    let margin = Duration::from_millis(10);
     ensure!(
-        during < before.max(Duration::from_millis(10)) * 20,
-        "{before:?} before, {during:?} now"
+        during.median < before.median * 2 + margin / 10
+            && during.slowest < before.slowest * 2 + margin,
+        "before {before:?}, now {during:?}"
     );
     // SESSION_CREATE on the dumb one hangs; on the other it does not.
     context.host.switch(0, "port11.no_reply", true)?;

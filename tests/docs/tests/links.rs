@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Links between the documents lead somewhere.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use regex::Regex;
+use support::{files, top};
+
+/// Returns the anchors of the headings of a document, made as its usual readers make them.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let mut fenced = false;
+    text.lines()
+        .filter(|line| {
+            if line.starts_with("```") {
+                fenced = !fenced;
+            }
+            !fenced && line.starts_with('#')
+        })
+        .map(|line| {
+            line.trim_start_matches('#')
+                .trim()
+                .to_lowercase()
+                .chars()
+                .filter_map(|c| match c {
+                    ' ' => Some('-'),
+                    '-' | '_' => Some(c),
+                    c if c.is_alphanumeric() => Some(c),
+                    _ => None,
+                })
+                .collect()
+        })
+        .collect()
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let link = Regex::new(r"\]\(([^)\s]+)\)").expect("a pattern");
+    let top = top();
+    let mut count = 0;
+    let mut broken = Vec::new();
+    for (path, text) in files(".", &[".md"]) {
+        let here = Path::new(&path).parent().expect("a file's directory");
+        for found in link.captures_iter(&text) {
+            let target = &found[1];
+            if target.contains("://") || target.starts_with("mailto:") {
+                continue;
+            }
+            count += 1;
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let full = if file.is_empty() {
+                top.join(&path)
+            } else {
+                top.join(here).join(file)
+            };
+            let found = if anchor.is_empty() {
+                full.exists()
+            } else {
+                fs::read_to_string(&full).is_ok_and(|text| anchors(&text).contains(anchor))
+            };
+            if !found {
+                broken.push(format!("{path}: {target}"));
+            }
+        }
+    }
+    assert!(count > 20, "only {count} links found");
+    assert!(broken.is_empty(), "broken links:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn anchors_are_those_of_the_usual_readers() {
+    let text = "# 6. Engine service (service 2)\n```\n# not one\n```\n## `a_b` & C\n";
+    let expected = ["6-engine-service-service-2", "a_b--c"];
+    assert_eq!(anchors(text), expected.map(str::to_owned).into());
+}
