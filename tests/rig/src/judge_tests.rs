@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
+#![allow(non_snake_case)]
+
 use super::*;
 use crate::arch::Arch;
 use crate::case::GuestCase;
@@ -106,6 +108,18 @@ fn failed_by_the_card() {
     let (v, _) = verdict(run("A", &[], false), &[], "ok 1 A", &faults);
     assert_eq!(v, failed(&[&faults[0]]));
     let (v, _) = verdict(run("A", &[], true), &[], "ok 1 A", &faults);
+    assert_eq!(v, Verdict::Passed);
+}
+
+#[test]
+fn U9_card_memory_freed_in_use_fails_a_case() {
+    let faults = [format!("{FREED_IN_USE} of card0: {{}}")];
+    // To be allowed DMA faults is not to be allowed this.
+    for dma_faults in [false, true] {
+        let (v, _) = verdict(run("A", &[], dma_faults), &[], "ok 1 A", &faults);
+        assert_eq!(v, failed(&[&faults[0]]));
+    }
+    let (v, _) = verdict(run("A", &[FREED_IN_USE], false), &[], "ok 1 A", &faults);
     assert_eq!(v, Verdict::Passed);
 }
 

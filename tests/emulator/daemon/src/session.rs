@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use ax650_emu_api::CmmError;
+use ax650_emu_api::{CmmError, Held};
 use parking_lot::{Mutex, RwLock};
 use serde_json::{json, Value};
 
@@ -18,6 +18,7 @@ use crate::frames::INLINE;
 use crate::inbox::Inbox;
 use crate::latch::Latch;
 use crate::messages::{u32_at, Control};
+use crate::usrwork::Workers;
 use crate::wire::p2p;
 
 /// What a create packet asks for.
@@ -61,6 +62,8 @@ pub(crate) struct Session {
     pub(crate) contexts: Contexts,
     /// Models.
     pub(crate) engine: Engine,
+    /// Programs of the user.
+    pub(crate) workers: Workers,
     /// Other cards that the host has told of.
     pub(crate) peers: Mutex<Vec<p2p::Config>>,
     /// Raised at the end of the session.
@@ -95,6 +98,7 @@ impl Session {
             started: Started::default(),
             contexts: Contexts::default(),
             engine: Engine::default(),
+            workers: Workers::default(),
             peers: Mutex::default(),
             ended: Latch::default(),
             bus: RwLock::default(),
@@ -143,7 +147,7 @@ impl Session {
 
     /// A message from the host; does not block.
     pub(crate) fn message(&self, port: u32, payload: Vec<u8>) {
-        let [p0, p1, p2, _] = self.ports;
+        let [p0, p1, p2, p3] = self.ports;
         if port == p2 && payload.len() > INLINE {
             // The worker reads this port into a buffer of that size, which loses the message.
             self.card.link.count("rpc.oversized", 1);
@@ -157,6 +161,11 @@ impl Session {
             &self.p1.inbox
         } else if port == p2 {
             &self.p2
+        } else if port != p3 {
+            if !self.workers.message(port, payload) {
+                self.card.link.count("usrwork.flooded", 1);
+            }
+            return;
         } else {
             self.card.link.count("session.unexpected_p3", 1);
             self.note(log::Level::Warn, &format!("{} bytes on P3", payload.len()));
@@ -200,6 +209,7 @@ impl Session {
             total: frame.len() as u32,
             window: true,
             whole: false,
+            held: None,
         };
         let dram = self.card.link.dram();
         let result = self.p1.push(self, place, None, |offset, len| {
@@ -237,6 +247,17 @@ impl Session {
         );
     }
 
+    /// Says that memory was freed which the card's own work still uses.
+    pub(crate) fn freed_in_use(&self, block: &str, users: &[Held]) {
+        for user in users {
+            let text = format!(
+                "block {block:?} was freed while session {} uses {:#x} bytes at {:#x} of it for {}",
+                user.owner, user.len, user.address, user.what
+            );
+            self.note(log::Level::Error, &text);
+        }
+    }
+
     /// Ends the session: when this returns, nothing of it uses the link and nothing of it is left in
     /// card memory.
     pub(crate) fn end(&self) {
@@ -246,8 +267,11 @@ impl Session {
         self.p0.inbox.close();
         self.p1.inbox.close();
         self.p2.close();
+        // Memory that goes with the session was not freed too early by anybody.
+        self.card.link.cmm().holds().give_up(self.id);
         self.started.wake();
         self.contexts.close();
+        self.workers.end();
         self.engine.interrupt();
         self.card.npu.wake();
         self.card.codec.session_end(self.id);
@@ -263,6 +287,7 @@ impl Session {
         }
         // What calls that were under way have made since.
         self.contexts.close();
+        self.workers.end();
         self.card.codec.session_end(self.id);
         self.engine.clear();
         let blocks = self.card.link.cmm().free_owner(self.id);
@@ -286,6 +311,7 @@ impl Session {
             "handshake": self.synced.lock().is_some(),
             "contexts": self.contexts.report(),
             "models": self.engine.report(),
+            "workers": self.workers.report(),
             "peers": self.peers.lock().len(),
             "memory_bytes": mine.map(|b| b.size).sum::<u64>(),
         })

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use serde_json::{json, Value};
 
-use crate::errors::{code, About, Why};
+use crate::errors::{code, About, Why, ENGINE_INDEX};
 use crate::frames::Answer;
 use crate::model::runtime::Stop;
 use crate::npu::CORES;
@@ -22,6 +22,7 @@ use models::{create_context, io_info, load, system_bytes, unload, Model};
 use run::run;
 
 const ILLEGAL: u32 = code(About::Engine, Why::IllegalParameter);
+const INDEX: u32 = ENGINE_INDEX;
 const UNSUPPORTED: u32 = code(About::Engine, Why::Unsupported);
 const NO_MEMORY: u32 = code(About::Engine, Why::NoMemory);
 const DECODE: u32 = code(About::Engine, Why::Decode);

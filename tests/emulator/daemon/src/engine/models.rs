@@ -9,7 +9,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::{DECODE, FAILED, ILLEGAL, NO_MEMORY, UNSUPPORTED};
-use crate::model::{Image, LoadError, Network, TensorInfo};
+use crate::model::{Format, Image, LoadError, Network, TensorInfo};
 use crate::npu::CORES;
 use crate::session::Session;
 use crate::wire::engine::{IoMeta, LayoutKind, Meta, OneMeta, RequestBody};
@@ -118,7 +118,9 @@ pub(super) fn unload(session: &Session, handle: u64) -> Result<(), u32> {
     let contexts = std::mem::take(&mut *model.contexts.lock());
     for address in contexts.into_values().chain([model.weights.0]) {
         // Cannot fail: these blocks cannot be freed by a memory call.
-        let _ = cmm.free(address);
+        if let Ok(users) = cmm.free(address) {
+            session.freed_in_use("of a model", &users);
+        }
     }
     Ok(())
 }
@@ -158,7 +160,7 @@ pub(super) fn io_info(network: &Network) -> IoMeta {
         Meta {
             name: tensor.name.clone(),
             format: tensor.format as i32,
-            layout: layout(&tensor.shapes[0]).into(),
+            layout: layout(tensor).into(),
             groups: (0..network.groups).map(group).collect(),
         }
     };
@@ -168,11 +170,15 @@ pub(super) fn io_info(network: &Network) -> IoMeta {
     }
 }
 
-/// ONNX does not say which dimension has the channels; pictures have few of them.
-fn layout(shape: &[i64]) -> LayoutKind {
-    match shape {
-        [_, channels @ 1..=4, _, _] if *channels > 0 => LayoutKind::Nchw,
-        [_, _, _, channels @ 1..=4] if *channels > 0 => LayoutKind::Nhwc,
-        _ => LayoutKind::None,
+/// What is known of a tensor's layout: the operators of ONNX want pictures as NCHW, but one that is
+/// taken as bytes with up to four of them a pixel is as the program has it.  Of tensors of other ranks
+/// nothing is known.
+fn layout(tensor: &TensorInfo) -> LayoutKind {
+    match tensor.shapes[0][..] {
+        [_, height, width, 1..=4] if height.min(width) > 4 && tensor.format == Format::Uint8 => {
+            LayoutKind::Nhwc
+        }
+        [_, _, _, _] => LayoutKind::Nchw,
+        _ => LayoutKind::LayoutNone,
     }
 }

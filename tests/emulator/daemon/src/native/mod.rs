@@ -6,7 +6,7 @@
 mod modules;
 pub(crate) mod table;
 
-use crate::errors::{native_code, Why};
+use crate::errors::{native_code, Refusal, Why};
 use crate::frames::{Answer, Header};
 use crate::session::Session;
 use modules::answer;
@@ -47,7 +47,7 @@ pub(crate) fn call(
     if !card.codec.implemented(module, api) {
         card.unknown(&called(module, api));
         return refusal(module, api, native_code(module, Why::Unsupported))
-            .or_else(|| Answer::refusal(header, None, Why::Unsupported));
+            .or_else(|| Answer::refusal(header, Refusal::Own(Why::Unsupported)));
     }
     answer(module, api, card.codec.call(session.id, module, api, args))
 }

@@ -2,6 +2,9 @@
 
 //! The daemon against a small host in memory, without hardware, ring or QEMU.
 
+// Tests of a fault or requirement have its name.
+#![allow(non_snake_case)]
+
 mod client;
 mod copies;
 mod engine;
