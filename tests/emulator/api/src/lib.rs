@@ -7,6 +7,7 @@
 mod cmm;
 mod dram;
 mod held;
+pub mod priority;
 
 use std::sync::Arc;
 

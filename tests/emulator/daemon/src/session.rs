@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use ax650_emu_api::{CmmError, Held};
+use ax650_emu_api::{priority, CmmError, Held};
 use parking_lot::{Mutex, RwLock};
 use serde_json::{json, Value};
 
@@ -140,7 +140,11 @@ impl Session {
         threads.retain(|thread| !thread.is_finished());
         let thread = std::thread::Builder::new()
             .name(format!("card-{}-{what}", self.id))
-            .spawn(move || body(&session))?;
+            .spawn(move || {
+                // Whoever starts it may be more urgent.
+                priority::usual();
+                body(&session);
+            })?;
         threads.push(thread);
         Ok(())
     }

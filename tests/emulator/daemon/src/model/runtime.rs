@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use ax650_emu_api::priority;
 use ort::session::run_options::RunOptions;
 use ort::session::{Session, SessionInputValue};
 use ort::tensor::TensorElementType;
@@ -256,12 +257,18 @@ fn build(model: &[u8], threads: usize) -> ort::Result<Session> {
         0 => std::thread::available_parallelism().map_or(1, Into::into),
         n => n,
     };
-    // Threads that spin between operators would take the CPU from QEMU.
-    Session::builder()?
-        .with_intra_threads(threads)?
-        .with_intra_op_spinning(false)?
-        .with_inter_threads(1)?
-        .commit_from_memory(model)
+    let load = || {
+        // The library's threads are to compute when nobody has anything to say.
+        priority::background();
+        // Threads that spin between operators would take the CPU from QEMU.
+        Session::builder()?
+            .with_intra_threads(threads)?
+            .with_intra_op_spinning(false)?
+            .with_inter_threads(1)?
+            .commit_from_memory(model)
+    };
+    let session = std::thread::scope(|scope| scope.spawn(load).join());
+    session.unwrap_or_else(|_| Err(ort::Error::new("the binding to ONNX Runtime has panicked")))
 }
 
 fn info(name: &str, kind: &ValueType) -> Result<TensorInfo, LoadError> {
