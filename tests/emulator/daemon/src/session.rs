@@ -13,7 +13,7 @@ use crate::bulk::{BulkError, Channel, Place};
 use crate::card::Card;
 use crate::contexts::Contexts;
 use crate::copy::Started;
-use crate::engine::Engine;
+use crate::engine::{Engine, NativeEngine};
 use crate::frames::INLINE;
 use crate::inbox::Inbox;
 use crate::latch::Latch;
@@ -62,6 +62,8 @@ pub(crate) struct Session {
     pub(crate) contexts: Contexts,
     /// Models.
     pub(crate) engine: Engine,
+    /// Models of the native calls.
+    pub(crate) native_engine: NativeEngine,
     /// Programs of the user.
     pub(crate) workers: Workers,
     /// Other cards that the host has told of.
@@ -98,6 +100,7 @@ impl Session {
             started: Started::default(),
             contexts: Contexts::default(),
             engine: Engine::default(),
+            native_engine: NativeEngine::default(),
             workers: Workers::default(),
             peers: Mutex::default(),
             ended: Latch::default(),
@@ -277,6 +280,7 @@ impl Session {
         self.contexts.close();
         self.workers.end();
         self.engine.interrupt();
+        self.native_engine.engine.interrupt();
         self.card.npu.wake();
         self.card.codec.session_end(self.id);
         drop(self.bus.write());
@@ -294,6 +298,7 @@ impl Session {
         self.workers.end();
         self.card.codec.session_end(self.id);
         self.engine.clear();
+        self.native_engine.engine.clear();
         let blocks = self.card.link.cmm().free_owner(self.id);
         self.card.link.count("sessions.closed", 1);
         self.note(
@@ -315,6 +320,7 @@ impl Session {
             "handshake": self.synced.lock().is_some(),
             "contexts": self.contexts.report(),
             "models": self.engine.report(),
+            "native_models": self.native_engine.engine.report(),
             "workers": self.workers.report(),
             "peers": self.peers.lock().len(),
             "memory_bytes": mine.map(|b| b.size).sum::<u64>(),

@@ -4,6 +4,7 @@
 
 mod crowd;
 mod in_use;
+mod native;
 mod public_numbers;
 mod refusals;
 mod zero_sizes;
