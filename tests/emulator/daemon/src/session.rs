@@ -109,6 +109,8 @@ impl Session {
             threads: Mutex::default(),
             card,
         });
+        let line = format!("/opt/bin/axcl/axcl_worker {}", session.pid);
+        session.card.programs.lock().insert(session.card_pid, line);
         let started = session
             .spawn("p0", Self::serve_p0)
             .and_then(|()| session.spawn("p2", Self::serve_p2));
@@ -278,7 +280,7 @@ impl Session {
         self.card.link.cmm().holds().give_up(self.id);
         self.started.wake();
         self.contexts.close();
-        self.workers.end();
+        self.workers.end(&self.card);
         self.engine.interrupt();
         self.native_engine.engine.interrupt();
         self.card.npu.wake();
@@ -295,8 +297,9 @@ impl Session {
         }
         // What calls that were under way have made since.
         self.contexts.close();
-        self.workers.end();
+        self.workers.end(&self.card);
         self.card.codec.session_end(self.id);
+        self.card.programs.lock().remove(&self.card_pid);
         self.engine.clear();
         self.native_engine.engine.clear();
         let blocks = self.card.link.cmm().free_owner(self.id);

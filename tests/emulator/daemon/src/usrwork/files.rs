@@ -47,7 +47,7 @@ fn is_directory(files: &BTreeMap<String, Vec<u8>>, path: &str) -> bool {
 
 impl Files {
     /// Bytes of all files: the card's file system is its RAM.
-    const MAX_BYTES: usize = 256 << 20;
+    pub(crate) const MAX_BYTES: usize = 256 << 20;
     /// Most files.
     const MAX_FILES: usize = 4096;
     /// Longest path.

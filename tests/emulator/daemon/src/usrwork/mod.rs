@@ -41,7 +41,7 @@ pub(crate) fn call(session: &Arc<Session>, api: i32, request: RequestBody) -> An
         Ok(Api::KillWorker) => {
             let pid = request.pid.unwrap_or(0);
             body.pid = Some(pid);
-            session.workers.kill(pid)
+            session.workers.kill(card, pid)
         }
         Ok(kind) => unsupported(kind.as_str_name()),
         Err(_) => unsupported(&api.to_string()),

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use serde_json::{json, Value};
 
 use crate::bulk::{BulkError, Channel, Place};
+use crate::card::Card;
 use crate::errors::{code, About, Why, NO_WORKER, WORKER_PORTS};
 use crate::frames::INLINE;
 use crate::messages::Control;
@@ -33,6 +34,13 @@ struct Worker {
     /// The first of the ports: from the host.
     input: Channel,
     taken: AtomicU64,
+}
+
+impl Worker {
+    fn end(&self, card: &Card, pid: u32) {
+        self.input.inbox.close();
+        card.programs.lock().remove(&pid);
+    }
 }
 
 /// The workers of a session, by process id.
@@ -66,30 +74,17 @@ impl Workers {
     }
 
     /// Ends a worker.
-    pub(super) fn kill(&self, pid: u32) -> Result<(), u32> {
+    pub(super) fn kill(&self, card: &Card, pid: u32) -> Result<(), u32> {
         let worker = self.by_pid.lock().remove(&pid).ok_or(NO_WORKER)?;
-        worker.input.inbox.close();
+        worker.end(card, pid);
         Ok(())
     }
 
     /// Ends all: the session has ended.
-    pub(crate) fn end(&self) {
-        for worker in std::mem::take(&mut *self.by_pid.lock()).into_values() {
-            worker.input.inbox.close();
+    pub(crate) fn end(&self, card: &Card) {
+        for (pid, worker) in std::mem::take(&mut *self.by_pid.lock()) {
+            worker.end(card, pid);
         }
-    }
-
-    /// Process ids and command lines.
-    pub(crate) fn list(&self) -> Vec<(u32, String)> {
-        let workers = self.by_pid.lock();
-        let line = |worker: &Worker| {
-            let words = std::iter::once(&worker.path).chain(worker.argv.iter().skip(1));
-            words.cloned().collect::<Vec<_>>().join(" ")
-        };
-        workers
-            .iter()
-            .map(|(pid, worker)| (*pid, line(worker)))
-            .collect()
     }
 
     /// State for the control socket.
@@ -134,10 +129,10 @@ pub(super) fn exec(session: &Arc<Session>, request: &RequestBody) -> Result<u32,
     });
     let mut workers = session.workers.by_pid.lock();
     // The host gives ports out: whoever has them still is one that it has forgotten.
-    workers.retain(|_, old| {
+    workers.retain(|pid, old| {
         let keep = !old.ports.iter().any(|port| ports.contains(port));
         if !keep {
-            old.input.inbox.close();
+            old.end(&session.card, *pid);
         }
         keep
     });
@@ -156,6 +151,9 @@ pub(super) fn exec(session: &Arc<Session>, request: &RequestBody) -> Result<u32,
         "worker {pid}: {}, ports {:?}, a placeholder that runs nothing",
         worker.path, worker.ports
     );
+    let words = std::iter::once(&worker.path).chain(worker.argv.iter().skip(1));
+    let line = words.cloned().collect::<Vec<_>>().join(" ");
+    session.card.programs.lock().insert(pid, line);
     workers.insert(pid, worker);
     drop(workers);
     session.card.link.count("usrwork.workers", 1);
