@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use ax650_emu_api::priority;
 use log::{info, warn};
 use parking_lot::Mutex;
 
@@ -138,7 +139,11 @@ impl Card {
             let card = self.clone();
             std::thread::Builder::new()
                 .name(name.to_owned())
-                .spawn(move || run(&card))
+                .spawn(move || {
+                    // The heartbeat must not wait for what the service computes.
+                    priority::urgent();
+                    run(&card);
+                })
         };
         let threads = vec![
             spawn("card", live)?,
@@ -313,6 +318,18 @@ impl Card {
         self.host.set_link(!self.link_down());
     }
 
+    /// Starts the service in a thread of its own: threads have the priority of the one that starts
+    /// them, and that of the heartbeat is for nobody else.
+    fn start_the_service(&self, link: Arc<DaemonLink>) {
+        let start = || self.service.start((self.start_service)(link));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                priority::usual();
+                start();
+            });
+        });
+    }
+
     /// Loader to heartbeat; ends with the next reset.
     fn boot(self: &Arc<Self>, generation: Generation) -> Result<Infallible, Interrupted> {
         self.check(generation)?;
@@ -334,12 +351,8 @@ impl Card {
         self.enter(State::TimeSync);
         let clock = link::sync(self, generation, &transport)?;
         *self.life.clock.lock() = clock;
-        let service = (self.start_service)(Arc::new(DaemonLink::new(
-            self.clone(),
-            generation,
-            transport.clone(),
-        )));
-        self.service.start(service);
+        let link = DaemonLink::new(self.clone(), generation, transport.clone());
+        self.start_the_service(Arc::new(link));
         self.life.boots.fetch_add(1, Ordering::SeqCst);
         self.counters.hit("boot.count");
         self.enter(State::Alive);

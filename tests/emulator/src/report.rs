@@ -12,8 +12,8 @@ use serde_json::json;
 /// Writes what tests want to know of `card` to `file`.
 pub fn write(mut file: File, card: &Card) -> io::Result<()> {
     let report = json!({
-        "counters": card.counters.snapshot(false),
-        "faults": card.host.faults(false),
+        "counters": control::counters(card, false),
+        "faults": control::faults(card, false),
         "images": card.images.report(),
         "state": control::state(card),
         "daemon": card.service.report(),

@@ -97,6 +97,39 @@ fn heartbeat() {
     eventually("the id", || (beat(&host)[0] == 9).then_some(()));
 }
 
+/// No beat waits for what is computed, nor for messages and bulk data under way.
+#[test]
+#[allow(non_snake_case)]
+fn D8_beats_come_without_idle_cpu() {
+    let mut host = alive();
+    host.set("heartbeat.period_ms", 50);
+    let region = host.shared.unwrap().region;
+    let stop = AtomicBool::new(false);
+    let cores = std::thread::available_parallelism().map_or(1, Into::into);
+    let gap = std::thread::scope(|scope| {
+        for _ in 0..4 * cores {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        let start = Instant::now();
+        let (mut last, mut stamp, mut gap) = (start, beat(&host)[2], Duration::ZERO);
+        while start.elapsed() < Duration::from_secs(3) {
+            host.echo(21, b"meanwhile");
+            let now = host.memory.get(region, 8);
+            if now != stamp {
+                gap = gap.max(last.elapsed());
+                (last, stamp) = (Instant::now(), now);
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+        gap.max(last.elapsed())
+    });
+    assert!(gap < Duration::from_secs(1), "no beat for {gap:?}");
+}
+
 #[test]
 fn older_firmware_counts_in_64_bits() {
     let mut host = Host::new(CardOptions {

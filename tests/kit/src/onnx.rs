@@ -42,10 +42,15 @@ fn node(operator: &str, inputs: &[&str], outputs: &[&str]) -> Vec<u8> {
 
 /// ValueInfoProto of `len` floats, of shape 1 x len.
 fn value(name: &str, len: u64) -> Vec<u8> {
-    const FLOAT: u64 = 1;
-    let dimension = |n: u64| field(1, &number(1, n));
-    let shape = [dimension(1), dimension(len)].concat();
-    let tensor = [number(1, FLOAT), field(2, &shape)].concat();
+    const FLOAT: u8 = 1;
+    typed_value(name, FLOAT, &[1, len])
+}
+
+/// ValueInfoProto of an element type of the ONNX standard.
+fn typed_value(name: &str, element: u8, dims: &[u64]) -> Vec<u8> {
+    let dims = dims.iter().map(|&n| field(1, &number(1, n)));
+    let shape = dims.collect::<Vec<_>>().concat();
+    let tensor = [number(1, element.into()), field(2, &shape)].concat();
     [field(1, name.as_bytes()), field(2, &field(1, &tensor))].concat()
 }
 
@@ -60,8 +65,24 @@ fn model(nodes: &[Vec<u8>], inputs: &[&str], outputs: &[&str], len: u64) -> Vec<
     outputs
         .iter()
         .for_each(|name| graph.extend(field(12, &value(name, len))));
+    whole(&graph)
+}
+
+/// ModelProto around a graph.
+fn whole(graph: &[u8]) -> Vec<u8> {
     // Version 8 of the format, operator set 13.
-    [number(1, 8), field(7, &graph), field(8, &number(2, 13))].concat()
+    [number(1, 8), field(7, graph), field(8, &number(2, 13))].concat()
+}
+
+/// `y = x`, of an element type of the ONNX standard and any shape.
+pub fn identity(element: u8, dims: &[u64]) -> Vec<u8> {
+    let graph = [
+        field(1, &node("Identity", &["x"], &["y"])),
+        field(2, b"graph"),
+        field(11, &typed_value("x", element, dims)),
+        field(12, &typed_value("y", element, dims)),
+    ];
+    whole(&graph.concat())
 }
 
 /// One operator on two inputs (which may be the same) of `len` floats.

@@ -37,6 +37,10 @@ pub struct Desk {
     pub judged: Condvar,
 }
 
+/// Begins the lines of [`Channel::faults`] that are about card memory.  A case that provokes them
+/// lists this among its `allow`.
+pub const FREED_IN_USE: &str = "card memory freed in use";
+
 /// What the guest is to run, and what is known of it so far.
 #[derive(Default)]
 pub struct Script {
@@ -221,7 +225,7 @@ impl Desk {
     }
 
     /// What the cards have done to memory that was not mapped for them since this was last asked,
-    /// a line for each kind.
+    /// a line for each kind, and card memory that was freed while the card was at work on it.
     pub fn faults(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for (index, card) in self.cards.iter().enumerate() {
@@ -237,6 +241,10 @@ impl Desk {
                 if fault["kind"] == "unmapped" || fault["kind"] == "permission" {
                     lines.push(format!("DMA fault of card{index}: {fault}"));
                 }
+            }
+            let freed = answer["faults"]["freed_in_use"]["list"].as_array();
+            for free in freed.into_iter().flatten() {
+                lines.push(format!("{FREED_IN_USE} of card{index}: {free}"));
             }
         }
         lines

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::case::{Ended, GuestRun, Verdict};
+use crate::channel::FREED_IN_USE;
 use crate::klog::{self, LockReport, Mark, Reports};
 use crate::ktap::{self, Line, Outcome};
 
@@ -307,9 +308,13 @@ impl Judge {
                     .map(|line| format!("kernel log: {line}")),
             );
         }
-        if !current.run.case.dma_faults {
-            reasons.extend(faults.iter().take(3).cloned());
-        }
+        let dma_faults = current.run.case.dma_faults;
+        let expected = |line: &&String| {
+            let dma = !line.starts_with(FREED_IN_USE);
+            (dma && dma_faults) || allowed(line)
+        };
+        let faults = faults.iter().filter(|line| !expected(line));
+        reasons.extend(faults.take(3).cloned());
         reasons.append(&mut self.protocol_errors);
         let verdict = match outcome {
             Some(Outcome::Failed(reason)) => {

@@ -131,6 +131,18 @@ fn failed_by_the_card() {
 }
 
 #[test]
+fn U9_card_memory_freed_in_use_fails_a_case() {
+    let faults = [format!("{FREED_IN_USE} of card0: {{}}")];
+    // To be allowed DMA faults is not to be allowed this.
+    for dma_faults in [false, true] {
+        let (v, _) = verdict(run("A", &[], dma_faults), &[], "ok 1 A", &faults);
+        assert_eq!(v, failed(&[&faults[0]]));
+    }
+    let (v, _) = verdict(run("A", &[FREED_IN_USE], false), &[], "ok 1 A", &faults);
+    assert_eq!(v, Verdict::Passed);
+}
+
+#[test]
 fn reports_before_the_case_are_not_its_fault() {
     let mut judge = Judge::new([run("A", &[], false)]);
     judge.console("WARNING: at boot");

@@ -15,6 +15,7 @@ mod ports;
 mod rpc;
 mod runtime;
 mod support;
+mod tensors;
 
 use ax650_test_kit::case::Case;
 
@@ -28,6 +29,7 @@ pub fn all() -> Vec<&'static Case> {
         p2p::CASES,
         rpc::CASES,
         runtime::CASES,
+        tensors::CASES,
         bench::CASES,
         pains::CASES,
     ];

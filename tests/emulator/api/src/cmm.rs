@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use crate::held::{Held, Hold, Holds};
+
 /// Why the allocator refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CmmError {
@@ -38,6 +40,7 @@ pub struct Cmm {
     base: u64,
     size: u64,
     blocks: Mutex<BTreeMap<u64, CmmBlock>>,
+    holds: Holds,
 }
 
 impl Cmm {
@@ -50,6 +53,7 @@ impl Cmm {
             base,
             size,
             blocks: Mutex::default(),
+            holds: Holds::default(),
         }
     }
 
@@ -114,27 +118,48 @@ impl Cmm {
         Ok(at)
     }
 
-    /// Frees the block that begins at `address`.
-    pub fn free(&self, address: u64) -> Result<(), CmmError> {
-        match self.blocks().remove(&address) {
-            Some(_) => Ok(()),
-            None => Err(CmmError::NoBlock(address)),
+    /// Frees the block that begins at `address`, in use or not; the result is who uses it.
+    pub fn free(&self, address: u64) -> Result<Vec<Held>, CmmError> {
+        let mut blocks = self.blocks();
+        let block = blocks.remove(&address);
+        let block = block.ok_or(CmmError::NoBlock(address))?;
+        // Within the lock: nobody is given the place before its user knows.
+        Ok(self.holds.freed(&block))
+    }
+
+    /// Marks ranges, each of which has to lie in a block, as used until the result is dropped; the
+    /// error is the first that does not.  A range of 0 bytes is nowhere.
+    pub fn hold(&self, ranges: Vec<Held>) -> Result<Hold<'_>, Held> {
+        let blocks = self.blocks();
+        let outside =
+            |held: &&Held| held.len > 0 && within(&blocks, held.address, held.len).is_none();
+        if let Some(held) = ranges.iter().find(outside) {
+            return Err(held.clone());
         }
+        Ok(self.holds.hold(ranges))
+    }
+
+    /// Who uses which memory now, and what was freed all the same.
+    pub fn holds(&self) -> &Holds {
+        &self.holds
     }
 
     /// The block that holds all of `[address, address + len)`.
     pub fn find(&self, address: u64, len: u64) -> Option<CmmBlock> {
-        let end = address.checked_add(len)?;
-        let blocks = self.blocks();
-        let (_, block) = blocks.range(..=address).next_back()?;
-        (end <= block.address + block.size).then(|| block.clone())
+        within(&self.blocks(), address, len).cloned()
     }
 
     /// Frees all blocks of `owner`; returns how many there were.
     pub fn free_owner(&self, owner: u32) -> usize {
         let mut blocks = self.blocks();
         let before = blocks.len();
-        blocks.retain(|_, b| b.owner != owner);
+        blocks.retain(|_, block| {
+            let keep = block.owner != owner;
+            if !keep {
+                self.holds.freed(block);
+            }
+            keep
+        });
         before - blocks.len()
     }
 
@@ -146,7 +171,15 @@ impl Cmm {
     /// Forgets all blocks: the chip was reset.
     pub fn clear(&self) {
         self.blocks().clear();
+        self.holds.clear();
     }
+}
+
+/// The block that holds all of a range.
+fn within(blocks: &BTreeMap<u64, CmmBlock>, address: u64, len: u64) -> Option<&CmmBlock> {
+    let end = address.checked_add(len)?;
+    let (_, block) = blocks.range(..=address).next_back()?;
+    (end <= block.address + block.size).then_some(block)
 }
 
 #[cfg(test)]

@@ -6,11 +6,14 @@
 
 mod cmm;
 mod dram;
+mod held;
+pub mod priority;
 
 use std::sync::Arc;
 
 pub use cmm::{Cmm, CmmBlock, CmmError};
 pub use dram::{Dram, DramError};
+pub use held::{FreedInUse, Held, Hold, Holds};
 
 /// Why a host memory access by the card failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

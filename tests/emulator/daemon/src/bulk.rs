@@ -2,7 +2,7 @@
 
 //! The two bulk patterns of a transaction port: pull and push (spec 2.3).
 
-use ax650_emu_api::DmaError;
+use ax650_emu_api::{DmaError, Hold};
 
 use crate::inbox::{Empty, Inbox};
 use crate::messages::{Control, Piece};
@@ -35,7 +35,7 @@ pub(crate) struct Channel {
 
 /// The card's side of a transaction.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
+pub(crate) struct Place<'a> {
     /// First card address of the data, or of the window that each chunk passes through.
     pub(crate) address: u64,
     /// Bytes of the transaction.
@@ -44,6 +44,8 @@ pub(crate) struct Place {
     pub(crate) window: bool,
     /// Whether the host names the whole range at once, whatever the card's limit (kinds 2 and 3).
     pub(crate) whole: bool,
+    /// Marks memory of the host's as used; nothing is moved once the host has freed it.
+    pub(crate) held: Option<&'a Hold<'a>>,
 }
 
 impl Channel {
@@ -86,7 +88,7 @@ impl Channel {
     pub(crate) fn pull(
         &self,
         session: &Session,
-        place: Place,
+        place: Place<'_>,
         refuse: Option<BulkError>,
         mut taken: impl FnMut(u32) -> Result<(), BulkError>,
     ) -> Result<(), BulkError> {
@@ -125,7 +127,7 @@ impl Channel {
     fn pull_chunk(
         &self,
         session: &Session,
-        place: Place,
+        place: Place<'_>,
         done: u32,
         most: u32,
     ) -> Result<u32, BulkError> {
@@ -141,7 +143,7 @@ impl Channel {
         session.stall();
         let mut card = place.address + if place.window { 0 } else { u64::from(done) };
         for piece in pieces {
-            session.dma(piece, card, true)?;
+            session.dma(place, piece, card, true)?;
             card += u64::from(piece.len);
         }
         Ok(sum as u32)
@@ -152,7 +154,7 @@ impl Channel {
     pub(crate) fn push(
         &self,
         session: &Session,
-        place: Place,
+        place: Place<'_>,
         refuse: Option<BulkError>,
         mut fill: impl FnMut(u32, u32) -> Result<(), BulkError>,
     ) -> Result<(), BulkError> {
@@ -203,7 +205,7 @@ impl Channel {
     fn push_chunk(
         &self,
         session: &Session,
-        place: Place,
+        place: Place<'_>,
         (done, chunk): (u32, u32),
         pieces: &[Piece],
         fill: &mut impl FnMut(u32, u32) -> Result<(), BulkError>,
@@ -217,7 +219,7 @@ impl Channel {
             if len == 0 {
                 break;
             }
-            session.dma(Piece { len, ..*piece }, card, false)?;
+            session.dma(place, Piece { len, ..*piece }, card, false)?;
             card += u64::from(len);
             left -= len;
         }
@@ -269,7 +271,13 @@ impl Session {
 
     /// Moves one piece, in steps between which the session may end: no access to host memory begins
     /// after that.
-    fn dma(&self, piece: Piece, card: u64, to_card: bool) -> Result<(), BulkError> {
+    fn dma(
+        &self,
+        place: Place<'_>,
+        piece: Piece,
+        card: u64,
+        to_card: bool,
+    ) -> Result<(), BulkError> {
         const STEP: u64 = 1 << 18;
         let link = &self.card.link;
         let mut at = 0;
@@ -280,6 +288,9 @@ impl Session {
             }
             let (bus, card) = (piece.address + at, card + at);
             let len = STEP.min(u64::from(piece.len) - at);
+            if place.held.is_some_and(|held| !held.is_intact(0)) {
+                return Err(BulkError::BadRange { address: card, len });
+            }
             if to_card {
                 link.dma_to_card(bus, card, len)?;
             } else {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use prost::Message;
 
 use crate::control;
-use crate::errors::{About, Why};
+use crate::errors::{code, About, Refusal, Why};
 use crate::frames::{frame, Answer, Header, CONTROL, INLINE};
 use crate::session::Session;
 use crate::streams::Work;
@@ -50,7 +50,7 @@ impl Session {
         if header.kind == CONTROL {
             match decode(&header, &frame) {
                 Ok(request) => control::command(self, &header, request, frame),
-                Err(why) => self.refuse(&header, None, Why::Decode, &why),
+                Err(why) => self.refuse(&header, Refusal::Own(Why::Decode), &why),
             }
             return;
         }
@@ -59,21 +59,22 @@ impl Session {
 
     /// Gives a frame to the stream that its header names.
     pub(crate) fn queue(self: &Arc<Self>, header: &Header, frame: Vec<u8>) {
-        let (why, frame) = match self.contexts.stream(header.context, header.stream) {
+        let (why, status, frame) = match self.contexts.stream(header.context, header.stream) {
             Ok(stream) => match stream.put(Work::Call(*header, frame)) {
                 Err(Work::Call(_, frame)) if !self.ended.is_raised() => {
-                    ("the stream is full", frame)
+                    let full = code(About::Stream, Why::NoMemory);
+                    ("the stream is full", full, frame)
                 }
                 _ => return,
             },
-            Err(_) => ("no such context or stream", frame),
+            Err(status) => ("no such context or stream", status, frame),
         };
         let (context, stream) = (header.context, header.stream);
         let text = format!("{why} (context {context}, stream {stream})");
         if decode(header, &frame).is_ok_and(|request| request.body.silent()) {
             return self.refused("rpc.refused", &text);
         }
-        self.refuse(header, Some(About::Context), Why::IllegalParameter, &text);
+        self.refuse(header, Refusal::Number(status), &text);
     }
 
     /// Runs a call, in its stream's thread.  A bug that panics there costs the caller an error, not
@@ -82,7 +83,11 @@ impl Session {
         let call = std::panic::AssertUnwindSafe(|| self.call(header, frame));
         if std::panic::catch_unwind(call).is_err() {
             self.card.link.count("rpc.panics", 1);
-            self.refuse(header, None, Why::ExecuteFailed, "the call panicked");
+            self.refuse(
+                header,
+                Refusal::Own(Why::ExecuteFailed),
+                "the call panicked",
+            );
         }
     }
 
@@ -90,7 +95,7 @@ impl Session {
         let busy = self.card.cpu.thread();
         let request = match decode(header, frame) {
             Ok(request) => request,
-            Err(why) => return self.refuse(header, None, Why::Decode, &why),
+            Err(why) => return self.refuse(header, Refusal::Own(Why::Decode), &why),
         };
         self.card.called(request.body.name());
         let answer = match request.body {
@@ -99,7 +104,7 @@ impl Session {
             Body::Engine(api, body) => engine::call(self, api, body),
             Body::Native(module, api, args) => native::call(self, header, module, api, &args),
             Body::P2p(api, body) => Some(p2p::call(self, api, body)),
-            Body::UsrWork(api, body) => Some(usrwork::call(&self.card, api, body)),
+            Body::UsrWork(api, body) => Some(usrwork::call(self, api, body)),
         };
         drop(busy);
         if let Some(answer) = answer {
@@ -151,13 +156,7 @@ impl Session {
     }
 
     /// Refuses a call that never gets to its service.
-    pub(crate) fn refuse(
-        self: &Arc<Self>,
-        header: &Header,
-        about: Option<About>,
-        why: Why,
-        text: &str,
-    ) {
+    pub(crate) fn refuse(self: &Arc<Self>, header: &Header, status: Refusal, text: &str) {
         self.refused(
             "rpc.refused",
             &format!(
@@ -165,7 +164,7 @@ impl Session {
                 header.sequence, header.kind
             ),
         );
-        if let Some(answer) = Answer::refusal(header, about, why) {
+        if let Some(answer) = Answer::refusal(header, status) {
             self.answer(header, None, answer, From::Main);
         }
     }

@@ -54,6 +54,8 @@ pub(crate) struct Card {
     pub(crate) clock: AtomicU32,
     /// Files of the user.
     pub(crate) files: Files,
+    /// Processes of sessions and of the user, with their command lines.
+    pub(crate) programs: Mutex<BTreeMap<u32, String>>,
     calls: Mutex<BTreeMap<Cow<'static, str>, u64>>,
     unknown: Mutex<BTreeMap<String, u64>>,
     pids: AtomicU32,
@@ -86,6 +88,7 @@ impl Card {
             pcie_sub_id: Mutex::default(),
             clock: AtomicU32::new(Self::CLOCK),
             files: Files::default(),
+            programs: Mutex::default(),
             calls: Mutex::default(),
             unknown: Mutex::default(),
             pids: AtomicU32::new(Self::FIRST_PID),

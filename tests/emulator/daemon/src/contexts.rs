@@ -8,7 +8,9 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use serde_json::{json, Value};
 
-use crate::errors::{code, About, Why};
+use crate::errors::{
+    code, About, Why, CONTEXT_EXISTS, EVENT_EXISTS, NO_CONTEXT, NO_EVENT, NO_STREAM, STREAM_EXISTS,
+};
 use crate::events::Event;
 use crate::session::Session;
 use crate::streams::Stream;
@@ -32,17 +34,16 @@ pub(crate) struct Contexts {
     map: Mutex<BTreeMap<u32, Context>>,
 }
 
-const NO_CONTEXT: u32 = code(About::Context, Why::IllegalParameter);
-const NO_STREAM: u32 = code(About::Stream, Why::IllegalParameter);
-const NO_EVENT: u32 = code(About::Task, Why::IllegalParameter);
-
 impl Session {
     /// Makes a context and its default stream; returns the id of the thread that serves it.
     pub(crate) fn create_context(self: &Arc<Self>, id: u32) -> Result<u32, u32> {
         {
             let mut map = self.contexts.map.lock();
-            if id == 0 || map.contains_key(&id) {
-                return Err(NO_CONTEXT);
+            if id == 0 {
+                return Err(code(About::Context, Why::IllegalParameter));
+            }
+            if map.contains_key(&id) {
+                return Err(CONTEXT_EXISTS);
             }
             if map.len() >= MAX_CONTEXTS {
                 return Err(code(About::Context, Why::NoMemory));
@@ -58,8 +59,11 @@ impl Session {
     pub(crate) fn create_stream(self: &Arc<Self>, context: u32, id: u32) -> Result<u32, u32> {
         let mut map = self.contexts.map.lock();
         let streams = &mut map.get_mut(&context).ok_or(NO_CONTEXT)?.streams;
-        if id == 0 || streams.contains_key(&id) {
-            return Err(NO_STREAM);
+        if id == 0 {
+            return Err(code(About::Stream, Why::IllegalParameter));
+        }
+        if streams.contains_key(&id) {
+            return Err(STREAM_EXISTS);
         }
         if streams.len() >= MAX_STREAMS || self.ended.is_raised() {
             return Err(code(About::Stream, Why::NoMemory));
@@ -88,7 +92,7 @@ impl Contexts {
         let mut map = self.map.lock();
         let context = map.get_mut(&context).ok_or(NO_CONTEXT)?;
         if id == DEFAULT_STREAM {
-            return Err(NO_STREAM);
+            return Err(code(About::Stream, Why::IllegalParameter));
         }
         context.streams.remove(&id).ok_or(NO_STREAM)
     }
@@ -106,11 +110,14 @@ impl Contexts {
     pub(crate) fn create_event(&self, context: u32, id: u32) -> Result<(), u32> {
         let mut map = self.map.lock();
         let events = &mut map.get_mut(&context).ok_or(NO_CONTEXT)?.events;
-        if id == 0 || events.contains_key(&id) {
-            return Err(NO_EVENT);
+        if id == 0 {
+            return Err(code(About::Stream, Why::IllegalParameter));
+        }
+        if events.contains_key(&id) {
+            return Err(EVENT_EXISTS);
         }
         if events.len() >= MAX_EVENTS {
-            return Err(code(About::Task, Why::NoMemory));
+            return Err(code(About::Stream, Why::NoMemory));
         }
         events.insert(id, Arc::default());
         Ok(())

@@ -10,7 +10,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::calls::{Body, From, Request};
-use crate::errors::{code, About, Why};
+use crate::errors::{code, About, Refusal, Why};
 use crate::events::Record;
 use crate::frames::{Answer, Header};
 use crate::session::Session;
@@ -81,14 +81,14 @@ impl Question {
 /// Runs a control command, or queues it if it has its place in a stream.
 pub(crate) fn command(session: &Arc<Session>, header: &Header, request: Request, frame: Vec<u8>) {
     let Body::System(request_body::Kind::Control(control)) = request.body else {
-        return session.refuse(header, None, Why::Decode, "no control body");
+        return session.refuse(header, Refusal::Own(Why::Decode), "no control body");
     };
     if control.cmd as u32 != header.command {
         let text = format!(
             "command {} under a header with command {}",
             control.cmd, header.command
         );
-        return session.refuse(header, None, Why::IllegalParameter, &text);
+        return session.refuse(header, Refusal::Own(Why::IllegalParameter), &text);
     }
     let context = control.context.unwrap_or(header.context);
     let stream = control.stream.unwrap_or(header.stream);
@@ -96,7 +96,7 @@ pub(crate) fn command(session: &Arc<Session>, header: &Header, request: Request,
     let patience = control.timeout.and_then(patience);
     let Ok(cmd) = Command::try_from(control.cmd) else {
         session.card.unknown(&format!("control.{}", control.cmd));
-        return session.refuse(header, None, Why::Unsupported, "unknown command");
+        return session.refuse(header, Refusal::Own(Why::Unsupported), "unknown command");
     };
     let asked = Asked {
         session: session.clone(),

@@ -5,6 +5,9 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use ax650_emu_api::priority;
+use parking_lot::Mutex;
+
 use crate::card::Card;
 use crate::inbox::Inbox;
 use crate::messages::u32_at;
@@ -20,131 +23,221 @@ const DESTROY: u32 = 2;
 const CREATED: u32 = 3;
 const CREATE_FAILED: u32 = 5;
 
+/// Most threads that are not done with their ports.
+pub(crate) const MAX_WAITS: usize = 256;
+
 /// Bytes of a control packet.
 const LEN: usize = 40;
 /// The window when the packet names none, and the limits of what it may name.
 const DEFAULT_WINDOW: u32 = 4 << 20;
 const WINDOWS: std::ops::RangeInclusive<u32> = 4 << 10..=16 << 20;
 
-/// The server of the control port: one packet after the other.
+/// The server of the control port: one packet after the other, none of which waits for a worker.
 pub(crate) struct ControlPort {
-    pub(crate) card: Arc<Card>,
-    pub(crate) inbox: Arc<Inbox>,
-    pub(crate) sessions: Arc<Sessions>,
-    /// Sessions that are ending, which takes as long as what they have begun.
-    dying: Vec<(Arc<Session>, JoinHandle<()>)>,
+    inbox: Arc<Inbox>,
+    port: Arc<Port>,
+    /// Sessions that are ending, which takes as long as what they have begun, and those that wait for
+    /// the ports of such.
+    waits: Vec<Wait>,
+}
+
+/// What makes and ends sessions.
+struct Port {
+    card: Arc<Card>,
+    sessions: Arc<Sessions>,
+}
+
+/// A thread that is not done with some ports.
+struct Wait {
+    ports: [u32; 4],
+    /// Set when the group that is to be made has been destroyed in the meantime.
+    cancelled: Arc<Mutex<bool>>,
+    thread: JoinHandle<()>,
 }
 
 impl ControlPort {
     /// A server that takes its packets from `inbox`.
     pub(crate) fn new(card: Arc<Card>, inbox: Arc<Inbox>, sessions: Arc<Sessions>) -> Self {
         Self {
-            card,
             inbox,
-            sessions,
-            dying: Vec::new(),
+            port: Arc::new(Port { card, sessions }),
+            waits: Vec::new(),
         }
     }
 
     /// Serves until the inbox is closed, and then until all sessions that were told to end have.
     pub(crate) fn serve(mut self) {
+        priority::urgent();
         while let Ok(packet) = self.inbox.take(None) {
-            self.dying.retain(|(_, thread)| !thread.is_finished());
+            self.waits.retain(|wait| !wait.thread.is_finished());
             if packet.len() != LEN {
-                self.odd(&format!("a control packet of {} bytes", packet.len()));
+                self.port
+                    .odd(&format!("a control packet of {} bytes", packet.len()));
                 continue;
             }
             match u32_at(&packet, 0) {
                 CREATE => self.create(packet),
                 DESTROY => self.destroy(&packet),
-                other => self.odd(&format!("control command {other}")),
+                other => self.port.odd(&format!("control command {other}")),
             }
         }
-        for (_, thread) in self.dying {
-            let _ = thread.join();
+        for wait in self.waits {
+            *wait.cancelled.lock() = true;
+            let _ = wait.thread.join();
         }
     }
 
-    fn odd(&self, text: &str) {
-        self.card.link.count("port11.odd", 1);
-        self.card.log.write(log::Level::Warn, 1, text);
+    fn create(&mut self, packet: Vec<u8>) {
+        let card = &self.port.card;
+        card.link.count("port11.creates", 1);
+        if card.switches.fires(&*card.link, "port11.fail") {
+            return self.port.answer(packet, Err("port11.fail is set".into()));
+        }
+        match check(&packet) {
+            Ok(Some(request)) => self.make(request, packet),
+            Ok(None) => {
+                self.port
+                    .odd("a group of less than 4 ports: answered, but there is no worker");
+                self.port.answer(packet, Ok(()));
+            }
+            Err(error) => self.port.answer(packet, Err(error)),
+        }
     }
 
-    fn create(&mut self, mut packet: Vec<u8>) {
-        self.card.link.count("port11.creates", 1);
-        let failed = self.card.switches.fires(&*self.card.link, "port11.fail");
-        let made = if failed {
-            Err("port11.fail is set".to_owned())
-        } else {
-            match self.check(&packet) {
-                Ok(Some(request)) => self.make(request),
-                Ok(None) => {
-                    self.odd("a group of less than 4 ports: answered, but there is no worker");
-                    Ok(())
-                }
-                Err(error) => Err(error),
-            }
-        };
-        let command = match &made {
-            Ok(()) => CREATED,
-            Err(error) => {
-                self.odd(&format!("create refused: {error}"));
-                CREATE_FAILED
-            }
-        };
-        packet[..4].copy_from_slice(&command.to_le_bytes());
-        self.reply(packet);
-    }
-
-    /// What a create packet asks for; nothing if it is good but has too few ports for a worker.
-    /// A host whose ports run out sends such packets, and takes any answer but a failure for success.
-    fn check(&self, packet: &[u8]) -> Result<Option<Request>, String> {
-        let pid = u32_at(packet, 8);
-        if pid == 0 {
-            return Err("process id 0".into());
-        }
-        let count = u32_at(packet, 12) as usize;
-        let ports = [16, 20, 24, 28].map(|at| u32_at(packet, at));
-        // Unused places hold anything.
-        let named = ports.get(..count).ok_or(format!("{count} ports"))?;
-        for (index, port) in named.iter().enumerate() {
-            if !(21..=127).contains(port) || ports[..index].contains(port) {
-                return Err(format!("port {port}"));
-            }
-        }
-        if count < ports.len() {
-            return Ok(None);
-        }
-        let window = match u32_at(packet, 32) {
-            0 => DEFAULT_WINDOW,
-            window => window.clamp(*WINDOWS.start(), *WINDOWS.end()),
-        };
-        Ok(Some(Request { pid, ports, window }))
-    }
-
-    fn make(&mut self, request: Request) -> Result<(), String> {
+    /// Makes a session and answers, now or once the ports are free.
+    fn make(&mut self, request: Request, packet: Vec<u8>) {
         // The host gives ports out, so a group that is in its way is one that it has forgotten.
-        for session in self.sessions.remove_any(&request.ports) {
-            self.odd(&format!(
+        for session in self.port.sessions.remove_any(&request.ports) {
+            self.port.odd(&format!(
                 "ports of session {} are given out again",
                 session.id
             ));
             self.end(session);
         }
         // A worker that is not yet gone would answer on the new one's ports.
-        let (old, dying) = std::mem::take(&mut self.dying)
+        let shares = |wait: &Wait| wait.ports.iter().any(|port| request.ports.contains(port));
+        let (old, waits): (Vec<Wait>, _) = std::mem::take(&mut self.waits)
             .into_iter()
-            .partition(|(session, _)| {
-                session
-                    .ports
-                    .iter()
-                    .any(|port| request.ports.contains(port))
-            });
-        self.dying = dying;
-        let old: Vec<(Arc<Session>, JoinHandle<()>)> = old;
-        for (_, thread) in old {
-            let _ = thread.join();
+            .partition(shares);
+        self.waits = waits;
+        if old.is_empty() {
+            let made = self.port.make(request);
+            return self.port.answer(packet, made);
         }
+        for wait in &old {
+            *wait.cancelled.lock() = true;
+        }
+        if self.waits.len() + old.len() >= MAX_WAITS {
+            self.waits.extend(old);
+            return self
+                .port
+                .answer(packet, Err("too many groups wait for their ports".into()));
+        }
+        self.port.card.link.count("port11.waits", 1);
+        let cancelled = Arc::new(Mutex::new(false));
+        let (port, dropped) = (self.port.clone(), cancelled.clone());
+        let waiting = move || {
+            priority::usual();
+            for wait in old {
+                let _ = wait.thread.join();
+            }
+            // With the lock, so that a destroy comes before the session or finds it.
+            let dropped = dropped.lock();
+            if !*dropped {
+                let made = port.make(request);
+                port.answer(packet, made);
+            }
+        };
+        let thread = std::thread::Builder::new()
+            .name(format!("card-{}-wait", request.ports[0]))
+            .spawn(waiting);
+        match thread {
+            Ok(thread) => self.waits.push(Wait {
+                ports: request.ports,
+                cancelled,
+                thread,
+            }),
+            Err(error) => self
+                .port
+                .odd(&format!("create dropped: no thread: {error}")),
+        }
+    }
+
+    /// The group is named by its ports: at process exit the rest of the packet is garbage.
+    fn destroy(&mut self, packet: &[u8]) {
+        self.port.card.link.count("port11.destroys", 1);
+        if u32_at(packet, 12) == 0 {
+            // Without ports even the first place is garbage.
+            return self.port.odd("destroy of a group without ports");
+        }
+        let first = u32_at(packet, 16);
+        let mut waited = false;
+        for wait in self.waits.iter().filter(|wait| wait.ports[0] == first) {
+            // Of one that ends already nothing is cancelled.
+            waited |= !std::mem::replace(&mut *wait.cancelled.lock(), true);
+        }
+        match self.port.sessions.remove(first) {
+            Some(session) => self.end(session),
+            None if waited => {}
+            None => self
+                .port
+                .odd(&format!("destroy of port {first}, which no session has")),
+        }
+    }
+
+    fn end(&mut self, session: Arc<Session>) {
+        let ports = session.ports;
+        let ending = session.clone();
+        let thread = std::thread::Builder::new()
+            .name(format!("card-{}-end", session.id))
+            .spawn(move || {
+                priority::usual();
+                ending.end();
+            });
+        match thread {
+            Ok(thread) => self.waits.push(Wait {
+                ports,
+                cancelled: Arc::new(Mutex::new(true)),
+                thread,
+            }),
+            Err(_) => session.end(),
+        }
+    }
+}
+
+/// What a create packet asks for; nothing if it is good but has too few ports for a worker.
+/// A host whose ports run out sends such packets, and takes any answer but a failure for success.
+fn check(packet: &[u8]) -> Result<Option<Request>, String> {
+    let pid = u32_at(packet, 8);
+    if pid == 0 {
+        return Err("process id 0".into());
+    }
+    let count = u32_at(packet, 12) as usize;
+    let ports = [16, 20, 24, 28].map(|at| u32_at(packet, at));
+    // Unused places hold anything.
+    let named = ports.get(..count).ok_or(format!("{count} ports"))?;
+    for (index, port) in named.iter().enumerate() {
+        if !(21..=127).contains(port) || ports[..index].contains(port) {
+            return Err(format!("port {port}"));
+        }
+    }
+    if count < ports.len() {
+        return Ok(None);
+    }
+    let window = match u32_at(packet, 32) {
+        0 => DEFAULT_WINDOW,
+        window => window.clamp(*WINDOWS.start(), *WINDOWS.end()),
+    };
+    Ok(Some(Request { pid, ports, window }))
+}
+
+impl Port {
+    fn odd(&self, text: &str) {
+        self.card.link.count("port11.odd", 1);
+        self.card.log.write(log::Level::Warn, 1, text);
+    }
+
+    fn make(&self, request: Request) -> Result<(), String> {
         let session = Session::start(self.card.clone(), request)?;
         let text = format!(
             "of process {}, ports {:?}, window {}",
@@ -158,31 +251,16 @@ impl ControlPort {
         Ok(())
     }
 
-    /// The group is named by its ports: at process exit the rest of the packet is garbage.
-    fn destroy(&mut self, packet: &[u8]) {
-        self.card.link.count("port11.destroys", 1);
-        if u32_at(packet, 12) == 0 {
-            // Without ports even the first place is garbage.
-            return self.odd("destroy of a group without ports");
-        }
-        match self.sessions.remove(u32_at(packet, 16)) {
-            Some(session) => self.end(session),
-            None => self.odd(&format!(
-                "destroy of port {}, which no session has",
-                u32_at(packet, 16)
-            )),
-        }
-    }
-
-    fn end(&mut self, session: Arc<Session>) {
-        let ending = session.clone();
-        let thread = std::thread::Builder::new()
-            .name(format!("card-{}-end", session.id))
-            .spawn(move || ending.end());
-        match thread {
-            Ok(thread) => self.dying.push((session, thread)),
-            Err(_) => session.end(),
-        }
+    fn answer(&self, mut packet: Vec<u8>, made: Result<(), String>) {
+        let command = match &made {
+            Ok(()) => CREATED,
+            Err(error) => {
+                self.odd(&format!("create refused: {error}"));
+                CREATE_FAILED
+            }
+        };
+        packet[..4].copy_from_slice(&command.to_le_bytes());
+        self.reply(packet);
     }
 
     fn reply(&self, mut packet: Vec<u8>) {

@@ -6,11 +6,13 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
+use ax650_emu_api::Held;
 use parking_lot::{Condvar, Mutex};
 
 use crate::bulk::{BulkError, Place};
 use crate::errors::{code, About, Why};
 use crate::frames::Header;
+use crate::latch::Latch;
 use crate::messages::{u32_at, u64_at, Control};
 use crate::session::Session;
 
@@ -115,6 +117,26 @@ impl Started {
         }
     }
 
+    /// The result of a started copy, `None` if it has none at the deadline or the session ends.
+    fn wait(
+        &self,
+        header: &Header,
+        deadline: Instant,
+        ended: &Latch,
+    ) -> Option<Result<(), BulkError>> {
+        let mut copies = self.copies.lock();
+        loop {
+            if let Some(result) = copies.get(&name(header)).cloned().flatten() {
+                return Some(result);
+            }
+            // The clock is looked at after the result: one that comes at the deadline counts.
+            if ended.is_raised() || Instant::now() >= deadline {
+                return None;
+            }
+            self.news.wait_until(&mut copies, deadline);
+        }
+    }
+
     /// Wakes all waiters: the session has ended.
     pub(crate) fn wake(&self) {
         // With the lock, so that nobody is between looking at the session and going to sleep.
@@ -134,7 +156,15 @@ impl Session {
             record.source
         };
         let len = u64::from(record.len);
-        let refuse = (len > 0 && !self.card.reachable(address, len))
+        let held = Held {
+            address,
+            len,
+            owner: self.id,
+            what: "a copy".into(),
+        };
+        let held = link.cmm().hold(vec![held]);
+        let refuse = held
+            .is_err()
             .then_some(BulkError::BadRange { address, len });
         let place = Place {
             // The window of a transaction that moves nothing only has to be a valid one.
@@ -146,6 +176,7 @@ impl Session {
             total: record.len,
             window: false,
             whole: matches!(record.kind, Kind::ToBus | Kind::FromBus),
+            held: held.as_ref().ok(),
         };
         // Nothing to copy is done once the side that takes it has named its window: a host that is not
         // told even that would wait for ever.
@@ -178,22 +209,11 @@ impl Session {
             .send(self.p1.port, &order.bytes())
             .and_then(|()| self.send(self.p1.port, &record.bytes()));
         let deadline = Instant::now() + self.card.options.patience;
-        let mut copies = self.started.copies.lock();
-        let mut result = None;
-        while sent.is_ok() && !self.ended.is_raised() {
-            result = copies.get(&name(&header)).cloned().flatten();
-            if result.is_some()
-                || self
-                    .started
-                    .news
-                    .wait_until(&mut copies, deadline)
-                    .timed_out()
-            {
-                break;
-            }
-        }
-        copies.remove(&name(&header));
-        drop(copies);
+        let result = match sent {
+            Ok(()) => self.started.wait(&header, deadline, &self.ended),
+            Err(()) => None,
+        };
+        self.started.copies.lock().remove(&name(&header));
         match result {
             Some(Ok(())) => 0,
             Some(Err(_)) => code(About::Memory, Why::ExecuteFailed),
@@ -210,8 +230,33 @@ impl Session {
 }
 
 #[cfg(test)]
+#[allow(non_snake_case)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    /// The waiter's clock runs out while the result is being written.
+    #[test]
+    fn U21_a_result_at_the_deadline_is_no_timeout() {
+        let header = Header::parse(&[0; 28]).unwrap();
+        let (started, ended) = (Started::default(), Latch::default());
+        started.copies.lock().insert(name(&header), None);
+        let deadline = Instant::now() + Duration::from_millis(60);
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| started.wait(&header, deadline, &ended));
+            // Time for the waiter to wait; then it finds the lock taken at its deadline.
+            std::thread::sleep(Duration::from_millis(30));
+            let mut copies = started.copies.lock();
+            std::thread::sleep(Duration::from_millis(60));
+            copies.insert(name(&header), Some(Ok(())));
+            drop(copies);
+            started.news.notify_all();
+            assert_eq!(waiter.join().unwrap(), Some(Ok(())));
+        });
+        started.copies.lock().insert(name(&header), None);
+        assert_eq!(started.wait(&header, Instant::now(), &ended), None);
+    }
 
     #[test]
     fn record_of_the_worked_example() {

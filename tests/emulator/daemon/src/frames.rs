@@ -4,7 +4,7 @@
 
 use prost::Message;
 
-use crate::errors::{code, native_code, About, Why};
+use crate::errors::{code, native_code, About, Refusal};
 use crate::messages::{u32_at, u64_at};
 use crate::wire::{self, engine, memory, native, p2p, runtime, system, usrwork};
 
@@ -142,11 +142,15 @@ impl Answer {
         })
     }
 
-    /// An answer that refuses the request of `header` with `why`, for requests that never get as far
+    /// An answer that refuses the request of `header`, for requests that never get as far
     /// as their service.  `None` when the type names no service.
-    pub(crate) fn refusal(header: &Header, about: Option<About>, why: Why) -> Option<Self> {
+    pub(crate) fn refusal(header: &Header, status: Refusal) -> Option<Self> {
         let (service, api) = (header.kind_byte(1), header.kind_byte(2) as i32);
-        let status = |own: About| code(about.unwrap_or(own), why);
+        let given = status;
+        let status = |own: About| match given {
+            Refusal::Own(why) => code(own, why),
+            Refusal::Number(number) => number,
+        };
         Some(match (header.kind_byte(0), service) {
             // These have no status: what was to be echoed or fetched is not there.
             (0, 0) if api == system::Module::Alive as i32 => Self::System(
@@ -198,7 +202,10 @@ impl Answer {
                 },
             ),
             (1, module) => {
-                let status = about.map_or(native_code(module, why), |about| code(about, why));
+                let status = match given {
+                    Refusal::Own(why) => native_code(module, why),
+                    Refusal::Number(number) => number,
+                };
                 return crate::native::refusal(module, api as u32, status);
             }
             _ => return None,

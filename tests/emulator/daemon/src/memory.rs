@@ -2,10 +2,10 @@
 
 //! The memory service (spec 5.1, 5.4).
 
-use ax650_emu_api::{Cmm, CmmError};
+use ax650_emu_api::{Cmm, CmmError, Held, Hold};
 
 use crate::copy::{Kind, Record, COPY_START};
-use crate::errors::{code, About, Why};
+use crate::errors::{code, About, Why, NOT_CARD_MEMORY};
 use crate::frames::{Answer, Header};
 use crate::session::Session;
 use crate::wire::memory::{Api, CacheType, RequestBody, ResponseBody};
@@ -28,7 +28,13 @@ pub(crate) fn call(
             result.map(drop)
         }
         Ok(Api::Free) => free(session, request.addr),
-        Ok(Api::Flush | Api::Invalidate) => range(session, &request).map(drop),
+        Ok(Api::Flush | Api::Invalidate) => hold(
+            session,
+            &[request.addr],
+            size(&request),
+            "cache maintenance",
+        )
+        .map(drop),
         Ok(Api::Set) => set(session, &request),
         Ok(Api::Write | Api::Read) => copy(session, header, &request),
         Ok(Api::Sync) => card_copy(session, &request),
@@ -88,44 +94,55 @@ fn block_name(session: &Session) -> String {
 
 fn free(session: &Session, address: u64) -> Result<(), u32> {
     let cmm = session.card.link.cmm();
-    let block = cmm.find(address, 1).ok_or(ILLEGAL)?;
+    let block = cmm.find(address, 1).ok_or(NOT_CARD_MEMORY)?;
     if block.owner != session.id || block.name != block_name(session) {
         return Err(ILLEGAL);
     }
-    cmm.free(address).map_err(|_| ILLEGAL)
+    let users = cmm.free(address).map_err(|_| ILLEGAL)?;
+    session.freed_in_use(&block.name, &users);
+    Ok(())
 }
 
-/// The range of a request, which has to be allocated.
-fn range(session: &Session, request: &RequestBody) -> Result<(u64, u64), u32> {
-    reachable(session, request.addr, request)
-}
-
-fn reachable(session: &Session, address: u64, request: &RequestBody) -> Result<(u64, u64), u32> {
-    let len = u64::from(request.size.unwrap_or(0));
-    if len == 0 || !session.card.reachable(address, len) {
+/// Marks ranges of `len` bytes at `places`, which have to be allocated, as used by this call.
+fn hold<'a>(session: &'a Session, places: &[u64], len: u64, what: &str) -> Result<Hold<'a>, u32> {
+    if len == 0 {
         return Err(ILLEGAL);
     }
-    Ok((address, len))
+    let held = |address: &u64| Held {
+        address: *address,
+        len,
+        owner: session.id,
+        what: what.into(),
+    };
+    let cmm = session.card.link.cmm();
+    let ranges = places.iter().map(held).collect();
+    cmm.hold(ranges).map_err(|_| NOT_CARD_MEMORY)
+}
+
+/// Bytes of a request.
+fn size(request: &RequestBody) -> u64 {
+    request.size.unwrap_or(0).into()
 }
 
 fn set(session: &Session, request: &RequestBody) -> Result<(), u32> {
-    let (address, len) = range(session, request)?;
+    let (address, len) = (request.addr, size(request));
+    let _held = hold(session, &[address], len, "memset")?;
     let value = request.value.unwrap_or(0) as u8;
     let dram = session.card.link.dram();
     dram.fill(address, len, value).map_err(|_| ILLEGAL)
 }
 
 fn card_copy(session: &Session, request: &RequestBody) -> Result<(), u32> {
-    let (target, len) = range(session, request)?;
-    let (source, _) = reachable(session, request.from.unwrap_or(0), request)?;
+    let (target, source, len) = (request.addr, request.from.unwrap_or(0), size(request));
+    let _held = hold(session, &[target, source], len, "a copy on the card")?;
     let dram = session.card.link.dram();
     dram.copy(source, target, len).map_err(|_| ILLEGAL)
 }
 
 fn compare(session: &Session, request: &RequestBody) -> Result<(), u32> {
     const STEP: u64 = 1 << 20;
-    let (one, len) = range(session, request)?;
-    let (other, _) = reachable(session, request.from.unwrap_or(0), request)?;
+    let (one, other, len) = (request.addr, request.from.unwrap_or(0), size(request));
+    let _held = hold(session, &[one, other], len, "memcmp")?;
     let dram = session.card.link.dram();
     for at in (0..len).step_by(STEP as usize) {
         let part = STEP.min(len - at);

@@ -129,6 +129,7 @@ impl Session {
             total: size,
             window: true,
             whole: false,
+            held: None,
         };
         let dram = self.card.link.dram();
         let mut frame = Vec::new();

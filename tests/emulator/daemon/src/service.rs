@@ -73,11 +73,13 @@ impl Sessions {
             .collect()
     }
 
+    /// The session that has the port, or whose worker has it.
     fn get(&self, port: u32) -> Option<Arc<Session>> {
-        self.table.read().by_port.get(&port).cloned()
+        let own = self.table.read().by_port.get(&port).cloned();
+        own.or_else(|| self.all().into_iter().find(|s| s.workers.has(port)))
     }
 
-    fn all(&self) -> Vec<Arc<Session>> {
+    pub(crate) fn all(&self) -> Vec<Arc<Session>> {
         let table = self.table.read();
         let first = table.by_port.iter().filter(|(port, s)| **port == s.id);
         first.map(|(_, s)| s.clone()).collect()

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use ax650_emu_api::CmmError;
+use ax650_emu_api::{priority, CmmError, Held};
 use parking_lot::{Mutex, RwLock};
 use serde_json::{json, Value};
 
@@ -13,11 +13,12 @@ use crate::bulk::{BulkError, Channel, Place};
 use crate::card::Card;
 use crate::contexts::Contexts;
 use crate::copy::Started;
-use crate::engine::Engine;
+use crate::engine::{Engine, NativeEngine};
 use crate::frames::INLINE;
 use crate::inbox::Inbox;
 use crate::latch::Latch;
 use crate::messages::{u32_at, Control};
+use crate::usrwork::Workers;
 use crate::wire::p2p;
 
 /// What a create packet asks for.
@@ -61,6 +62,10 @@ pub(crate) struct Session {
     pub(crate) contexts: Contexts,
     /// Models.
     pub(crate) engine: Engine,
+    /// Models of the native calls.
+    pub(crate) native_engine: NativeEngine,
+    /// Programs of the user.
+    pub(crate) workers: Workers,
     /// Other cards that the host has told of.
     pub(crate) peers: Mutex<Vec<p2p::Config>>,
     /// Raised at the end of the session.
@@ -95,6 +100,8 @@ impl Session {
             started: Started::default(),
             contexts: Contexts::default(),
             engine: Engine::default(),
+            native_engine: NativeEngine::default(),
+            workers: Workers::default(),
             peers: Mutex::default(),
             ended: Latch::default(),
             bus: RwLock::default(),
@@ -102,6 +109,8 @@ impl Session {
             threads: Mutex::default(),
             card,
         });
+        let line = format!("/opt/bin/axcl/axcl_worker {}", session.pid);
+        session.card.programs.lock().insert(session.card_pid, line);
         let started = session
             .spawn("p0", Self::serve_p0)
             .and_then(|()| session.spawn("p2", Self::serve_p2));
@@ -136,14 +145,18 @@ impl Session {
         threads.retain(|thread| !thread.is_finished());
         let thread = std::thread::Builder::new()
             .name(format!("card-{}-{what}", self.id))
-            .spawn(move || body(&session))?;
+            .spawn(move || {
+                // Whoever starts it may be more urgent.
+                priority::usual();
+                body(&session);
+            })?;
         threads.push(thread);
         Ok(())
     }
 
     /// A message from the host; does not block.
     pub(crate) fn message(&self, port: u32, payload: Vec<u8>) {
-        let [p0, p1, p2, _] = self.ports;
+        let [p0, p1, p2, p3] = self.ports;
         if port == p2 && payload.len() > INLINE {
             // The worker reads this port into a buffer of that size, which loses the message.
             self.card.link.count("rpc.oversized", 1);
@@ -157,6 +170,11 @@ impl Session {
             &self.p1.inbox
         } else if port == p2 {
             &self.p2
+        } else if port != p3 {
+            if !self.workers.message(port, payload) {
+                self.card.link.count("usrwork.flooded", 1);
+            }
+            return;
         } else {
             self.card.link.count("session.unexpected_p3", 1);
             self.note(log::Level::Warn, &format!("{} bytes on P3", payload.len()));
@@ -200,6 +218,7 @@ impl Session {
             total: frame.len() as u32,
             window: true,
             whole: false,
+            held: None,
         };
         let dram = self.card.link.dram();
         let result = self.p1.push(self, place, None, |offset, len| {
@@ -237,6 +256,17 @@ impl Session {
         );
     }
 
+    /// Says that memory was freed which the card's own work still uses.
+    pub(crate) fn freed_in_use(&self, block: &str, users: &[Held]) {
+        for user in users {
+            let text = format!(
+                "block {block:?} was freed while session {} uses {:#x} bytes at {:#x} of it for {}",
+                user.owner, user.len, user.address, user.what
+            );
+            self.note(log::Level::Error, &text);
+        }
+    }
+
     /// Ends the session: when this returns, nothing of it uses the link and nothing of it is left in
     /// card memory.
     pub(crate) fn end(&self) {
@@ -246,9 +276,13 @@ impl Session {
         self.p0.inbox.close();
         self.p1.inbox.close();
         self.p2.close();
+        // Memory that goes with the session was not freed too early by anybody.
+        self.card.link.cmm().holds().give_up(self.id);
         self.started.wake();
         self.contexts.close();
+        self.workers.end(&self.card);
         self.engine.interrupt();
+        self.native_engine.engine.interrupt();
         self.card.npu.wake();
         self.card.codec.session_end(self.id);
         drop(self.bus.write());
@@ -263,8 +297,11 @@ impl Session {
         }
         // What calls that were under way have made since.
         self.contexts.close();
+        self.workers.end(&self.card);
         self.card.codec.session_end(self.id);
+        self.card.programs.lock().remove(&self.card_pid);
         self.engine.clear();
+        self.native_engine.engine.clear();
         let blocks = self.card.link.cmm().free_owner(self.id);
         self.card.link.count("sessions.closed", 1);
         self.note(
@@ -286,6 +323,8 @@ impl Session {
             "handshake": self.synced.lock().is_some(),
             "contexts": self.contexts.report(),
             "models": self.engine.report(),
+            "native_models": self.native_engine.engine.report(),
+            "workers": self.workers.report(),
             "peers": self.peers.lock().len(),
             "memory_bytes": mine.map(|b| b.size).sum::<u64>(),
         })

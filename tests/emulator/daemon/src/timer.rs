@@ -104,6 +104,7 @@ impl Timer {
 }
 
 fn run(shared: &Shared) {
+    ax650_emu_api::priority::urgent();
     let mut state = shared.state.lock();
     while !state.stopped {
         let due = match state.heap.peek() {

@@ -21,7 +21,7 @@ pub(super) fn run(context: &Context, request: &Request) -> Result<Value, Fail> {
     let card = &context.card;
     match request.text("cmd")? {
         "help" => Ok(help::answer()),
-        "counters" => Ok(json!({ "counters": card.counters.snapshot(request.flag("reset")?) })),
+        "counters" => Ok(json!({ "counters": counters(card, request.flag("reset")?) })),
         "state" => Ok(json!({ "state": state(card) })),
         "set" => {
             let value = request
@@ -42,7 +42,7 @@ pub(super) fn run(context: &Context, request: &Request) -> Result<Value, Fail> {
         }
         "switches" => Ok(json!({ "switches": card.switches.report() })),
         "images" => Ok(json!({ "images": card.images.report() })),
-        "faults" => Ok(json!({ "faults": card.host.faults(request.flag("reset")?) })),
+        "faults" => Ok(json!({ "faults": faults(card, request.flag("reset")?) })),
         "daemon" => Ok(json!({ "daemon": card.service.report() })),
         "dram" => dram(card, request.number("address")?, request.number("size")?),
         "inject" => inject::run(card, request).map(|()| json!({})),
@@ -65,6 +65,37 @@ pub(super) fn run(context: &Context, request: &Request) -> Result<Value, Fail> {
             "there is no command \"{other}\"; \"help\" lists them"
         ))),
     }
+}
+
+/// All counters; `reset` sets them to 0.
+pub fn counters(card: &Card, reset: bool) -> Value {
+    let mut counters = card.counters.snapshot(reset);
+    match card.cmm.holds().count_freed(reset) {
+        0 => {}
+        freed => counters["memory.freed_in_use"] = freed.into(),
+    }
+    counters
+}
+
+/// Accesses of the card to host memory that it may not touch, and frees of card memory that it was
+/// at work on; `reset` forgets them.
+pub fn faults(card: &Card, reset: bool) -> Value {
+    let mut faults = card.host.faults(reset);
+    let freed = card.cmm.holds().list_freed(reset);
+    let freed: Vec<Value> = freed
+        .iter()
+        .map(|free| {
+            json!({
+                "block": free.block,
+                "address": format!("{:#x}", free.held.address),
+                "size": free.held.len,
+                "session": free.held.owner,
+                "for": free.held.what,
+            })
+        })
+        .collect();
+    faults["freed_in_use"] = json!({ "total": freed.len(), "list": freed });
+    faults
 }
 
 /// The state of the card.

@@ -17,7 +17,7 @@ use serde_json::{json, Value};
 
 use crate::card::Card;
 
-pub use commands::state;
+pub use commands::{counters, faults, state};
 pub use help::{COMMANDS, INJECT};
 pub use request::{Fail, Request};
 

@@ -3,6 +3,7 @@
 //! The engine service: a session's models (spec 6).
 
 mod models;
+pub(crate) mod native;
 mod run;
 
 use std::collections::BTreeMap;
@@ -12,20 +13,24 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use serde_json::{json, Value};
 
-use crate::errors::{code, About, Why};
+use crate::errors::{code, About, Why, ENGINE_INDEX};
 use crate::frames::Answer;
 use crate::model::runtime::Stop;
-use crate::npu::CORES;
 use crate::session::Session;
 use crate::wire::engine::{ApiKind, IoMeta, NpuKind, RequestBody, ResponseBody};
-use models::{create_context, io_info, load, system_bytes, unload, Model};
+use models::{create_context, io_info, load, system_bytes, unload, unload_all, Model};
+pub(crate) use native::NativeEngine;
 use run::run;
 
 const ILLEGAL: u32 = code(About::Engine, Why::IllegalParameter);
+const INDEX: u32 = ENGINE_INDEX;
 const UNSUPPORTED: u32 = code(About::Engine, Why::Unsupported);
 const NO_MEMORY: u32 = code(About::Engine, Why::NoMemory);
 const DECODE: u32 = code(About::Engine, Why::Decode);
 const FAILED: u32 = code(About::Engine, Why::ExecuteFailed);
+
+/// What the engine says of itself.
+const VERSION: &str = concat!("ax650-emu ", env!("CARGO_PKG_VERSION"));
 
 /// What a session has of the engine.
 #[derive(Default)]
@@ -163,33 +168,36 @@ fn answer(
     let model = || engine.model(request.handle);
     match kind {
         ApiKind::InitNpu => init(engine, request.npu_type.unwrap_or(0))?,
-        ApiKind::FinalNpu => finalize(session)?,
+        ApiKind::FinalNpu => finalize(session, engine)?,
         ApiKind::GetNpuType => {
             body.npu_type = Some(engine.state.lock().npu.map_or(0, |(kind, _)| kind))
         }
         ApiKind::GetEngineVersion => {
-            body.engine_version = Some(concat!("ax650-emu ", env!("CARGO_PKG_VERSION")).into());
+            body.engine_version = Some(VERSION.into());
         }
-        ApiKind::LoadModel => body.handle = Some(load(session, request)?),
+        ApiKind::LoadModel => {
+            let (address, size) = (request.address.unwrap_or(0), request.size.unwrap_or(0));
+            body.handle = Some(load(session, engine, address, size)?);
+        }
         ApiKind::GetModelVersion => body.model_version = Some(model()?.network.version.clone()),
         ApiKind::GetModelType => body.model_type = Some(model()?.network.cores as i32 - 1),
         ApiKind::GetMemoryUsage => {
             let model = model()?;
-            let contexts = model.contexts.lock().len() as u64;
-            body.cmm_usage = Some(model.weights.1 + contexts * model.work_space());
+            body.cmm_usage = Some(model.card_bytes());
             body.sys_usage = Some(system_bytes(&model.network));
         }
-        ApiKind::UnloadModel => unload(session, request.handle.unwrap_or(0))?,
-        ApiKind::CreateContext => body.context = Some(create_context(session, request.handle)?),
+        ApiKind::UnloadModel => unload(session, engine, request.handle.unwrap_or(0))?,
+        ApiKind::CreateContext => {
+            body.context = Some(create_context(
+                session,
+                engine,
+                request.handle.unwrap_or(0),
+            )?)
+        }
         ApiKind::GetModelIoInfo => body.meta = Some(io_info(&model()?.network)),
         ApiKind::RunModel => run(session, request)?,
         ApiKind::SetAffinity => {
-            let (model, mask) = (model()?, request.affinity.unwrap_or(0));
-            // 0 is what programs have that do not care.
-            if mask >> CORES != 0 || (1..model.network.cores).contains(&mask.count_ones()) {
-                return Err(ILLEGAL);
-            }
-            model.affinity.store(mask, Ordering::Relaxed);
+            model()?.set_affinity(request.affinity.unwrap_or(0))?;
         }
         ApiKind::GetAffinity => body.affinity = Some(model()?.affinity.load(Ordering::Relaxed)),
         ApiKind::P2p => {
@@ -214,9 +222,9 @@ fn init(engine: &Engine, kind: i32) -> Result<(), u32> {
     Ok(())
 }
 
-fn finalize(session: &Session) -> Result<(), u32> {
-    let handles: Vec<u64> = {
-        let mut state = session.engine.state.lock();
+fn finalize(session: &Session, engine: &Engine) -> Result<(), u32> {
+    {
+        let mut state = engine.state.lock();
         match &mut state.npu {
             None => return Err(FAILED),
             Some((_, count)) if *count > 1 => {
@@ -225,9 +233,6 @@ fn finalize(session: &Session) -> Result<(), u32> {
             }
             Some(_) => state.npu = None,
         }
-        state.models.keys().copied().collect()
-    };
-    handles
-        .into_iter()
-        .try_for_each(|handle| unload(session, handle))
+    }
+    unload_all(session, engine)
 }

@@ -3,16 +3,16 @@
 //! Models come and go.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::{DECODE, FAILED, ILLEGAL, NO_MEMORY, UNSUPPORTED};
-use crate::model::{Image, LoadError, Network, TensorInfo};
+use super::{Engine, DECODE, FAILED, ILLEGAL, NO_MEMORY, UNSUPPORTED};
+use crate::model::{Format, Image, LoadError, Network, TensorInfo};
 use crate::npu::CORES;
 use crate::session::Session;
-use crate::wire::engine::{IoMeta, LayoutKind, Meta, OneMeta, RequestBody};
+use crate::wire::engine::{IoMeta, LayoutKind, Meta, OneMeta};
 
 /// Most contexts of a model: their numbers lie between its handle and the next.
 const MAX_CONTEXTS: usize = 255;
@@ -29,6 +29,21 @@ pub(super) struct Model {
 }
 
 impl Model {
+    /// Bytes of card memory that it takes.
+    pub(super) fn card_bytes(&self) -> u64 {
+        let contexts = self.contexts.lock().len() as u64;
+        self.weights.1 + contexts * self.work_space()
+    }
+
+    /// Sets the cores that it may run on; 0 is what programs have that do not care.
+    pub(super) fn set_affinity(&self, mask: u32) -> Result<(), u32> {
+        if mask >> CORES != 0 || (1..self.network.cores).contains(&mask.count_ones()) {
+            return Err(ILLEGAL);
+        }
+        self.affinity.store(mask, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Bytes of the work space of a context: that of all tensors of the largest group.
     pub(super) fn work_space(&self) -> u64 {
         let tensors = || self.network.inputs.iter().chain(&self.network.outputs);
@@ -54,12 +69,19 @@ fn refused(session: &Session, error: &LoadError, sha256: Option<&str>) -> u32 {
 }
 
 /// Takes an image from card memory; returns the handle of the model.
-pub(super) fn load(session: &Session, request: &RequestBody) -> Result<u64, u32> {
-    if session.engine.state.lock().npu.is_none() {
-        session.note(log::Level::Warn, "LoadModel before InitNpu");
+pub(super) fn load(
+    session: &Session,
+    engine: &Engine,
+    address: u64,
+    size: u64,
+) -> Result<u64, u32> {
+    if engine.state.lock().npu.is_none() {
+        session.note(
+            log::Level::Warn,
+            "a model is loaded before the NPU is initialised",
+        );
         return Err(FAILED);
     }
-    let (address, size) = (request.address.unwrap_or(0), request.size.unwrap_or(0));
     if size == 0 || !session.card.reachable(address, size) {
         return Err(ILLEGAL);
     }
@@ -73,7 +95,7 @@ pub(super) fn load(session: &Session, request: &RequestBody) -> Result<u64, u32>
     let image = Image::find(image, model_dir).map_err(|e| refused(session, &e, None))?;
     let refused = |error: LoadError| refused(session, &error, Some(&image.sha256));
     let mut network = Network::open(&image, session.card.npu.threads).map_err(refused)?;
-    let run = session.engine.begin()?;
+    let run = engine.begin()?;
     network.find_output_shapes(&run.stop).map_err(refused)?;
     drop(run);
     let sha256 = image.sha256.clone();
@@ -94,38 +116,37 @@ pub(super) fn load(session: &Session, request: &RequestBody) -> Result<u64, u32>
         weights: (weights, size),
         contexts: Mutex::default(),
     };
-    session
-        .engine
-        .state
-        .lock()
-        .models
-        .insert(handle, Arc::new(model));
+    engine.state.lock().models.insert(handle, Arc::new(model));
     session.card.link.count("engine.models_loaded", 1);
     session.note(log::Level::Info, &text);
     Ok(handle)
 }
 
 /// Forgets a model and frees its card memory.
-pub(super) fn unload(session: &Session, handle: u64) -> Result<(), u32> {
-    let model = session
-        .engine
-        .state
-        .lock()
-        .models
-        .remove(&handle)
-        .ok_or(ILLEGAL)?;
+pub(super) fn unload(session: &Session, engine: &Engine, handle: u64) -> Result<(), u32> {
+    let model = engine.state.lock().models.remove(&handle).ok_or(ILLEGAL)?;
     let cmm = session.card.link.cmm();
     let contexts = std::mem::take(&mut *model.contexts.lock());
     for address in contexts.into_values().chain([model.weights.0]) {
         // Cannot fail: these blocks cannot be freed by a memory call.
-        let _ = cmm.free(address);
+        if let Ok(users) = cmm.free(address) {
+            session.freed_in_use("of a model", &users);
+        }
     }
     Ok(())
 }
 
+/// Forgets all models of an engine that is not to be used any more.
+pub(super) fn unload_all(session: &Session, engine: &Engine) -> Result<(), u32> {
+    let handles: Vec<u64> = engine.state.lock().models.keys().copied().collect();
+    handles
+        .into_iter()
+        .try_for_each(|handle| unload(session, engine, handle))
+}
+
 /// Makes an execution context; returns its number.
-pub(super) fn create_context(session: &Session, handle: Option<u64>) -> Result<u64, u32> {
-    let model = session.engine.model(handle)?;
+pub(super) fn create_context(session: &Session, engine: &Engine, handle: u64) -> Result<u64, u32> {
+    let model = engine.model(Some(handle))?;
     let mut contexts = model.contexts.lock();
     if contexts.len() >= MAX_CONTEXTS {
         return Err(NO_MEMORY);
@@ -135,7 +156,7 @@ pub(super) fn create_context(session: &Session, handle: Option<u64>) -> Result<u
         .card
         .alloc(model.work_space(), &name, session.id)
         .map_err(|_| NO_MEMORY)?;
-    let context = handle.unwrap_or(0) + 1 + contexts.len() as u64;
+    let context = handle + 1 + contexts.len() as u64;
     contexts.insert(context, space);
     Ok(context)
 }
@@ -158,7 +179,7 @@ pub(super) fn io_info(network: &Network) -> IoMeta {
         Meta {
             name: tensor.name.clone(),
             format: tensor.format as i32,
-            layout: layout(&tensor.shapes[0]).into(),
+            layout: layout(tensor).into(),
             groups: (0..network.groups).map(group).collect(),
         }
     };
@@ -168,11 +189,15 @@ pub(super) fn io_info(network: &Network) -> IoMeta {
     }
 }
 
-/// ONNX does not say which dimension has the channels; pictures have few of them.
-fn layout(shape: &[i64]) -> LayoutKind {
-    match shape {
-        [_, channels @ 1..=4, _, _] if *channels > 0 => LayoutKind::Nchw,
-        [_, _, _, channels @ 1..=4] if *channels > 0 => LayoutKind::Nhwc,
-        _ => LayoutKind::None,
+/// What is known of a tensor's layout: the operators of ONNX want pictures as NCHW, but one that is
+/// taken as bytes with up to four of them a pixel is as the program has it.  Of tensors of other ranks
+/// nothing is known.
+fn layout(tensor: &TensorInfo) -> LayoutKind {
+    match tensor.shapes[0][..] {
+        [_, height, width, 1..=4] if height.min(width) > 4 && tensor.format == Format::Uint8 => {
+            LayoutKind::Nhwc
+        }
+        [_, _, _, _] => LayoutKind::Nchw,
+        _ => LayoutKind::LayoutNone,
     }
 }

@@ -4,8 +4,10 @@
 
 use std::sync::atomic::Ordering;
 
+use ax650_emu_api::{Held, Hold};
+
 use super::models::Model;
-use super::{FAILED, ILLEGAL};
+use super::{FAILED, ILLEGAL, INDEX};
 use crate::model::runtime::Stop;
 use crate::model::TensorInfo;
 use crate::session::Session;
@@ -21,7 +23,7 @@ struct Slot {
     bytes: u64,
 }
 
-/// The places of `tensors` for `batch` runs, which all have to be allocated.
+/// The places of `tensors` for `batch` runs.
 fn slots(
     session: &Session,
     tensors: &[TensorInfo],
@@ -30,19 +32,18 @@ fn slots(
     batch: u64,
 ) -> Result<Vec<Slot>, u32> {
     if io.len() != tensors.len() {
+        let text = format!("{} tensors where the model has {}", io.len(), tensors.len());
+        session.note(log::Level::Warn, &text);
         return Err(ILLEGAL);
     }
     let slots = tensors.iter().zip(io).map(|(tensor, io)| {
         let bytes = tensor.bytes(group);
         let all = bytes.checked_mul(batch).ok_or(ILLEGAL)?;
-        if io.size < all || !session.card.reachable(io.address, all) {
+        if io.size < all {
             let (name, given) = (&tensor.name, io.size);
             session.note(
                 log::Level::Warn,
-                &format!(
-                    "{name:?} needs {all} bytes at {:#x}, given {given}",
-                    io.address
-                ),
+                &format!("{name:?} needs {all} bytes, given {given}"),
             );
             return Err(ILLEGAL);
         }
@@ -54,13 +55,49 @@ fn slots(
     slots.collect()
 }
 
+/// Marks the memory of all tensors, which has to be allocated, as used by this run.
+fn hold<'a>(
+    session: &'a Session,
+    model: &Model,
+    space: u64,
+    batch: u64,
+    (inputs, outputs): (&[Slot], &[Slot]),
+) -> Result<Hold<'a>, u32> {
+    let held = |address, len, what| Held {
+        address,
+        len,
+        owner: session.id,
+        what,
+    };
+    let tensors = model.network.inputs.iter().chain(&model.network.outputs);
+    let slots = inputs
+        .iter()
+        .chain(outputs)
+        .zip(tensors)
+        .map(|(slot, tensor)| {
+            let what = format!("tensor {:?} of a run", tensor.name);
+            held(slot.address, slot.bytes * batch, what)
+        });
+    let own = [model.weights, (space, model.work_space())];
+    let own = own.map(|(address, len)| held(address, len, "the model of a run".into()));
+    let ranges = slots.chain(own).collect();
+    session.card.link.cmm().hold(ranges).map_err(|held| {
+        let (what, len, address) = (&held.what, held.len, held.address);
+        let text = format!("{what}: {len:#x} bytes at {address:#x} are not allocated");
+        session.note(log::Level::Warn, &text);
+        ILLEGAL
+    })
+}
+
 /// Runs a model, as soon as it gets its cores.
 pub(super) fn run(session: &Session, request: &RequestBody) -> Result<(), u32> {
     let model = session.engine.model(request.handle)?;
     let context = request.context.unwrap_or(0);
     let group = usize::try_from(request.group.unwrap_or(0)).unwrap_or(usize::MAX);
-    if !model.contexts.lock().contains_key(&context) || group >= model.network.groups {
-        return Err(ILLEGAL);
+    let space = model.contexts.lock().get(&context).copied();
+    let space = space.ok_or(ILLEGAL)?;
+    if group >= model.network.groups {
+        return Err(INDEX);
     }
     let empty = IoDesc::default();
     let io = request.io.as_ref().unwrap_or(&empty);
@@ -68,20 +105,11 @@ pub(super) fn run(session: &Session, request: &RequestBody) -> Result<(), u32> {
     if batch > MAX_BATCH {
         return Err(ILLEGAL);
     }
-    let inputs = slots(
-        session,
-        &model.network.inputs,
-        &io.inputs,
-        group,
-        batch.into(),
-    )?;
-    let outputs = slots(
-        session,
-        &model.network.outputs,
-        &io.outputs,
-        group,
-        batch.into(),
-    )?;
+    let place = |tensors, io| slots(session, tensors, io, group, batch.into());
+    let inputs = place(&model.network.inputs, &io.inputs)?;
+    let outputs = place(&model.network.outputs, &io.outputs)?;
+    // From here on, before any waiting: the host has handed the memory over.
+    let held = hold(session, &model, space, batch.into(), (&inputs, &outputs))?;
     let link = &session.card.link;
     if let Some(status) = switches::number(&**link, "engine.fail", FAILED.into()) {
         return Err(status as u32);
@@ -99,9 +127,9 @@ pub(super) fn run(session: &Session, request: &RequestBody) -> Result<(), u32> {
     let result = run_batch(
         session,
         &model,
-        group,
-        batch,
+        (group, batch),
         &run.stop,
+        &held,
         (&inputs, &outputs),
     );
     link.count("engine.runs", batch.into());
@@ -114,20 +142,28 @@ pub(super) fn run(session: &Session, request: &RequestBody) -> Result<(), u32> {
 fn run_batch(
     session: &Session,
     model: &Model,
-    group: usize,
-    batch: u32,
+    (group, batch): (usize, u32),
     stop: &Stop,
+    held: &Hold<'_>,
     (inputs, outputs): (&[Slot], &[Slot]),
 ) -> Result<(), String> {
     let dram = session.card.link.dram();
     for item in 0..u64::from(batch) {
-        let read = inputs
-            .iter()
-            .map(|slot| dram.read_vec(slot.address + item * slot.bytes, slot.bytes));
+        let read = inputs.iter().map(|slot| match slot.bytes {
+            0 => Ok(Vec::new()),
+            bytes => dram.read_vec(slot.address + item * bytes, bytes),
+        });
         let bytes: Vec<_> = read.collect::<Result<_, _>>().map_err(|e| e.to_string())?;
         let results = model.network.run(group, &bytes, stop)?;
-        for (slot, bytes) in outputs.iter().zip(results) {
-            dram.write(slot.address + item * slot.bytes, &bytes)
+        for (index, (slot, bytes)) in outputs.iter().zip(results).enumerate() {
+            if slot.bytes == 0 {
+                continue;
+            }
+            let address = slot.address + item * slot.bytes;
+            // The memory may be somebody else's by now.
+            let written = held.if_intact(inputs.len() + index, || dram.write(address, &bytes));
+            written
+                .ok_or_else(|| format!("the memory of output {index} was freed meanwhile"))?
                 .map_err(|e| e.to_string())?;
         }
     }

@@ -151,7 +151,8 @@ fn own_shape(name: &str, model: &[i64]) -> Result<Vec<i64>, GroupError> {
     if let Some(batch) = shape.first_mut().filter(|d| **d < 0) {
         *batch = 1;
     }
-    if let Some(dim) = shape.iter().position(|d| *d < 1) {
+    // A dimension of 0 is as fixed as any: a tensor without elements.
+    if let Some(dim) = shape.iter().position(|d| *d < 0) {
         return Err(GroupError::Dynamic {
             name: name.to_owned(),
             model: model.to_vec(),

@@ -5,8 +5,9 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use ax650_emu_api::priority;
 use ort::session::run_options::RunOptions;
-use ort::session::Session;
+use ort::session::{Session, SessionInputValue};
 use ort::tensor::TensorElementType;
 use ort::value::ValueType;
 use prost::Message;
@@ -15,7 +16,7 @@ use super::file::Image;
 use super::groups::{fix, parse_groups, GroupError};
 use super::onnx::{Graph, Model, Node, OperatorSet, TensorType, Type, ValueInfo};
 use super::quiet::without_chatter;
-use super::tensor::{from_bytes, to_bytes, Format};
+use super::tensor::{from_bytes, refused_element, to_bytes, Format};
 use super::GROUPS_KEY;
 
 /// Key of the metadata property with the number of NPU cores that a model runs on, 1 to 3.
@@ -104,6 +105,8 @@ impl Network {
     /// The same, without the output shapes that the model does not state.
     pub(crate) fn open(image: &Image, threads: usize) -> Result<Self, LoadError> {
         available()?;
+        let known = Model::decode(&*image.model).unwrap_or_default();
+        check_types(&known)?;
         let session =
             build(&image.model, threads).map_err(|e| LoadError::NoModel(e.to_string()))?;
         let property = |key| {
@@ -147,7 +150,7 @@ impl Network {
             inputs,
             outputs,
             groups: fixed.len(),
-            version: version(&image.model),
+            version: version(&known),
             cores: u32::clamp(cores, 1, 3),
             session,
         })
@@ -210,9 +213,9 @@ impl Network {
     ) -> ort::Result<Vec<(Vec<i64>, Vec<u8>)>> {
         let tensors = self.inputs.iter().zip(inputs).map(|(info, bytes)| {
             let tensor = from_bytes(info.element, &info.shapes[group], bytes)?;
-            Ok((info.name.clone(), tensor.into_dyn()))
+            Ok((info.name.clone(), tensor))
         });
-        let tensors: Vec<(String, ort::value::DynValue)> = tensors.collect::<ort::Result<_>>()?;
+        let tensors: Vec<(String, SessionInputValue<'_>)> = tensors.collect::<ort::Result<_>>()?;
         let outputs = self.session.run_with_options(tensors, stop)?;
         let named = self.outputs.iter().map(|info| {
             let value = outputs.get(&info.name);
@@ -226,8 +229,7 @@ impl Network {
 }
 
 /// Name and version of the tool that made the model.
-fn version(model: &[u8]) -> String {
-    let known = Model::decode(model).unwrap_or_default();
+fn version(known: &Model) -> String {
     let text = format!("{} {}", known.producer_name, known.producer_version);
     match text.trim() {
         "" => "onnx".into(),
@@ -235,17 +237,38 @@ fn version(model: &[u8]) -> String {
     }
 }
 
+/// Refuses element types that the binding to ONNX Runtime panics at.
+fn check_types(known: &Model) -> Result<(), LoadError> {
+    let graph = known.graph.iter();
+    for value in graph.flat_map(|graph| graph.input.iter().chain(&graph.output)) {
+        let tensor = value.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
+        if let Some(kind) = tensor.and_then(|t| refused_element(t.elem_type)) {
+            return Err(LoadError::Type {
+                name: value.name.clone(),
+                kind: format!("a tensor of {kind}"),
+            });
+        }
+    }
+    Ok(())
+}
+
 fn build(model: &[u8], threads: usize) -> ort::Result<Session> {
     let threads = match threads {
         0 => std::thread::available_parallelism().map_or(1, Into::into),
         n => n,
     };
-    // Threads that spin between operators would take the CPU from QEMU.
-    Session::builder()?
-        .with_intra_threads(threads)?
-        .with_intra_op_spinning(false)?
-        .with_inter_threads(1)?
-        .commit_from_memory(model)
+    let load = || {
+        // The library's threads are to compute when nobody has anything to say.
+        priority::background();
+        // Threads that spin between operators would take the CPU from QEMU.
+        Session::builder()?
+            .with_intra_threads(threads)?
+            .with_intra_op_spinning(false)?
+            .with_inter_threads(1)?
+            .commit_from_memory(model)
+    };
+    let session = std::thread::scope(|scope| scope.spawn(load).join());
+    session.unwrap_or_else(|_| Err(ort::Error::new("the binding to ONNX Runtime has panicked")))
 }
 
 fn info(name: &str, kind: &ValueType) -> Result<TensorInfo, LoadError> {

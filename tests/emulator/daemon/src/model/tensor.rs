@@ -2,30 +2,36 @@
 
 //! Tensors between card memory, which has bytes, and ONNX Runtime, which has types.
 
-use half::{bf16, f16};
-use ort::tensor::TensorElementType;
-use ort::value::{DynTensor, DynValue, Tensor};
+use std::fmt::Debug;
 
-/// Element types, with the card's numbers (`FormatKind` of the engine's schema).
+use half::{bf16, f16};
+use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
+use ort::session::SessionInputValue;
+use ort::tensor::{PrimitiveTensorElementType, TensorElementType};
+use ort::value::{DynValue, Tensor, TensorRefMut, ValueType};
+
+/// Element types, with the numbers of the public API, which are those on the wire (`FormatKind` of
+/// the engine's schema).  The native ENGINE module counts otherwise: see `native::engine`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Format {
-    Int8 = 2,
-    Uint8 = 3,
-    Int16 = 4,
-    Uint16 = 5,
-    Int32 = 6,
-    Uint32 = 7,
-    Int64 = 8,
-    Uint64 = 9,
-    Fp16 = 12,
-    Bf16 = 13,
-    Fp32 = 14,
-    Fp64 = 15,
+    Int8 = 3,
+    Uint8 = 4,
+    Int16 = 5,
+    Uint16 = 6,
+    Int32 = 7,
+    Uint32 = 8,
+    Int64 = 9,
+    Uint64 = 10,
+    Fp16 = 13,
+    Bf16 = 14,
+    Fp32 = 15,
+    Fp64 = 16,
 }
 
 impl Format {
-    /// The format of an element type of ONNX Runtime.  Truth values are bytes on the card.
+    /// The format of an element type of ONNX Runtime.  Truth values, for which the card has no number,
+    /// are bytes of 0 and 1.
     pub(crate) fn of(element: TensorElementType) -> Option<Self> {
         Some(match element {
             TensorElementType::Int8 => Self::Int8,
@@ -53,6 +59,25 @@ impl Format {
             Self::Int64 | Self::Uint64 | Self::Fp64 => 8,
         }
     }
+}
+
+/// The name of an element type of the ONNX standard that this card's runtime does not take for an
+/// input or output; the binding to ONNX Runtime does not survive being asked.
+pub(crate) fn refused_element(number: i32) -> Option<&'static str> {
+    Some(match number {
+        8 => "string",
+        14 => "complex64",
+        15 => "complex128",
+        17 => "float8e4m3fn",
+        18 => "float8e4m3fnuz",
+        19 => "float8e5m2",
+        20 => "float8e5m2fnuz",
+        21 => "uint4",
+        22 => "int4",
+        23 => "float4e2m1",
+        24 => "float8e8m0",
+        _ => return None,
+    })
 }
 
 /// Runs `$body` with `$type` being the Rust type of an element type.
@@ -86,16 +111,43 @@ pub(crate) fn from_bytes(
     element: TensorElementType,
     shape: &[i64],
     bytes: &[u8],
-) -> ort::Result<DynTensor> {
+) -> ort::Result<SessionInputValue<'static>> {
+    if shape.contains(&0) {
+        return empty(element, shape);
+    }
     with_type!(element,
         T => {
             let elements: Vec<T> = bytemuck::pod_collect_to_vec(bytes);
-            Tensor::from_array((shape, elements)).map(Tensor::upcast)
+            Tensor::from_array((shape, elements)).map(Into::into)
         },
         bool => {
             let elements: Vec<bool> = bytes.iter().map(|b| *b != 0).collect();
-            Tensor::from_array((shape, elements)).map(Tensor::upcast)
+            Tensor::from_array((shape, elements)).map(Into::into)
         },
+        none => Err(ort::Error::new("tensors of strings"))
+    )
+}
+
+/// A tensor without elements, of which the binding makes none by its safe functions.
+fn empty(element: TensorElementType, shape: &[i64]) -> ort::Result<SessionInputValue<'static>> {
+    fn of<T: PrimitiveTensorElementType + Debug>(
+        shape: &[i64],
+    ) -> ort::Result<SessionInputValue<'static>> {
+        let memory = MemoryInfo::new(
+            AllocationDevice::CPU,
+            0,
+            AllocatorType::Device,
+            MemoryType::CPUInput,
+        )?;
+        let nothing = std::ptr::NonNull::<T>::dangling().as_ptr();
+        // SAFETY: a dimension is 0, so the tensor has no bytes and nothing is read or written through
+        // the pointer, which is aligned.
+        unsafe { TensorRefMut::<T>::from_raw(memory, nothing.cast(), shape.to_vec()) }
+            .map(Into::into)
+    }
+    with_type!(element,
+        T => of::<T>(shape),
+        bool => of::<bool>(shape),
         none => Err(ort::Error::new("tensors of strings"))
     )
 }
@@ -105,6 +157,12 @@ pub(crate) fn to_bytes(
     element: TensorElementType,
     value: &DynValue,
 ) -> ort::Result<(Vec<i64>, Vec<u8>)> {
+    // Such a tensor may have no memory at all, which the binding takes for an error.
+    if let ValueType::Tensor { dimensions, .. } = value.dtype() {
+        if dimensions.contains(&0) {
+            return Ok((dimensions.clone(), Vec::new()));
+        }
+    }
     with_type!(element,
         T => {
             let (shape, elements) = value.try_extract_raw_tensor::<T>()?;

@@ -6,7 +6,8 @@
 mod modules;
 pub(crate) mod table;
 
-use crate::errors::{native_code, Why};
+use crate::engine;
+use crate::errors::{native_code, Refusal, Why};
 use crate::frames::{Answer, Header};
 use crate::session::Session;
 use modules::answer;
@@ -14,6 +15,9 @@ pub(crate) use modules::parts;
 #[cfg(test)]
 pub(crate) use modules::{blobs, request};
 use table::Blobs;
+
+/// The module ENGINE.
+const ENGINE: u32 = 5;
 
 /// The name of a call, if it has one.
 pub(crate) fn name(module: u32, api: u32) -> Option<&'static str> {
@@ -44,12 +48,35 @@ pub(crate) fn call(
 ) -> Option<Answer> {
     let card = &session.card;
     card.link.count("native.calls", 1);
+    if module == ENGINE && engine::native::implemented(api) {
+        return engine_call(session, api, args);
+    }
     if !card.codec.implemented(module, api) {
         card.unknown(&called(module, api));
         return refusal(module, api, native_code(module, Why::Unsupported))
-            .or_else(|| Answer::refusal(header, None, Why::Unsupported));
+            .or_else(|| Answer::refusal(header, Refusal::Own(Why::Unsupported)));
     }
     answer(module, api, card.codec.call(session.id, module, api, args))
+}
+
+/// A call of the module ENGINE, which is the service's own.
+fn engine_call(session: &Session, api: u32, args: &[Vec<u8>]) -> Option<Answer> {
+    let name = called(ENGINE, api);
+    match engine::native::call(session, api, args) {
+        Ok(mut data) => {
+            let texts = [Blobs::Sizes(vec![None])];
+            let call = table::find(ENGINE, api);
+            if !call.is_some_and(|call| texts.contains(&call.answer)) {
+                data.insert(0, vec![0; 4]);
+            }
+            answer(ENGINE, api, data)
+        }
+        Err(status) => {
+            session.card.link.count("engine.errors", 1);
+            session.note(log::Level::Warn, &format!("{name} ended with {status:#x}"));
+            refusal(ENGINE, api, status)
+        }
+    }
 }
 
 /// The name of a call, or numbers for one that has none.
@@ -90,12 +117,12 @@ mod tests {
             panic!("no answer of ENGINE");
         };
         assert_eq!(response.data, [Vec::<u8>::new()]);
-        // A code and a text.
+        // A code and a number.
         let Some(Answer::Native(5, response_body::Kind::Engine(response))) = refusal(5, 20, 1)
         else {
             panic!("no answer of ENGINE");
         };
-        assert_eq!(response.data, [vec![1, 0, 0, 0], vec![]]);
+        assert_eq!(response.data, [vec![1, 0, 0, 0], vec![0; 4]]);
     }
 
     #[test]

@@ -14,6 +14,16 @@ use crate::npu::CORES;
 
 const CLOCK_DIR: &str = "/sys/devices/system/cpu/cpufreq/policy0/";
 
+/// What the card's Linux calls itself.  No real card's was seen: these are of the right form.
+pub(super) const SYSTEM: &str = "Linux";
+pub(super) const HOST_NAME: &str = "ax650";
+pub(super) const RELEASE: &str = "5.15.73";
+pub(super) const MACHINE: &str = "aarch64";
+
+/// The card's root file system, KiB, and what of it is free.
+pub(super) const ROOT_KIB: u64 = 253_871;
+pub(super) const FREE_ROOT_KIB: u64 = 101_004;
+
 /// CPU clocks that can be set, kHz.
 const CLOCKS: [u32; 3] = [1_200_000, 1_400_000, 1_700_000];
 
@@ -39,6 +49,16 @@ pub(super) fn read(card: &Card, path: &str) -> Option<String> {
     }
     match path {
         "/proc/meminfo" => Some(meminfo(card)),
+        "/proc/version" => Some(format!("{SYSTEM} version {RELEASE} {}\n", version(card))),
+        "/proc/cpuinfo" => Some(cpuinfo()),
+        "/proc/loadavg" => Some(load_line(card) + "\n"),
+        "/proc/cmdline" => Some("console=ttyS0,115200n8 root=/dev/ram0 rw\n".into()),
+        "/proc/mounts" => Some(
+            "/dev/root / ext4 rw,relatime 0 0\nproc /proc proc rw 0 0\nsysfs /sys sysfs rw 0 0\n\
+             tmpfs /tmp tmpfs rw 0 0\n"
+                .into(),
+        ),
+        "/etc/hostname" | "/proc/sys/kernel/hostname" => Some(format!("{HOST_NAME}\n")),
         "/proc/uptime" => {
             let up = card.boot.elapsed().as_secs_f64();
             Some(format!(
@@ -51,7 +71,11 @@ pub(super) fn read(card: &Card, path: &str) -> Option<String> {
             let cpu = card.cpu.total().as_secs_f64() / f64::from(CPU_CORES);
             Some(format!("{}\n", card.thermal.millidegrees(npu, cpu)))
         }
-        _ => None,
+        // What the host has put there.
+        _ => {
+            let content = card.files.get(path).ok()?;
+            Some(String::from_utf8_lossy(&content).into_owned())
+        }
     }
 }
 
@@ -94,22 +118,49 @@ fn uid(card: u32) -> String {
     format!("0x{}", &digest[..16])
 }
 
-/// Memory of Linux on the card, which is what CMM leaves: total and free, KiB.
-fn system_memory(card: &Card) -> (u64, u64) {
+/// Memory of Linux on the card, which is what CMM leaves: total, free, and that of files, KiB.
+pub(super) fn memory(card: &Card) -> (u64, u64, u64) {
     let total = card
         .link
         .dram()
         .size()
         .saturating_sub(card.link.cmm().size())
         >> 10;
-    (total, total.saturating_sub(SYSTEM_KIB))
+    let files = (card.files.usage().1 as u64).div_ceil(1 << 10);
+    let free = total.saturating_sub(SYSTEM_KIB);
+    let files = files.min(free);
+    (total, free - files, files)
+}
+
+/// What the kernel says of its making.
+pub(super) fn version(card: &Card) -> String {
+    format!("#1 SMP PREEMPT {}", card.options.version)
+}
+
+/// The kernel's load averages, running and all processes, the last process.
+pub(super) fn load_line(card: &Card) -> String {
+    let [one, five, fifteen] = card.load.averages(card.cpu.total().as_secs_f64());
+    let (started, last) = card.processes();
+    format!("{one:.2} {five:.2} {fifteen:.2} 1/{} {last}", started + 1)
+}
+
+/// The description of each core.
+fn cpuinfo() -> String {
+    let core = |n| {
+        format!(
+            "processor\t: {n}\nBogoMIPS\t: 48.00\nFeatures\t: fp asimd evtstrm aes pmull sha1 sha2 crc32\n\
+             CPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x2\nCPU part\t: 0xd05\n\
+             CPU revision\t: 0\n\n"
+        )
+    };
+    (0..CPU_CORES).map(core).collect()
 }
 
 fn meminfo(card: &Card) -> String {
-    let (total, free) = system_memory(card);
+    let (total, free, files) = memory(card);
     format!(
         "MemTotal:       {total:>8} kB\nMemFree:        {free:>8} kB\nMemAvailable:   {free:>8} kB\n\
-         Buffers:        {0:>8} kB\nCached:         {0:>8} kB\n",
+         Buffers:        {0:>8} kB\nCached:         {files:>8} kB\n",
         0
     )
 }
@@ -162,20 +213,4 @@ fn cmm_block(block: &CmmBlock) -> String {
 
 fn npu_top(card: &Card) -> String {
     format!("utilization:{}%\n", card.npu.meter.percent())
-}
-
-/// The head of busybox's `top`.
-pub(super) fn top(card: &Card) -> String {
-    let busy = card.cpu.percent();
-    let (total, free) = system_memory(card);
-    let [one, five, fifteen] = card.load.averages(card.cpu.total().as_secs_f64());
-    let (started, last) = card.processes();
-    format!(
-        "Mem: {}K used, {free}K free, 0K shrd, 0K buff, 0K cached\n\
-         CPU:  {busy:>2}% usr   0% sys   0% nic {:>3}% idle   0% io   0% irq   0% sirq\n\
-         Load average: {one:.2} {five:.2} {fifteen:.2} 1/{} {last}\n",
-        total - free,
-        100 - busy,
-        started + 1
-    )
 }

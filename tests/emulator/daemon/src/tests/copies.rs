@@ -132,9 +132,9 @@ fn memory_calls() {
     // Beyond the block, outside of all memory, over its end.
     for bad in [one + 200, 0, u64::MAX - 5] {
         for api in [Api::Set, Api::Flush, Api::Invalidate, Api::Sync, Api::Cmp] {
-            assert_eq!(call(api, bad, one, 0), 0x8030_0503, "{api:?} {bad:#x}");
+            assert_eq!(call(api, bad, one, 0), 0x8030_0581, "{api:?} {bad:#x}");
         }
-        assert_eq!(call(Api::Sync, one, bad, 0), 0x8030_0503);
+        assert_eq!(call(Api::Sync, one, bad, 0), 0x8030_0581);
     }
     client.close();
 }
@@ -182,9 +182,9 @@ fn allocation_errors() {
     assert_eq!(client.alloc(0), Err(0x8030_0503));
     assert_eq!(client.alloc(u32::MAX), Err(0x8030_0507));
     let block = client.alloc(100).unwrap();
-    assert_eq!(client.free(block + 4096), 0x8030_0503);
+    assert_eq!(client.free(block + 4096), 0x8030_0581);
     assert_eq!(client.free(block + 1), 0x8030_0503);
-    assert_eq!((client.free(block), client.free(block)), (0, 0x8030_0503));
+    assert_eq!((client.free(block), client.free(block)), (0, 0x8030_0581));
     // Neither another session's memory nor the DMA buffers.
     let other = Client::open(&rig, 25, PLAIN);
     assert_eq!(other.free(client.alloc(100).unwrap()), 0x8030_0503);

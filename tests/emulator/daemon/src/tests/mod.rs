@@ -2,6 +2,9 @@
 
 //! The daemon against a small host in memory, without hardware, ring or QEMU.
 
+// Tests of a fault or requirement have its name.
+#![allow(non_snake_case)]
+
 mod client;
 mod copies;
 mod engine;
@@ -13,6 +16,7 @@ mod onnx;
 mod peers;
 mod properties;
 mod sessions;
+mod starved;
 mod streams;
 mod usrwork;
 
@@ -31,13 +35,16 @@ use host::Host;
 /// Arguments or results of a native call.
 type Blobs = Vec<Vec<u8>>;
 
-/// A codec whose answers are given, but for one call that blocks: GetChnFrame (VDEC 18).
+/// A codec whose answers are given, but for two calls that block: GetChnFrame (VDEC 18) until its
+/// session ends, and SendStream (VDEC 17), while [`FakeCodec::at_work`] says so, whatever happens.
 #[derive(Default)]
 pub(crate) struct FakeCodec {
     pub(crate) answers: Mutex<HashMap<(u32, u32), Blobs>>,
     /// Sessions that have ended; 0 is all of them.
     ended: Mutex<Vec<u32>>,
     news: Condvar,
+    /// Held while the codec is at work.
+    pub(crate) at_work: Mutex<()>,
 }
 
 impl FakeCodec {
@@ -65,6 +72,9 @@ impl Codec for FakeCodec {
                 self.news.wait(&mut ended);
             }
             return vec![vec![1, 0, 0, 0], vec![0; 240]];
+        }
+        if (module, api) == (1, 17) {
+            drop(self.at_work.lock());
         }
         assert_ne!((module, api), (1, 30), "this call panics");
         let answers = self.answers.lock();

@@ -90,6 +90,80 @@ fn property_queries() {
 }
 
 #[test]
+fn E6_what_people_type_is_answered() {
+    let rig = Rig::new();
+    let client = Client::open(&rig, 21, PLAIN);
+    let ask = |line: &str| {
+        let (status, text) = client.shell(line);
+        assert_eq!(status, 0, "{line}: {text}");
+        text
+    };
+    assert_eq!(ask("uname"), "Linux\n");
+    let all = ask("uname -a");
+    let release = ask("uname -r");
+    assert!(
+        all.starts_with(&format!("Linux ax650 {} #1 SMP", release.trim())),
+        "{all}"
+    );
+    assert!(all.ends_with(" aarch64 GNU/Linux\n"), "{all}");
+    assert_eq!(ask("uname -sm"), "Linux aarch64\n");
+    let date =
+        Regex::new(r"^[A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9]\d \d\d:\d\d:\d\d UTC 20\d\d\n$").unwrap();
+    assert!(date.is_match(&ask("date")), "{}", ask("date"));
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    let card: u64 = ask("date +%s").trim().parse().unwrap();
+    assert!(card.abs_diff(now.as_secs()) < 10);
+    let up = ask("uptime");
+    assert!(
+        up.contains(" up 0 min,") && up.contains("load average: "),
+        "{up}"
+    );
+    // The same memory in three forms.
+    let total = capture(&ask("cat /proc/meminfo"), r"MemTotal: *(\d+) kB");
+    assert_eq!(capture(&ask("free"), r"Mem: +(\d+)"), total);
+    assert_eq!(capture(&ask("free -m"), r"Mem: +(\d+)"), total >> 10);
+    assert!(ask("df").contains("Mounted on\n/dev/root") && ask("df -h").contains("M "));
+    let pid = rig.daemon.report()["sessions"][0]["card_pid"].to_string();
+    for command in ["ps", "ps -ef", "top -b -n1", "top -bn1", "top -b -n 1"] {
+        let text = ask(command);
+        let line = text
+            .lines()
+            .find(|line| line.contains("axcl_worker"))
+            .unwrap();
+        assert!(line.trim_start().starts_with(&pid), "{command}: {line}");
+    }
+    assert!(ask("dmesg").contains(&format!("Linux version {}", release.trim())));
+    for file in [
+        "version", "cpuinfo", "loadavg", "uptime", "cmdline", "mounts",
+    ] {
+        assert!(!ask(&format!("cat /proc/{file}")).is_empty());
+    }
+    assert_eq!(ask("cat /proc/cpuinfo | grep processor").lines().count(), 8);
+    // Options that are not known are no success.
+    for line in [
+        "uname -q",
+        "date yesterday",
+        "free -q",
+        "df -q",
+        "ps --help",
+        "top",
+    ] {
+        assert_eq!(client.shell(line).0, 1, "{line}");
+    }
+    client.kill();
+    rig.host.wait_counter("sessions.closed", 1);
+    client.close();
+    let client = Client::open(&rig, 21, PLAIN);
+    assert!(
+        !client.shell("ps").1.contains(&pid),
+        "an ended session's process"
+    );
+    client.close();
+}
+
+#[test]
 fn other_commands_are_not_run() {
     let rig = Rig::new();
     let client = Client::open(&rig, 21, PLAIN);

@@ -140,7 +140,7 @@ fn handshake_repeats_and_mistakes() {
 fn calls_without_context_or_sense_are_refused() {
     let rig = Rig::new();
     let client = Client::bare(&rig, 21, PLAIN);
-    assert_eq!(client.alloc(4096), Err(0x8030_0203));
+    assert_eq!(client.alloc(4096), Err(0x8030_0281));
     client.control(system::ControlRequest {
         context: Some(1),
         ..Default::default()
@@ -151,9 +151,9 @@ fn calls_without_context_or_sense_are_refused() {
         context: Some(1),
         ..Default::default()
     });
-    assert_eq!(again.status, Some(0x8030_0203_u32 as i32));
+    assert_eq!(again.status, Some(0x8030_0282_u32 as i32));
     let header = client.send_memory(9, memory::Api::Alloc, Default::default());
-    assert_eq!(client.memory_answer(&header).status, 0x8030_0203);
+    assert_eq!(client.memory_answer(&header).status, 0x8030_0381);
     // An echo that is refused has nothing in it; a call that wants no answer gets none.
     let mut header = client.header(0x0001_0000, 0);
     header.stream = 9;
@@ -177,7 +177,7 @@ fn calls_without_context_or_sense_are_refused() {
         stream: Some(9),
         ..Default::default()
     };
-    assert_eq!(client.control(sync).status, Some(0x8030_0303_u32 as i32));
+    assert_eq!(client.control(sync).status, Some(0x8030_0381_u32 as i32));
     // Too short for a header; garbage after one; a type that is not that of the body.
     client.message(2, vec![0; 27]);
     rig.host.wait_counter("rpc.malformed", 1);
@@ -224,8 +224,8 @@ fn a_destroyed_context_is_gone() {
     let gone = client.control(context(system::Command::DestroyContext, 2));
     assert_eq!((gone.cmd, gone.status, gone.context), (1, Some(0), Some(2)));
     let again = client.control(context(system::Command::DestroyContext, 2));
-    assert_eq!(again.status, Some(0x8030_0203_u32 as i32));
+    assert_eq!(again.status, Some(0x8030_0281_u32 as i32));
     client.set_context(2);
-    assert_eq!(client.alloc(4096), Err(0x8030_0203));
+    assert_eq!(client.alloc(4096), Err(0x8030_0281));
     client.close();
 }

@@ -55,7 +55,7 @@ fn a_blocked_stream_holds_up_nothing_else() {
     }
     assert_eq!(
         client.control(on_stream(Command::CreateStream, 2)).status,
-        Some(0x8030_0303_u32 as i32)
+        Some(0x8030_0382_u32 as i32)
     );
     let card = client.alloc(64).unwrap();
     let blocked = block(&client, 2);
@@ -90,7 +90,7 @@ fn a_blocked_stream_holds_up_nothing_else() {
     );
     assert_eq!(
         client.control(on_stream(Command::DestroyStream, 2)).status,
-        Some(0x8030_0303_u32 as i32)
+        Some(0x8030_0381_u32 as i32)
     );
     assert_eq!(
         client.control(command(Command::DestroyStream)).status,
@@ -187,7 +187,7 @@ fn events_order_streams() {
     );
     assert_eq!(
         client.control(event(Command::CreateEvent, 1)).status,
-        Some(0x8030_0403_u32 as i32)
+        Some(0x8030_0383_u32 as i32)
     );
     let card = client.alloc(64).unwrap();
     // Stream 2 waits for what stream 1 has not even been told yet.
@@ -299,7 +299,7 @@ fn events_between_contexts_outlive_their_end() {
     );
     assert_eq!(
         client.control(event(other(Command::DestroyEvent))).status,
-        Some(0x8030_0403_u32 as i32)
+        Some(0x8030_0384_u32 as i32)
     );
     let sync = |timeout| ControlRequest {
         timeout: Some(timeout),

@@ -3,7 +3,11 @@
 //! The engine with real models in ONNX Runtime.
 
 mod crowd;
+mod in_use;
+mod native;
+mod public_numbers;
 mod refusals;
+mod zero_sizes;
 
 use std::sync::Arc;
 
@@ -14,6 +18,7 @@ use crate::tests::onnx::{
 };
 use crate::tests::Rig;
 use crate::wire::engine::{ApiKind, Desc, IoDesc, RequestBody, ResponseBody};
+use crate::wire::system;
 use crate::Options;
 
 fn floats(values: &[f32]) -> Vec<u8> {
@@ -96,6 +101,15 @@ fn run(
     }
 }
 
+/// The card's log.
+fn log(client: &Client) -> String {
+    let request = system::request_body::Kind::Log(system::LogRequest::default());
+    match client.system(system::Module::Log, request) {
+        system::response_body::Kind::Log(log) => String::from_utf8(log.content).unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn several_inputs_outputs_and_a_batch() {
     let rig = Rig::new();
@@ -112,7 +126,7 @@ fn several_inputs_outputs_and_a_batch() {
         .map(|m| m.name.as_str())
         .collect();
     assert_eq!(names, ["a", "b", "sum", "difference"]);
-    assert_eq!((meta.inputs[0].format, meta.inputs[0].layout), (14, 1));
+    assert_eq!((meta.inputs[0].format, meta.inputs[0].layout), (15, 2));
     assert_eq!(
         (
             meta.inputs[0].groups[0].size,
@@ -243,10 +257,10 @@ fn types_other_than_floats() {
         .engine(ApiKind::GetModelIoInfo, with(handle))
         .meta
         .unwrap();
-    assert_eq!((meta.inputs[0].format, meta.inputs[0].layout), (3, 1));
+    assert_eq!((meta.inputs[0].format, meta.inputs[0].layout), (4, 2));
     assert_eq!(
         (meta.outputs[0].format, meta.outputs[0].groups[0].size),
-        (3, 12)
+        (4, 12)
     );
     let pixels: Vec<u8> = (0..12).map(|i| i * 20).collect();
     let inputs = [place(&client, &pixels), place(&client, &floats(&[100.0]))];
@@ -321,7 +335,7 @@ fn outputs_whose_shapes_only_a_run_tells() {
     assert_eq!(meta.outputs[0].groups[0].dims, [1, 2]);
     assert_eq!(
         (meta.outputs[1].format, meta.outputs[1].groups[0].size),
-        (8, 16)
+        (9, 16)
     );
     client.close();
 }

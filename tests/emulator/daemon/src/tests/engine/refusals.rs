@@ -8,7 +8,6 @@ use crate::tests::client::{Client, PLAIN};
 use crate::tests::onnx::sum_and_difference;
 use crate::tests::Rig;
 use crate::wire::engine::{ApiKind, Desc, RequestBody};
-use crate::wire::system;
 
 #[test]
 fn what_is_wrong_is_refused() {
@@ -22,12 +21,7 @@ fn what_is_wrong_is_refused() {
     let client = open(&rig);
     assert_eq!(load(&client, b"no model").status, 0x8030_0709_u32 as i32);
     // The log names the image, for whoever wants to put one into the model directory.
-    let request = system::request_body::Kind::Log(system::LogRequest::default());
-    let answer = client.system(system::Module::Log, request);
-    let system::response_body::Kind::Log(log) = answer else {
-        panic!("{answer:?}");
-    };
-    let text = String::from_utf8(log.content).unwrap();
+    let text = super::log(&client);
     let name = digest(b"no model");
     assert!(
         text.contains(&format!("model of sha256 {name} refused")),
@@ -86,10 +80,6 @@ fn what_is_wrong_is_refused() {
             "an absurd batch",
         ),
         (
-            run(handle, context, 1, &[ok, ok], &[ok, ok], 1),
-            "no such group",
-        ),
-        (
             run(handle, context + 1, 0, &[ok, ok], &[ok, ok], 1),
             "no such context",
         ),
@@ -105,6 +95,11 @@ fn what_is_wrong_is_refused() {
             "{why}"
         );
     }
+    let no_such_group = run(handle, context, 1, &[ok, ok], &[ok, ok], 1);
+    assert_eq!(
+        client.engine(ApiKind::RunModel, no_such_group).status,
+        0x8030_0781_u32 as i32
+    );
     let affinity = |mask| RequestBody {
         affinity: Some(mask),
         ..with(handle)

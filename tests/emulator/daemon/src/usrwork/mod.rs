@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Files and programs of the user on the card (spec 8.2).
+
+mod files;
+mod workers;
+
+use std::sync::Arc;
+
+use crate::errors::{code, About, Why, FILE_SIZE, NO_FILE};
+use crate::frames::Answer;
+use crate::session::Session;
+use crate::wire::usrwork::{Api, FileTransferPolicy, RequestBody, ResponseBody};
+
+pub(crate) use files::Files;
+pub(crate) use workers::Workers;
+
+/// What the answer to `api` has to carry even when the call fails: the host takes it out first.
+pub(crate) fn zeroes(api: i32) -> ResponseBody {
+    let programs = [Api::ExecWorker, Api::KillWorker].map(i32::from);
+    ResponseBody {
+        pid: programs.contains(&api).then_some(0),
+        ..Default::default()
+    }
+}
+
+/// Runs a call.
+///
+/// The host builds each request upon the one before, so only what `api` and `policy` call for is
+/// looked at.
+pub(crate) fn call(session: &Arc<Session>, api: i32, request: RequestBody) -> Answer {
+    let card = &session.card;
+    let unsupported = |name: &str| {
+        card.unknown(&format!("usrwork.{name}"));
+        Err(code(About::UsrWork, Why::Unsupported))
+    };
+    let mut body = zeroes(api);
+    let result = match Api::try_from(api) {
+        Ok(Api::TransferFile) => transfer(&card.files, request, &mut body),
+        Ok(Api::ExecWorker) => workers::exec(session, &request).map(|pid| body.pid = Some(pid)),
+        Ok(Api::KillWorker) => {
+            let pid = request.pid.unwrap_or(0);
+            body.pid = Some(pid);
+            session.workers.kill(card, pid)
+        }
+        Ok(kind) => unsupported(kind.as_str_name()),
+        Err(_) => unsupported(&api.to_string()),
+    };
+    if let Err(status) = result {
+        session.note(
+            log::Level::Warn,
+            &format!("user program call {api} ended with {status:#x}"),
+        );
+        card.link.count("usrwork.errors", 1);
+        body.status = status;
+    }
+    Answer::UsrWork(api, body)
+}
+
+fn transfer(files: &Files, request: RequestBody, body: &mut ResponseBody) -> Result<(), u32> {
+    let source = request.src_path.unwrap_or_default();
+    let target = request.dst_path.unwrap_or_default();
+    let policy = FileTransferPolicy::try_from(request.policy.unwrap_or(0));
+    let illegal = code(About::UsrWork, Why::IllegalParameter);
+    match policy.map_err(|_| illegal)? {
+        FileTransferPolicy::HostToDevice => {
+            let data = request.data.unwrap_or_default();
+            if request.data_size.is_some_and(|n| n as usize != data.len()) {
+                return Err(FILE_SIZE);
+            }
+            files.put(&target, &source, data)
+        }
+        FileTransferPolicy::DeviceToHost => {
+            // Present even when there is no file: the host takes it out first.
+            body.data = Some(Vec::new());
+            body.data = Some(files.get(&source)?);
+            Ok(())
+        }
+        FileTransferPolicy::DeviceToDevice => files.put(&target, &source, files.get(&source)?),
+        // The notes do not say which of the two paths it is.
+        FileTransferPolicy::RemoveDeviceFile => {
+            let gone = files.remove(&target) || files.remove(&source);
+            gone.then_some(()).ok_or(NO_FILE)
+        }
+    }
+}
