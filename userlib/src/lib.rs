@@ -47,6 +47,7 @@ mod card;
 mod clock;
 mod code;
 mod discover;
+mod dtype;
 mod engine;
 mod error;
 #[cfg(feature = "fake")]
@@ -77,6 +78,7 @@ pub use buffer::{Buffer, ReadGuard, WriteGuard};
 pub use call::Call;
 pub use card::{Card, Listed};
 pub use code::CardCode;
+pub use dtype::{DataType, Layout};
 pub use error::{Error, ErrorKind, Request, Result};
 pub use frame::{Header, Kind};
 pub use info::{CardInfo, CardState, Client, Counters, PciAddress, Telemetry, Usage};
@@ -85,7 +87,7 @@ pub use memory::CardMemory;
 pub use model::Model;
 pub use session::{Session, Stream};
 pub use system::check_echo;
-pub use tensor::{DataType, Layout, Shape, TensorInfo};
+pub use tensor::{Shape, TensorInfo};
 #[cfg(feature = "fake")]
 pub use transport::{Action, Mapping, ReplyRange, Step, Submission, Transport};
 pub use transport::{Direction, Place};

@@ -281,7 +281,7 @@ fn tensor(name: &str, sizes: &[u64]) -> Meta {
         .collect();
     Meta {
         name: name.into(),
-        format: 3,
+        format: 4, // UINT8
         layout: 0,
         groups,
     }
