@@ -44,6 +44,7 @@ mod binding;
 mod buffer;
 mod call;
 mod card;
+mod cleanup;
 mod clock;
 mod code;
 mod discover;
@@ -52,6 +53,7 @@ mod engine;
 mod error;
 #[cfg(feature = "fake")]
 pub mod fake;
+mod fork;
 mod frame;
 mod health;
 mod info;
@@ -60,12 +62,15 @@ pub mod media;
 mod memory;
 mod model;
 mod native;
+mod pending;
 pub mod proto;
 mod service;
 mod session;
+mod stream;
 mod system;
 mod tensor;
 mod transport;
+mod view;
 
 /// The examples of the interface's documentation.
 #[cfg(doctest)]
@@ -82,12 +87,15 @@ pub use dtype::{DataType, Layout};
 pub use error::{Error, ErrorKind, Request, Result};
 pub use frame::{Header, Kind};
 pub use info::{CardInfo, CardState, Client, Counters, PciAddress, Telemetry, Usage};
-pub use job::{Done, DoneStep, Job, Part, Pending};
+pub use job::{CardRange, Job, Part};
 pub use memory::CardMemory;
 pub use model::Model;
-pub use session::{Session, Stream};
+pub use pending::{Done, DoneStep, Pending};
+pub use session::Session;
+pub use stream::Stream;
 pub use system::check_echo;
-pub use tensor::{Shape, TensorInfo};
+pub use tensor::{Shape, TensorInfo, TensorKey};
 #[cfg(feature = "fake")]
 pub use transport::{Action, Mapping, ReplyRange, Step, Submission, Transport};
 pub use transport::{Direction, Place};
+pub use view::{Element, Elements, ElementsMut, Viewed};

@@ -36,10 +36,7 @@ pub struct Shape {
 impl Shape {
     /// Bytes that the elements need, without what may follow them; `None` if the type is not known.
     pub fn packed_size(&self, data_type: DataType) -> Option<usize> {
-        let mut bits = data_type.bits()?;
-        for dim in &self.dims {
-            bits = bits.checked_mul(*dim as usize)?;
-        }
+        let bits = self.elements()?.checked_mul(data_type.bits()?)?;
         Some(bits.div_ceil(8))
     }
 }
@@ -48,6 +45,61 @@ impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let dims: Vec<_> = self.dims.iter().map(u32::to_string).collect();
         f.pad(&dims.join("x"))
+    }
+}
+
+impl Shape {
+    /// Elements; `None` if they are more than can be counted.
+    pub fn elements(&self) -> Option<usize> {
+        self.dims
+            .iter()
+            .try_fold(1_usize, |count, dim| count.checked_mul(*dim as usize))
+    }
+}
+
+/// Names a tensor among the inputs or the outputs of a model: by its number, from 0, or by its name.
+pub trait TensorKey: sealed::Sealed {
+    /// Its number.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`]: there is no such one; the text names those that there are.
+    fn index(&self, tensors: &[TensorInfo], kind: &str) -> Result<usize>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for usize {}
+    impl Sealed for &str {}
+    impl Sealed for &String {}
+}
+
+impl TensorKey for usize {
+    fn index(&self, tensors: &[TensorInfo], kind: &str) -> Result<usize> {
+        let count = tensors.len();
+        match *self < count {
+            true => Ok(*self),
+            false => Err(Error::invalid(format!(
+                "{kind} {self} of a model that has {count}"
+            ))),
+        }
+    }
+}
+
+impl TensorKey for &str {
+    fn index(&self, tensors: &[TensorInfo], kind: &str) -> Result<usize> {
+        let found = tensors.iter().position(|tensor| tensor.name == *self);
+        found.ok_or_else(|| {
+            let names: Vec<_> = tensors.iter().map(|tensor| &*tensor.name).collect();
+            let names = names.join(", ");
+            Error::invalid(format!("no {kind} is named `{self}`; there are: {names}"))
+        })
+    }
+}
+
+impl TensorKey for &String {
+    fn index(&self, tensors: &[TensorInfo], kind: &str) -> Result<usize> {
+        self.as_str().index(tensors, kind)
     }
 }
 
