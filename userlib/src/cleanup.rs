@@ -33,6 +33,9 @@ const MOST_JOBS: usize = 4;
 /// Calls in one of them.
 const MOST_CALLS: usize = 16;
 
+/// Places for answers that are kept; further ones are lost, as room is made for new ones.
+const MOST_SLOTS: usize = 16;
+
 /// The list of a session.
 #[derive(Default)]
 pub(crate) struct Cleanup {
@@ -86,14 +89,19 @@ impl Cleanup {
     }
 
     /// Keeps what the card may still be at.
-    pub(crate) fn keep(&self, kept: Kept) {
+    pub(crate) fn keep(&self, mut kept: Kept) {
+        let mut state = self.state();
+        let slots: usize = state.kept.iter().map(|kept| kept.slots.len()).sum();
+        if kept.places.is_none() || slots >= MOST_SLOTS {
+            kept.slots.drain(..).for_each(Slot::lose);
+        }
         if kept.things.is_empty() && kept.slots.is_empty() {
             return;
         }
         if kept.places.is_some() {
             self.recoverable.fetch_add(1, Ordering::Relaxed);
         }
-        self.state().kept.push(kept);
+        state.kept.push(kept);
     }
 
     /// A call of `job` was answered at `place`: all that the card had to do there before is done.

@@ -63,6 +63,17 @@ pub enum Error {
         code: CardCode,
     },
 
+    /// As [`Error::Card`], and the card's log tells why.
+    #[error("{what}: {code}: {reason}")]
+    Refused {
+        /// The call.
+        what: String,
+        /// The number and its meaning.
+        code: CardCode,
+        /// The line of the log.
+        reason: String,
+    },
+
     /// The card's answer makes no sense.
     #[error("{what}: bad answer from the card: {problem}")]
     Answer {
@@ -166,9 +177,11 @@ impl Error {
                     _ => ErrorKind::Other,
                 }
             }
-            Error::Card { code, .. } if code.is_no_memory() => ErrorKind::NoMemory,
+            Error::Card { code, .. } | Error::Refused { code, .. } if code.is_no_memory() => {
+                ErrorKind::NoMemory
+            }
             Error::Card { code, .. } if code.is_timeout() => ErrorKind::Timeout,
-            Error::Card { .. } | Error::Answer { .. } => ErrorKind::Card,
+            Error::Card { .. } | Error::Refused { .. } | Error::Answer { .. } => ErrorKind::Card,
             Error::BufferBusy | Error::Busy(_) => ErrorKind::Busy,
             Error::BufferLost => ErrorKind::Card,
             Error::Invalid(_) => ErrorKind::Invalid,
@@ -179,7 +192,7 @@ impl Error {
     /// The card's number, if the card gave one.
     pub fn card_code(&self) -> Option<CardCode> {
         match self {
-            Error::Card { code, .. } => Some(*code),
+            Error::Card { code, .. } | Error::Refused { code, .. } => Some(*code),
             _ => None,
         }
     }

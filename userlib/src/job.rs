@@ -18,7 +18,7 @@ use crate::memory::CardMemory;
 use crate::pending::{self, Done, Outstanding, Pending, Waiting};
 use crate::session::Session;
 use crate::stream::Stream;
-use crate::transport::{Action, Direction, Place, Step, Submission};
+use crate::transport::{Action, Direction, Place, Step, Submission, FORKED};
 
 /// How much longer than the driver the library waits for the end of a job, before it calls the driver stuck.
 const GRACE: Duration = Duration::from_secs(10);
@@ -268,6 +268,10 @@ impl<'a> Job<'a> {
         let session = self.stream.session();
         if let Some(problem) = self.problem {
             return Err(problem);
+        }
+        if session.device().is_inherited() {
+            // Before any lock, which a thread of the parent may have held at the fork().
+            return Err(session.driver_error("submit a job", Request::Submit, FORKED));
         }
         session.reap();
         let holds = take_holds(&self.steps)?;

@@ -64,6 +64,7 @@ mod model;
 mod native;
 mod pending;
 pub mod proto;
+mod reason;
 mod service;
 mod session;
 mod stream;

@@ -55,7 +55,7 @@ impl Model {
     /// # Errors
     ///
     /// [`Error::File`]; [`Error::Invalid`] if the file is empty or too large; [`Error::Card`] if the card cannot
-    /// use it.
+    /// use it, or [`Error::Refused`] if the card's log tells why.
     pub fn load_file(session: &Session, path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let failed = |source| Error::file(path, source);
@@ -64,7 +64,7 @@ impl Model {
         if !metadata.is_file() {
             return Err(Error::invalid(format!("{}: not a file", path.display())));
         }
-        Self::load(
+        Self::load_from(
             session,
             &path.display().to_string(),
             &mut &file,
@@ -73,11 +73,25 @@ impl Model {
     }
 
     /// Loads a model that is in memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::load_file`].
     pub fn load_bytes(session: &Session, image: &[u8]) -> Result<Self> {
-        Self::load(session, "model", &mut &*image, image.len() as u64)
+        Self::load_from(session, "model", &mut &*image, image.len() as u64)
     }
 
-    fn load(session: &Session, name: &str, source: &mut dyn Read, size: u64) -> Result<Self> {
+    /// Loads the `size` bytes that `source` gives; errors call the model `name`.  An error of `source` ends it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::load_file`].
+    pub fn load_from(
+        session: &Session,
+        name: &str,
+        source: &mut dyn Read,
+        size: u64,
+    ) -> Result<Self> {
         if size == 0 {
             return Err(Error::invalid(format!("{name}: a model cannot be empty")));
         }
@@ -313,7 +327,8 @@ fn load_image(stream: &Stream, name: &str, image: &CardMemory) -> Result<u64> {
         Err(error) if error.kind() == ErrorKind::NoMemory && stream.session().make_room() => load(),
         answer => answer,
     };
-    answer?
+    answer
+        .map_err(|error| stream.with_reason(error))?
         .handle
         .ok_or_else(|| Error::answer(&what, "no handle"))
 }

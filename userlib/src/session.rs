@@ -15,7 +15,7 @@ use crate::cleanup::Cleanup;
 use crate::error::{Error, Request, Result};
 use crate::health::Health;
 use crate::service::Services;
-use crate::stream::Stream;
+pub(crate) use crate::stream::Stream;
 use crate::transport::{Device, Place};
 
 /// Log level of the card's serving process: info.
@@ -52,6 +52,8 @@ struct Core {
     sequence: AtomicU64,
     context: AtomicU32,
     stream: AtomicU32,
+    /// Id of the serving process on the card; 0: not told yet.
+    card_process: AtomicU32,
     arena: Arc<Arena>,
     services: Services,
     health: Health,
@@ -93,6 +95,7 @@ impl Session {
             sequence: AtomicU64::new(created.next_sequence),
             context: AtomicU32::new(created.context + 1),
             stream: AtomicU32::new(2),
+            card_process: AtomicU32::new(0),
             arena,
             services: Services::default(),
             health: Health::default(),
@@ -250,6 +253,17 @@ impl Session {
 
     pub(crate) fn next_stream(&self) -> u32 {
         self.core.stream.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Id of the serving process on the card, as it names itself in its log.
+    pub(crate) fn card_process(&self) -> Option<u32> {
+        Some(self.core.card_process.load(Ordering::Relaxed)).filter(|id| *id != 0)
+    }
+
+    pub(crate) fn note_card_process(&self, id: Option<u32>) {
+        self.core
+            .card_process
+            .store(id.unwrap_or(0), Ordering::Relaxed);
     }
 
     pub(crate) fn health(&self) -> &Health {

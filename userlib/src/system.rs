@@ -38,7 +38,8 @@ impl Session {
             stream: 1,
         };
         let caller = Stream::borrowed(self.clone(), place);
-        caller.control("create a context", control_create(place))?;
+        let answer = caller.control("create a context", control_create(place))?;
+        self.note_card_process(answer.pid);
         Ok(Stream::owning(self.clone(), place, Owned::Context))
     }
 }
@@ -191,7 +192,7 @@ pub fn check_echo(answer: axclrpc::ResponseBody, data: &[u8]) -> Result<()> {
     }
 }
 
-fn request(module: Module, body: request_body::Kind) -> axclrpc::RequestBody {
+pub(crate) fn request(module: Module, body: request_body::Kind) -> axclrpc::RequestBody {
     let system = Request {
         head: Some(Head {
             module: module.into(),
@@ -204,7 +205,10 @@ fn request(module: Module, body: request_body::Kind) -> axclrpc::RequestBody {
     )
 }
 
-fn system_answer(what: &str, answer: axclrpc::ResponseBody) -> Result<response_body::Kind> {
+pub(crate) fn system_answer(
+    what: &str,
+    answer: axclrpc::ResponseBody,
+) -> Result<response_body::Kind> {
     match runtime_answer(answer) {
         Some(runtime::response_body::Kind::System(axclrpc::system::Response {
             body: Some(ResponseBody { kind: Some(kind) }),

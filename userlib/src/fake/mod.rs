@@ -14,7 +14,8 @@ mod video;
 
 use std::collections::{BTreeMap, HashMap};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use ax650_uapi::*;
 use nix::errno::Errno;
@@ -31,6 +32,8 @@ use service::Service;
 /// A card made of a few data structures.
 pub struct FakeCard {
     state: Mutex<State>,
+    /// Jobs have ended.
+    changed: Condvar,
     /// What the driver's node is to `poll()`: readable while ended jobs wait to be looked at.
     node: EventFd,
 }
@@ -83,6 +86,7 @@ impl FakeCard {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         Arc::new(Self {
             state: Mutex::default(),
+            changed: Condvar::new(),
             node: EventFd::from_value_and_flags(0, flags).expect("a file more"),
         })
     }
@@ -178,6 +182,7 @@ impl FakeCard {
             }
         }
         self.tell_pollers(&state);
+        self.changed.notify_all();
     }
 
     /// Bytes of card memory in use.
@@ -486,26 +491,31 @@ impl Transport for FakeCard {
         results: &mut [ax650_step_result],
     ) -> Result<ax650_wait, Errno> {
         let mut state = self.state();
-        match state.jobs.remove(&job).ok_or(Errno::ENOENT)? {
-            held @ Job::Held(..) => {
-                state.jobs.insert(job, held);
-                Err(if deadline_ns == 0 {
-                    Errno::EAGAIN
-                } else {
-                    Errno::ETIME
-                })
-            }
-            Job::Ended(wait, ended) => {
-                self.tell_pollers(&state);
-                for (room, result) in results.iter_mut().zip(ended) {
-                    *room = result;
+        loop {
+            match state.jobs.remove(&job).ok_or(Errno::ENOENT)? {
+                Job::Ended(wait, ended) => {
+                    self.tell_pollers(&state);
+                    for (room, result) in results.iter_mut().zip(ended) {
+                        *room = result;
+                    }
+                    return Ok(ax650_wait {
+                        job,
+                        woken_ns: now_ns(),
+                        ..wait
+                    });
                 }
-                Ok(ax650_wait {
-                    job,
-                    woken_ns: now_ns(),
-                    ..wait
-                })
+                held => drop(state.jobs.insert(job, held)),
             }
+            let left = deadline_ns.saturating_sub(now_ns());
+            if left == 0 {
+                return Err(match deadline_ns {
+                    0 => Errno::EAGAIN,
+                    _ => Errno::ETIME,
+                });
+            }
+            let left = Duration::from_nanos(left);
+            let woken = self.changed.wait_timeout(state, left);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 

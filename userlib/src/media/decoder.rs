@@ -14,8 +14,7 @@ use crate::job::Part;
 use crate::native::{self, Api};
 use crate::proto::axclrpc::native::{Module, VdecApi};
 use crate::service::Service;
-use crate::session::Session;
-use crate::stream::Stream;
+use crate::session::{Session, Stream};
 use crate::system::MARGIN;
 
 /// How long the card may sit on one call; then the library asks again, so that nothing lasts too long.

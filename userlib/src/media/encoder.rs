@@ -17,8 +17,7 @@ use crate::memory::CardMemory;
 use crate::native::{self, Api};
 use crate::proto::axclrpc::native::{Module, VencApi};
 use crate::service::Service;
-use crate::session::Session;
-use crate::stream::Stream;
+use crate::session::{Session, Stream};
 use crate::system::MARGIN;
 
 /// How long the card may sit on one call.

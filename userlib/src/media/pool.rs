@@ -7,8 +7,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::native::Api;
 use crate::proto::axclrpc::native::{Module, SysApi};
-use crate::session::Session;
-use crate::stream::Stream;
+use crate::session::{Session, Stream};
 
 /// Bytes of `AX_POOL_CONFIG_T`.
 const CONFIG_SIZE: usize = 96;
