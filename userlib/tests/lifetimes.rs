@@ -197,6 +197,21 @@ fn U2_nothing_is_freed_while_a_late_run_may_go_on() {
     assert_eq!(fake.card_memory_in_use(), idle);
 }
 
+#[test]
+fn U2_a_late_picture_keeps_its_memory() {
+    let (fake, session) = session();
+    // A start, and a frame header of 32x16 pixels.
+    let jpeg = [
+        0xFF, 0xD8, 0xFF, 0xC0, 0, 17, 8, 0, 16, 0, 32, 3, 1, 0x22, 0, 2, 0x11, 1, 3, 0x11, 1,
+        0xFF, 0xD9,
+    ];
+    fake.stall_next_job(1);
+    let error = ax650::media::jpeg::decode(&session, &jpeg).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    session.settle(SOON).unwrap();
+    assert!(fake.card_memory_in_use() > 0, "freed under the decoder");
+}
+
 /// A copy that broke off is in no stream's order: its memory is kept as long as the session.
 #[test]
 fn U2_a_broken_copy_keeps_its_memory() {

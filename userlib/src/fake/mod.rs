@@ -116,7 +116,7 @@ impl FakeCard {
         self.state().fault = Some((step, errno));
     }
 
-    /// Lets a call of the next job, the step with this number, take longer than its time: its job ends, but the card
+    /// Lets a call of the next job that has a step with this number, that one, take longer than its time: its job ends, but the card
     /// is at it until [`FakeCard::end_stalled`].  Later calls of the same stream take their turn behind it, and so long.
     pub fn stall_next_job(&self, step: usize) {
         self.state().stall = Some(step);
@@ -218,7 +218,7 @@ impl State {
     fn execute(&mut self, steps: &[OwnedStep]) -> Job {
         let queued_ns = now_ns();
         let fault = self.fault.take();
-        let stall = self.stall.take();
+        let stall = self.stall.take_if(|at| *at < steps.len());
         let mut status = 0;
         let mut results = Vec::new();
         for (index, step) in steps.iter().enumerate() {
