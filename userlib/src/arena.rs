@@ -5,74 +5,118 @@
 //! Most answers fit into a page.  A session keeps one buffer cut into pages for them, so that a call costs no
 //! buffer of its own; longer answers get a buffer each, which is kept for the next one.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::errno::Errno;
 
 use crate::buffer::Buffer;
-use crate::transport::{ReplyRange, Transport};
+use crate::transport::{Device, ReplyRange};
 
 /// Bytes of a small place.
 const SLOT: usize = 4096;
-/// Small places.
+/// Small places of a sheet.
 const SLOTS: usize = 64;
+/// Lost small places after which a new sheet is begun.
+const MOST_LOST: u32 = 16;
 /// Large places kept for later.
 const SPARES: usize = 4;
+/// Larger places are not kept.
+const LARGEST_SPARE: usize = 2 << 20;
 
 pub(crate) struct Arena {
-    device: Arc<dyn Transport>,
-    slots: Buffer,
+    device: Arc<Device>,
     state: Mutex<State>,
 }
 
 struct State {
-    /// Bit set: the small place is free.
-    free: u64,
+    sheet: Arc<Sheet>,
     spares: Vec<Buffer>,
 }
 
+/// A buffer cut into small places.  It lives until the last of them is given back or lost; the driver keeps the memory of
+/// the lost ones for as long as the card might write to it.
+struct Sheet {
+    buffer: Buffer,
+    /// Bit set: the place is free.
+    free: AtomicU64,
+    /// Bit set: the place is lost.
+    lost: AtomicU64,
+}
+
+impl Sheet {
+    fn new(device: &Arc<Device>) -> Result<Arc<Self>, Errno> {
+        Ok(Arc::new(Self {
+            buffer: Buffer::new(device.clone(), SLOT * SLOTS)?,
+            free: AtomicU64::new(u64::MAX),
+            lost: AtomicU64::new(0),
+        }))
+    }
+
+    fn take(&self) -> Option<usize> {
+        let taken = self
+            .free
+            .fetch_update(Ordering::Acquire, Ordering::Relaxed, |free| {
+                (free != 0).then(|| free & (free - 1))
+            });
+        taken.ok().map(|free| free.trailing_zeros() as usize)
+    }
+}
+
 impl Arena {
-    pub(crate) fn new(device: Arc<dyn Transport>) -> Result<Arc<Self>, Errno> {
-        let slots = Buffer::new(device.clone(), SLOT * SLOTS)?;
+    pub(crate) fn new(device: Arc<Device>) -> Result<Arc<Self>, Errno> {
         let state = Mutex::new(State {
-            free: u64::MAX,
+            sheet: Sheet::new(&device)?,
             spares: Vec::new(),
         });
-        Ok(Arc::new(Self {
-            device,
-            slots,
-            state,
-        }))
+        Ok(Arc::new(Self { device, state }))
     }
 
     /// A place for an answer of up to `capacity` bytes.
     pub(crate) fn take(self: &Arc<Self>, capacity: usize) -> Result<Slot, Errno> {
+        let place = if capacity <= SLOT {
+            self.take_small()
+        } else {
+            None
+        };
+        let place = match place {
+            Some(place) => place,
+            None => SlotPlace::Large(self.take_large(capacity)?),
+        };
+        Ok(Slot {
+            arena: self.clone(),
+            place,
+            capacity,
+        })
+    }
+
+    fn take_small(&self) -> Option<SlotPlace> {
         let mut state = self.state();
-        if capacity <= SLOT && state.free != 0 {
-            let index = state.free.trailing_zeros() as usize;
-            state.free &= !(1 << index);
-            drop(state);
-            return Ok(Slot {
-                arena: self.clone(),
-                place: SlotPlace::Small(index),
-                capacity,
-            });
+        if state.sheet.lost.load(Ordering::Relaxed).count_ones() >= MOST_LOST {
+            // Without it there is less room, but still some.
+            if let Ok(sheet) = Sheet::new(&self.device) {
+                state.sheet = sheet;
+            }
         }
+        let index = state.sheet.take()?;
+        Some(SlotPlace::Small(state.sheet.clone(), index))
+    }
+
+    fn take_large(&self, capacity: usize) -> Result<Buffer, Errno> {
+        let mut state = self.state();
         let fitting = state
             .spares
             .iter()
             .position(|spare| spare.len() >= capacity);
         let spare = fitting.map(|at| state.spares.swap_remove(at));
         drop(state);
-        let buffer = match spare {
-            Some(buffer) => buffer,
-            None => Buffer::new(self.device.clone(), capacity.max(SLOT).next_power_of_two())?,
-        };
-        Ok(Slot {
-            arena: self.clone(),
-            place: SlotPlace::Large(buffer),
-            capacity,
-        })
+        match spare {
+            Some(buffer) => Ok(buffer),
+            None => {
+                let size = capacity.max(SLOT).checked_next_power_of_two();
+                Buffer::new(self.device.clone(), size.ok_or(Errno::EINVAL)?)
+            }
+        }
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -89,7 +133,7 @@ pub(crate) struct Slot {
 }
 
 enum SlotPlace {
-    Small(usize),
+    Small(Arc<Sheet>, usize),
     Large(Buffer),
     Lost,
 }
@@ -97,7 +141,7 @@ enum SlotPlace {
 impl Slot {
     pub(crate) fn range(&self) -> ReplyRange {
         let (buffer, offset) = match &self.place {
-            SlotPlace::Small(index) => (&self.arena.slots, index * SLOT),
+            SlotPlace::Small(sheet, index) => (&sheet.buffer, index * SLOT),
             SlotPlace::Large(buffer) => (buffer, 0),
             SlotPlace::Lost => unreachable!("a lost slot is gone"),
         };
@@ -114,7 +158,7 @@ impl Slot {
             .unwrap_or(usize::MAX)
             .min(self.capacity);
         match &self.place {
-            SlotPlace::Small(index) => self.arena.slots.mapping().copy_out(index * SLOT, len),
+            SlotPlace::Small(sheet, index) => sheet.buffer.mapping().copy_out(index * SLOT, len),
             SlotPlace::Large(buffer) => buffer.mapping().copy_out(0, len),
             SlotPlace::Lost => unreachable!("a lost slot is gone"),
         }
@@ -122,21 +166,29 @@ impl Slot {
 
     /// The card may write to the place at some unknown time: never use it again.
     pub(crate) fn lose(mut self) {
-        self.place = SlotPlace::Lost;
+        if let SlotPlace::Small(sheet, index) = std::mem::replace(&mut self.place, SlotPlace::Lost)
+        {
+            sheet.lost.fetch_or(1 << index, Ordering::Relaxed);
+        }
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
+        if self.arena.device.is_inherited() {
+            return;
+        }
         match std::mem::replace(&mut self.place, SlotPlace::Lost) {
-            SlotPlace::Small(index) => self.arena.state().free |= 1 << index,
-            SlotPlace::Large(buffer) => {
+            SlotPlace::Small(sheet, index) => {
+                sheet.free.fetch_or(1 << index, Ordering::Release);
+            }
+            SlotPlace::Large(buffer) if buffer.len() <= LARGEST_SPARE => {
                 let mut state = self.arena.state();
                 if state.spares.len() < SPARES {
                     state.spares.push(buffer);
                 }
             }
-            SlotPlace::Lost => {}
+            SlotPlace::Large(_) | SlotPlace::Lost => {}
         }
     }
 }

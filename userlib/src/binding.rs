@@ -3,16 +3,19 @@
 //! Room for the inputs and outputs of a model, and running it.
 
 use std::ops::Range;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use crate::buffer::{Buffer, ReadGuard, WriteGuard};
 use crate::engine::engine_answer;
 use crate::error::{Error, Result};
-use crate::job::{Done, Job, Part, Pending};
+use crate::job::{Job, Part};
 use crate::memory::CardMemory;
 use crate::model::Model;
+use crate::pending::{Done, Pending};
 use crate::proto::axclrpc::engine::{ApiKind, Desc, IoDesc, RequestBody};
-use crate::tensor::TensorInfo;
+use crate::tensor::{TensorInfo, TensorKey};
+use crate::view::{self, Element, Elements, ElementsMut, Viewed};
 
 /// Tensors begin at multiples of this, in bytes.
 const ALIGN: usize = 4096;
@@ -23,6 +26,8 @@ const ALIGN: usize = 4096;
 /// in, run, copy out.  The buffers belong to the card from [`Binding::start`] until the end of the run is
 /// seen; meanwhile they are [busy](Error::BufferBusy).  For runs that overlap with filling and reading use
 /// two bindings in turn.
+///
+/// A run keeps all that it uses until it has ended: a binding may be dropped at any time.
 #[derive(Debug)]
 pub struct Binding {
     model: Model,
@@ -35,9 +40,17 @@ pub struct Binding {
 /// Tensors one behind the other, in a buffer and in card memory alike.
 #[derive(Debug)]
 struct Area {
+    /// `None`: there are no tensors.
+    room: Option<Room>,
+    ranges: Vec<Range<usize>>,
+}
+
+#[derive(Debug)]
+struct Room {
     buffer: Buffer,
     memory: CardMemory,
-    ranges: Vec<Range<usize>>,
+    /// Bytes of the tensors; 0 if all of them are empty.
+    len: usize,
 }
 
 impl Area {
@@ -51,32 +64,43 @@ impl Area {
                 .ok_or_else(|| Error::invalid("the model's tensors are too large"))?;
             ranges.push(start..end);
         }
-        let memory = CardMemory::new(model.stream(), end as u64)?;
-        Ok(Self {
-            buffer: model.stream().session().buffer(end)?,
-            memory,
-            ranges,
+        // Behind the last tensor there may be an empty one, which has an address all the same.
+        let size = end.max(1).next_multiple_of(ALIGN);
+        let room = match tensors {
+            [] => None,
+            _ => Some(Room {
+                memory: CardMemory::new(model.stream(), size as u64)?,
+                buffer: model.session().buffer(size)?,
+                len: end,
+            }),
+        };
+        Ok(Self { room, ranges })
+    }
+
+    fn find(&self, index: usize, kind: &str) -> Result<(&Room, Range<usize>)> {
+        let range = self.ranges.get(index).cloned();
+        self.room.as_ref().zip(range).ok_or_else(|| {
+            let count = self.ranges.len();
+            Error::invalid(format!("{kind} {index} of a model that has {count}"))
         })
     }
 
-    fn range(&self, index: usize, kind: &str) -> Result<Range<usize>> {
-        let count = self.ranges.len();
-        self.ranges
-            .get(index)
-            .cloned()
-            .ok_or_else(|| Error::invalid(format!("{kind} {index} of a model that has {count}")))
-    }
-
     fn descriptions(&self) -> Vec<Desc> {
+        let address = self.room.as_ref().map_or(0, |room| room.memory.address());
         let describe = |range: &Range<usize>| Desc {
-            address: self.memory.address() + range.start as u64,
+            address: address + range.start as u64,
             size: range.len() as u64,
         };
         self.ranges.iter().map(describe).collect()
     }
 
-    fn all(&self) -> Range<usize> {
-        0..self.buffer.len()
+    /// What is to be copied: nothing, if there are no bytes.
+    fn copied(&self) -> Option<&Room> {
+        self.room.as_ref().filter(|room| room.len > 0)
+    }
+
+    fn close(self, timeout: Duration) -> Result<()> {
+        self.room.map_or(Ok(()), |room| room.memory.close(timeout))
     }
 }
 
@@ -102,23 +126,45 @@ impl Binding {
         &self.model
     }
 
+    /// The shape group that it was made for.
+    pub fn group(&self) -> usize {
+        self.group
+    }
+
     /// Ends runs with an error when they take longer; else the driver's default holds.
     pub fn set_timeout(&mut self, timeout: Option<Duration>) {
         self.timeout = timeout;
     }
 
-    /// Bytes of input number `index`, to be filled in place.  One input at a time.
+    /// Bytes of an input, by number or name, to be filled in place.  One input at a time.
     ///
     /// # Errors
     ///
     /// [`Error::Invalid`]: no such input; [`Error::BufferBusy`]: a run, or another guard.
-    pub fn input(&self, index: usize) -> Result<WriteGuard<'_>> {
-        let range = self.inputs.range(index, "input")?;
-        Ok(self.inputs.buffer.write()?.narrow(range))
+    pub fn input(&self, which: impl TensorKey) -> Result<WriteGuard<'_>> {
+        let index = which.index(self.model.inputs(), "input")?;
+        let (room, range) = self.inputs.find(index, "input")?;
+        Ok(room.buffer.write()?.narrow(range))
     }
 
-    /// Copies `bytes` into input number `index`; they must be as many as it has.
-    pub fn set_input(&self, index: usize, bytes: &[u8]) -> Result<()> {
+    /// Elements of an input, by number or name, to be filled in place.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Binding::input`]; [`Error::Invalid`]: the input has other elements than `T`.
+    pub fn input_as<T: Viewed>(&self, which: impl TensorKey) -> Result<ElementsMut<'_, T>> {
+        let index = which.index(self.model.inputs(), "input")?;
+        let tensor = &self.model.inputs()[index];
+        ElementsMut::new(tensor, &tensor.shapes[self.group], self.input(index)?)
+    }
+
+    /// Copies `bytes` into an input, by number or name; they must be as many as it has.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Binding::input`]; [`Error::Invalid`]: not as many.
+    pub fn set_input(&self, which: impl TensorKey, bytes: &[u8]) -> Result<()> {
+        let index = which.index(self.model.inputs(), "input")?;
         let mut input = self.input(index)?;
         if input.len() != bytes.len() {
             let (given, wanted) = (bytes.len(), input.len());
@@ -131,10 +177,50 @@ impl Binding {
         Ok(())
     }
 
-    /// Bytes of output number `index`.
-    pub fn output(&self, index: usize) -> Result<ReadGuard<'_>> {
-        let range = self.outputs.range(index, "output")?;
-        Ok(self.outputs.buffer.read()?.narrow(range))
+    /// Copies `values` into an input, by number or name; they must be as many as it has elements, and of its type.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Binding::input`]; [`Error::Invalid`]: not as many, or of another type.
+    pub fn set_values<T: Element>(&self, which: impl TensorKey, values: &[T]) -> Result<()> {
+        let index = which.index(self.model.inputs(), "input")?;
+        let tensor = &self.model.inputs()[index];
+        let mut input = self.input(index)?;
+        view::store(tensor, &tensor.shapes[self.group], values, &mut input)
+    }
+
+    /// Bytes of an output, by number or name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`]: no such output; [`Error::BufferBusy`]: a run; [`Error::BufferLost`]: a run that was broken off
+    /// while its outputs were copied.
+    pub fn output(&self, which: impl TensorKey) -> Result<ReadGuard<'_>> {
+        let index = which.index(self.model.outputs(), "output")?;
+        let (room, range) = self.outputs.find(index, "output")?;
+        Ok(room.buffer.read()?.narrow(range))
+    }
+
+    /// Elements of an output, by number or name.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Binding::output`]; [`Error::Invalid`]: the output has other elements than `T`.
+    pub fn output_as<T: Viewed>(&self, which: impl TensorKey) -> Result<Elements<'_, T>> {
+        let index = which.index(self.model.outputs(), "output")?;
+        let tensor = &self.model.outputs()[index];
+        Elements::new(tensor, &tensor.shapes[self.group], self.output(index)?)
+    }
+
+    /// Copies the elements of an output, by number or name.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Binding::output_as`].
+    pub fn values<T: Element>(&self, which: impl TensorKey) -> Result<Vec<T>> {
+        let index = which.index(self.model.outputs(), "output")?;
+        let tensor = &self.model.outputs()[index];
+        view::load(tensor, &tensor.shapes[self.group], &self.output(index)?)
     }
 
     /// Runs the model and waits for its outputs.
@@ -143,14 +229,39 @@ impl Binding {
     ///
     /// [`Error::Card`]: the card cannot run it; [`Error::Job`]: the card failed or was too slow.
     pub fn run(&self) -> Result<RunTimes> {
-        self.start()?.wait()
+        let steps = self.steps();
+        steps.finish(self.job().run()?)
     }
 
     /// Starts a run.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BufferBusy`]: another run, or a guard; [`Error::Driver`].
     pub fn start(&self) -> Result<PendingRun> {
         Ok(PendingRun {
             pending: self.job().submit()?,
+            steps: self.steps(),
         })
+    }
+
+    /// Frees its memory on the card, and tells how that went; dropping it does the same without waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`]: a run whose end was not seen; [`Error::Card`], [`Error::Job`]: the card did not free it.
+    pub fn close(self, timeout: Duration) -> Result<()> {
+        let inputs = self.inputs.close(timeout);
+        self.outputs.close(timeout).and(inputs)
+    }
+
+    fn steps(&self) -> Steps {
+        let copies_in = self.inputs.copied().is_some();
+        Steps {
+            copy_in: copies_in.then_some(0),
+            run: usize::from(copies_in),
+            copy_out: self.outputs.copied().map(|_| usize::from(copies_in) + 1),
+        }
     }
 
     fn job(&self) -> Job<'_> {
@@ -167,13 +278,34 @@ impl Binding {
             noresp: Some(0),
             ..Default::default()
         };
-        let Area { buffer, memory, .. } = &self.inputs;
-        let copy_in = Part::to_card(buffer, self.inputs.all(), memory.address());
-        let run = stream.engine_call(RUN, ApiKind::RunModel, body);
-        let Area { buffer, memory, .. } = &self.outputs;
-        let copy_out = Part::from_card(buffer, self.outputs.all(), memory.address());
+        let mut run = stream
+            .engine_call(RUN, ApiKind::RunModel, body)
+            .keeping(self.model.keep());
+        for room in [&self.inputs.room, &self.outputs.room]
+            .into_iter()
+            .flatten()
+        {
+            run = run.keep(&room.memory);
+        }
         // Copies and calls travel on different ports: the card keeps no order between them.
-        let job = stream.job().then(copy_in).then(run).then(copy_out);
+        let mut job = stream.job();
+        if let Some(Room {
+            buffer,
+            memory,
+            len,
+        }) = self.inputs.copied()
+        {
+            job = job.then(Part::to_card(buffer, 0..*len, memory));
+        }
+        job = job.then(run);
+        if let Some(Room {
+            buffer,
+            memory,
+            len,
+        }) = self.outputs.copied()
+        {
+            job = job.then(Part::from_card(buffer, 0..*len, memory));
+        }
         match self.timeout {
             Some(timeout) => job.timeout(timeout),
             None => job,
@@ -183,40 +315,80 @@ impl Binding {
 
 const RUN: &str = "run the model";
 
+/// Numbers of the steps of a run.
+#[derive(Debug, Clone, Copy)]
+struct Steps {
+    copy_in: Option<usize>,
+    run: usize,
+    copy_out: Option<usize>,
+}
+
 /// A run that is under way.
+///
+/// Dropping it does not end the run: see [`Pending`].
 #[must_use = "its result tells whether it went well"]
 pub struct PendingRun {
     pending: Pending,
+    steps: Steps,
 }
 
 impl PendingRun {
     /// Waits for the end of the run.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Binding::run`].
     pub fn wait(self) -> Result<RunTimes> {
-        finish(self.pending.wait()?)
+        self.steps.finish(self.pending.wait()?)
     }
 
     /// Looks whether the run has ended.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Binding::run`]; [`Error::Invalid`] after the end was reported once.
     pub fn poll(&mut self) -> Result<Option<RunTimes>> {
-        self.pending.poll()?.map(finish).transpose()
+        let done = self.pending.poll()?;
+        done.map(|done| self.steps.finish(done)).transpose()
+    }
+
+    /// Waits for `timeout` at most; `None`: not ended yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`PendingRun::poll`].
+    pub fn wait_for(&mut self, timeout: Duration) -> Result<Option<RunTimes>> {
+        let done = self.pending.wait_for(timeout)?;
+        done.map(|done| self.steps.finish(done)).transpose()
     }
 }
 
-fn finish(mut done: Done) -> Result<RunTimes> {
-    engine_answer(RUN, ApiKind::RunModel, done.answer(1)?)?;
-    let span = |from: u64, to: u64| Duration::from_nanos(to.saturating_sub(from));
-    let step = |index: usize| span(done.steps[index].sent_ns, done.steps[index].done_ns);
-    Ok(RunTimes {
-        queue: span(done.queued_ns, done.steps[0].sent_ns),
-        copy_in: step(0),
-        run: step(1),
-        copy_out: step(2),
-        wake: span(done.done_ns, done.woken_ns),
-        total: span(done.queued_ns, done.woken_ns),
-    })
+impl AsFd for PendingRun {
+    /// An eventfd of this run alone, to poll: readable from the end of the run on.  Do not read it.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pending.as_fd()
+    }
+}
+
+impl Steps {
+    fn finish(self, mut done: Done) -> Result<RunTimes> {
+        engine_answer(RUN, ApiKind::RunModel, done.answer(self.run)?)?;
+        let span = |from: u64, to: u64| Duration::from_nanos(to.saturating_sub(from));
+        let step = |index: usize| span(done.steps[index].sent_ns, done.steps[index].done_ns);
+        Ok(RunTimes {
+            queue: span(done.queued_ns, done.steps[0].sent_ns),
+            copy_in: self.copy_in.map_or(Duration::ZERO, step),
+            run: step(self.run),
+            copy_out: self.copy_out.map_or(Duration::ZERO, step),
+            wake: span(done.done_ns, done.woken_ns),
+            total: span(done.queued_ns, done.woken_ns),
+        })
+    }
 }
 
 /// Where the time of a run went.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RunTimes {
     /// From submit until the first message was sent.
     pub queue: Duration,

@@ -6,8 +6,8 @@ use std::fmt;
 use std::ops::{Deref, DerefMut, Range};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::error::{Error, Result};
-use crate::transport::{Mapping, Transport};
+use crate::error::{Error, Request, Result};
+use crate::transport::{Device, Mapping, FORKED};
 
 /// Host memory that the card can reach, filled and read in place.
 ///
@@ -20,13 +20,18 @@ use crate::transport::{Mapping, Transport};
 /// the buffer is [lost](Error::BufferLost) for good.  The driver keeps its memory until that is over.
 ///
 /// Clones are handles of the same buffer.
+///
+/// # Fork
+///
+/// A child made by `fork()` has no part in the buffer: dropping it there does nothing, [`Buffer::read`] and
+/// [`Buffer::write`] fail, and slices that were taken before the `fork()` are not mapped (SIGSEGV).
 #[derive(Clone)]
 pub struct Buffer {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    device: Arc<dyn Transport>,
+    device: Arc<Device>,
     handle: u32,
     mapping: Mapping,
     len: usize,
@@ -41,7 +46,7 @@ struct Users {
 }
 
 impl Buffer {
-    pub(crate) fn new(device: Arc<dyn Transport>, len: usize) -> Result<Self, nix::errno::Errno> {
+    pub(crate) fn new(device: Arc<Device>, len: usize) -> Result<Self, nix::errno::Errno> {
         let (handle, mapping) = device.buffer_create(len)?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -105,6 +110,14 @@ impl Buffer {
     }
 
     fn hold(&self, exclusive: bool) -> Result<Hold> {
+        if self.inner.device.is_inherited() {
+            return Err(Error::Driver {
+                card: self.inner.device.card().into(),
+                what: "use a buffer".into(),
+                request: Request::Buffer,
+                errno: FORKED,
+            });
+        }
         let mut users = self.inner.users();
         if users.lost {
             return Err(Error::BufferLost);
@@ -123,6 +136,11 @@ impl Buffer {
         })
     }
 
+    /// The open card that it was made with.
+    pub(crate) fn device(&self) -> &Arc<Device> {
+        &self.inner.device
+    }
+
     /// Whether both are handles of the same buffer.
     pub(crate) fn is(&self, other: &Buffer) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
@@ -137,6 +155,9 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        if self.device.is_inherited() {
+            return;
+        }
         // The mapping goes after this; the driver keeps the memory until both are gone and no job uses it.
         if let Err(errno) = self.device.buffer_destroy(self.handle) {
             log::debug!("destroy buffer {}: {errno}", self.handle);
@@ -181,6 +202,9 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
+        if self.buffer.inner.device.is_inherited() {
+            return;
+        }
         let mut users = self.buffer.inner.users();
         if self.exclusive {
             users.writer = false;

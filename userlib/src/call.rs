@@ -2,20 +2,26 @@
 
 //! Calls: request frames on their way to the card.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cleanup::Keep;
 use crate::error::Result;
 use crate::frame::{self, Caller, Header, Kind};
+use crate::memory::CardMemory;
 use crate::proto::axclrpc::{RequestBody, ResponseBody};
-use crate::session::Stream;
+use crate::stream::{Lane, Stream};
 
 /// Room for an answer unless the call says otherwise; most are far below 200 bytes.
 const DEFAULT_CAPACITY: usize = 4096;
 
 /// A request frame, made by [`Stream::prepare`], to be run as (a part of) a job once.
-#[derive(Debug)]
+///
+/// It belongs to the stream that prepared it, in whichever job of the session it is.
 pub struct Call {
     what: String,
+    lane: Arc<Lane>,
+    keeps: Vec<Keep>,
     header: Header,
     frame: Vec<u8>,
     capacity: usize,
@@ -23,7 +29,8 @@ pub struct Call {
 }
 
 impl Call {
-    /// Makes room for an answer of up to `bytes`, header included; a longer one fails the call.
+    /// Makes room for an answer of up to `bytes`, header included; a longer one fails the call.  More than the driver's
+    /// longest frame is refused when the job is submitted.
     pub fn with_capacity(mut self, bytes: usize) -> Self {
         self.capacity = bytes;
         self
@@ -33,6 +40,29 @@ impl Call {
     pub fn without_answer(mut self) -> Self {
         self.answered = false;
         self
+    }
+
+    /// Keeps `memory` until the job that the call is in has ended, for calls that name its address.
+    pub fn keep(self, memory: &CardMemory) -> Self {
+        self.keeping(memory.keep())
+    }
+
+    pub(crate) fn keeping(mut self, thing: Keep) -> Self {
+        self.keeps.push(thing);
+        self
+    }
+
+    /// What has to stay until the call has been carried out.
+    pub(crate) fn into_keeps(self) -> Vec<Keep> {
+        let Self {
+            mut keeps, lane, ..
+        } = self;
+        keeps.push(lane);
+        keeps
+    }
+
+    pub(crate) fn lane(&self) -> &Arc<Lane> {
+        &self.lane
     }
 
     pub(crate) fn what(&self) -> &str {
@@ -53,6 +83,16 @@ impl Call {
 
     pub(crate) fn is_answered(&self) -> bool {
         self.answered
+    }
+}
+
+impl std::fmt::Debug for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Call")
+            .field("what", &self.what)
+            .field("header", &self.header)
+            .field("bytes", &self.frame.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -77,6 +117,8 @@ impl Stream {
         let frame = frame::request(header, Caller::now(), body);
         Call {
             what: what.into(),
+            lane: self.lane().clone(),
+            keeps: Vec::new(),
             header,
             frame,
             capacity: DEFAULT_CAPACITY,
@@ -85,6 +127,10 @@ impl Stream {
     }
 
     /// Runs one call and gives its answer.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Job::run`](crate::Job::run).
     pub fn call(&self, call: Call, timeout: Option<Duration>) -> Result<ResponseBody> {
         let mut job = self.job().then(call);
         if let Some(timeout) = timeout {

@@ -13,18 +13,22 @@ use crate::discover;
 use crate::error::{Error, Request, Result};
 use crate::info::{CardInfo, Client, Counters, PciAddress, Telemetry};
 use crate::session::Session;
-use crate::transport::{Kernel, Transport};
+#[cfg(feature = "fake")]
+use crate::transport::Transport;
+use crate::transport::{Device, Kernel};
 
 /// An open card.  Clones share the open file, and with it the driver's limits per file.
+///
+/// A child made by `fork()` can ask an inherited card for facts; to use it, it has to open it itself.
 #[derive(Clone)]
 pub struct Card {
-    device: Arc<dyn Transport>,
-    name: String,
+    device: Arc<Device>,
     path: PathBuf,
 }
 
 /// A card that the system has.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Listed {
     /// N of `/dev/ax650-N`; only a hint, as it may change from boot to boot.
     pub index: u32,
@@ -125,13 +129,12 @@ impl Card {
             .to_string_lossy()
             .into_owned();
         let card = Self {
-            device: Arc::new(device),
-            name,
+            device: Device::new(Arc::new(device), &name),
             path: path.into(),
         };
         match card.info() {
             Ok(info) => {
-                log::debug!("{}: {} at {}", card.name, info.state, info.pci);
+                log::debug!("{}: {} at {}", card.name(), info.state, info.pci);
                 Ok(card)
             }
             // A terminal or a file answers ENOTTY: the name was wrong.
@@ -150,15 +153,14 @@ impl Card {
     #[cfg(feature = "fake")]
     pub fn with_transport(device: Arc<dyn Transport>, name: &str) -> Self {
         Self {
-            device,
-            name: name.into(),
+            device: Device::new(device, name),
             path: PathBuf::from(name),
         }
     }
 
     /// Name of its node, `ax650-N`.
     pub fn name(&self) -> &str {
-        &self.name
+        self.device.card()
     }
 
     /// Its node.
@@ -217,7 +219,7 @@ impl Card {
     ///
     /// [`Error::Driver`]: the card is not running, or has too many sessions.
     pub fn session(&self) -> Result<Session> {
-        Session::new(self.device.clone(), self.name.clone(), self.limits()?)
+        Session::new(self.device.clone(), self.limits()?)
     }
 
     /// Resets the card and boots the installed firmware; `only_if_needed`: unless it is running.  Needs
@@ -260,7 +262,7 @@ impl Card {
 
     fn error(&self, what: &str, request: Request, errno: Errno) -> Error {
         Error::Driver {
-            card: self.name.clone(),
+            card: self.name().into(),
             what: what.into(),
             request,
             errno,
@@ -269,22 +271,17 @@ impl Card {
 }
 
 impl AsFd for Card {
-    /// The node: readable while ended jobs of it wait to be looked at.
-    ///
-    /// # Panics
-    ///
-    /// With a card of the feature `fake`.
+    /// The node: readable while ended jobs of any session wait to be looked at, be it by their
+    /// [`Pending`](crate::Pending) or, if that was dropped, by [`Session::reap`].  To wait for one job, poll its `Pending`.
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.device
-            .poll_fd()
-            .expect("the kernel's cards can be polled")
+        self.device.poll_fd()
     }
 }
 
 impl std::fmt::Debug for Card {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Card")
-            .field("name", &self.name)
+            .field("name", &self.name())
             .finish_non_exhaustive()
     }
 }

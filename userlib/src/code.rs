@@ -31,7 +31,7 @@ impl CardCode {
     /// Card memory or another resource of the card is used up.
     pub fn is_no_memory(self) -> bool {
         if self.is_media() {
-            self.id() == 0x19
+            matches!(self.id(), 0x18 | 0x19)
         } else {
             self.id() == 0x07
         }
@@ -61,16 +61,23 @@ impl CardCode {
 
     fn origin(self) -> &'static str {
         if self.is_media() {
-            return match self.module() {
-                0x07 => "video encoder",
-                0x08 => "video decoder",
+            return match (self.module(), self.sub()) {
+                (0x04, _) => "DSP",
+                (0x07, _) => "video encoder",
+                (0x08, _) => "video decoder",
+                (0x0B, _) => "system and pools",
+                (0x0D, 2) => "image processing, regions",
+                (0x0D, 3) => "geometric correction",
+                (0x0D, _) => "image processing",
+                (0x10, _) => "2D DMA",
+                (0x14, _) => "skeleton detection",
                 _ => "media module",
             };
         }
         match (self.module(), self.sub()) {
             (0, 1) => "device",
             (0, 2) => "context",
-            (0, 3) => "stream",
+            (0, 3) => "stream or event",
             (0, 4) => "task",
             (0, 5) => "memory",
             (0, 6) => "configuration",
@@ -89,14 +96,40 @@ impl CardCode {
 
     fn meaning(self) -> Option<&'static str> {
         Some(if self.is_media() {
-            match self.id() {
-                0x0B => "null pointer",
-                0x17 => "does not exist",
-                0x19 => "no buffer",
-                0x20 => "buffer empty",
-                0x22 => "queue empty",
-                0x27 => "timed out",
-                0x28 => "end of the stream",
+            match (self.module(), self.id()) {
+                (0x04, _) => return None, // numbers of its own
+                (_, 0x01) => "no such module",
+                (_, 0x02) => "no such device",
+                (_, 0x03) => "no such group",
+                (_, 0x04) => "no such channel",
+                (_, 0x0A) => "illegal parameter",
+                (_, 0x0B) => "null pointer",
+                (_, 0x0C) => "bad address",
+                (_, 0x10) => "not ready",
+                (_, 0x11) => "busy",
+                (_, 0x12) => "not initialised",
+                (_, 0x13) => "not configured",
+                (_, 0x14) => "not supported",
+                (_, 0x15) => "not permitted",
+                (_, 0x16) => "exists already",
+                (_, 0x17) => "does not exist",
+                (_, 0x18) => "no memory",
+                (_, 0x19) => "no buffer",
+                (_, 0x1A) => "does not match",
+                (_, 0x20) => "buffer empty",
+                (_, 0x21) => "buffer full",
+                (_, 0x22) => "queue empty",
+                (_, 0x23) => "queue full",
+                (_, 0x27) => "timed out",
+                (_, 0x28) => "end of the stream",
+                (_, 0x29) => "unknown error",
+                (_, 0x30) => "error of the card's operating system",
+                (0x07, 0x80) => "cannot create the channel",
+                (0x07, 0x81) => "priority",
+                (0x08, 0x80) => "cannot run",
+                (0x08, 0x81) => "broken stream",
+                (0x08, 0x82) => "cannot reallocate",
+                (0x08, 0x83) => "no group left",
                 _ => return None,
             }
         } else {
@@ -121,6 +154,8 @@ impl CardCode {
                 (1, 0x86) => "no ports",
                 (1, 0x87) => "reboot failed",
                 (1, 0x88) => "ports cannot be given back",
+                (5, 0x81) => "not card memory",
+                (7, 0x81) => "illegal index",
                 _ => return None,
             }
         })
@@ -171,6 +206,22 @@ mod tests {
                 0x8030_0709,
                 "engine: cannot decode the message (0x80300709)",
             ),
+            (0x8030_0704, "engine: not supported (0x80300704)"),
+            (0x8030_0781, "engine: illegal index (0x80300781)"),
+            (0x8030_0581, "memory: not card memory (0x80300581)"),
+            (0x8030_0281, "context: error 0x81 (0x80300281)"),
+            (0x800B_0118, "system and pools: no memory (0x800b0118)"),
+            (
+                0x800D_0203,
+                "image processing, regions: no such group (0x800d0203)",
+            ),
+            (0x8010_010A, "2D DMA: illegal parameter (0x8010010a)"),
+            (0x8008_0181, "video decoder: broken stream (0x80080181)"),
+            (
+                0x8007_0180,
+                "video encoder: cannot create the channel (0x80070180)",
+            ),
+            (0x8004_000B, "DSP: error 0x0b (0x8004000b)"),
             (0x8030_0507, "memory: no memory (0x80300507)"),
             (0x8030_0184, "device: invalid id (0x80300184)"),
             (0x8130_0003, "native calls: illegal parameter (0x81300003)"),

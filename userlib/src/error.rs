@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 
 use crate::code::CardCode;
+use crate::transport::FORKED;
 
 /// Result of this library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -62,6 +63,17 @@ pub enum Error {
         code: CardCode,
     },
 
+    /// As [`Error::Card`], and the card's log tells why.
+    #[error("{what}: {code}: {reason}")]
+    Refused {
+        /// The call.
+        what: String,
+        /// The number and its meaning.
+        code: CardCode,
+        /// The line of the log.
+        reason: String,
+    },
+
     /// The card's answer makes no sense.
     #[error("{what}: bad answer from the card: {problem}")]
     Answer {
@@ -84,6 +96,10 @@ pub enum Error {
     #[error("{0}")]
     Invalid(String),
 
+    /// It is still used by something else.
+    #[error("{0}")]
+    Busy(String),
+
     /// A file.
     #[error("{}: {source}", .path.display())]
     File {
@@ -96,6 +112,7 @@ pub enum Error {
 
 /// The driver's requests, as far as their error numbers differ in meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Request {
     /// Ask for facts.
     Query,
@@ -123,11 +140,17 @@ pub enum ErrorKind {
     Permission,
     /// Busy or not ready: worth another try later.
     Busy,
-    /// The card failed, was reset, or did not answer.
+    /// It did not happen in time.
+    Timeout,
+    /// The session has ended: the card was reset, or another process opened it.  A new one may do.
+    LostSession,
+    /// Memory is used up, of the host or of the card.
+    NoMemory,
+    /// The card failed, or answered with an error.
     Card,
     /// Wrong arguments.
     Invalid,
-    /// Anything else: files, memory of the host.
+    /// Anything else: files.
     Other,
 }
 
@@ -137,26 +160,29 @@ impl Error {
         match self {
             Error::NoCard(_) => ErrorKind::NoCard,
             Error::Open { errno, .. } | Error::Driver { errno, .. } | Error::Job { errno, .. } => {
-                match errno {
+                match *errno {
                     Errno::ENOENT if matches!(self, Error::Open { .. }) => ErrorKind::NoCard,
                     Errno::ENXIO => ErrorKind::NoCard,
                     Errno::EPERM | Errno::EACCES => ErrorKind::Permission,
                     Errno::EAGAIN | Errno::EBUSY | Errno::ENOSPC | Errno::EDQUOT => ErrorKind::Busy,
                     Errno::ENODEV
-                    | Errno::ESTALE
                     | Errno::EHOSTDOWN
                     | Errno::EREMOTEIO
                     | Errno::EIO
-                    | Errno::ETIME
-                    | Errno::ETIMEDOUT
-                    | Errno::ECANCELED
                     | Errno::EPROTO => ErrorKind::Card,
+                    Errno::ETIME | Errno::ETIMEDOUT => ErrorKind::Timeout,
+                    Errno::ESTALE | Errno::ECANCELED | FORKED => ErrorKind::LostSession,
+                    Errno::ENOMEM => ErrorKind::NoMemory,
                     Errno::EINVAL | Errno::ERANGE | Errno::EFBIG => ErrorKind::Invalid,
                     _ => ErrorKind::Other,
                 }
             }
-            Error::Card { .. } | Error::Answer { .. } => ErrorKind::Card,
-            Error::BufferBusy => ErrorKind::Busy,
+            Error::Card { code, .. } | Error::Refused { code, .. } if code.is_no_memory() => {
+                ErrorKind::NoMemory
+            }
+            Error::Card { code, .. } if code.is_timeout() => ErrorKind::Timeout,
+            Error::Card { .. } | Error::Refused { .. } | Error::Answer { .. } => ErrorKind::Card,
+            Error::BufferBusy | Error::Busy(_) => ErrorKind::Busy,
             Error::BufferLost => ErrorKind::Card,
             Error::Invalid(_) => ErrorKind::Invalid,
             Error::File { .. } => ErrorKind::Other,
@@ -166,7 +192,7 @@ impl Error {
     /// The card's number, if the card gave one.
     pub fn card_code(&self) -> Option<CardCode> {
         match self {
-            Error::Card { code, .. } => Some(*code),
+            Error::Card { code, .. } | Error::Refused { code, .. } => Some(*code),
             _ => None,
         }
     }
@@ -211,6 +237,7 @@ fn explain(request: Request, errno: Errno) -> String {
         (_, Errno::ENOTTY) => {
             "the driver does not know this request; it is older than this program"
         }
+        (_, FORKED) => "it was opened before a fork(); this process has to open the card itself",
         (_, Errno::E2BIG) => "the driver is too old for what was asked",
         (Control, Errno::EPERM) => "needs CAP_SYS_ADMIN",
         (Submit, Errno::EPERM) => "this call is reserved for the driver or the administrator",

@@ -2,22 +2,24 @@
 
 //! Jobs: copies and calls that the driver carries out in order, queued with one request.
 
-use std::ops::Range;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use ax650_uapi::{ax650_step_result, ax650_wait};
 use nix::errno::Errno;
+use nix::sys::eventfd::{EfdFlags, EventFd};
 
-use crate::arena::Slot;
 use crate::buffer::{Buffer, Hold};
 use crate::call::Call;
+use crate::cleanup::Keep;
 use crate::clock::deadline_ns;
 use crate::error::{Error, Request, Result};
-use crate::frame::{self, Header};
-use crate::proto::axclrpc::ResponseBody;
-use crate::session::{Session, Stream};
-use crate::transport::{Action, Direction, Step, Submission};
+use crate::memory::CardMemory;
+pub(crate) use crate::part::Part;
+use crate::part::Work;
+use crate::pending::{self, Done, Outstanding, Pending, Waiting};
+use crate::session::Session;
+use crate::stream::Stream;
+use crate::transport::{Direction, Place, Step, Submission, FORKED};
 
 /// How much longer than the driver the library waits for the end of a job, before it calls the driver stuck.
 const GRACE: Duration = Duration::from_secs(10);
@@ -27,10 +29,14 @@ const GRACE: Duration = Duration::from_secs(10);
 /// [`Job::then`] steps wait for all earlier steps; [`Job::along`] steps are sent right behind the one ahead,
 /// which saves a round trip where the order on the card is enough: calls of one stream are carried out in
 /// order anyway, and copies among themselves too.
+///
+/// A job owns what it uses until it has ended: buffers, [`CardMemory`], and the models and bindings it runs.  All of
+/// that must belong to its session.
 #[must_use = "nothing happens until it is submitted"]
 pub struct Job<'a> {
     stream: &'a Stream,
     steps: Vec<Planned>,
+    keeps: Vec<Keep>,
     timeout: Option<Duration>,
     eventfd: Option<BorrowedFd<'a>>,
     problem: Option<Error>,
@@ -38,73 +44,7 @@ pub struct Job<'a> {
 
 struct Planned {
     pipelined: bool,
-    part: Part,
-}
-
-/// What a step is about.
-#[derive(Debug)]
-pub enum Part {
-    /// A copy between a buffer and card memory.
-    Copy {
-        /// Which way.
-        direction: Direction,
-        /// The buffer.
-        buffer: Buffer,
-        /// Bytes in the buffer.
-        range: Range<usize>,
-        /// Address in card memory.
-        card_address: u64,
-    },
-    /// A call.
-    Call(Call),
-}
-
-impl Part {
-    /// Copies the bytes at `range` of `buffer` to `card_address`.
-    pub fn to_card(buffer: &Buffer, range: Range<usize>, card_address: u64) -> Self {
-        let direction = Direction::ToCard;
-        Part::Copy {
-            direction,
-            buffer: buffer.clone(),
-            range,
-            card_address,
-        }
-    }
-
-    /// Copies from `card_address` to the bytes at `range` of `buffer`.
-    pub fn from_card(buffer: &Buffer, range: Range<usize>, card_address: u64) -> Self {
-        let direction = Direction::FromCard;
-        Part::Copy {
-            direction,
-            buffer: buffer.clone(),
-            range,
-            card_address,
-        }
-    }
-
-    fn what(&self) -> String {
-        match self {
-            Part::Copy {
-                direction,
-                range,
-                card_address,
-                ..
-            } => {
-                let (count, way) = match direction {
-                    Direction::ToCard => (range.len(), "to"),
-                    Direction::FromCard => (range.len(), "from"),
-                };
-                format!("copy {count} bytes {way} the card at {card_address:#x}")
-            }
-            Part::Call(call) => call.what().to_owned(),
-        }
-    }
-}
-
-impl From<Call> for Part {
-    fn from(call: Call) -> Self {
-        Part::Call(call)
-    }
+    work: Work,
 }
 
 impl<'a> Job<'a> {
@@ -112,6 +52,7 @@ impl<'a> Job<'a> {
         Self {
             stream,
             steps: Vec::new(),
+            keeps: Vec::new(),
             timeout: None,
             eventfd: None,
             problem: None,
@@ -128,6 +69,16 @@ impl<'a> Job<'a> {
         self.add(true, part.into())
     }
 
+    /// Keeps `memory` until the job has ended, for calls that name its address.
+    pub fn keep(mut self, memory: &CardMemory) -> Self {
+        let session = self.stream.session();
+        if let Err(problem) = session.same_session(memory.session(), "card memory") {
+            self.problem.get_or_insert(problem);
+        }
+        self.keeps.push(memory.keep());
+        self
+    }
+
     /// Ends the job with an error after `timeout`, counted from submit; otherwise the driver's default
     /// holds.
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -142,17 +93,11 @@ impl<'a> Job<'a> {
     }
 
     fn add(mut self, pipelined: bool, part: Part) -> Self {
-        if let Part::Copy { buffer, range, .. } = &part {
-            if range.start >= range.end || range.end > buffer.len() {
-                let len = buffer.len();
-                self.problem.get_or_insert_with(|| {
-                    Error::invalid(format!(
-                        "bytes {range:?} of a buffer of {len} cannot be copied"
-                    ))
-                });
-            }
+        let Part(work) = part;
+        if let Err(problem) = work.check(self.stream.session()) {
+            self.problem.get_or_insert(problem);
         }
-        self.steps.push(Planned { pipelined, part });
+        self.steps.push(Planned { pipelined, work });
         self
     }
 
@@ -160,84 +105,162 @@ impl<'a> Job<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`]: no step, or a range outside its buffer.  [`Error::BufferBusy`],
-    /// [`Error::BufferLost`].  [`Error::Driver`]: what the driver says to SUBMIT.
+    /// [`Error::Invalid`]: no step, a range outside its buffer or its card memory, a buffer of another open card, card
+    /// memory or a call of another session.  [`Error::BufferBusy`], [`Error::BufferLost`].  [`Error::Driver`]: what the
+    /// driver says to SUBMIT.
     pub fn submit(self) -> Result<Pending> {
-        let Job {
-            stream,
-            steps,
-            timeout,
-            eventfd,
-            problem,
-        } = self;
-        if let Some(problem) = problem {
-            return Err(problem);
-        }
-        let session = stream.session();
-        session.reap();
-        let holds = take_holds(&steps)?;
-        let mut waiting = Vec::with_capacity(steps.len());
-        for planned in &steps {
-            let reply = match &planned.part {
-                Part::Call(call) if call.is_answered() => {
-                    let slot = session.arena().take(call.capacity()).map_err(|errno| {
-                        session.driver_error("make room for an answer", Request::Buffer, errno)
-                    })?;
-                    Some((*call.header(), slot))
-                }
-                _ => None,
-            };
-            waiting.push(Waiting {
-                what: planned.part.what(),
-                reply,
-            });
-        }
-        let raw: Vec<_> = steps
-            .iter()
-            .zip(&waiting)
-            .map(|(planned, waiting)| raw_step(stream, planned, waiting))
-            .collect();
-        let timeout = timeout.unwrap_or(session.default_timeout());
-        let submission = Submission {
-            session: session.handle(),
-            deadline_ns: deadline_ns(timeout),
-            eventfd,
-            steps: &raw,
+        let session = self.stream.session().clone();
+        let event = match self.eventfd {
+            Some(eventfd) => eventfd
+                .try_clone_to_owned()
+                .map_err(|error| error.raw_os_error().map_or(Errno::EMFILE, Errno::from_raw)),
+            None => {
+                EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
+                    .map(OwnedFd::from)
+            }
         };
-        // SAFETY: the holds keep references to the buffers away, and nobody else uses the slots, until
-        // `Outstanding` sees the end of the job.  Both own their memory.
-        let job = unsafe { session.device().submit(&submission) }.map_err(|errno| {
-            let what = waiting
-                .first()
-                .map_or("a job without steps", |step| &step.what);
-            session.driver_error(what, Request::Submit, errno)
-        })?;
-        Ok(Pending {
-            session: session.clone(),
-            wait_until: submission
-                .deadline_ns
-                .saturating_add(GRACE.as_nanos() as u64),
-            outstanding: Some(Outstanding {
-                job,
-                holds,
-                steps: waiting,
-            }),
-        })
+        let event = event
+            .map_err(|errno| session.driver_error("make an eventfd", Request::Submit, errno))?;
+        let (outstanding, until) = self.start(Some(event.as_fd()))?;
+        Ok(Pending::new(session, outstanding, until, event))
     }
 
     /// Queues the job and waits for its end.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Job::submit`] and [`Pending::wait`].
     pub fn run(self) -> Result<Done> {
-        self.submit()?.wait()
+        let (stream, eventfd) = (self.stream, self.eventfd);
+        let (outstanding, until) = self.start(eventfd)?;
+        pending::wait(stream.session(), outstanding, until)
     }
+
+    fn start(self, eventfd: Option<BorrowedFd<'_>>) -> Result<(Outstanding, u64)> {
+        let session = self.stream.session();
+        if let Some(problem) = self.problem {
+            return Err(problem);
+        }
+        if session.device().is_inherited() {
+            // Before any lock, which a thread of the parent may have held at the fork().
+            return Err(session.driver_error("submit a job", Request::Submit, FORKED));
+        }
+        session.reap();
+        let holds = take_holds(&self.steps)?;
+        let what = match self.steps.first() {
+            Some(first) => first.work.what(),
+            None => "a job without steps".into(),
+        };
+        let mut waiting = Vec::with_capacity(self.steps.len());
+        for planned in &self.steps {
+            waiting.push(planned.work.waiting(session).map_err(|errno| {
+                session.driver_error("make room for an answer", Request::Buffer, errno)
+            })?);
+        }
+        let deadline = deadline_ns(self.timeout.unwrap_or(session.default_timeout()));
+        let place = self.stream.place();
+        let job = submit(session, place, &self.steps, &waiting, deadline, eventfd)
+            .map_err(|errno| session.driver_error(&what, Request::Submit, errno))?;
+        let mut keeps = self.keeps;
+        keeps.push(self.stream.lane().clone());
+        for planned in self.steps {
+            match planned.work {
+                Work::Call(call) => keeps.append(&mut call.into_keeps()),
+                Work::Copy { place, .. } => {
+                    keeps.extend(place.memory.map(|memory| memory.keep()));
+                }
+            }
+        }
+        let outstanding = Outstanding {
+            job,
+            holds,
+            steps: waiting,
+            keeps,
+            gives_back: false,
+        };
+        Ok((
+            outstanding,
+            deadline.saturating_add(GRACE.as_nanos() as u64),
+        ))
+    }
+}
+
+impl Outstanding {
+    /// Starts a job of calls that give things back; gives the calls back if that fails.
+    pub(crate) fn giving_back(
+        session: &Session,
+        calls: Vec<Call>,
+        timeout: Duration,
+    ) -> Result<Self, (Errno, Vec<Call>)> {
+        let place = calls.first().map(|call| call.lane().place());
+        let steps: Vec<_> = calls
+            .into_iter()
+            .map(|call| Planned {
+                pipelined: true,
+                work: Work::Call(call),
+            })
+            .collect();
+        let waiting: Result<Vec<_>, _> = steps
+            .iter()
+            .map(|planned| planned.work.waiting(session))
+            .collect();
+        let submitted = waiting.and_then(|waiting| {
+            let place = place.ok_or(Errno::EINVAL)?;
+            let deadline = deadline_ns(timeout);
+            submit(session, place, &steps, &waiting, deadline, None).map(|job| (job, waiting))
+        });
+        let calls = steps.into_iter().filter_map(|planned| match planned.work {
+            Work::Call(call) => Some(call),
+            Work::Copy { .. } => None,
+        });
+        match submitted {
+            Ok((job, steps)) => Ok(Self {
+                job,
+                holds: Vec::new(),
+                steps,
+                keeps: calls.flat_map(Call::into_keeps).collect(),
+                gives_back: true,
+            }),
+            Err(errno) => Err((errno, calls.collect())),
+        }
+    }
+}
+
+fn submit(
+    session: &Session,
+    place: Place,
+    steps: &[Planned],
+    waiting: &[Waiting],
+    deadline_ns: u64,
+    eventfd: Option<BorrowedFd<'_>>,
+) -> Result<u64, Errno> {
+    let raw: Vec<_> = steps
+        .iter()
+        .zip(waiting)
+        .map(|(planned, waiting)| Step {
+            pipelined: planned.pipelined,
+            action: planned.work.action(session, place, waiting),
+        })
+        .collect();
+    let submission = Submission {
+        session: session.handle(),
+        deadline_ns,
+        eventfd,
+        steps: &raw,
+    };
+    // SAFETY: the buffers are this open card's (`Work::check`).  The caller's holds keep references to them away, and
+    // nobody else uses the slots in `waiting`, until `Outstanding`, which gets both, sees the end of the job.  Both
+    // own their memory.
+    unsafe { session.device().submit(&submission) }
 }
 
 /// Takes each buffer once, for a writer if any step writes to it.
 fn take_holds(steps: &[Planned]) -> Result<Vec<Hold>> {
     let mut uses: Vec<(&Buffer, bool)> = Vec::new();
     for planned in steps {
-        if let Part::Copy {
+        if let Work::Copy {
             direction, buffer, ..
-        } = &planned.part
+        } = &planned.work
         {
             let writes = *direction == Direction::FromCard;
             match uses.iter_mut().find(|(known, _)| known.is(buffer)) {
@@ -255,252 +278,4 @@ fn take_holds(steps: &[Planned]) -> Result<Vec<Hold>> {
             }
         })
         .collect()
-}
-
-fn raw_step<'a>(stream: &Stream, planned: &'a Planned, waiting: &Waiting) -> Step<'a> {
-    let action = match &planned.part {
-        Part::Copy {
-            direction,
-            buffer,
-            range,
-            card_address,
-        } => Action::Copy {
-            direction: *direction,
-            sequence: stream.session().next_sequence(),
-            place: stream.place(),
-            card_address: *card_address,
-            buffer: buffer.handle(),
-            offset: range.start as u64,
-            size: range.len() as u64,
-        },
-        Part::Call(call) => Action::Call {
-            frame: call.frame(),
-            reply: waiting.reply.as_ref().map(|(_, slot)| slot.range()),
-        },
-    };
-    Step {
-        pipelined: planned.pipelined,
-        action,
-    }
-}
-
-/// A step whose end has not been seen.
-struct Waiting {
-    what: String,
-    reply: Option<(Header, Slot)>,
-}
-
-/// A submitted job with all that the card may touch.
-pub(crate) struct Outstanding {
-    job: u64,
-    holds: Vec<Hold>,
-    steps: Vec<Waiting>,
-}
-
-impl Outstanding {
-    /// The job has ended: gives buffers and places back, as far as the card is through with them.
-    fn finish(
-        self,
-        session: &Session,
-        wait: ax650_wait,
-        results: &[ax650_step_result],
-    ) -> Result<Done> {
-        let failed = results.iter().position(|result| result.status != 0);
-        if wait.status != 0 {
-            // A step that was sent and did not end well may still be going on at the card.
-            let sure = results.len() == self.steps.len()
-                && results.iter().all(|result| {
-                    result.sent_ns == 0 || result.status == 0 || result.status == -libc::EMSGSIZE
-                });
-            let errno = failed.map_or(wait.status, |at| results[at].status);
-            let what = match failed.and_then(|at| self.steps.get(at)) {
-                Some(step) => step.what.clone(),
-                None => "a job".to_owned(),
-            };
-            if !sure {
-                self.lose();
-            }
-            return Err(session.job_error(what, Errno::from_raw(-errno)));
-        }
-        session.health().well();
-        let mut steps = Vec::with_capacity(self.steps.len());
-        for (step, result) in self.steps.into_iter().zip(results) {
-            let answer = match step.reply {
-                None => None,
-                Some((sent, slot)) => Some(frame::answer(
-                    &step.what,
-                    &sent,
-                    &slot.contents(result.bytes),
-                )?),
-            };
-            let (sent_ns, done_ns) = (result.sent_ns, result.done_ns);
-            steps.push(DoneStep {
-                what: step.what,
-                sent_ns,
-                done_ns,
-                answer,
-            });
-        }
-        let (queued_ns, done_ns, woken_ns) = (wait.queued_ns, wait.done_ns, wait.woken_ns);
-        Ok(Done {
-            steps,
-            queued_ns,
-            done_ns,
-            woken_ns,
-        })
-    }
-
-    /// Nobody knows when the card is through with the buffers.
-    pub(crate) fn lose(self) {
-        for hold in self.holds {
-            if hold.is_exclusive() {
-                log::warn!(
-                    "lost a buffer of {} bytes to a failed job",
-                    hold.buffer().len()
-                );
-            }
-            hold.lose();
-        }
-        for (_, slot) in self.steps.into_iter().filter_map(|step| step.reply) {
-            slot.lose();
-        }
-    }
-
-    /// Looks whether the job has ended, until `deadline`.  `None`: it has not.
-    pub(crate) fn look(&self, session: &Session, deadline: u64) -> Result<Option<End>, Errno> {
-        let mut results = vec![ax650_step_result::default(); self.steps.len()];
-        match session.device().wait(self.job, deadline, &mut results) {
-            Ok(wait) => {
-                results.truncate(wait.result_count as usize);
-                Ok(Some((wait, results)))
-            }
-            Err(Errno::EAGAIN | Errno::ETIME) => Ok(None),
-            Err(errno) => Err(errno),
-        }
-    }
-}
-
-type End = (ax650_wait, Vec<ax650_step_result>);
-
-/// A job that is under way.
-///
-/// Dropping it does not end the job, and does not wait for it: its buffers stay busy until it has ended, which a
-/// later submit of the session sees.
-#[must_use = "its result tells whether it went well"]
-pub struct Pending {
-    session: Session,
-    wait_until: u64,
-    outstanding: Option<Outstanding>,
-}
-
-impl Pending {
-    /// Waits for the end of the job; the job's own timeout bounds this.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Job`]: a step failed; no later step was begun.  [`Error::Answer`]: the answer of a call
-    /// cannot be read.  What the card says in its answers is for the caller to look at.
-    pub fn wait(mut self) -> Result<Done> {
-        match self.look(self.wait_until)? {
-            Some(done) => Ok(done),
-            None => Err(self
-                .session
-                .driver_error("wait for a job", Request::Wait, Errno::ETIME)),
-        }
-    }
-
-    /// Looks whether the job has ended.
-    ///
-    /// # Errors
-    ///
-    /// As [`Pending::wait`]; [`Error::Invalid`] after the end was reported once.
-    pub fn poll(&mut self) -> Result<Option<Done>> {
-        self.look(0)
-    }
-
-    /// Waits for `timeout` at most; `None`: not ended yet.
-    pub fn wait_for(&mut self, timeout: Duration) -> Result<Option<Done>> {
-        self.look(deadline_ns(timeout))
-    }
-
-    fn look(&mut self, deadline: u64) -> Result<Option<Done>> {
-        let outstanding = self
-            .outstanding
-            .take()
-            .ok_or_else(|| Error::invalid("the end of this job was already reported"))?;
-        match outstanding.look(&self.session, deadline) {
-            Ok(Some((wait, results))) => {
-                outstanding.finish(&self.session, wait, &results).map(Some)
-            }
-            Ok(None) => {
-                self.outstanding = Some(outstanding);
-                Ok(None)
-            }
-            Err(errno) => {
-                outstanding.lose();
-                Err(self
-                    .session
-                    .driver_error("wait for a job", Request::Wait, errno))
-            }
-        }
-    }
-}
-
-impl Drop for Pending {
-    fn drop(&mut self) {
-        if let Some(outstanding) = self.outstanding.take() {
-            self.session.leave(outstanding);
-        }
-    }
-}
-
-impl AsFd for Pending {
-    /// The card's node: readable while ended jobs wait to be looked at.
-    ///
-    /// # Panics
-    ///
-    /// With a card of the feature `fake`.
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.session
-            .device()
-            .poll_fd()
-            .expect("the kernel's cards can be polled")
-    }
-}
-
-/// A job that has ended well.  Times are nanoseconds of CLOCK_MONOTONIC.
-#[derive(Debug)]
-pub struct Done {
-    /// Its steps, in order.
-    pub steps: Vec<DoneStep>,
-    /// When it was submitted.
-    pub queued_ns: u64,
-    /// When it ended.
-    pub done_ns: u64,
-    /// When the waiting thread went on.
-    pub woken_ns: u64,
-}
-
-/// A step that has ended well.
-#[derive(Debug)]
-pub struct DoneStep {
-    what: String,
-    /// When its first message was published.
-    pub sent_ns: u64,
-    /// When its last message had come.
-    pub done_ns: u64,
-    answer: Option<ResponseBody>,
-}
-
-impl Done {
-    /// Takes the answer of the call that is step number `step`, from 0.
-    pub fn answer(&mut self, step: usize) -> Result<ResponseBody> {
-        let step = self
-            .steps
-            .get_mut(step)
-            .ok_or_else(|| Error::invalid(format!("the job has no step {step}")))?;
-        step.answer
-            .take()
-            .ok_or_else(|| Error::invalid(format!("{}: there is no answer to take", step.what)))
-    }
 }

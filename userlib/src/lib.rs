@@ -21,9 +21,9 @@
 //! let model = Model::load_file(&session, "model.axmodel")?;
 //! let binding = model.bind(0)?;
 //! for _ in 0..100 {
-//!     binding.input(0)?.fill(0); // filled in place
+//!     binding.input_as::<f32>("images")?.fill(0.5); // filled in place
 //!     let times = binding.run()?; // one request: copy in, run, copy out
-//!     println!("{:?}: first byte {}", times.total, binding.output(0)?[0]);
+//!     println!("{:?}: {}", times.total, binding.output_as::<f32>(0)?[0]);
 //! }
 //! # Ok(())
 //! # }
@@ -34,23 +34,38 @@
 //! Everything can be used from any thread.  Calls of one [`Stream`] are carried out one after the other, so
 //! threads whose calls block for long want a stream each, see [`Session::new_context`].
 //!
+//! # Who owns what
+//!
+//! A job owns what it uses until its end was seen: buffers, card memory, models.  Anything may be dropped at any time;
+//! dropping does not wait for the card, see [`Session`].  Event loops poll [`Pending`] and [`PendingRun`], which are
+//! readable when they have ended.
+//!
+//! # Fork
+//!
+//! A child made by `fork()` cannot use what its parent has opened, and does it no harm: calls fail with
+//! [`ErrorKind::LostSession`], drops do nothing, and buffers are not mapped there (an access to a slice that was taken
+//! before ends with SIGSEGV).  It can open the card itself.
+//!
 //! # Errors
 //!
-//! All are [`Error`], one line each.  Nothing waits for ever: a job without a timeout of its own gets the driver's
-//! default.  After a reset of the card the old sessions answer ESTALE; open a new one.
+//! All are [`Error`], one line each; [`Error::kind`] sorts them.  Nothing waits for ever: a job without a timeout of its
+//! own gets the driver's default.  After a reset of the card the old sessions answer ESTALE; open a new one.
 
 mod arena;
 mod binding;
 mod buffer;
 mod call;
 mod card;
+mod cleanup;
 mod clock;
 mod code;
 mod discover;
+mod dtype;
 mod engine;
 mod error;
 #[cfg(feature = "fake")]
 pub mod fake;
+mod fork;
 mod frame;
 mod health;
 mod info;
@@ -59,12 +74,17 @@ pub mod media;
 mod memory;
 mod model;
 mod native;
+mod part;
+mod pending;
 pub mod proto;
+mod reason;
 mod service;
 mod session;
+mod stream;
 mod system;
 mod tensor;
 mod transport;
+mod view;
 
 /// The examples of the interface's documentation.
 #[cfg(doctest)]
@@ -77,15 +97,20 @@ pub use buffer::{Buffer, ReadGuard, WriteGuard};
 pub use call::Call;
 pub use card::{Card, Listed};
 pub use code::CardCode;
+pub use dtype::{DataType, Layout};
 pub use error::{Error, ErrorKind, Request, Result};
 pub use frame::{Header, Kind};
 pub use info::{CardInfo, CardState, Client, Counters, PciAddress, Telemetry, Usage};
-pub use job::{Done, DoneStep, Job, Part, Pending};
+pub use job::Job;
 pub use memory::CardMemory;
 pub use model::Model;
-pub use session::{Session, Stream};
+pub use part::{CardRange, Part};
+pub use pending::{Done, DoneStep, Pending};
+pub use session::Session;
+pub use stream::Stream;
 pub use system::check_echo;
-pub use tensor::{DataType, Layout, Shape, TensorInfo};
+pub use tensor::{Shape, TensorInfo, TensorKey};
 #[cfg(feature = "fake")]
 pub use transport::{Action, Mapping, ReplyRange, Step, Submission, Transport};
 pub use transport::{Direction, Place};
+pub use view::{Element, Elements, ElementsMut, Viewed};

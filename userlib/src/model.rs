@@ -6,32 +6,43 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::binding::Binding;
-use crate::error::{Error, Result};
-use crate::job::{Part, Pending};
+use crate::call::Call;
+use crate::cleanup::Keep;
+use crate::engine::engine_answer;
+use crate::error::{Error, ErrorKind, Result};
+use crate::job::Part;
 use crate::memory::CardMemory;
-use crate::proto::axclrpc::engine::{ApiKind, Meta, ModelKind, RequestBody};
-use crate::session::{Session, Stream};
-use crate::tensor::TensorInfo;
+use crate::pending::Pending;
+use crate::proto::axclrpc::engine::{ApiKind, Meta, ModelKind, RequestBody, ResponseBody};
+use crate::session::Session;
+use crate::stream::Stream;
+use crate::tensor::{TensorInfo, TensorKey};
 
 /// Bytes of a model that are moved at a time; two such pieces are under way.
 const PIECE: usize = 4 << 20;
 /// Room for the description of inputs and outputs.
 const IO_INFO_CAPACITY: usize = 256 << 10;
 
-/// A model that is loaded on the card; unloaded when the last handle and [`Binding`] of it are dropped.
+/// A model that is loaded on the card; unloaded when the last handle and [`Binding`] of it are dropped and all runs have
+/// ended.  That does not wait for the card, see [`Session`].
 ///
 /// Runs of one model are carried out one after the other; those of different models, and of the same
 /// model loaded twice, can overlap.
 #[derive(Debug, Clone)]
 pub struct Model {
     inner: Arc<Inner>,
+    /// With life, which the one of `inner` has not.
+    stream: Stream,
 }
 
+/// The model as jobs keep it.
 #[derive(Debug)]
 struct Inner {
     stream: Stream,
+    is_unloaded: bool,
     handle: u64,
     context: u64,
     inputs: Vec<TensorInfo>,
@@ -44,7 +55,7 @@ impl Model {
     /// # Errors
     ///
     /// [`Error::File`]; [`Error::Invalid`] if the file is empty or too large; [`Error::Card`] if the card cannot
-    /// use it.
+    /// use it, or [`Error::Refused`] if the card's log tells why.
     pub fn load_file(session: &Session, path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let failed = |source| Error::file(path, source);
@@ -53,7 +64,7 @@ impl Model {
         if !metadata.is_file() {
             return Err(Error::invalid(format!("{}: not a file", path.display())));
         }
-        Self::load(
+        Self::load_from(
             session,
             &path.display().to_string(),
             &mut &file,
@@ -62,11 +73,25 @@ impl Model {
     }
 
     /// Loads a model that is in memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::load_file`].
     pub fn load_bytes(session: &Session, image: &[u8]) -> Result<Self> {
-        Self::load(session, "model", &mut &*image, image.len() as u64)
+        Self::load_from(session, "model", &mut &*image, image.len() as u64)
     }
 
-    fn load(session: &Session, name: &str, source: &mut dyn Read, size: u64) -> Result<Self> {
+    /// Loads the `size` bytes that `source` gives; errors call the model `name`.  An error of `source` ends it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::load_file`].
+    pub fn load_from(
+        session: &Session,
+        name: &str,
+        source: &mut dyn Read,
+        size: u64,
+    ) -> Result<Self> {
         if size == 0 {
             return Err(Error::invalid(format!("{name}: a model cannot be empty")));
         }
@@ -74,29 +99,25 @@ impl Model {
         stream.start_engine()?;
         let image = CardMemory::new(&stream, size)?;
         send_image(&stream, name, source, &image)?;
-        let what = format!("load {name}");
-        let body = RequestBody {
-            address: Some(image.address()),
-            size: Some(size),
-            ..Default::default()
-        };
-        let handle = stream
-            .engine(&what, ApiKind::LoadModel, body)?
-            .handle
-            .ok_or_else(|| Error::answer(&what, "no handle"))?;
+        let handle = load_image(&stream, name, &image)?;
         drop(image);
         // From here on the model is unloaded if anything fails.
         let mut inner = Inner {
-            stream,
+            stream: stream.without_life(),
+            is_unloaded: false,
             handle,
             context: 0,
             inputs: Vec::new(),
             outputs: Vec::new(),
         };
-        inner.describe()?;
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        inner.describe(&stream)?;
+        let inner = Arc::new(inner);
+        Ok(Self { inner, stream })
+    }
+
+    /// The session it belongs to.
+    pub fn session(&self) -> &Session {
+        self.stream.session()
     }
 
     /// Its inputs, in order.
@@ -109,6 +130,24 @@ impl Model {
         &self.inner.outputs
     }
 
+    /// The input with this number or name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`]: there is none.
+    pub fn input(&self, which: impl TensorKey) -> Result<&TensorInfo> {
+        Ok(&self.inputs()[which.index(self.inputs(), "input")?])
+    }
+
+    /// The output with this number or name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`]: there is none.
+    pub fn output(&self, which: impl TensorKey) -> Result<&TensorInfo> {
+        Ok(&self.outputs()[which.index(self.outputs(), "output")?])
+    }
+
     /// Number of shape groups: each is one set of shapes for all inputs and outputs.
     pub fn groups(&self) -> usize {
         let tensors = self.inner.inputs.iter().chain(&self.inner.outputs);
@@ -118,7 +157,7 @@ impl Model {
     /// Version of the compiler that made the model, as the card reports it.
     pub fn version(&self) -> Result<String> {
         let what = "ask for the model's version";
-        let answer = self.inner.ask(what, ApiKind::GetModelVersion)?;
+        let answer = self.ask(what, ApiKind::GetModelVersion)?;
         answer
             .model_version
             .ok_or_else(|| Error::answer(what, "no version"))
@@ -128,7 +167,6 @@ impl Model {
     pub fn cores(&self) -> Result<u32> {
         let what = "ask for the model's type";
         match self
-            .inner
             .ask(what, ApiKind::GetModelType)?
             .model_type
             .map(ModelKind::try_from)
@@ -142,9 +180,7 @@ impl Model {
 
     /// Memory that the model uses on the card: of its Linux, and of the contiguous one; bytes.
     pub fn memory_usage(&self) -> Result<(u64, u64)> {
-        let answer = self
-            .inner
-            .ask("ask for the model's memory", ApiKind::GetMemoryUsage)?;
+        let answer = self.ask("ask for the model's memory", ApiKind::GetMemoryUsage)?;
         Ok((answer.sys_usage.unwrap_or(0), answer.cmm_usage.unwrap_or(0)))
     }
 
@@ -173,8 +209,33 @@ impl Model {
             .collect()
     }
 
+    /// Unloads it, and tells how that went; dropping the last handle does the same without waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`]: there are other handles and bindings of it, or runs whose end was not seen; the last of them
+    /// unloads it.  [`Error::Card`], [`Error::Job`]: the card did not unload it.
+    pub fn close(self, timeout: Duration) -> Result<()> {
+        let Self { inner, stream } = self;
+        stream.session().reap();
+        let mut inner =
+            Arc::into_inner(inner).ok_or_else(|| Error::Busy("the model is still used".into()))?;
+        inner.is_unloaded = true;
+        let answer = stream.call(inner.unload_call(), Some(timeout))?;
+        engine_answer(UNLOAD, ApiKind::UnloadModel, answer).map(drop)
+    }
+
+    fn ask(&self, what: &str, api: ApiKind) -> Result<ResponseBody> {
+        self.inner.ask(&self.stream, what, api)
+    }
+
+    /// What a run keeps.
+    pub(crate) fn keep(&self) -> Keep {
+        self.inner.clone()
+    }
+
     pub(crate) fn stream(&self) -> &Stream {
-        &self.inner.stream
+        &self.stream
     }
 
     pub(crate) fn handle(&self) -> u64 {
@@ -187,19 +248,27 @@ impl Model {
 }
 
 impl Inner {
-    fn ask(&self, what: &str, api: ApiKind) -> Result<crate::proto::axclrpc::engine::ResponseBody> {
+    fn ask(&self, stream: &Stream, what: &str, api: ApiKind) -> Result<ResponseBody> {
         let body = RequestBody {
             handle: Some(self.handle),
             ..Default::default()
         };
-        self.stream.engine(what, api, body)
+        stream.engine(what, api, body)
+    }
+
+    fn unload_call(&self) -> Call {
+        let body = RequestBody {
+            handle: Some(self.handle),
+            ..Default::default()
+        };
+        self.stream.engine_call(UNLOAD, ApiKind::UnloadModel, body)
     }
 
     /// Makes the card ready to run the model and learns what it takes and gives.
-    fn describe(&mut self) -> Result<()> {
+    fn describe(&mut self, stream: &Stream) -> Result<()> {
         let what = "create a model context";
         self.context = self
-            .ask(what, ApiKind::CreateContext)?
+            .ask(stream, what, ApiKind::CreateContext)?
             .context
             .ok_or_else(|| Error::answer(what, "no context"))?;
 
@@ -208,40 +277,60 @@ impl Inner {
             handle: Some(self.handle),
             ..Default::default()
         };
-        let call = self
-            .stream
+        let call = stream
             .engine_call(what, ApiKind::GetModelIoInfo, body)
             .with_capacity(IO_INFO_CAPACITY);
-        let answer = self.stream.call(call, None)?;
-        let meta = crate::engine::engine_answer(what, ApiKind::GetModelIoInfo, answer)?
+        let answer = stream.call(call, None)?;
+        let meta = engine_answer(what, ApiKind::GetModelIoInfo, answer)?
             .meta
             .ok_or_else(|| Error::answer(what, "no description"))?;
         let tensors = |metas: Vec<Meta>| metas.into_iter().map(TensorInfo::from_meta).collect();
         let (inputs, outputs): (Result<Vec<_>>, Result<Vec<_>>) =
             (tensors(meta.inputs), tensors(meta.outputs));
         (self.inputs, self.outputs) = (inputs?, outputs?);
-        if self.inputs.is_empty() || self.outputs.is_empty() {
-            return Err(Error::answer(what, "a model without inputs or outputs"));
+        // Without inputs it may be: there are models that only make something up.
+        if self.outputs.is_empty() {
+            return Err(Error::answer(what, "a model without outputs"));
         }
         Ok(())
     }
 }
 
+/// What the call is named in errors.
+const UNLOAD: &str = "unload a model";
+
 impl Drop for Inner {
     fn drop(&mut self) {
-        let Some(timeout) = self.stream.session().health().cleanup_timeout() else {
-            return;
-        };
-        let what = "unload a model";
-        let body = RequestBody {
-            handle: Some(self.handle),
-            ..Default::default()
-        };
-        let call = self.stream.engine_call(what, ApiKind::UnloadModel, body);
-        if let Err(error) = self.stream.call(call, Some(timeout)) {
-            log::debug!("{what}: {error}");
+        let session = self.stream.session();
+        if !self.is_unloaded && !session.is_over() {
+            session.release(self.unload_call());
         }
     }
+}
+
+/// Has the card load the image; the model's handle.
+fn load_image(stream: &Stream, name: &str, image: &CardMemory) -> Result<u64> {
+    let what = format!("load {name}");
+    let body = RequestBody {
+        address: Some(image.address()),
+        size: Some(image.size()),
+        ..Default::default()
+    };
+    let load = || {
+        // The card may still read the image when the call was not answered in time.
+        let call = stream.engine_call(&what, ApiKind::LoadModel, body.clone());
+        let answer = stream.call(call.keep(image), None)?;
+        engine_answer(&what, ApiKind::LoadModel, answer)
+    };
+    let answer = match load() {
+        // What was dropped may be on its way back only now.
+        Err(error) if error.kind() == ErrorKind::NoMemory && stream.session().make_room() => load(),
+        answer => answer,
+    };
+    answer
+        .map_err(|error| stream.with_reason(error))?
+        .handle
+        .ok_or_else(|| Error::answer(&what, "no handle"))
 }
 
 /// Moves the image to the card; one piece is read while another is on its way.
@@ -269,8 +358,8 @@ fn send_image(
         source
             .read_exact(&mut buffers[turn].write()?[..len])
             .map_err(|error| Error::file(name, error))?;
-        let address = target.at(offset, len as u64)?;
-        let part = Part::to_card(&buffers[turn], 0..len, address);
+        let target = target.part(offset, len as u64)?;
+        let part = Part::to_card(&buffers[turn], 0..len, &target);
         under_way[turn] = Some(stream.job().then(part).submit()?);
         offset += len as u64;
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Sessions and their streams.
+//! Sessions.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ax650_uapi::{ax650_limits, ax650_session_create};
@@ -11,11 +11,12 @@ use nix::errno::Errno;
 
 use crate::arena::Arena;
 use crate::buffer::Buffer;
+use crate::cleanup::Cleanup;
 use crate::error::{Error, Request, Result};
 use crate::health::Health;
-use crate::job::{Job, Outstanding};
 use crate::service::Services;
-use crate::transport::{Place, Transport};
+pub(crate) use crate::stream::Stream;
+use crate::transport::{Device, Place};
 
 /// Log level of the card's serving process: info.
 const LOG_LEVEL: u32 = 2;
@@ -24,33 +25,51 @@ const LOG_LEVEL: u32 = 2;
 ///
 /// It ends when the last handle of it, and of what was made with it, is dropped; the card then releases what is
 /// left.  Clones are handles of the same session; any thread may use it.
+///
+/// # Giving back
+///
+/// Dropping something that lives on the card does not wait for the card: it queues the call that gives it back, which is
+/// sent at once if possible, else with a later job.  What a job uses is given back after the job has ended.  Where a
+/// program has to know that it was given back there are [`Session::settle`] and the methods `close`.
+///
+/// # Fork
+///
+/// A child made by `fork()` has no part in the session: its calls fail with [`ErrorKind::LostSession`], and dropping
+/// things does nothing.  The child can open the card itself.
+///
+/// [`ErrorKind::LostSession`]: crate::ErrorKind::LostSession
 #[derive(Clone)]
 pub struct Session {
-    inner: Arc<Inner>,
+    core: Arc<Core>,
+    /// What the user's handles share; things that jobs keep have none, so that they do not keep the session.
+    life: Option<Arc<Life>>,
 }
 
-struct Inner {
-    device: Arc<dyn Transport>,
-    card: String,
+struct Core {
+    device: Arc<Device>,
     created: ax650_session_create,
     limits: ax650_limits,
     sequence: AtomicU64,
     context: AtomicU32,
     stream: AtomicU32,
+    /// Id of the serving process on the card; 0: not told yet.
+    card_process: AtomicU32,
     arena: Arc<Arena>,
-    left: Mutex<Vec<Outstanding>>,
     services: Services,
     health: Health,
+    cleanup: Cleanup,
+    ended: AtomicBool,
+}
+
+/// Ends the session when dropped.
+struct Life {
+    core: Arc<Core>,
 }
 
 impl Session {
-    pub(crate) fn new(
-        device: Arc<dyn Transport>,
-        card: String,
-        limits: ax650_limits,
-    ) -> Result<Self> {
+    pub(crate) fn new(device: Arc<Device>, limits: ax650_limits) -> Result<Self> {
         let failed = |what: &str, request, errno| Error::Driver {
-            card: card.clone(),
+            card: device.card().into(),
             what: what.into(),
             request,
             errno,
@@ -64,32 +83,33 @@ impl Session {
         device
             .session_create(&mut created)
             .map_err(|errno| failed("open a session", Request::Session, errno))?;
+        let (card, handle) = (device.card(), created.session);
         log::debug!(
-            "{card}: session {} of generation {}",
-            created.session,
+            "{card}: session {handle} of generation {}",
             created.generation
         );
-        Ok(Self {
-            inner: Arc::new(Inner {
-                device,
-                created,
-                limits,
-                sequence: AtomicU64::new(created.next_sequence),
-                context: AtomicU32::new(created.context + 1),
-                stream: AtomicU32::new(2),
-                arena,
-                left: Mutex::default(),
-                services: Services::default(),
-                health: Health::default(),
-                card,
-            }),
-        })
+        let core = Arc::new(Core {
+            device,
+            created,
+            limits,
+            sequence: AtomicU64::new(created.next_sequence),
+            context: AtomicU32::new(created.context + 1),
+            stream: AtomicU32::new(2),
+            card_process: AtomicU32::new(0),
+            arena,
+            services: Services::default(),
+            health: Health::default(),
+            cleanup: Cleanup::default(),
+            ended: AtomicBool::new(false),
+        });
+        let life = Some(Arc::new(Life { core: core.clone() }));
+        Ok(Self { core, life })
     }
 
     /// The default stream of the default context.
     pub fn stream(&self) -> Stream {
         let place = Place {
-            context: self.inner.created.context,
+            context: self.core.created.context,
             stream: 1,
         };
         Stream::borrowed(self.clone(), place)
@@ -101,7 +121,7 @@ impl Session {
     ///
     /// [`Error::Driver`]: no memory, or more than the driver allows.
     pub fn buffer(&self, len: usize) -> Result<Buffer> {
-        Buffer::new(self.inner.device.clone(), len).map_err(|errno| {
+        Buffer::new(self.core.device.clone(), len).map_err(|errno| {
             self.driver_error(
                 &format!("make a buffer of {len} bytes"),
                 Request::Buffer,
@@ -110,188 +130,195 @@ impl Session {
         })
     }
 
-    /// Generation of the card when the session began.
-    pub fn generation(&self) -> u32 {
-        self.inner.created.generation
-    }
-
-    /// What the driver allows.
-    pub fn limits(&self) -> &ax650_limits {
-        &self.inner.limits
-    }
-
-    /// Name of the card, `ax650-N`.
-    pub fn card_name(&self) -> &str {
-        &self.inner.card
-    }
-
-    pub(crate) fn device(&self) -> &dyn Transport {
-        &*self.inner.device
-    }
-
-    pub(crate) fn handle(&self) -> u32 {
-        self.inner.created.session
-    }
-
-    pub(crate) fn card_id(&self) -> u32 {
-        self.inner.created.card_id
-    }
-
-    pub(crate) fn arena(&self) -> &Arc<Arena> {
-        &self.inner.arena
-    }
-
-    pub(crate) fn services(&self) -> &Services {
-        &self.inner.services
-    }
-
-    pub(crate) fn default_timeout(&self) -> Duration {
-        Duration::from_nanos(self.inner.limits.default_timeout_ns)
-    }
-
-    pub(crate) fn next_sequence(&self) -> u64 {
-        self.inner.sequence.fetch_add(1, Ordering::Relaxed)
-    }
-
-    pub(crate) fn next_context(&self) -> u32 {
-        self.inner.context.fetch_add(1, Ordering::Relaxed)
-    }
-
-    pub(crate) fn next_stream(&self) -> u32 {
-        self.inner.stream.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// Keeps a job whose owner lost interest until it has ended.
-    pub(crate) fn leave(&self, job: Outstanding) {
-        self.left().push(job);
-    }
-
-    /// Gives back what the jobs held that were left and have ended since.
-    pub(crate) fn reap(&self) {
-        let left = std::mem::take(&mut *self.left());
-        for job in left {
-            match job.look(self, 0) {
-                Ok(None) => self.left().push(job),
-                Ok(Some((wait, _))) if wait.status == 0 => {}
-                Ok(Some(_)) | Err(_) => job.lose(),
+    /// Ends the session after giving back what was dropped, and tells how that went; dropping the last handle does the
+    /// same without waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`]: there are other handles of it, or things that were made with it; they keep it going.
+    /// [`Error::Driver`]: the driver could not end it, or the card did not give back everything within `timeout`; the
+    /// session has ended all the same.
+    pub fn close(mut self, timeout: Duration) -> Result<()> {
+        let settled = self.settle(timeout);
+        let core = self.core.clone();
+        let life = self.life.take().and_then(Arc::into_inner);
+        drop(self);
+        match life {
+            None => Err(Error::Busy(
+                "the session is still used by other handles and by what was made with it".into(),
+            )),
+            Some(life) => {
+                let ended = life.core.end();
+                ended
+                    .map_err(|errno| core.driver_error("end a session", Request::Session, errno))?;
+                settled
             }
         }
     }
 
-    fn left(&self) -> std::sync::MutexGuard<'_, Vec<Outstanding>> {
-        self.inner
-            .left
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    /// Generation of the card when the session began.
+    pub fn generation(&self) -> u32 {
+        self.core.created.generation
     }
 
-    pub(crate) fn health(&self) -> &Health {
-        &self.inner.health
+    /// What the driver allows.
+    pub fn limits(&self) -> &ax650_limits {
+        &self.core.limits
     }
 
-    pub(crate) fn driver_error(&self, what: &str, request: Request, errno: Errno) -> Error {
-        self.inner.health.failed(errno);
-        Error::Driver {
-            card: self.inner.card.clone(),
-            what: what.into(),
-            request,
-            errno,
+    /// Name of the card, `ax650-N`.
+    pub fn card_name(&self) -> &str {
+        self.core.device.card()
+    }
+
+    /// Whether both are handles of the same session.
+    pub fn is_same(&self, other: &Session) -> bool {
+        Arc::ptr_eq(&self.core, &other.core)
+    }
+
+    /// Refuses what belongs to another session.  `what` names it.
+    pub(crate) fn same_session(&self, other: &Session, what: &str) -> Result<()> {
+        if self.is_same(other) {
+            return Ok(());
+        }
+        let (mine, theirs) = (self.card_name(), other.card_name());
+        Err(Error::invalid(if mine == theirs {
+            format!("{what} of another session of {theirs}")
+        } else {
+            format!("{what} of a session of {theirs}, but this is one of {mine}")
+        }))
+    }
+
+    /// Refuses a buffer of another open card.
+    pub(crate) fn same_device(&self, buffer: &Buffer) -> Result<()> {
+        if Arc::ptr_eq(&self.core.device, buffer.device()) {
+            return Ok(());
+        }
+        let (mine, theirs) = (self.card_name(), buffer.device().card());
+        Err(Error::invalid(if mine == theirs {
+            format!("a buffer that was made with another opening of {theirs}")
+        } else {
+            format!("a buffer of {theirs} in a job for {mine}")
+        }))
+    }
+
+    /// The same session for things that must not keep it going.
+    pub(crate) fn without_life(&self) -> Self {
+        Self {
+            core: self.core.clone(),
+            life: None,
         }
     }
 
+    /// Whether it has ended, or belongs to the parent of this process: nothing is to be given back any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.core.device.is_inherited() || self.core.ended.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn device(&self) -> &Device {
+        &self.core.device
+    }
+
+    pub(crate) fn handle(&self) -> u32 {
+        self.core.created.session
+    }
+
+    pub(crate) fn card_id(&self) -> u32 {
+        self.core.created.card_id
+    }
+
+    pub(crate) fn arena(&self) -> &Arc<Arena> {
+        &self.core.arena
+    }
+
+    pub(crate) fn services(&self) -> &Services {
+        &self.core.services
+    }
+
+    pub(crate) fn cleanup(&self) -> &Cleanup {
+        &self.core.cleanup
+    }
+
+    pub(crate) fn default_timeout(&self) -> Duration {
+        Duration::from_nanos(self.core.limits.default_timeout_ns)
+    }
+
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.core.sequence.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn next_context(&self) -> u32 {
+        self.core.context.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn next_stream(&self) -> u32 {
+        self.core.stream.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Id of the serving process on the card, as it names itself in its log.
+    pub(crate) fn card_process(&self) -> Option<u32> {
+        Some(self.core.card_process.load(Ordering::Relaxed)).filter(|id| *id != 0)
+    }
+
+    pub(crate) fn note_card_process(&self, id: Option<u32>) {
+        self.core
+            .card_process
+            .store(id.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    pub(crate) fn health(&self) -> &Health {
+        &self.core.health
+    }
+
+    pub(crate) fn driver_error(&self, what: &str, request: Request, errno: Errno) -> Error {
+        self.core.driver_error(what, request, errno)
+    }
+
     pub(crate) fn job_error(&self, what: String, errno: Errno) -> Error {
-        self.inner.health.failed(errno);
+        self.core.health.failed(errno);
         Error::Job {
-            card: self.inner.card.clone(),
+            card: self.card_name().into(),
             what,
             errno,
         }
     }
 }
 
+impl Core {
+    fn driver_error(&self, what: &str, request: Request, errno: Errno) -> Error {
+        self.health.failed(errno);
+        Error::Driver {
+            card: self.device.card().into(),
+            what: what.into(),
+            request,
+            errno,
+        }
+    }
+
+    /// Ends the session, once.
+    fn end(&self) -> Result<(), Errno> {
+        if self.device.is_inherited() || self.ended.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        self.cleanup.forget();
+        self.device.session_destroy(self.created.session)
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        if let Err(errno) = self.core.end() {
+            let (card, handle) = (self.core.device.card(), self.core.created.session);
+            log::debug!("{card}: end session {handle}: {errno}");
+        }
+    }
+}
+
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Inner { card, created, .. } = &*self.inner;
         f.debug_struct("Session")
-            .field("card", card)
-            .field("handle", &created.session)
+            .field("card", &self.card_name())
+            .field("handle", &self.handle())
             .finish()
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        for job in std::mem::take(self.left.get_mut().unwrap_or_else(PoisonError::into_inner)) {
-            job.lose();
-        }
-        if let Err(errno) = self.device.session_destroy(self.created.session) {
-            log::debug!(
-                "{}: end session {}: {errno}",
-                self.card,
-                self.created.session
-            );
-        }
-    }
-}
-
-/// A queue of the card: its calls and copies are carried out in order, those of different streams at the same
-/// time.  A call that may block for long wants a stream of its own, made by [`Session::new_context`].
-#[derive(Debug)]
-pub struct Stream {
-    session: Session,
-    place: Place,
-    owned: Owned,
-}
-
-/// What ends with a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Owned {
-    Nothing,
-    Stream,
-    Context,
-}
-
-impl Stream {
-    pub(crate) fn borrowed(session: Session, place: Place) -> Self {
-        Self {
-            session,
-            place,
-            owned: Owned::Nothing,
-        }
-    }
-
-    pub(crate) fn owning(session: Session, place: Place, owned: Owned) -> Self {
-        Self {
-            session,
-            place,
-            owned,
-        }
-    }
-
-    /// The session it belongs to.
-    pub fn session(&self) -> &Session {
-        &self.session
-    }
-
-    /// Context and stream id.
-    pub fn place(&self) -> Place {
-        self.place
-    }
-
-    /// Begins to put a job together.  All its steps belong to this stream, but for calls that were prepared for
-    /// another one.
-    pub fn job(&self) -> Job<'_> {
-        Job::new(self)
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        let Some(timeout) = self.session.health().cleanup_timeout() else {
-            return;
-        };
-        if let Err(error) = self.end(self.owned, timeout) {
-            log::debug!("{:?}: {error}", self.place);
-        }
     }
 }

@@ -13,24 +13,33 @@ use crate::proto::axclrpc::system::{
     Request, RequestBody, ResponseBody,
 };
 use crate::proto::axclrpc::{self, runtime};
-use crate::session::{Owned, Session, Stream};
+use crate::session::Session;
+use crate::stream::{Owned, Stream};
 use crate::transport::Place;
 
 /// Time for the calls that only book something on the card.
 const SHORT: Duration = Duration::from_secs(10);
+
+/// What the call that ends a stream is named in errors.
+const END: &str = "end a stream";
 
 /// How much longer than the card's own timeout a blocking call may take.
 pub(crate) const MARGIN: Duration = Duration::from_secs(10);
 
 impl Session {
     /// A new context, and its default stream: for a thread whose calls may block.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Card`]: the card has no more contexts; [`Error::Driver`], [`Error::Job`].
     pub fn new_context(&self) -> Result<Stream> {
         let place = Place {
             context: self.next_context(),
             stream: 1,
         };
         let caller = Stream::borrowed(self.clone(), place);
-        caller.control("create a context", control_create(place))?;
+        let answer = caller.control("create a context", control_create(place))?;
+        self.note_card_process(answer.pid);
         Ok(Stream::owning(self.clone(), place, Owned::Context))
     }
 }
@@ -50,6 +59,10 @@ fn control_create(place: Place) -> ControlRequest {
 
 impl Stream {
     /// A further stream in the same context.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Card`]: the card has no more streams; [`Error::Driver`], [`Error::Job`].
     pub fn new_stream(&self) -> Result<Stream> {
         let place = Place {
             stream: self.session().next_stream(),
@@ -100,19 +113,37 @@ impl Stream {
 
     /// Ends what the stream owns on the card.
     pub(crate) fn end(&self, owned: Owned, timeout: Duration) -> Result<()> {
-        let request = match owned {
-            Owned::Nothing => return Ok(()),
-            Owned::Stream => of_stream(Command::DestroyStream, self.place()),
+        match owned {
+            Owned::Nothing => Ok(()),
+            owned => self
+                .control_for(END, self.end_request(owned), timeout)
+                .map(drop),
+        }
+    }
+
+    /// The call of [`Stream::end`].
+    pub(crate) fn end_call(&self, owned: Owned) -> Call {
+        self.control_call(END, self.end_request(owned))
+    }
+
+    fn end_request(&self, owned: Owned) -> ControlRequest {
+        match owned {
+            Owned::Nothing | Owned::Stream => of_stream(Command::DestroyStream, self.place()),
             Owned::Context => ControlRequest {
                 cmd: Command::DestroyContext.into(),
                 ..control_create(self.place())
             },
-        };
-        self.control_for("end a stream", request, timeout).map(drop)
+        }
     }
 
     fn control(&self, what: &str, request: ControlRequest) -> Result<ControlResponse> {
         self.control_for(what, request, SHORT)
+    }
+
+    fn control_call(&self, what: &str, control: ControlRequest) -> Call {
+        let command = control.cmd;
+        let body = request(Module::Control, request_body::Kind::Control(control));
+        self.prepare(what, Kind::CONTROL, command as u32, body)
     }
 
     fn control_for(
@@ -122,8 +153,7 @@ impl Stream {
         timeout: Duration,
     ) -> Result<ControlResponse> {
         let command = control.cmd;
-        let body = request(Module::Control, request_body::Kind::Control(control));
-        let call = self.prepare(what, Kind::CONTROL, command as u32, body);
+        let call = self.control_call(what, control);
         match system_answer(what, self.call(call, Some(timeout))?)? {
             response_body::Kind::Control(answer) if answer.cmd == command => match answer.status {
                 None | Some(0) => Ok(answer),
@@ -162,7 +192,7 @@ pub fn check_echo(answer: axclrpc::ResponseBody, data: &[u8]) -> Result<()> {
     }
 }
 
-fn request(module: Module, body: request_body::Kind) -> axclrpc::RequestBody {
+pub(crate) fn request(module: Module, body: request_body::Kind) -> axclrpc::RequestBody {
     let system = Request {
         head: Some(Head {
             module: module.into(),
@@ -175,7 +205,10 @@ fn request(module: Module, body: request_body::Kind) -> axclrpc::RequestBody {
     )
 }
 
-fn system_answer(what: &str, answer: axclrpc::ResponseBody) -> Result<response_body::Kind> {
+pub(crate) fn system_answer(
+    what: &str,
+    answer: axclrpc::ResponseBody,
+) -> Result<response_body::Kind> {
     match runtime_answer(answer) {
         Some(runtime::response_body::Kind::System(axclrpc::system::Response {
             body: Some(ResponseBody { kind: Some(kind) }),

@@ -4,8 +4,9 @@
 
 use std::fmt;
 
+use crate::dtype::{DataType, Layout};
 use crate::error::{Error, Result};
-use crate::proto::axclrpc::engine::{FormatKind, LayoutKind, Meta};
+use crate::proto::axclrpc::engine::Meta;
 
 /// More dimensions than any model has.
 const MAX_DIMENSIONS: usize = 16;
@@ -32,105 +33,10 @@ pub struct Shape {
     pub size: usize,
 }
 
-/// Type of an element.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)] // the names say it
-#[non_exhaustive]
-pub enum DataType {
-    Int4,
-    Uint4,
-    Int8,
-    Uint8,
-    Int16,
-    Uint16,
-    Int32,
-    Uint32,
-    Int64,
-    Uint64,
-    Fp4,
-    Fp8,
-    Fp16,
-    Bf16,
-    Fp32,
-    Fp64,
-    /// A number that is not in the notes.
-    Other(i32),
-}
-
-impl DataType {
-    /// Bits of an element; `None` if not known.
-    pub fn bits(self) -> Option<usize> {
-        Some(match self {
-            Self::Int4 | Self::Uint4 | Self::Fp4 => 4,
-            Self::Int8 | Self::Uint8 | Self::Fp8 => 8,
-            Self::Int16 | Self::Uint16 | Self::Fp16 | Self::Bf16 => 16,
-            Self::Int32 | Self::Uint32 | Self::Fp32 => 32,
-            Self::Int64 | Self::Uint64 | Self::Fp64 => 64,
-            Self::Other(_) => return None,
-        })
-    }
-
-    fn from_raw(raw: i32) -> Self {
-        match FormatKind::try_from(raw) {
-            Ok(FormatKind::Int4) => Self::Int4,
-            Ok(FormatKind::Uint4) => Self::Uint4,
-            Ok(FormatKind::Int8) => Self::Int8,
-            Ok(FormatKind::Uint8) => Self::Uint8,
-            Ok(FormatKind::Int16) => Self::Int16,
-            Ok(FormatKind::Uint16) => Self::Uint16,
-            Ok(FormatKind::Int32) => Self::Int32,
-            Ok(FormatKind::Uint32) => Self::Uint32,
-            Ok(FormatKind::Int64) => Self::Int64,
-            Ok(FormatKind::Uint64) => Self::Uint64,
-            Ok(FormatKind::Fp4) => Self::Fp4,
-            Ok(FormatKind::Fp8) => Self::Fp8,
-            Ok(FormatKind::Fp16) => Self::Fp16,
-            Ok(FormatKind::Bf16) => Self::Bf16,
-            Ok(FormatKind::Fp32) => Self::Fp32,
-            Ok(FormatKind::Fp64) => Self::Fp64,
-            Err(_) => Self::Other(raw),
-        }
-    }
-}
-
-impl fmt::Display for DataType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Other(raw) => write!(f, "type {raw}"),
-            known => f.pad(&format!("{known:?}").to_lowercase()),
-        }
-    }
-}
-
-/// Order of the dimensions of a picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Layout {
-    /// Not a picture, or not known.
-    None,
-    /// Channels first.
-    Nchw,
-    /// Channels last.
-    Nhwc,
-}
-
-impl fmt::Display for Layout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::None => "-",
-            Self::Nchw => "nchw",
-            Self::Nhwc => "nhwc",
-        })
-    }
-}
-
 impl Shape {
     /// Bytes that the elements need, without what may follow them; `None` if the type is not known.
     pub fn packed_size(&self, data_type: DataType) -> Option<usize> {
-        let mut bits = data_type.bits()?;
-        for dim in &self.dims {
-            bits = bits.checked_mul(*dim as usize)?;
-        }
+        let bits = self.elements()?.checked_mul(data_type.bits()?)?;
         Some(bits.div_ceil(8))
     }
 }
@@ -139,6 +45,61 @@ impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let dims: Vec<_> = self.dims.iter().map(u32::to_string).collect();
         f.pad(&dims.join("x"))
+    }
+}
+
+impl Shape {
+    /// Elements; `None` if they are more than can be counted.
+    pub fn elements(&self) -> Option<usize> {
+        self.dims
+            .iter()
+            .try_fold(1_usize, |count, dim| count.checked_mul(*dim as usize))
+    }
+}
+
+/// Names a tensor among the inputs or the outputs of a model: by its number, from 0, or by its name.
+pub trait TensorKey: sealed::Sealed {
+    /// Its number.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`]: there is no such one; the text names those that there are.
+    fn index(&self, tensors: &[TensorInfo], kind: &str) -> Result<usize>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for usize {}
+    impl Sealed for &str {}
+    impl Sealed for &String {}
+}
+
+impl TensorKey for usize {
+    fn index(&self, tensors: &[TensorInfo], kind: &str) -> Result<usize> {
+        let count = tensors.len();
+        match *self < count {
+            true => Ok(*self),
+            false => Err(Error::invalid(format!(
+                "{kind} {self} of a model that has {count}"
+            ))),
+        }
+    }
+}
+
+impl TensorKey for &str {
+    fn index(&self, tensors: &[TensorInfo], kind: &str) -> Result<usize> {
+        let found = tensors.iter().position(|tensor| tensor.name == *self);
+        found.ok_or_else(|| {
+            let names: Vec<_> = tensors.iter().map(|tensor| &*tensor.name).collect();
+            let names = names.join(", ");
+            Error::invalid(format!("no {kind} is named `{self}`; there are: {names}"))
+        })
+    }
+}
+
+impl TensorKey for &String {
+    fn index(&self, tensors: &[TensorInfo], kind: &str) -> Result<usize> {
+        self.as_str().index(tensors, kind)
     }
 }
 
@@ -153,7 +114,7 @@ impl TensorInfo {
         };
         let mut shapes = Vec::with_capacity(meta.groups.len());
         for group in &meta.groups {
-            if group.size == 0 || group.size > u64::from(u32::MAX) {
+            if group.size > u64::from(u32::MAX) {
                 return bad(format!("{} bytes", group.size));
             }
             if group.dims.len() > MAX_DIMENSIONS {
@@ -172,14 +133,9 @@ impl TensorInfo {
         if shapes.is_empty() {
             return bad("no shape".into());
         }
-        let layout = match LayoutKind::try_from(meta.layout) {
-            Ok(LayoutKind::Nchw) => Layout::Nchw,
-            Ok(LayoutKind::Nhwc) => Layout::Nhwc,
-            Ok(LayoutKind::None) | Err(_) => Layout::None,
-        };
         Ok(Self {
-            data_type: DataType::from_raw(meta.format),
-            layout,
+            data_type: DataType::from_number(meta.format),
+            layout: Layout::from_number(meta.layout),
             shapes,
             name: meta.name,
         })
@@ -199,8 +155,8 @@ mod tests {
         };
         Meta {
             name: "x".into(),
-            format: 14,
             layout: 1,
+            format: 15,
             groups: vec![group],
         }
     }
@@ -209,10 +165,10 @@ mod tests {
     fn good_and_bad_tensors() {
         let tensor = TensorInfo::from_meta(meta(4000, &[1, 1000])).unwrap();
         assert_eq!(tensor.data_type, DataType::Fp32);
+        assert_eq!(tensor.layout, Layout::Nhwc);
         assert_eq!(tensor.shapes[0].packed_size(tensor.data_type), Some(4000));
         assert_eq!(tensor.shapes[0].to_string(), "1x1000");
         for (bad, problem) in [
-            (meta(0, &[1]), "0 bytes"),
             (meta(1 << 33, &[1]), "8589934592 bytes"),
             (meta(4, &[-1]), "a negative dimension"),
             (meta(4, &[1; 17]), "17 dimensions"),
@@ -236,6 +192,6 @@ mod tests {
             size: 2,
         };
         assert_eq!(shape.packed_size(DataType::Int4), Some(2));
-        assert_eq!(shape.packed_size(DataType::Other(99)), None);
+        assert_eq!(shape.packed_size(DataType::Unknown(99)), None);
     }
 }

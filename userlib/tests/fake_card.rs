@@ -171,7 +171,7 @@ fn a_copy_that_broke_off_loses_its_target() {
     let (source, target) = (session.buffer(64).unwrap(), session.buffer(64).unwrap());
     fake.fail_next_job(0, Errno::ETIME);
     let error = memory.fetch(0, &target, 0..64).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Card);
+    assert_eq!(error.kind(), ErrorKind::Timeout);
     assert!(
         error
             .to_string()
@@ -281,7 +281,7 @@ fn tensor(name: &str, sizes: &[u64]) -> Meta {
         .collect();
     Meta {
         name: name.into(),
-        format: 3,
+        format: 4, // UINT8
         layout: 0,
         groups,
     }

@@ -12,7 +12,7 @@ use ax650::media::{
     VideoFrame,
 };
 use ax650::proto::axclrpc::{self, engine, native, runtime, system, Request, Response};
-use ax650::{Card, CardMemory, Header, Model, Session};
+use ax650::{Card, CardMemory, DataType, Header, Layout, Model, Session, TensorInfo};
 use prost::Message;
 
 /// The frame of that name in the data file.
@@ -144,6 +144,9 @@ fn engine_calls() {
     assert_eq!(model.cores().unwrap(), 1);
     model.memory_usage().unwrap();
     assert_eq!(model.inputs()[0].shapes[0].dims, [1, 224, 224, 3]);
+    let kinds = |tensor: &TensorInfo| (tensor.data_type, tensor.layout);
+    assert_eq!(kinds(&model.inputs()[0]), (DataType::Uint8, Layout::Nhwc));
+    assert_eq!(kinds(&model.outputs()[0]), (DataType::Fp32, Layout::None));
     assert_eq!(model.outputs()[0].shapes[0].size, 4000);
     model.run_bytes(&[&vec![7; 150_528]]).unwrap();
     drop(model);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The engine: its models add 1 to the bytes of their first input.
+//! The engine: its models add 1 to the bytes of their first input, or to 0 without one.
 
 use std::collections::HashMap;
 
@@ -31,6 +31,7 @@ pub(super) struct Engine {
     ready: bool,
     models: HashMap<u64, IoMeta>,
     last: u64,
+    pub(super) failed_runs: u64,
 }
 
 impl Engine {
@@ -86,7 +87,9 @@ impl Engine {
             ApiKind::GetModelType => answer.model_type = Some(ModelKind::Npu1.into()),
             ApiKind::GetModelVersion => answer.model_version = Some("fake 1.0".into()),
             ApiKind::GetMemoryUsage => (answer.sys_usage, answer.cmm_usage) = (Some(0), Some(4096)),
-            ApiKind::RunModel if body.context == Some(handle + 1) => run(memory, model, body)?,
+            ApiKind::RunModel if body.context == Some(handle + 1) => {
+                run(memory, model, body).inspect_err(|_| self.failed_runs += 1)?;
+            }
             _ => return Err(ILLEGAL),
         }
         Ok(answer)
@@ -113,11 +116,17 @@ fn run(memory: &mut Memory, model: &IoMeta, body: RequestBody) -> Result<(), i32
             return Err(ILLEGAL);
         }
     }
-    let first = io.inputs.first().ok_or(ILLEGAL)?;
-    let input = memory
-        .bytes(first.address, first.size as usize)
-        .ok_or(ILLEGAL)?
-        .to_vec();
+    let mut input = match io.inputs.first() {
+        Some(first) => memory
+            .bytes(first.address, first.size as usize)
+            .ok_or(ILLEGAL)?
+            .to_vec(),
+        None => Vec::new(),
+    };
+    // Without an input, or with an empty one, it adds 1 to 0.
+    if input.is_empty() {
+        input.push(0);
+    }
     for output in &io.outputs {
         let bytes = memory
             .bytes(output.address, output.size as usize)

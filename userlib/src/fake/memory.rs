@@ -14,11 +14,12 @@ const ALIGN: u64 = 4096;
 #[derive(Default)]
 pub(super) struct Memory {
     pieces: BTreeMap<u64, Vec<u8>>,
+    limit: Option<u64>,
 }
 
 impl Memory {
     pub(super) fn allocate(&mut self, size: u64) -> Option<u64> {
-        if size == 0 {
+        if size == 0 || self.limit.is_some_and(|limit| self.in_use() + size > limit) {
             return None;
         }
         let mut address = START;
@@ -33,6 +34,11 @@ impl Memory {
         }
         self.pieces.insert(address, vec![0; size as usize]);
         Some(address)
+    }
+
+    /// Gives no more than so many bytes away.
+    pub(super) fn limit(&mut self, bytes: u64) {
+        self.limit = Some(bytes);
     }
 
     pub(super) fn free(&mut self, address: u64) -> bool {

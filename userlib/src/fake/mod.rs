@@ -13,11 +13,13 @@ mod service;
 mod video;
 
 use std::collections::{BTreeMap, HashMap};
-use std::os::fd::{AsRawFd, BorrowedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use ax650_uapi::*;
 use nix::errno::Errno;
+use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::memfd::{memfd_create, MFdFlags};
 
 use crate::card::Card;
@@ -28,9 +30,12 @@ pub use engine::model_image;
 use service::Service;
 
 /// A card made of a few data structures.
-#[derive(Default)]
 pub struct FakeCard {
     state: Mutex<State>,
+    /// Jobs have ended.
+    changed: Condvar,
+    /// What the driver's node is to `poll()`: readable while ended jobs wait to be looked at.
+    node: EventFd,
 }
 
 #[derive(Default)]
@@ -43,12 +48,17 @@ struct State {
     service: Service,
     requests: Vec<Vec<u8>>,
     fault: Option<(usize, Errno)>,
+    /// The next job's step with this number is not carried out before its time is over.
+    stall: Option<usize>,
+    /// Calls that the card is still at, though their time is over.
+    stalled: Vec<Vec<u8>>,
     holding: bool,
+    limit: Option<usize>,
     submits: u64,
 }
 
 enum Job {
-    Held(Vec<OwnedStep>),
+    Held(Vec<OwnedStep>, Option<OwnedFd>),
     Ended(ax650_wait, Vec<ax650_step_result>),
 }
 
@@ -68,13 +78,27 @@ enum OwnedStep {
 
 impl FakeCard {
     /// A card that runs.
+    ///
+    /// # Panics
+    ///
+    /// If the process can open no more files.
     pub fn new() -> Arc<Self> {
-        Arc::default()
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+        Arc::new(Self {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            node: EventFd::from_value_and_flags(0, flags).expect("a file more"),
+        })
     }
 
     /// As [`Card::open`] would give it.
     pub fn open(self: &Arc<Self>) -> Card {
-        Card::with_transport(self.clone(), "ax650-0")
+        self.open_as("ax650-0")
+    }
+
+    /// The same with another name.
+    pub fn open_as(self: &Arc<Self>, name: &str) -> Card {
+        Card::with_transport(self.clone(), name)
     }
 
     /// The request frames so far; forgets them.
@@ -92,6 +116,48 @@ impl FakeCard {
         self.state().fault = Some((step, errno));
     }
 
+    /// Lets a call of the next job that has a step with this number, that one, take longer than its time: its job ends, but the card
+    /// is at it until [`FakeCard::end_stalled`].  Later calls of the same stream take their turn behind it, and so long.
+    pub fn stall_next_job(&self, step: usize) {
+        self.state().stall = Some(step);
+    }
+
+    /// Carries out the calls that took longer than their time, and returns the numbers of their answers' bytes; `None`:
+    /// a call that could not be carried out.
+    pub fn end_stalled(&self) -> Vec<Option<usize>> {
+        let mut state = self.state();
+        let stalled = std::mem::take(&mut state.stalled);
+        stalled
+            .iter()
+            .map(|frame| state.service.answer(frame).map(|answer| answer.len()))
+            .collect()
+    }
+
+    /// Errors that the engine answered to runs so far: tensors that are not in card memory, most likely.
+    pub fn failed_runs(&self) -> u64 {
+        self.state().service.failed_runs()
+    }
+
+    /// Lets the service forget nothing, but take no more memory than `bytes`.
+    pub fn limit_card_memory(&self, bytes: u64) {
+        self.state().service.memory.limit(bytes);
+    }
+
+    /// The card's log, as it gives it out when asked.
+    pub fn set_log(&self, text: &[u8]) {
+        self.state().service.log = Some(text.to_vec());
+    }
+
+    /// Refuses jobs as long as so many wait for their end or to be looked at.
+    pub fn limit_jobs(&self, jobs: usize) {
+        self.state().limit = Some(jobs);
+    }
+
+    /// Jobs that have not ended, or whose end was not looked at.
+    pub fn open_jobs(&self) -> usize {
+        self.state().jobs.len()
+    }
+
     /// Leaves jobs undone from now on.
     pub fn hold_jobs(&self) {
         self.state().holding = true;
@@ -104,14 +170,19 @@ impl FakeCard {
         let held: Vec<_> = state
             .jobs
             .iter()
-            .filter_map(|(number, job)| matches!(job, Job::Held(_)).then_some(*number))
+            .filter_map(|(number, job)| matches!(job, Job::Held(..)).then_some(*number))
             .collect();
         for number in held {
-            if let Some(Job::Held(steps)) = state.jobs.remove(&number) {
+            if let Some(Job::Held(steps, eventfd)) = state.jobs.remove(&number) {
                 let ended = state.execute(&steps);
                 state.jobs.insert(number, ended);
+                if let Some(eventfd) = eventfd {
+                    signal(eventfd.as_fd());
+                }
             }
         }
+        self.tell_pollers(&state);
+        self.changed.notify_all();
     }
 
     /// Bytes of card memory in use.
@@ -123,6 +194,14 @@ impl FakeCard {
     pub fn open_handles(&self) -> (usize, usize) {
         let state = self.state();
         (state.sessions.len(), state.buffers.len())
+    }
+
+    /// Makes the node readable if ended jobs wait to be looked at, else not.
+    fn tell_pollers(&self, state: &State) {
+        let _ = self.node.read();
+        if state.jobs.values().any(|job| matches!(job, Job::Ended(..))) {
+            signal(self.node.as_fd());
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -139,6 +218,7 @@ impl State {
     fn execute(&mut self, steps: &[OwnedStep]) -> Job {
         let queued_ns = now_ns();
         let fault = self.fault.take();
+        let stall = self.stall.take_if(|at| *at < steps.len());
         let mut status = 0;
         let mut results = Vec::new();
         for (index, step) in steps.iter().enumerate() {
@@ -150,7 +230,16 @@ impl State {
                 result.sent_ns = now_ns();
                 let outcome = match fault {
                     Some((at, errno)) if at == index => Err(errno),
-                    _ => self.step(step),
+                    _ => match step {
+                        OwnedStep::Call { frame, .. }
+                            if stall == Some(index) || self.is_behind_stalled(frame) =>
+                        {
+                            self.requests.push(frame.clone());
+                            self.stalled.push(frame.clone());
+                            Err(Errno::ETIME)
+                        }
+                        step => self.step(step),
+                    },
                 };
                 match outcome {
                     Ok(bytes) => (result.status, result.bytes) = (0, bytes),
@@ -172,6 +261,15 @@ impl State {
             },
             results,
         )
+    }
+
+    /// Whether the card is still at an earlier call of the same stream.
+    fn is_behind_stalled(&self, frame: &[u8]) -> bool {
+        // Context and stream of the header.
+        let place = |frame: &[u8]| frame.get(16..24).map(<[u8]>::to_vec);
+        self.stalled
+            .iter()
+            .any(|stalled| place(stalled) == place(frame))
     }
 
     fn step(&mut self, step: &OwnedStep) -> Result<u64, Errno> {
@@ -365,22 +463,24 @@ impl Transport for FakeCard {
             .iter()
             .map(|step| own(&step.action))
             .collect();
+        if state.limit.is_some_and(|limit| state.jobs.len() >= limit) {
+            return Err(Errno::EAGAIN);
+        }
         state.last_job += 1;
         state.submits += 1;
         let job = state.last_job;
         let entry = if state.holding {
-            Job::Held(steps)
+            let eventfd = submission.eventfd.map(|fd| fd.try_clone_to_owned());
+            Job::Held(steps, eventfd.transpose().map_err(|_| Errno::EMFILE)?)
         } else {
-            state.execute(&steps)
+            let ended = state.execute(&steps);
+            if let Some(eventfd) = submission.eventfd {
+                signal(eventfd);
+            }
+            ended
         };
         state.jobs.insert(job, entry);
-        if let Some(eventfd) = submission.eventfd {
-            let one = 1_u64.to_ne_bytes();
-            // SAFETY: writes 8 bytes that are there.
-            let written =
-                unsafe { libc::write(eventfd.as_raw_fd(), one.as_ptr().cast(), one.len()) };
-            Errno::result(written)?;
-        }
+        self.tell_pollers(&state);
         Ok(job)
     }
 
@@ -391,25 +491,31 @@ impl Transport for FakeCard {
         results: &mut [ax650_step_result],
     ) -> Result<ax650_wait, Errno> {
         let mut state = self.state();
-        match state.jobs.remove(&job).ok_or(Errno::ENOENT)? {
-            held @ Job::Held(_) => {
-                state.jobs.insert(job, held);
-                Err(if deadline_ns == 0 {
-                    Errno::EAGAIN
-                } else {
-                    Errno::ETIME
-                })
-            }
-            Job::Ended(wait, ended) => {
-                for (room, result) in results.iter_mut().zip(ended) {
-                    *room = result;
+        loop {
+            match state.jobs.remove(&job).ok_or(Errno::ENOENT)? {
+                Job::Ended(wait, ended) => {
+                    self.tell_pollers(&state);
+                    for (room, result) in results.iter_mut().zip(ended) {
+                        *room = result;
+                    }
+                    return Ok(ax650_wait {
+                        job,
+                        woken_ns: now_ns(),
+                        ..wait
+                    });
                 }
-                Ok(ax650_wait {
-                    job,
-                    woken_ns: now_ns(),
-                    ..wait
-                })
+                held => drop(state.jobs.insert(job, held)),
             }
+            let left = deadline_ns.saturating_sub(now_ns());
+            if left == 0 {
+                return Err(match deadline_ns {
+                    0 => Errno::EAGAIN,
+                    _ => Errno::ETIME,
+                });
+            }
+            let left = Duration::from_nanos(left);
+            let woken = self.changed.wait_timeout(state, left);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -417,9 +523,15 @@ impl Transport for FakeCard {
         Err(Errno::EPERM)
     }
 
-    fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
-        None
+    fn poll_fd(&self) -> BorrowedFd<'_> {
+        self.node.as_fd()
     }
+}
+
+/// Makes an eventfd readable.
+fn signal(eventfd: BorrowedFd<'_>) {
+    // A full one is readable already.
+    let _ = nix::unistd::write(eventfd, &1_u64.to_ne_bytes());
 }
 
 fn own(action: &Action<'_>) -> OwnedStep {

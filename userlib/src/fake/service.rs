@@ -13,14 +13,23 @@ use crate::proto::axclrpc::{self, memory, native, runtime, system};
 const NO_MEMORY: u32 = 0x8030_0507;
 const ILLEGAL: u32 = 0x8030_0503;
 
+/// Id of the serving process on the card.
+const CARD_PID: u32 = 1000;
+
 #[derive(Default)]
 pub(super) struct Service {
     pub(super) memory: Memory,
+    /// `None`: the card gives none out.
+    pub(super) log: Option<Vec<u8>>,
     engine: Engine,
     video: Video,
 }
 
 impl Service {
+    pub(super) fn failed_runs(&self) -> u64 {
+        self.engine.failed_runs
+    }
+
     /// The answer frame; `None` if the frame makes no sense.
     pub(super) fn answer(&mut self, frame: &[u8]) -> Option<Vec<u8>> {
         let (header, message) = frame.split_at_checked(28)?;
@@ -68,10 +77,18 @@ impl Service {
                     system::request_body::Kind::Control(control) => {
                         system::response_body::Kind::Control(system::ControlResponse {
                             cmd: control.cmd,
+                            pid: Some(CARD_PID),
+                            tid: Some(CARD_PID),
                             context: control.context,
                             stream: control.stream,
                             status: Some(0),
                             ..Default::default()
+                        })
+                    }
+                    system::request_body::Kind::Log(_) => {
+                        system::response_body::Kind::Log(system::LogResponse {
+                            name: "log.txt".into(),
+                            content: self.log.clone()?,
                         })
                     }
                     _ => return None,

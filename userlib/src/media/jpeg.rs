@@ -70,11 +70,8 @@ pub fn decode(session: &Session, jpeg: &[u8]) -> Result<(Buffer, PictureLayout)>
     let (luma, chroma) = (request.luma(), request.chroma());
     let mut done = stream
         .job()
-        .then(Part::to_card(
-            &source,
-            0..jpeg.len(),
-            source_memory.address(),
-        ))
+        .keep(&target_memory)
+        .then(Part::to_card(&source, 0..jpeg.len(), &source_memory))
         .then(stream.native_call(&DECODE, &[request.as_bytes()]))
         .then(Part::from_card(&target, 0..layout.luma_size(), luma))
         .along(Part::from_card(

@@ -143,8 +143,8 @@ impl Transport for Kernel {
         Ok(request.generation)
     }
 
-    fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.node.as_fd())
+    fn poll_fd(&self) -> BorrowedFd<'_> {
+        self.node.as_fd()
     }
 }
 

@@ -7,16 +7,22 @@ use std::os::fd::AsFd;
 use std::ptr::NonNull;
 
 use nix::errno::Errno;
-use nix::sys::mman::{mmap, munmap, MapFlags, ProtFlags};
+use nix::sys::mman::{madvise, mmap, munmap, MapFlags, MmapAdvise, ProtFlags};
+
+use crate::fork::Process;
 
 /// A shared mapping of a file, unmapped when dropped.
 ///
 /// The card may change the memory at any time that a job allows it to, so there is no safe way to a
 /// reference; [`crate::Buffer`] rules the references.
+///
+/// A child made by `fork()` does not get the mapping: an access there ends with SIGSEGV instead of reading what the
+/// parent's card writes.
 #[derive(Debug)]
 pub struct Mapping {
     start: NonNull<u8>,
     len: NonZeroUsize,
+    process: Process,
 }
 
 // SAFETY: the mapping belongs to the process, not to a thread, and access goes through raw pointers only.
@@ -39,10 +45,14 @@ impl Mapping {
                 offset,
             )
         }?;
-        Ok(Self {
+        let mapping = Self {
             start: start.cast(),
             len,
-        })
+            process: Process::current(),
+        };
+        // SAFETY: the range is the mapping just made; children that do not have it do not use it either.
+        unsafe { madvise(start, len.get(), MmapAdvise::MADV_DONTFORK) }?;
+        Ok(mapping)
     }
 
     /// First byte.
@@ -93,6 +103,9 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        if self.process != Process::current() {
+            return; // not mapped here, and something else may be in its place
+        }
         // SAFETY: the mapping is this object's own, and nobody can use its pointers after this.
         if let Err(errno) = unsafe { munmap(self.start.cast(), self.len()) } {
             log::error!("munmap: {errno}");

@@ -5,6 +5,7 @@
 //! [`Transport`] is the driver's interface (`docs/uapi.md`), one method a request.  The library has one
 //! implementation, the kernel's; with the feature `fake` there is another, a card in the same process.
 
+mod device;
 mod kernel;
 mod mapping;
 
@@ -13,6 +14,7 @@ use std::os::fd::BorrowedFd;
 use ax650_uapi::{ax650_session_create, ax650_step_result, ax650_wait};
 use nix::errno::Errno;
 
+pub(crate) use device::{Device, FORKED};
 pub(crate) use kernel::Kernel;
 pub use mapping::Mapping;
 
@@ -54,7 +56,7 @@ pub trait Transport: Send + Sync {
     fn control(&self, op: u32, flags: u32) -> Result<u32, Errno>;
 
     /// A file that is readable while ended jobs wait to be looked at.
-    fn poll_fd(&self) -> Option<BorrowedFd<'_>>;
+    fn poll_fd(&self) -> BorrowedFd<'_>;
 }
 
 /// A job.

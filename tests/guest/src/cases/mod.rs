@@ -17,6 +17,7 @@ mod firmware;
 mod fuzz;
 mod jobs;
 mod last;
+mod library;
 mod multi;
 mod observe;
 mod reset;
@@ -36,6 +37,7 @@ pub fn all() -> Vec<&'static Case> {
         axcl::CASES,
         sessions::CASES,
         engine::CASES,
+        library::CASES,
         codec::CASES,
         costs::CASES,
         observe::CASES,

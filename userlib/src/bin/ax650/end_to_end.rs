@@ -78,7 +78,7 @@ fn tensor(name: &str, size: u64) -> Meta {
     }];
     Meta {
         name: name.into(),
-        format: 3,
+        format: 4, // UINT8
         layout: 0,
         groups,
     }

@@ -72,7 +72,8 @@ impl From<Error> for Failure {
             ErrorKind::NoCard => NO_CARD,
             ErrorKind::Permission => PERMISSION,
             ErrorKind::Busy => BUSY,
-            ErrorKind::Card => CARD,
+            ErrorKind::Card | ErrorKind::Timeout | ErrorKind::LostSession => CARD,
+            ErrorKind::NoMemory if error.card_code().is_some() => CARD,
             _ => FAILURE,
         };
         Self::new(code, error.to_string())

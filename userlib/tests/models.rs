@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Models and their tensors, with a fake card: names, types, empty ones, and why a model is refused.
+
+#![allow(non_snake_case)] // a test is named after the requirement
+
+use ax650::fake::{model_image, FakeCard};
+use ax650::proto::axclrpc::engine::{IoMeta, Meta, OneMeta};
+use ax650::{Binding, DataType, Error, ErrorKind, Layout, Model, Session};
+use half::{bf16, f16};
+
+fn session() -> (std::sync::Arc<FakeCard>, Session) {
+    let fake = FakeCard::new();
+    let session = fake.open().session().expect("a session");
+    (fake, session)
+}
+
+fn tensor(name: &str, format: i32, size: u64, dims: &[i32]) -> Meta {
+    Meta {
+        name: name.into(),
+        layout: 1,
+        format,
+        groups: vec![OneMeta {
+            size,
+            dims: dims.to_vec(),
+            stride: Vec::new(),
+        }],
+    }
+}
+
+fn load(session: &Session, inputs: Vec<Meta>, outputs: Vec<Meta>) -> Result<Model, Error> {
+    Model::load_bytes(session, &model_image(&IoMeta { inputs, outputs }))
+}
+
+fn bind(session: &Session, inputs: Vec<Meta>, outputs: Vec<Meta>) -> Binding {
+    load(session, inputs, outputs)
+        .expect("a model")
+        .bind(0)
+        .expect("a binding")
+}
+
+/// A card that knows only the public numbers: 15 is float32, and the layout is field 2.
+#[test]
+fn S1_types_and_layouts_as_a_card_sends_them() {
+    let (_fake, session) = session();
+    let outputs = (1..=18)
+        .map(|format| tensor(&format!("t{format}"), format, 8, &[1]))
+        .collect();
+    let model = load(&session, vec![tensor("x", 15, 4, &[1])], outputs).unwrap();
+    let input = model.input("x").unwrap();
+    assert_eq!(
+        (input.data_type, input.layout),
+        (DataType::Fp32, Layout::Nhwc)
+    );
+    for (output, format) in model.outputs().iter().zip(1..) {
+        assert_eq!(output.data_type.number(), format);
+        assert_eq!(output.data_type.bits().is_some(), format <= 16);
+    }
+    assert_eq!(
+        model.output("t17").unwrap().data_type,
+        DataType::Unknown(17)
+    );
+    // Unknown ones can be run all the same, as bytes.
+    model.bind(0).unwrap().run().unwrap();
+}
+
+#[test]
+fn tensors_by_name() {
+    let (_fake, session) = session();
+    let binding = bind(
+        &session,
+        vec![tensor("a", 4, 2, &[2]), tensor("images", 4, 3, &[3])],
+        vec![tensor("y", 4, 2, &[2])],
+    );
+    binding.set_input("images", &[1, 2, 3]).unwrap();
+    assert_eq!(*binding.input(1).unwrap(), [1, 2, 3]);
+    let name = String::from("a");
+    binding.input(&name).unwrap().fill(5);
+    binding.run().unwrap();
+    assert_eq!(*binding.output("y").unwrap(), [6, 6]);
+    let error = binding.input("image").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no input is named `image`; there are: a, images"
+    );
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(binding.model().output("a").is_err() && binding.model().input(2).is_err());
+}
+
+#[test]
+fn F96_models_without_inputs_run() {
+    let (fake, session) = session();
+    let binding = bind(&session, Vec::new(), vec![tensor("y", 4, 3, &[3])]);
+    let times = binding.run().unwrap();
+    assert_eq!(*binding.output("y").unwrap(), [1, 1, 1]);
+    assert!(times.copy_in.is_zero() && !times.total.is_zero());
+    assert_eq!(
+        binding.input(0).unwrap_err().to_string(),
+        "input 0 of a model that has 0"
+    );
+    let outputs = binding.model().run_bytes(&[]).unwrap();
+    assert_eq!(outputs, [[1, 1, 1]]);
+    drop(binding);
+    session.settle(std::time::Duration::from_secs(5)).unwrap();
+    assert_eq!(fake.card_memory_in_use(), 0);
+}
+
+#[test]
+fn F96_empty_tensors_run() {
+    let (_fake, session) = session();
+    let binding = bind(
+        &session,
+        vec![tensor("x", 15, 0, &[0, 4]), tensor("b", 4, 2, &[2])],
+        vec![tensor("y", 4, 4, &[4]), tensor("none", 15, 0, &[0])],
+    );
+    assert!(binding.input("x").unwrap().is_empty());
+    binding.set_input("x", &[]).unwrap();
+    assert!(binding.set_input("x", &[1]).is_err());
+    binding.run().unwrap();
+    assert_eq!(*binding.output("y").unwrap(), [1; 4]);
+    assert!(binding.values::<f32>("none").unwrap().is_empty());
+    assert!(binding.output_as::<f32>("none").unwrap().is_empty());
+    // Nothing to copy at all.
+    let binding = bind(
+        &session,
+        vec![tensor("x", 4, 0, &[0])],
+        vec![tensor("y", 4, 0, &[0])],
+    );
+    let times = binding.run().unwrap();
+    assert!(times.copy_in.is_zero() && times.copy_out.is_zero());
+}
+
+#[test]
+fn tensors_as_numbers() {
+    let (_fake, session) = session();
+    let binding = bind(
+        &session,
+        vec![
+            tensor("f32", 15, 12, &[1, 3]),
+            tensor("f16", 13, 4, &[2]),
+            tensor("bf16", 14, 4, &[2]),
+            tensor("i64", 9, 16, &[2]),
+            tensor("bool", 4, 3, &[3]),
+            tensor("i32", 7, 64, &[2]), // with room behind it
+        ],
+        vec![tensor("y", 15, 8, &[2]), tensor("short", 15, 4, &[2])],
+    );
+    binding.input_as::<f32>("f32").unwrap()[1] = 1.5;
+    assert_eq!(binding.input("f32").unwrap()[4..8], 1.5_f32.to_le_bytes());
+    let halves = [f16::from_f32(0.5), f16::from_f32(-2.0)];
+    binding.set_values("f16", &halves).unwrap();
+    assert_eq!(*binding.input("f16").unwrap(), [0x00, 0x38, 0x00, 0xC0]);
+    let brains = [bf16::from_f32(1.0), bf16::from_f32(-2.0)];
+    binding.input_as("bf16").unwrap().copy_from_slice(&brains);
+    assert_eq!(*binding.input("bf16").unwrap(), [0x80, 0x3F, 0x00, 0xC0]);
+    binding.set_values("i64", &[-1_i64, 2]).unwrap();
+    assert_eq!(binding.input_as::<i64>("i64").unwrap()[..], [-1, 2]);
+    binding.set_values("bool", &[true, false, true]).unwrap();
+    assert_eq!(*binding.input("bool").unwrap(), [1, 0, 1]);
+    assert_eq!(binding.input_as::<i32>("i32").unwrap().len(), 2);
+
+    binding.input(0).unwrap().fill(0x3F);
+    binding.run().unwrap();
+    let expected = f32::from_le_bytes([0x40; 4]);
+    assert_eq!(binding.values::<f32>("y").unwrap(), [expected; 2]);
+    assert_eq!(binding.output_as::<f32>("y").unwrap()[..], [expected; 2]);
+
+    for (error, text) in [
+        (
+            binding.input_as::<f64>("f32").unwrap_err(),
+            "tensor `f32` has elements of type fp32, not f64",
+        ),
+        (
+            binding.input_as::<f16>("bf16").unwrap_err(),
+            "tensor `bf16` has elements of type bf16, not f16",
+        ),
+        (
+            binding.set_values("f32", &[1.0_f32]).unwrap_err(),
+            "1 elements for tensor `f32`, which has 3",
+        ),
+        (
+            binding.values::<f32>("short").unwrap_err(),
+            "tensor `short` of 2 fp32 is not in 4 bytes",
+        ),
+    ] {
+        assert_eq!(
+            (error.to_string().as_str(), error.kind()),
+            (text, ErrorKind::Invalid)
+        );
+    }
+}
+
+/// The reason is in the card's log, if there is one, and in the line of this session's process there.
+#[test]
+fn F96_why_a_model_is_refused() {
+    let (fake, session) = session();
+    let number = "load model: engine: execution failed (0x8030070c)";
+    let text = || {
+        let error = Model::load_bytes(&session, b"no model").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Card);
+        assert_eq!(error.card_code().unwrap().0, 0x8030_070C);
+        error.to_string()
+    };
+    // The fake card knows no logs until there is one.
+    assert_eq!(text(), number);
+    fake.set_log(
+        b"[ 1.0] ERROR axcl_daemon[1000]: model refused: no operator `Foo`\n\
+          [ 2.0] ERROR axcl_daemon[2000]: model refused: of someone else\n\
+          [ 3.0] INFO  axcl_daemon[1000]: context destroyed\n",
+    );
+    assert_eq!(
+        text(),
+        format!("{number}: model refused: no operator `Foo`")
+    );
+    for rubbish in [&b""[..], &[0xFF; 5000], b"[1000]", &[b'x'; 5 << 20]] {
+        fake.set_log(rubbish);
+        assert_eq!(text(), number);
+    }
+}
