@@ -11,6 +11,11 @@ pub fn run(args: &str, input: &[u8]) -> Vec<u8> {
     out.unwrap_or_else(|| panic!("ffmpeg {args}: {log}"))
 }
 
+/// The same; returns what ffmpeg tells of input and output.
+pub fn log(args: &str, input: &[u8]) -> String {
+    try_run(args, input).1
+}
+
 fn try_run(args: &str, input: &[u8]) -> (Option<Vec<u8>>, String) {
     let mut child = Command::new("ffmpeg")
         .args(["-hide_banner", "-loglevel", "info", "-nostats"])
@@ -72,6 +77,28 @@ pub fn h265(width: u32, height: u32, frames: u32) -> Vec<u8> {
 pub fn nv12(stream: &[u8], format: &str) -> Vec<u8> {
     let args = format!("-f {format} -i - -fps_mode passthrough -f rawvideo -pix_fmt nv12 -");
     run(&args, stream)
+}
+
+/// The number of packets that ffprobe finds in a stream; `format` is the demuxer.
+pub fn packets(stream: &[u8], format: &str) -> usize {
+    let args = format!(
+        "-v error -f {format} -count_packets -select_streams v:0 \
+         -show_entries stream=nb_read_packets -of csv=p=0 -"
+    );
+    let mut child = Command::new("ffprobe")
+        .args(args.split_whitespace())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("ffprobe must be installed");
+    let mut stdin = child.stdin.take().unwrap();
+    let input = stream.to_vec();
+    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let number = text.trim().trim_end_matches(',');
+    number.parse().unwrap_or_else(|_| panic!("ffprobe: {text}"))
 }
 
 /// Test pictures as NV12.
