@@ -195,7 +195,7 @@ fn options(attr: &ChannelAttr, quality: u32, effort: Effort) -> Result<Dictionar
         }
     } else {
         let mut x265 = format!(
-            "log-level=none:frame-threads=1:scenecut=0:keyint={0}:min-keyint={0}:{1}",
+            "log-level=none:frame-threads=1:scenecut=0:open-gop=0:keyint={0}:min-keyint={0}:{1}",
             rate.gop,
             effort.x265()
         );

@@ -133,6 +133,42 @@ mod tests {
 
     #[test]
     fn units() {
+        let mut idr = [
+            0,
+            0,
+            1,
+            20 << 1,
+            1,
+            0xaf,
+            0,
+            0,
+            1,
+            1 << 1,
+            1,
+            0,
+            0,
+            1,
+            20 << 1,
+        ];
+        begin_as_w_radl(&mut idr);
+        let want = [
+            0,
+            0,
+            1,
+            19 << 1,
+            1,
+            0xaf,
+            0,
+            0,
+            1,
+            1 << 1,
+            1,
+            0,
+            0,
+            1,
+            19 << 1,
+        ];
+        assert_eq!(idr, want);
         let bytes = [0, 0, 0, 1, 0x67, 1, 0, 0, 1, 0x68, 2, 0, 0, 0, 1, 0x65, 3];
         let nals: Vec<_> = list(Codec::H264, &bytes)
             .iter()

@@ -11,11 +11,6 @@ pub fn run(args: &str, input: &[u8]) -> Vec<u8> {
     out.unwrap_or_else(|| panic!("ffmpeg {args}: {log}"))
 }
 
-/// The same; returns what ffmpeg tells of input and output.
-pub fn log(args: &str, input: &[u8]) -> String {
-    try_run(args, input).1
-}
-
 fn try_run(args: &str, input: &[u8]) -> (Option<Vec<u8>>, String) {
     let mut child = Command::new("ffmpeg")
         .args(["-hide_banner", "-loglevel", "info", "-nostats"])
