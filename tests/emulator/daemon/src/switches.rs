@@ -57,6 +57,10 @@ pub const SWITCHES: &[(&str, &str)] = &[
         "CMM allocations fail beyond this many bytes in use",
     ),
     (
+        "vdec.any_format",
+        "true: H.264 and H.265 beyond 4:2:0 and 10 bits are converted, not counted as unsupported",
+    ),
+    (
         "engine.fail",
         "runs fail: true for \"execute failed\", or the error number to answer",
     ),

@@ -3,7 +3,7 @@
 //! The answer of a call.
 
 use crate::errors::{Area, Fault};
-use crate::table::{Call, VAR};
+use crate::table::{Call, IVE, REST, VAR};
 
 /// Return value and output blobs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,9 +41,14 @@ impl Answer {
 
     /// A failure of `area` that gives an in/out structure back as it came.
     pub fn failed(area: Area, fault: Fault, inout: &[u8]) -> Outcome {
+        Self::failed_with(area, fault, vec![inout.to_vec()])
+    }
+
+    /// The same with several structures.
+    pub fn failed_with(area: Area, fault: Fault, out: Vec<Vec<u8>>) -> Outcome {
         Ok(Self {
             ret: area.code(fault).into(),
-            out: vec![inout.to_vec()],
+            out,
         })
     }
 }
@@ -58,32 +63,37 @@ pub fn blobs(call: &Call, outcome: Outcome) -> Vec<Vec<u8>> {
         }
     });
     let mut out = out.into_iter();
-    call.answer
-        .iter()
-        .enumerate()
-        .map(|(i, &size)| {
-            let mut blob = if i == 0 {
-                ret.to_le_bytes().to_vec()
-            } else {
-                out.next().unwrap_or_default()
-            };
-            if size != VAR {
-                blob.resize(size, 0);
-            }
-            blob
-        })
-        .collect()
+    let mut blobs = Vec::new();
+    for (i, &size) in call.answer.iter().enumerate() {
+        let mut blob = if i == 0 {
+            ret.to_le_bytes().to_vec()
+        } else {
+            out.next().unwrap_or_default()
+        };
+        if !matches!(size, VAR | REST) {
+            blob.resize(size, 0);
+        }
+        blobs.push(blob);
+        if size == REST {
+            blobs.extend(&mut out);
+        }
+    }
+    blobs
 }
 
 /// Checks number and sizes of a call's arguments: a blob that is missing or empty stands for a
 /// null pointer.
 pub fn check(call: &Call, args: &[Vec<u8>]) -> Result<(), Fault> {
-    if args.len() > call.request.len() {
+    // What Init and Exit of IVE bring is not known and not needed.
+    if call.module == IVE {
+        return Ok(());
+    }
+    if args.len() > call.request.len() && call.request.last() != Some(&REST) {
         return Err(Fault::IllegalParam);
     }
     for (i, &size) in call.request.iter().enumerate() {
         match (size, args.get(i).map_or(0, Vec::len)) {
-            (VAR, _) => (),
+            (VAR | REST, _) => (),
             (_, 0) => return Err(Fault::NullPointer),
             (size, len) if size != len => return Err(Fault::IllegalParam),
             _ => (),

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Return values of the card's calls (spec 3.3).
+//! Return values of the card's calls: module, part of the module and what went wrong (spec 3.3).
 
-/// Why a call failed: the lowest byte of the code.
-///
-/// Spec 3.3 gives null pointer, does not exist, no buffer, empty, queue empty, timed out and flow
-/// end.  The other numbers are this card's choice from the gaps between these.
+/// Why a call failed: the lowest byte of the code, the same in all modules but for [`Self::Codec`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Fault {
-    /// No such channel number.
-    InvalidChannel = 0x03,
+    /// No such module.
+    InvalidModule = 0x01,
     /// No such group number.
-    InvalidGroup = 0x05,
+    InvalidGroup = 0x03,
+    /// No such channel number.
+    InvalidChannel = 0x04,
     /// A field or the size of an argument is out of range.
     IllegalParam = 0x0a,
     /// An argument is missing or has no bytes.
@@ -33,8 +32,10 @@ pub enum Fault {
     Exists = 0x16,
     /// Not created, destroyed, or another session's.
     Unexist = 0x17,
-    /// Out of something: CMM memory, groups, channels, blocks; no room for another stream or frame
-    /// and the caller does not wait.
+    /// Out of CMM memory.
+    NoMemory = 0x18,
+    /// Out of blocks, pools, channels; no room for another stream or frame, and the caller does not
+    /// wait.
     NoBuffer = 0x19,
     /// Nothing there yet, and the caller does not wait.
     Empty = 0x20,
@@ -44,24 +45,28 @@ pub enum Fault {
     TimedOut = 0x27,
     /// The last picture or packet of the stream has been taken.
     FlowEnd = 0x28,
-    /// The data cannot be decoded or encoded.
+    /// The data cannot be decoded or encoded: "stream" of the decoder, "unknown" elsewhere.
     Codec = 0x29,
 }
 
 /// The parts of the card that have codes of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Area {
-    /// Memory, links, time stamps.  Module number 0x0b is this card's choice.
+    /// Memory, links, time stamps.
     Sys,
-    /// Pools.  Module number 0x0c is this card's choice.
+    /// Pools, whose codes are those of [`Self::Sys`].
     Pool,
     /// Decoder.
     Vdec,
     /// Encoder.
     Venc,
-    /// Image processor.  Module number 0x0d is this card's choice.
+    /// Image processor.
     Ivps,
-    /// Copies within the card.  Module number 0x0e is this card's choice.
+    /// Regions of the image processor.
+    Region,
+    /// Lens correction and warping of the image processor.
+    Gdc,
+    /// Copies within the card.
     Dma,
 }
 
@@ -71,6 +76,8 @@ impl Area {
         match (module, api) {
             (crate::table::VDEC, _) => Self::Vdec,
             (crate::table::VENC, _) => Self::Venc,
+            (crate::table::IVPS, 41..=45) => Self::Region,
+            (crate::table::IVPS, 111 | 114..=119) => Self::Gdc,
             (crate::table::IVPS, _) => Self::Ivps,
             (crate::table::DMADIM, _) => Self::Dma,
             (_, 41..=59) => Self::Pool,
@@ -81,14 +88,19 @@ impl Area {
     /// The 32-bit code of `fault` in this area.
     pub fn code(self, fault: Fault) -> u32 {
         let base = match self {
-            Self::Sys => 0x800b_0000,
-            Self::Pool => 0x800c_0000,
+            Self::Sys | Self::Pool => 0x800b_0100,
             Self::Vdec => 0x8008_0100,
             Self::Venc => 0x8007_0200,
-            Self::Ivps => 0x800d_0000,
-            Self::Dma => 0x800e_0000,
+            Self::Ivps => 0x800d_0100,
+            Self::Region => 0x800d_0200,
+            Self::Gdc => 0x800d_0300,
+            Self::Dma => 0x8010_0100,
         };
-        base | fault as u32
+        let id = match (self, fault) {
+            (Self::Vdec, Fault::Codec) => 0x81,
+            (_, fault) => fault as u32,
+        };
+        base | id
     }
 }
 
@@ -96,19 +108,50 @@ impl Area {
 mod tests {
     use super::*;
 
+    /// D6: every prefix and every number of the notes.
     #[test]
-    fn codes_of_the_notes() {
-        for (fault, vdec, venc) in [
-            (Fault::Empty, 0x8008_0120, 0x8007_0220),
-            (Fault::QueueEmpty, 0x8008_0122, 0x8007_0222),
-            (Fault::TimedOut, 0x8008_0127, 0x8007_0227),
-            (Fault::FlowEnd, 0x8008_0128, 0x8007_0228),
-            (Fault::Unexist, 0x8008_0117, 0x8007_0217),
+    #[allow(non_snake_case)]
+    fn D6_codes_of_the_notes() {
+        for (module, api, base) in [
+            (0, 2, 0x800b_0100),
+            (0, 31, 0x800b_0100),
+            (0, 44, 0x800b_0100),
+            (0, 45, 0x800b_0100),
+            (1, 0, 0x8008_0100),
+            (2, 0, 0x8007_0200),
+            (3, 5, 0x800d_0100),
+            (3, 41, 0x800d_0200),
+            (3, 45, 0x800d_0200),
+            (3, 51, 0x800d_0100),
+            (3, 114, 0x800d_0300),
+            (6, 5, 0x8010_0100),
         ] {
-            assert_eq!(Area::of(1, 0).code(fault), vdec);
-            assert_eq!(Area::of(2, 0).code(fault), venc);
+            for (fault, id) in [
+                (Fault::InvalidModule, 0x01),
+                (Fault::InvalidGroup, 0x03),
+                (Fault::InvalidChannel, 0x04),
+                (Fault::IllegalParam, 0x0a),
+                (Fault::NullPointer, 0x0b),
+                (Fault::BadAddress, 0x0c),
+                (Fault::Busy, 0x11),
+                (Fault::NotInit, 0x12),
+                (Fault::NotConfig, 0x13),
+                (Fault::NotSupported, 0x14),
+                (Fault::NotPermitted, 0x15),
+                (Fault::Exists, 0x16),
+                (Fault::Unexist, 0x17),
+                (Fault::NoMemory, 0x18),
+                (Fault::NoBuffer, 0x19),
+                (Fault::Empty, 0x20),
+                (Fault::QueueEmpty, 0x22),
+                (Fault::TimedOut, 0x27),
+                (Fault::FlowEnd, 0x28),
+            ] {
+                let code = Area::of(module, api).code(fault);
+                assert_eq!(code, base | id, "{module} {api} {fault:?}");
+            }
         }
-        assert_eq!(Area::of(0, 45), Area::Pool);
-        assert_eq!(Area::of(0, 2), Area::Sys);
+        assert_eq!(Area::Vdec.code(Fault::Codec), 0x8008_0181);
+        assert_eq!(Area::Venc.code(Fault::Codec), 0x8007_0229);
     }
 }

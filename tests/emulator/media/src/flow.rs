@@ -17,6 +17,8 @@ use crate::blobs::View;
 use crate::errors::Fault;
 use crate::frame::VideoFrame;
 use crate::ivps::{self, Ivps};
+use crate::links::End;
+use crate::priority::give_way;
 use crate::session::{Owner, Session};
 use crate::vdec::{self, Vdec};
 use crate::venc::{self, Venc};
@@ -26,24 +28,6 @@ use crate::wait::{lock, Deadline};
 const LOOK: i32 = 50;
 /// Pause when one of the ends is not there yet.
 const PAUSE: Duration = Duration::from_millis(10);
-
-/// One end of a link: `AX_MOD_INFO_T`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct End {
-    module: u32,
-    group: u32,
-    channel: u32,
-}
-
-impl End {
-    fn parse(v: View) -> Self {
-        Self {
-            module: v.u32(0),
-            group: v.u32(4),
-            channel: v.u32(8),
-        }
-    }
-}
 
 /// The modules that links join.
 #[derive(Clone)]
@@ -89,15 +73,10 @@ impl Flows {
         }
     }
 
-    /// Lets pictures flow from the module `source` to `target`; both are `AX_MOD_INFO_T`.  The notes
-    /// give the numbers of decoder and encoder only, so every other one is taken for that of the image
-    /// processor.  Out of an encoder and into a decoder flows nothing.
+    /// Lets pictures flow from the module `source` to `target`; both are `AX_MOD_INFO_T` that
+    /// [`crate::links`] has found good.
     pub fn start(&self, session: &Session, source: View, target: View) -> Result<(), Fault> {
         let ends = (End::parse(source), End::parse(target));
-        if ends.0.module == venc::MODULE || ends.1.module == vdec::MODULE {
-            self.modules.link.count("links_without_pictures", 1);
-            return Ok(());
-        }
         // With the session's lock, so that the end of the session finds the thread.
         let _open = session.state()?;
         let stop = Arc::new(AtomicBool::new(false));
@@ -154,6 +133,7 @@ impl Pump {
     }
 
     fn run(&self) {
+        give_way();
         // Whether the target knows that the stream has ended.
         let mut told = true;
         while !self.stopped() {
@@ -195,7 +175,11 @@ impl Pump {
         if channel >= ivps::CHANNELS {
             return Err(Fault::InvalidChannel);
         }
-        group.get(channel, deadline)
+        match group.get(channel, deadline) {
+            // A stopped group may be started again: its target waits.
+            Err(Fault::FlowEnd) if !group.source_ended() => Err(Fault::NotPermitted),
+            other => other,
+        }
     }
 
     fn give_back(&self, frame: &VideoFrame) {

@@ -13,7 +13,7 @@ use crate::picture::{from_card, to_card, Scaler};
 use crate::vdec::attr::{Codec, GroupAttr, Stream};
 use crate::vdec::decode::{Decoder, Options};
 use crate::venc::attr::ChannelAttr;
-use crate::venc::encode::{pixel, Encoder};
+use crate::venc::encode::{pixel, Effort, Encoder};
 
 /// JpegDecodeOneFrame: `AX_VDEC_DEC_ONE_FRM_T` with the image's card address and the addresses
 /// and strides of the frame to fill; returns the same with the frame's size filled in.  When
@@ -72,6 +72,7 @@ fn decode(bytes: &[u8]) -> Result<ffmpeg_next::frame::Video, Fault> {
         mode: 0,
         max_width: GroupAttr::MAX_SIDE,
         max_height: GroupAttr::MAX_SIDE,
+        any_format: true,
     };
     let mut decoder = Decoder::new(Codec::Jpeg, options).map_err(|_| Fault::NotSupported)?;
     let mut picture = None;
@@ -116,7 +117,7 @@ fn encode(dram: &Dram, source: &Nv12, quality: u32) -> Result<Vec<u8>, Fault> {
     let size = (source.width, source.height);
     let attr = ChannelAttr::single_image(size)?;
     let mut picture = from_card(dram, source, (0, 0), size, pixel(attr.codec))?;
-    let mut encoder = Encoder::new(&attr, quality)?;
+    let mut encoder = Encoder::new(&attr, quality, Effort::Usual)?;
     let mut packets = encoder.encode(&mut picture, true, ())?;
     packets.extend(encoder.drain()?);
     packets.pop().map(|p| p.bytes).ok_or(Fault::Codec)

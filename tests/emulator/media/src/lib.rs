@@ -16,8 +16,8 @@
 //! * Both display modes show every picture.  A decoder whose client keeps all buffers waits.
 //! * SendFrame copies the picture: its memory may be used again when the call returns.
 //! * "Virtual addresses" are equal to card addresses.
-//! * Pictures flow over links from decoder and image processor to image processor and encoder; other
-//!   links are kept and shown.
+//! * Pictures flow over links from decoder and image processor to image processor and encoder; there
+//!   are no other links.
 
 mod answer;
 mod blobs;
@@ -27,9 +27,11 @@ mod flow;
 mod frame;
 mod ivps;
 mod jpeg;
+mod links;
 mod memory;
 mod picture;
 mod pool;
+mod priority;
 mod proc;
 mod session;
 mod sys;
@@ -45,7 +47,7 @@ use std::sync::{Arc, Mutex};
 use ax650_emu_api::Link;
 use serde_json::json;
 
-use crate::answer::Outcome;
+use crate::answer::{Answer, Outcome};
 use crate::blobs::Args;
 use crate::errors::{Area, Fault};
 use crate::flow::{Flows, Modules};
@@ -145,12 +147,24 @@ impl Media {
         answer::check(call, args)?;
         let session = self.session(session)?;
         let args = Args(args);
+        if call.module == table::IVE {
+            // Nothing of it is there to be set up; what it would work on is refused by name.
+            return Answer::ok();
+        }
         match Area::of(call.module, call.api) {
             Area::Pool => pool::calls::call(&self.pools, &session, call.api, args),
             Area::Sys => {
                 let outcome = self.sys.call(&session, call.api, args)?;
                 match call.api {
-                    LINK => self.flows.start(&session, args.view(0), args.view(1))?,
+                    LINK => {
+                        let started = self.flows.start(&session, args.view(0), args.view(1));
+                        if started.is_err() {
+                            // No link without the flow.
+                            let links = &self.sys.links;
+                            let _ = links.remove(session.owner, args.view(0), args.view(1));
+                        }
+                        started?;
+                    }
                     UNLINK => self.flows.stop(session.owner, args.view(0), args.view(1)),
                     _ => (),
                 }
@@ -158,7 +172,7 @@ impl Media {
             }
             Area::Vdec => self.vdec.call(&session, call.api, args),
             Area::Venc => self.venc.call(&session, call.api, args),
-            Area::Ivps => self.ivps.call(&session, call.api, args),
+            Area::Ivps | Area::Region | Area::Gdc => self.ivps.call(&session, call.api, args),
             Area::Dma => dma::call(&self.link, call.api, args),
         }
     }
@@ -198,7 +212,7 @@ impl Media {
         self.ivps.end(session.owner);
         self.flows.end(session.owner);
         self.pools.end(session.owner);
-        self.sys.end(session.owner);
+        self.sys.links.end(session.owner);
     }
 
     /// Ends all sessions; no thread of this crate uses the link after it.
@@ -218,7 +232,7 @@ impl Media {
             "pool" => proc::pool(&self.pools.list()),
             "ivps" => proc::ivps(&self.ivps.rows()),
             "rgn" | "ive" => proc::unused(),
-            "link_table" => proc::links(&self.sys.links()),
+            "link_table" => proc::links(&self.sys.links.list()),
             _ => String::new(),
         }
     }

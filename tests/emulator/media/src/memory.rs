@@ -21,7 +21,8 @@ impl CardBlock {
     pub fn new(link: &Arc<dyn Link>, size: u64, name: &str, owner: u32) -> Result<Self, Fault> {
         let address = link.cmm().alloc(size, name, owner).map_err(|e| match e {
             CmmError::Empty => Fault::IllegalParam,
-            CmmError::NoMemory(_) | CmmError::NoBlock(_) => Fault::NoBuffer,
+            CmmError::NoMemory(_) => Fault::NoMemory,
+            CmmError::NoBlock(_) => Fault::NoBuffer,
         })?;
         Ok(Self {
             link: link.clone(),

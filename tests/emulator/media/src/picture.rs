@@ -50,6 +50,71 @@ fn plain(format: Pixel) -> Pixel {
     }
 }
 
+/// Whether pictures of this format are luma alone.
+fn is_grey(format: Pixel) -> bool {
+    matches!(
+        format,
+        Pixel::GRAY8 | Pixel::GRAY10LE | Pixel::GRAY12LE | Pixel::GRAY14LE | Pixel::GRAY16LE
+    )
+}
+
+/// A picture of luma alone as 4:2:0 without colour, its samples as they are: libswscale takes it for
+/// one of the full range and would convert that.
+pub fn with_neutral_colours(grey: &Video) -> Result<Video, Fault> {
+    let (width, height) = (grey.width(), grey.height());
+    let narrowed;
+    let grey = if grey.format() == Pixel::GRAY8 {
+        grey
+    } else {
+        narrowed = sized(grey, Pixel::GRAY8)?;
+        &narrowed
+    };
+    let mut video = Video::new(Pixel::YUV420P, width, height);
+    copy_luma(grey, &mut video)?;
+    for plane in 1..3 {
+        video.data_mut(plane).fill(128);
+    }
+    Ok(video)
+}
+
+/// The luma of a picture with planes, as a picture of luma alone.
+pub fn luma_of(video: &Video) -> Result<Video, Fault> {
+    let mut grey = Video::new(Pixel::GRAY8, video.width(), video.height());
+    copy_luma(video, &mut grey)?;
+    Ok(grey)
+}
+
+fn copy_luma(from: &Video, to: &mut Video) -> Result<(), Fault> {
+    let stride = to.stride(0);
+    for row in 0..to.height() as usize {
+        let line = part(from, 0, row, 0, to.width() as usize)?;
+        let start = row * stride;
+        let room = to.data_mut(0).get_mut(start..start + line.len());
+        room.ok_or(Fault::Codec)?.copy_from_slice(line);
+    }
+    Ok(())
+}
+
+/// A picture in another format.
+fn sized(video: &Video, format: Pixel) -> Result<Video, Fault> {
+    let (width, height) = (video.width(), video.height());
+    let context = Context::get(
+        video.format(),
+        width,
+        height,
+        format,
+        width,
+        height,
+        Flags::BICUBIC,
+    );
+    let mut out = Video::empty();
+    context
+        .map_err(|_| Fault::NotSupported)?
+        .run(video, &mut out)
+        .map_err(|_| Fault::Codec)?;
+    Ok(out)
+}
+
 /// Writes a decoded picture to card memory: scaled to the size of `target` if `scale`, else the
 /// part of that size at `offset` (even numbers).
 pub fn to_card(
@@ -60,6 +125,9 @@ pub fn to_card(
     target: &Nv12,
     scaler: &mut Scaler,
 ) -> Result<(), Fault> {
+    if is_grey(frame.format()) {
+        *frame = with_neutral_colours(frame)?;
+    }
     frame.set_format(plain(frame.format()));
     let size = if scale {
         (target.width, target.height)

@@ -6,6 +6,7 @@
 use std::fmt::Write;
 
 use crate::ivps::{self, MAX_GROUPS as MAX_IVPS_GROUPS};
+use crate::links::End;
 use crate::pool::{Kind, PoolInfo};
 use crate::vdec::{GroupRow, MAX_GROUPS};
 use crate::venc::rate::Goal;
@@ -92,6 +93,7 @@ fn vdec_name(codec: u32) -> &'static str {
     match codec {
         96 => "H264",
         265 => "H265",
+        1002 => "MJPEG",
         _ => "JPEG",
     }
 }
@@ -121,6 +123,8 @@ pub fn venc(channels: &[ChannelRow], jpeg: bool) -> String {
             let (mode, kbps) = match c.rate.goal {
                 Goal::Constant { kbps } => ("CBR", kbps),
                 Goal::Variable { max_kbps } => ("VBR", max_kbps),
+                Goal::Adaptive { max_kbps } => ("AVBR", max_kbps),
+                Goal::Capped { max_kbps, .. } => ("CVBR", max_kbps),
                 Goal::Average { kbps } => ("ABR", kbps),
                 Goal::Fixed { .. } | Goal::Quality => ("FIXQP", 0),
             };
@@ -249,11 +253,11 @@ pub fn pool(pools: &[PoolInfo]) -> String {
 }
 
 /// `link_table`.
-pub fn links(links: &[([i32; 3], [i32; 3])]) -> String {
+pub fn links(links: &[(End, End)]) -> String {
     let mut out = String::new();
     let rows: Vec<_> = links
         .iter()
-        .map(|(s, t)| row![s[0], s[1], s[2], t[0], t[1], t[2]])
+        .map(|(s, t)| row![s.module, s.group, s.channel, t.module, t.group, t.channel])
         .collect();
     let head = ["SrcMod", "SrcGrp", "SrcChn", "DstMod", "DstGrp", "DstChn"];
     table(&mut out, "LINK TABLE", &head, &rows);
@@ -266,9 +270,14 @@ mod tests {
 
     #[test]
     fn columns_line_up() {
-        let text = links(&[([8, 0, 0], [7, 100_000, -1])]);
+        let end = |module, group, channel| End {
+            module,
+            group,
+            channel,
+        };
+        let text = links(&[(end(8, 0, 0), end(7, 100_000, 12))]);
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[1], " SrcMod SrcGrp SrcChn DstMod DstGrp DstChn");
-        assert_eq!(lines[2], "      8      0      0      7 100000     -1");
+        assert_eq!(lines[2], "      8      0      0      7 100000     12");
     }
 }

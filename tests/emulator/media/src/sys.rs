@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The SYS calls: card memory, links between modules, time stamps.
+//! The SYS calls: card memory, links between modules ([`crate::links`]), time stamps.
 //!
 //! "Virtual addresses" are those of the card's processor and mean nothing to a client; here they
 //! are equal to the card addresses, as in the worked examples of spec 9.
@@ -14,15 +14,14 @@ use ax650_emu_api::{Cmm, CmmBlock, Link};
 use crate::answer::{Answer, Outcome};
 use crate::blobs::{Args, Record, View};
 use crate::errors::Fault;
+use crate::links::Links;
 use crate::memory::CardBlock;
-use crate::session::{Memory, Owner, Session};
+use crate::session::{Memory, Session};
 use crate::wait::lock;
 
 /// `AX_MOD_INFO_T`: module, group, channel.
 type Module = [u8; 12];
-/// Targets that one source may be linked to: what GetLinkBySrc has room for.
-const MAX_TARGETS: usize = 6;
-/// Number of the AX650N in `AX_CHIP_TYPE_E`; the notes do not give it.
+/// Number of the AX650N in `AX_CHIP_TYPE_E`.
 const CHIP_AX650N: u32 = 2;
 /// The card's only CMM partition.
 const PARTITION: &str = "anonymous";
@@ -33,7 +32,8 @@ pub struct Sys {
     boot: Instant,
     /// What is added to the time since boot, in microseconds.
     pts_offset: Mutex<i64>,
-    links: Mutex<Vec<(Owner, Module, Module)>>,
+    /// The links between modules.
+    pub links: Links,
     log_level: AtomicU32,
     log_target: AtomicU32,
 }
@@ -45,7 +45,7 @@ impl Sys {
             link: link.clone(),
             boot: Instant::now(),
             pts_offset: Mutex::default(),
-            links: Mutex::default(),
+            links: Links::default(),
             log_level: AtomicU32::new(4),
             log_target: AtomicU32::new(0),
         }
@@ -88,10 +88,10 @@ impl Sys {
                 Answer::with(name.cloned().ok_or(Fault::NotConfig)?)
             }
             17 => Answer::with(self.status()),
-            31 => self.link(session.owner, module(args, 0), module(args, 1)),
-            32 => self.unlink(session.owner, module(args, 0), module(args, 1)),
-            33 => self.link_by_target(session.owner, module(args, 0)),
-            34 => self.link_by_source(session.owner, module(args, 0)),
+            31 => self.links.add(session.owner, args.view(0), args.view(1)),
+            32 => self.links.remove(session.owner, args.view(0), args.view(1)),
+            33 => self.links.by_target(session.owner, args.view(0)),
+            34 => self.links.by_source(session.owner, args.view(0)),
             71 => Answer::with(self.pts().to_le_bytes().to_vec()),
             72 | 73 => {
                 // The one starts, the other corrects the same clock.
@@ -104,11 +104,6 @@ impl Sys {
             92 => set(&self.log_target, args.u32(0), 3),
             _ => Err(Fault::NotSupported),
         }
-    }
-
-    /// Removes the links of a session that has ended.
-    pub fn end(&self, owner: Owner) {
-        lock(&self.links).retain(|(o, _, _)| *o != owner);
     }
 
     fn alloc(
@@ -183,48 +178,6 @@ impl Sys {
         r.finish()
     }
 
-    fn link(&self, owner: Owner, source: Module, target: Module) -> Outcome {
-        let mut links = lock(&self.links);
-        let own = || links.iter().filter(|l| l.0 == owner);
-        if own().any(|l| l.2 == target) {
-            return Err(Fault::Exists);
-        }
-        if own().filter(|l| l.1 == source).count() >= MAX_TARGETS {
-            return Err(Fault::NoBuffer);
-        }
-        links.push((owner, source, target));
-        Answer::ok()
-    }
-
-    fn unlink(&self, owner: Owner, source: Module, target: Module) -> Outcome {
-        let mut links = lock(&self.links);
-        let at = links.iter().position(|l| *l == (owner, source, target));
-        links.remove(at.ok_or(Fault::Unexist)?);
-        Answer::ok()
-    }
-
-    fn link_by_target(&self, owner: Owner, target: Module) -> Outcome {
-        let links = lock(&self.links);
-        let found = links.iter().find(|l| l.0 == owner && l.2 == target);
-        Answer::with(found.ok_or(Fault::Unexist)?.1.to_vec())
-    }
-
-    fn link_by_source(&self, owner: Owner, source: Module) -> Outcome {
-        let links = lock(&self.links);
-        let targets: Vec<_> = links
-            .iter()
-            .filter(|l| l.0 == owner && l.1 == source)
-            .flat_map(|l| l.2)
-            .collect();
-        if targets.is_empty() {
-            return Err(Fault::Unexist);
-        }
-        let mut r = Record::new(76);
-        r.u32(0, crate::blobs::clamp32(targets.len() / 12))
-            .bytes(4, &targets);
-        Answer::with(r.finish())
-    }
-
     fn since_boot(&self) -> i64 {
         i64::try_from(self.boot.elapsed().as_micros()).unwrap_or(i64::MAX)
     }
@@ -234,19 +187,10 @@ impl Sys {
         lock(&self.pts_offset).wrapping_add(self.since_boot()) as u64
     }
 
-    /// All links as (source, target), each module, group, channel.
-    pub fn links(&self) -> Vec<([i32; 3], [i32; 3])> {
-        let numbers = |m: Module| [0, 4, 8].map(|at| View(&m).i32(at));
-        lock(&self.links)
-            .iter()
-            .map(|l| (numbers(l.1), numbers(l.2)))
-            .collect()
-    }
-
     /// State for the control socket.
     pub fn report(&self) -> serde_json::Value {
         serde_json::json!({
-            "links": self.links().len(),
+            "links": self.links.list().len(),
             "log_level": self.log_level.load(Ordering::Relaxed),
             "log_target": self.log_target.load(Ordering::Relaxed),
         })

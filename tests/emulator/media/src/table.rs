@@ -5,6 +5,8 @@
 
 /// In place of a size: any length, also 0.
 pub const VAR: usize = usize::MAX;
+/// In place of the last size: any number of blobs of any length.
+pub const REST: usize = usize::MAX - 1;
 
 /// Module SYS, which also carries the pools.
 pub const SYS: u32 = 0;
@@ -14,6 +16,8 @@ pub const VDEC: u32 = 1;
 pub const VENC: u32 = 2;
 /// Module IVPS, the image processor.
 pub const IVPS: u32 = 3;
+/// Module IVE, image analysis.
+pub const IVE: u32 = 4;
 /// Module DMADIM, copies within the card.
 pub const DMADIM: u32 = 6;
 
@@ -41,7 +45,7 @@ pub fn find(module: u32, api: u32) -> Option<Call> {
 
 /// Sizes with `None` for any length.
 pub fn sizes(sizes: &[usize]) -> Vec<Option<usize>> {
-    let size = |&n: &usize| (n != VAR).then_some(n);
+    let size = |&n: &usize| (!matches!(n, VAR | REST)).then_some(n);
     sizes.iter().map(size).collect()
 }
 
@@ -216,19 +220,25 @@ const CALLS: &[Row] = &[
     (IVPS, 52, "AX_IVPS_FlipAndRotationTdp", &[232, 4, 4, 232], &[4, 232], None),
     (IVPS, 53, "AX_IVPS_CscTdp", &[232, 232], &[4, 232], None),
     (IVPS, 54, "AX_IVPS_CropResizeTdp", &[232, 232, 24], &[4, 232], None),
+    (IVPS, 55, "AX_IVPS_CropResizeV2Tdp", &[232, VAR, 4, REST], &[4, REST], None),
     (IVPS, 56, "AX_IVPS_AlphaBlendingTdp", &[232, 232, 4, 1, 232], &[4, 232], None),
     (IVPS, 65, "AX_IVPS_CmmCopyVpp", &[8, 8, 8], &[4], None),
     (IVPS, 66, "AX_IVPS_CropResizeVpp", &[232, 232, 24], &[4, 232], None),
+    (IVPS, 67, "AX_IVPS_CropResizeV2Vpp", &[232, VAR, 4, REST], &[4, REST], None),
+    (IVPS, 68, "AX_IVPS_CropResizeV3Vpp", &[232, 4, REST], &[4, REST], None),
     (IVPS, 69, "AX_IVPS_CscVpp", &[232, 232], &[4, 232], None),
     (IVPS, 71, "AX_IVPS_SetScaleCoefLevelVpp", &[8, 16], &[4], None),
     (IVPS, 72, "AX_IVPS_GetScaleCoefLevelVpp", &[8], &[4, 16], None),
     (IVPS, 81, "AX_IVPS_CmmCopyVgp", &[8, 8, 8], &[4], None),
     (IVPS, 82, "AX_IVPS_CscVgp", &[232, 232], &[4, 232], None),
     (IVPS, 83, "AX_IVPS_CropResizeVgp", &[232, 232, 24], &[4, 232], None),
+    (IVPS, 84, "AX_IVPS_CropResizeV2Vgp", &[232, VAR, 4, REST], &[4, REST], None),
     (IVPS, 85, "AX_IVPS_CropResizeV4Vgp", &[232, 232, 24, 8], &[4, 232], None),
     (IVPS, 86, "AX_IVPS_AlphaBlendingVgp", &[232, 232, 4, 1, 232], &[4, 232], None),
     (IVPS, 91, "AX_IVPS_SetScaleCoefLevelVgp", &[8, 16], &[4], None),
     (IVPS, 92, "AX_IVPS_GetScaleCoefLevelVgp", &[8], &[4, 16], None),
+    (IVE, 0, "AX_IVE_Init", &[], &[4], None),
+    (IVE, 1, "AX_IVE_Exit", &[], &[4], None),
     (DMADIM, 5, "AX_DMA_MemCopy", &[8, 8, 8], &[4], None),
     (DMADIM, 6, "AX_DMA_MemSet", &[8, 1, 8], &[4], None),
     (DMADIM, 8, "AX_DMA_CheckSum", &[8, 8], &[4, 4], None),

@@ -98,7 +98,13 @@ fn h265_cbr() {
 fn all_rate_controls() {
     for (codec, base, format) in [(H264, 0, "h264"), (H265, 10, "hevc")] {
         for mode in [2, 3, 4, 5, 7] {
-            let attr = attr(codec, WIDTH, HEIGHT, base + mode, &[10, 1, 1500, 0, 48, 12]);
+            let rc: &[u32] = match mode {
+                2 => &[10, 1, 1500, 0, 48, 12],
+                // CVBR: the QPs come first, then the rates of a short and of a long time.
+                5 => &[10, 1, 48, 12, 48, 12, 0, 0, 40, 10, 2000, 1, 10, 1500],
+                _ => &[10, 1, 1500, 48, 12],
+            };
+            let attr = attr(codec, WIDTH, HEIGHT, base + mode, rc);
             let (packets, psnr) = encode(&attr, 12, format);
             assert!(psnr > 28.0, "codec {codec} mode {mode}: {psnr}");
             assert_eq!(intra(&packets), [0, 10]);

@@ -8,10 +8,10 @@ use common::vdec::{self, Decoder};
 use common::venc::{self, Encoder};
 use common::{ffmpeg, n32, n64, record, u32_at, u64_at, Card, Client, IVPS, SYS};
 
-const EMPTY: u32 = 0x800d_0020;
-const TIMED_OUT: u32 = 0x800d_0027;
-const NO_BUFFER: u32 = 0x800d_0019;
-const UNEXIST: u32 = 0x800d_0017;
+const EMPTY: u32 = 0x800d_0120;
+const TIMED_OUT: u32 = 0x800d_0127;
+const NO_BUFFER: u32 = 0x800d_0119;
+const UNEXIST: u32 = 0x800d_0117;
 const NV12: u32 = 3;
 
 /// Width and height that the filter of a channel makes, and a crop.
@@ -128,7 +128,7 @@ fn channels_get_what_single_calls_make() {
     assert_eq!(group.get(0, 0), Err(EMPTY));
     assert_eq!(group.get(0, 20), Err(TIMED_OUT));
     // Two wait; there is no room for a third.
-    for (timeout, code) in [(0, 0), (0, 0), (0, NO_BUFFER), (20, 0x800d_0027)] {
+    for (timeout, code) in [(0, 0), (0, 0), (0, NO_BUFFER), (20, 0x800d_0127)] {
         assert_eq!(group.status(11, &[&input, &n32(timeout)]), code);
     }
     assert_eq!(u64_at(&group.get(0, 0).unwrap(), 200), 1);
@@ -159,9 +159,68 @@ fn channels_get_what_single_calls_make() {
     // Other sessions do not see it, and it ends with its own.
     let other = card.client(25);
     assert_eq!(other.status(IVPS, 7, &[&n32(group.id)]), UNEXIST);
-    assert_eq!(group.status(12, &[&n32(5), &n32(0)]), 0x800d_0003);
+    assert_eq!(group.status(12, &[&n32(5), &n32(0)]), 0x800d_0104);
     card.media.session_end(21);
     assert_eq!(card.link.cmm_used(), 0);
+}
+
+/// D5: the attribute of a channel has the aspect ratio behind the format and the queue's depth behind
+/// that.
+#[test]
+#[allow(non_snake_case)]
+fn D5_attribute_of_a_channel() {
+    let card = Card::new();
+    let client = card.client(21);
+    let source = client.alloc(64 * 64 * 3 / 2);
+    client.link.write(source, &[200; 64 * 64 * 3 / 2]);
+    let group = Group::new(&client, &pipeline(4, &[((32, 32), None)]), 1);
+    let mut attr = record(
+        56,
+        &[(8, 96), (12, 80), (16, 128), (20, NV12), (24, 2), (28, 0)],
+    );
+    // The aspect ratio: by hand, black around, a part of 16-bit numbers.
+    for (i, n) in [8_i16, 4, 40, 20].into_iter().enumerate() {
+        attr[40 + 2 * i..][..2].copy_from_slice(&n.to_le_bytes());
+    }
+    attr[48] = 2;
+    group.ok(30, &[&n32(0), &n32(0), &attr]);
+    assert_eq!(group.ok(31, &[&n32(0), &n32(0)]), [attr.clone()]);
+    // In the pipeline's structure the same is where it belongs.
+    let whole = group.ok(6, &[]).remove(0);
+    let filter = &whole[16 + 2 * 264..][..264];
+    assert_eq!(filter[28..44], attr[8..24]);
+    assert_eq!(
+        (&filter[44..56], &filter[56..80]),
+        (&[0; 12][..], &attr[24..48])
+    );
+    assert_eq!(whole[4], 2);
+    let input = frame(64, 64, source);
+    for code in [0, 0, NO_BUFFER] {
+        assert_eq!(group.status(11, &[&input, &n32(0)]), code, "a queue of two");
+    }
+    let got = group.get(0, 0).unwrap();
+    assert_eq!(
+        (u32_at(&got, 0), u32_at(&got, 4), u32_at(&got, 32)),
+        (96, 80, 128)
+    );
+    assert_eq!(u32_at(&got, 16), 0, "plain");
+    let luma = client.link.read(u64_at(&got, 56), 128 * 80);
+    for (y, row) in luma.chunks(128).enumerate() {
+        for (x, sample) in row[..96].iter().enumerate() {
+            let inside = (8..48).contains(&x) && (4..24).contains(&y);
+            assert_eq!(*sample, if inside { 200 } else { 16 }, "{x} {y}");
+        }
+    }
+    for (at, n, code) in [
+        (24, 3, 0x800d_010a_u32),
+        (20, 0xa3, 0x800d_0114),
+        (8, 20_000, 0x800d_010a),
+    ] {
+        let mut bad = attr.clone();
+        bad[at..at + 4].copy_from_slice(&n32(n));
+        assert_eq!(group.status(30, &[&n32(0), &n32(0), &bad]), code, "{at}");
+        assert_eq!(group.ok(31, &[&n32(0), &n32(0)]), [attr.clone()]);
+    }
 }
 
 #[test]
@@ -194,17 +253,17 @@ fn frame_rates_and_pools() {
     // Compressed or unknown pictures, attributes that make no sense.
     let mut bad = input.clone();
     bad[16] = 1;
-    assert_eq!(group.status(11, &[&bad, &n32(0)]), 0x800d_0014);
-    assert_eq!(group.status(5, &[&attr]), 0x800d_0015, "the group runs");
+    assert_eq!(group.status(11, &[&bad, &n32(0)]), 0x800d_0114);
+    assert_eq!(group.status(5, &[&attr]), 0x800d_0115, "the group runs");
     group.ok(8, &[]);
     let mut bad = attr.clone();
     bad[0] = 6;
-    assert_eq!(group.status(5, &[&bad]), 0x800d_000a);
-    assert_eq!(group.status(11, &[&input, &n32(0)]), 0x800d_0015);
+    assert_eq!(group.status(5, &[&bad]), 0x800d_010a);
+    assert_eq!(group.status(11, &[&input, &n32(0)]), 0x800d_0115);
     group.ok(4, &[]);
     assert_eq!(group.status(7, &[]), UNEXIST);
     client.ok(IVPS, 1, &[]);
-    assert_eq!(client.status(IVPS, 3, &[&[0; 8]]), 0x800d_0012);
+    assert_eq!(client.status(IVPS, 3, &[&[0; 8]]), 0x800d_0112);
 }
 
 /// Decoder, image processor and encoder, joined by links, as in a transcoder: the host only sends
@@ -249,23 +308,6 @@ fn a_transcoder() {
     link(31, [8, 0, 0], into);
     card.media.session_end(21);
     assert_eq!(card.link.cmm_used(), 0);
-}
-
-/// The notes do not give the number of the image processor.
-#[test]
-fn any_other_number_names_the_image_processor() {
-    let card = Card::new();
-    let client = card.client(21);
-    let group = Group::new(&client, &pipeline(2, &[((160, 120), None)]), 1);
-    let encoder = Encoder::new(&client, &venc::cbr(venc::H264, 160, 120, 10, 1000));
-    let ends = [[0x2a, group.id, 0], [7, 0, encoder.id]].map(|m| m.map(n32).concat());
-    client.ok(SYS, 31, &[&ends[0], &ends[1]]);
-    let source = client.alloc(320 * 240 * 3 / 2);
-    group.ok(11, &[&frame(320, 240, source), &n32(0)]);
-    assert_eq!(encoder.get(10_000).unwrap().pts(), 1234);
-    // Nothing comes out of an encoder.
-    client.ok(SYS, 31, &[&ends[1], &[9; 12]]);
-    assert_eq!(card.link.counter("links_without_pictures"), 1);
 }
 
 #[test]

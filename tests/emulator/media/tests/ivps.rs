@@ -21,12 +21,12 @@ const YV12: u32 = 2;
 const NV12: u32 = 3;
 const NV21: u32 = 4;
 const RGB: u32 = 0xa1;
-const BGR: u32 = 0xa3;
+const BGR: u32 = 0xa5;
 
-const BAD_SIZE: u32 = 0x800d_000a;
-const NO_ADDRESS: u32 = 0x800d_000b;
-const BAD_ADDRESS: u32 = 0x800d_000c;
-const UNSUPPORTED: u32 = 0x800d_0014;
+const BAD_SIZE: u32 = 0x800d_010a;
+const NO_ADDRESS: u32 = 0x800d_010b;
+const BAD_ADDRESS: u32 = 0x800d_010c;
+const UNSUPPORTED: u32 = 0x800d_0114;
 
 /// `AX_VIDEO_FRAME_T` of an image whose planes follow each other; `stride` 0 for none.
 fn frame(format: u32, width: u32, height: u32, stride: u32, phys: u64) -> Vec<u8> {
@@ -243,6 +243,101 @@ fn proportions_and_background() {
     );
 }
 
+/// Several pictures of one: as single calls make them, in one blob or in one each.
+#[test]
+fn many_at_once() {
+    const V2: [u32; 3] = [55, 67, 84];
+    const V3: u32 = 68;
+    let card = Card::new();
+    let client = card.client(21);
+    let [y, u, v] = nv12(320, 240);
+    let source = put(&client, &[y.samples.clone(), pairs(&u, &v)].concat());
+    let from = frame(NV12, 320, 240, 320, source);
+    let boxes = [[40_i16, 20, 200, 160], [0, 0, 64, 48], [100, 100, 32, 32]];
+    let sizes = [(100_u32, 80_u32), (64, 48), (160, 128)];
+    let ratio = aspect(1, 0xff, [0; 2], [0; 4]);
+    let bytes = |(w, h): (u32, u32)| (w * h * 3 / 2) as usize;
+    let single = |crop: Option<[i16; 4]>, size: (u32, u32)| {
+        let target = client.alloc(bytes(size));
+        let from = crop.map_or(from.clone(), |crop| cropped(from.clone(), crop));
+        let to = frame(NV12, size.0, size.1, 0, target);
+        client.ok(IVPS, RESIZE[0], &[&from, &to, &ratio]);
+        client.link.read(target, bytes(size))
+    };
+    let raw: Vec<u8> = boxes
+        .iter()
+        .flatten()
+        .flat_map(|n| n.to_le_bytes())
+        .collect();
+    for (api, split) in [
+        (V2[0], true),
+        (V2[1], false),
+        (V2[2], true),
+        (V3, false),
+        (V3, true),
+    ] {
+        let targets = sizes.map(|size| client.alloc(bytes(size)));
+        let frames: Vec<_> = sizes
+            .iter()
+            .zip(targets)
+            .map(|((w, h), at)| frame(NV12, *w, *h, 0, at))
+            .collect();
+        let joined = frames.concat();
+        let count = n32(3);
+        let mut args: Vec<&[u8]> = vec![&from];
+        if api != V3 {
+            args.push(&raw);
+        }
+        args.push(&count);
+        match split {
+            true => args.extend(frames.iter().map(Vec::as_slice)),
+            false => args.push(&joined),
+        }
+        args.push(&ratio);
+        let out = client.ok(IVPS, api, &args);
+        assert_eq!(out.len(), if split { 3 } else { 1 }, "{api}");
+        let out = out.concat();
+        assert_eq!(out.len(), joined.len());
+        for (i, size) in sizes.into_iter().enumerate() {
+            let crop = (api != V3).then_some(boxes[i]);
+            let same = client.link.read(targets[i], bytes(size)) == single(crop, size);
+            assert!(same, "{api} picture {i}");
+            assert_eq!(u32_at(&out[232 * i..], 32), size.0);
+        }
+        // A number that is not that of the frames or boxes; a box outside; no frames.
+        let at = args.len() - if split { 5 } else { 3 };
+        for bad in [0, 2, 4, 33, u32::MAX] {
+            let bad = n32(bad);
+            let mut args = args.clone();
+            args[at] = &bad;
+            let answer = client.call(IVPS, api, &args);
+            assert_eq!(u32_at(&answer[0], 0), BAD_SIZE, "{api} {bad:?}");
+            assert_eq!(answer[1..].concat(), joined);
+        }
+        assert_eq!(client.status(IVPS, api, &args[..at + 1]), BAD_SIZE);
+    }
+    let outside = [300_i16, 200, 40, 40].map(i16::to_le_bytes).concat();
+    let to = frame(NV12, 64, 64, 0, client.alloc(64 * 64 * 3 / 2));
+    let args: [&[u8]; 5] = [&from, &outside, &n32(1), &to, &ratio];
+    assert_eq!(client.status(IVPS, V2[0], &args), BAD_SIZE);
+}
+
+/// Luma goes from and to the grey format as it is.
+#[test]
+fn grey_is_luma_alone() {
+    let card = Card::new();
+    let client = card.client(21);
+    let luma: Vec<u8> = (0..64 * 64).map(|i| (i % 256) as u8).collect();
+    let grey = frame(GRAY, 64, 64, 0, put(&client, &luma));
+    let (colour, back) = (client.alloc(64 * 64 * 3 / 2), client.alloc(64 * 64));
+    let target = frame(NV12, 64, 64, 0, colour);
+    client.ok(IVPS, CONVERT[0], &[&grey, &target]);
+    let want = [luma.clone(), vec![128; 64 * 32]].concat();
+    assert!(client.link.read(colour, want.len()) == want);
+    client.ok(IVPS, CONVERT[1], &[&target, &frame(GRAY, 64, 64, 0, back)]);
+    assert!(client.link.read(back, luma.len()) == luma);
+}
+
 /// BT.601, studio range.
 fn rgb_of(y: u8, u: u8, v: u8) -> [f64; 3] {
     let y = (f64::from(y) - 16.0) * 255.0 / 219.0;
@@ -453,10 +548,10 @@ fn pool_blocks_and_mistakes() {
 
     // Coefficient levels are kept.
     let (range, level) = ([1; 8], [2; 16]);
-    assert_eq!(client.status(IVPS, 72, &[&range]), 0x800d_0013);
+    assert_eq!(client.status(IVPS, 72, &[&range]), 0x800d_0113);
     client.ok(IVPS, 71, &[&range, &level]);
     assert_eq!(client.ok(IVPS, 72, &[&range]), [level]);
-    assert_eq!(client.status(IVPS, 92, &[&range]), 0x800d_0013);
+    assert_eq!(client.status(IVPS, 92, &[&range]), 0x800d_0113);
 }
 
 #[test]
@@ -479,9 +574,9 @@ fn plain_dma() {
         client.link.read(target, 101)[98..],
         [0x5a, 0x5a, bytes[100]]
     );
-    assert_eq!(client.status(DMADIM, 8, &[&n64(0), &len]), 0x800e_000c);
+    assert_eq!(client.status(DMADIM, 8, &[&n64(0), &len]), 0x8010_010c);
     assert_eq!(
         client.status(DMADIM, 6, &[&n64(target), &[0], &n64(0)]),
-        0x800e_000a
+        0x8010_010a
     );
 }

@@ -160,7 +160,7 @@ fn one_at_a_time() {
     let mut broken = record(296, &[(28, 100), (292, 3)]);
     broken[40..48].copy_from_slice(&n64(input));
     broken[112..120].copy_from_slice(&n64(picture));
-    assert_eq!(client.status(VDEC, 33, &[&broken]), 0x8008_0129);
+    assert_eq!(client.status(VDEC, 33, &[&broken]), 0x8008_0181);
     broken[112..120].copy_from_slice(&n64(1));
     assert_ne!(client.status(VDEC, 33, &[&broken]), 0);
 }

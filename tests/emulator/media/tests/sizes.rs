@@ -9,12 +9,12 @@ use std::collections::BTreeSet;
 
 use common::vdec::{self, Decoder};
 use common::venc::{self, Encoder};
-use common::{call_sizes, Card, DMADIM, IVPS, SYS, VDEC, VENC};
+use common::{call_sizes, Card, DMADIM, IVE, IVPS, SYS, VDEC, VENC};
 
 use ax650_emu_media::Media;
 
 fn calls() -> impl Iterator<Item = (u32, u32)> {
-    [SYS, VDEC, VENC, IVPS, DMADIM]
+    [SYS, VDEC, VENC, IVPS, IVE, DMADIM]
         .into_iter()
         .flat_map(|m| (0..256).map(move |api| (m, api)))
         .filter(|&(m, api)| Media::implemented(m, api))
@@ -107,7 +107,7 @@ fn unknown_calls() {
     for (module, api, code) in [
         (VDEC, 36, 0x8008_0114_u32),
         (VENC, 12, 0x8007_0214),
-        (9, 9, 0x800b_0014),
+        (9, 9, 0x800b_0114),
     ] {
         assert!(!Media::implemented(module, api));
         assert_eq!(card.media.call(21, module, api, &[]), [code.to_le_bytes()]);

@@ -2,7 +2,8 @@
 
 //! Attributes of groups and channels.
 //!
-//! The notes give only the sizes of these structures; what is here fits them.
+//! The notes give the sizes of these structures; what is here fits them, and Axera's programs, which
+//! have been run against it.
 //!
 //! * `AX_IVPS_PIPELINE_ATTR_T` (3184): 0 u8 number of output channels, 2 u16 depth of the debug
 //!   queue, 4 u8[5] depth of each channel's queue, 16 six rows of two filters of 264 bytes: the
@@ -11,7 +12,7 @@
 //!   part (x, y, width, height of 16 bits), 28 width, 32 height, 36 stride, 40 format, 44
 //!   compression, 52 in place, 56 [`Aspect`], 80 what an engine has of its own.
 //! * `AX_IVPS_CHN_ATTR_T` (56): 0 frame rate, 8 width, 12 height, 16 stride, 20 format, 24
-//!   compression, 32 [`Aspect`].
+//!   [`Aspect`], 48 u8 depth of the channel's queue.  It has no compression.
 //! * `AX_IVPS_CROP_INFO_T` (16): 0 enabled, 4 unit, 8 the part.
 //!
 //! Pictures are never compressed, whatever is asked for; the frame structure says so.
@@ -31,8 +32,17 @@ pub const CHANNELS: usize = 5;
 const HEAD: usize = 16;
 /// Filters of a row.
 const FILTERS: usize = 2;
+/// Where in the pipeline structure the depths of the queues are.
+const DEPTHS: usize = 4;
 /// Queue of a channel that names no depth.
 const DEFAULT_DEPTH: usize = 4;
+
+fn depth(n: u8) -> usize {
+    match n {
+        0 => DEFAULT_DEPTH,
+        n => n.into(),
+    }
+}
 
 /// One step of the way of a picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,38 +67,47 @@ impl Filter {
         let crop = (v.u32(16) != 0).then(|| part(v.at(20)));
         if !engaged {
             // What a filter that is not used says does not matter.
-            return Self::new(v.at(8), crop, View(&[]), false);
+            return Ok(Self {
+                rate: (v.f32(8), v.f32(12)),
+                crop,
+                ..Self::new(View(&[]), None, View(&[]), Aspect::STRETCH)?
+            });
         }
-        let mut whole = v.at(28);
-        whole.0 = whole.0.get(..52).unwrap_or_default();
-        Self::new(v.at(8), crop, whole, true)
+        Ok(Self {
+            engaged,
+            ..Self::new(v.at(8), crop, v.at(28), Aspect::parse(v.at(56))?)?
+        })
     }
 
-    /// `output` has width, height, stride and format at its start.
-    fn new(rate: View, crop: Option<[i32; 4]>, output: View, engaged: bool) -> Result<Self, Fault> {
+    /// A filter that is not engaged; `output` has width, height, stride and format at its start.
+    fn new(
+        rate: View,
+        crop: Option<[i32; 4]>,
+        output: View,
+        aspect: Aspect,
+    ) -> Result<Self, Fault> {
         let format = Format::find(output.u32(12)).ok_or(Fault::NotSupported)?;
         let size = (output.u32(0), output.u32(4));
         if size.0.max(size.1) > Self::LARGEST {
             return Err(Fault::IllegalParam);
         }
         Ok(Self {
-            engaged,
+            engaged: false,
             rate: (rate.f32(0), rate.f32(4)),
             crop,
             size,
             stride: output.u32(8),
             format,
-            // In the filter there are 4 bytes more before it.
-            aspect: match output.0.len() {
-                0 => Aspect::STRETCH,
-                n => Aspect::parse(output.at(n - Aspect::SIZE))?,
-            },
+            aspect,
         })
     }
 
     /// Takes over what SetChnAttr brings.
     fn set(&mut self, v: View) -> Result<(), Fault> {
-        *self = Self::new(v, self.crop, v.at(8), true)?;
+        *self = Self {
+            engaged: true,
+            ..Self::new(v, self.crop, v.at(8), Aspect::parse(v.at(24))?)?
+        };
         Ok(())
     }
 
@@ -152,13 +171,10 @@ impl Pipeline {
             return Err(Fault::IllegalParam);
         }
         let mut depths = [DEFAULT_DEPTH; CHANNELS];
-        for (i, depth) in depths.iter_mut().enumerate() {
-            *depth = match v.u8(4 + i) {
-                0 => DEFAULT_DEPTH,
-                n => n.into(),
-            };
+        for (i, room) in depths.iter_mut().enumerate() {
+            *room = depth(v.u8(DEPTHS + i));
         }
-        let none = Filter::new(View(&[]), None, View(&[]), false)?;
+        let none = Filter::new(View(&[]), None, View(&[]), Aspect::STRETCH)?;
         let mut filters = [[none; FILTERS]; CHANNELS + 1];
         for (row, filters) in filters.iter_mut().enumerate().take(outputs + 1) {
             for (i, filter) in filters.iter_mut().enumerate() {
@@ -183,16 +199,18 @@ impl Pipeline {
         let index = index as usize;
         let filter = self.filters[channel + 1].get_mut(index);
         filter.ok_or(Fault::IllegalParam)?.set(attr)?;
+        self.depths[channel] = depth(attr.u8(48));
         let start = HEAD + ((channel + 1) * FILTERS + index) * Filter::SIZE;
         let mut put = |at: usize, bytes: &[u8]| {
-            if let Some(room) = raw.get_mut(start + at..start + at + bytes.len()) {
+            if let Some(room) = raw.get_mut(at..at + bytes.len()) {
                 room.copy_from_slice(bytes);
             }
         };
-        put(0, &1_u32.to_le_bytes());
-        put(8, attr.0.get(..8).unwrap_or_default());
-        put(28, attr.0.get(8..32).unwrap_or_default());
-        put(56, attr.0.get(32..56).unwrap_or_default());
+        put(start, &1_u32.to_le_bytes());
+        put(start + 8, attr.0.get(..8).unwrap_or_default());
+        put(start + 28, attr.0.get(8..24).unwrap_or_default());
+        put(start + 56, attr.0.get(24..48).unwrap_or_default());
+        put(DEPTHS + channel, &[attr.u8(48)]);
         Ok(())
     }
 
@@ -204,7 +222,8 @@ impl Pipeline {
         let start = HEAD + ((channel + 1) * FILTERS + index as usize) * Filter::SIZE;
         let filter = raw.get(start..start + Filter::SIZE);
         let filter = filter.ok_or(Fault::NotConfig)?;
-        Ok([&filter[8..16], &filter[28..52], &filter[56..80]].concat())
+        let depth = [View(raw).u8(DEPTHS + channel), 0, 0, 0, 0, 0, 0, 0];
+        Ok([&filter[8..16], &filter[28..44], &filter[56..80], &depth].concat())
     }
 
     /// Of the pictures that come, the part that leaves by a channel.
@@ -245,7 +264,8 @@ pub fn group_crop(v: View) -> Result<Option<[i32; 4]>, Fault> {
     }
 }
 
-fn part(v: View) -> [i32; 4] {
+/// A rectangle of 16-bit numbers: x, y, width, height.
+pub(super) fn part(v: View) -> [i32; 4] {
     let size = |at| i32::from(v.i16(at) as u16);
     [v.i16(0).into(), v.i16(2).into(), size(4), size(6)]
 }
@@ -263,12 +283,14 @@ mod tests {
         let rows = CHANNELS + 1;
         assert_eq!(HEAD + rows * FILTERS * Filter::SIZE, argument(5, 1));
         // The depths of the queues.
-        const { assert!(4 + CHANNELS <= HEAD) };
-        // In a filter: frame rate, size to compression, aspect ratio; together the attribute.
-        let (rate, output, aspect) = (8..16, 28..52, 56..80);
+        const { assert!(DEPTHS + CHANNELS <= HEAD) };
+        // In a filter: frame rate, size to format, aspect ratio; together with a depth that fills 8
+        // bytes they are the attribute.
+        let (rate, output, aspect) = (8..16, 28..44, 56..80);
         assert!(aspect.end <= Filter::SIZE);
         assert_eq!(aspect.len(), Aspect::SIZE);
-        assert_eq!(rate.len() + output.len() + aspect.len(), argument(30, 3));
+        let fields = rate.len() + output.len() + aspect.len();
+        assert_eq!((fields, fields + 8), (48, argument(30, 3)));
         assert_eq!(Aspect::SIZE, argument(54, 2));
         let part = 4 * size_of::<i16>();
         assert_eq!(8 + part, argument(28, 1), "a crop");

@@ -48,7 +48,7 @@ const PAIRS_422: Plane = Plane::new(2, 1, 0);
 const RGB: Plane = Plane::new(3, 0, 0);
 const PLANAR: &[Plane] = &[LUMA, QUARTER, QUARTER];
 
-/// The formats.  The notes give number 3, NV12; the other numbers are this card's choice.
+/// The formats.  NV12 (3) and the two of RGB are known; the other numbers are this card's choice.
 const FORMATS: &[Format] = &[
     format(0, Pixel::GRAY8, &[LUMA], [0, 1, 2]),
     format(1, Pixel::YUV420P, PLANAR, [0, 1, 2]),
@@ -58,7 +58,7 @@ const FORMATS: &[Format] = &[
     format(4, Pixel::NV21, &[LUMA, PAIRS_420], [0, 1, 2]),
     format(10, Pixel::NV16, &[LUMA, PAIRS_422], [0, 1, 2]),
     format(0xa1, Pixel::RGB24, &[RGB], [0, 1, 2]),
-    format(0xa3, Pixel::BGR24, &[RGB], [0, 1, 2]),
+    format(0xa5, Pixel::BGR24, &[RGB], [0, 1, 2]),
 ];
 
 const fn format(number: u32, pixel: Pixel, planes: &'static [Plane], order: [usize; 3]) -> Format {
@@ -125,6 +125,8 @@ mod tests {
         assert_eq!(Format::find(10).unwrap().grid(), (1, 0));
         assert_eq!(Format::find(0xa1).unwrap().grid(), (0, 0));
         assert_eq!(Format::find(5), None);
+        // D6: 0xa3 is a format of 15 bits, which this card does not have.
+        assert_eq!(Format::find(0xa3), None);
     }
 
     #[test]
@@ -135,7 +137,7 @@ mod tests {
         assert_eq!(studio(255, 0, 0), (81, 90, 240));
         assert_eq!(studio(0, 255, 0), (145, 54, 34));
         assert_eq!(studio(0, 0, 255), (41, 240, 110));
-        let bgr = Format::find(0xa3).unwrap();
+        let bgr = Format::find(0xa5).unwrap();
         assert_eq!(bgr.colour(0x01_02_03), [vec![3, 2, 1]]);
     }
 }

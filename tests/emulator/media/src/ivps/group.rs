@@ -18,8 +18,8 @@ use crate::pool::{Kind, PoolConfig, Pools};
 use crate::session::Owner;
 use crate::wait::{lock, Deadline};
 
-/// Number of the module in `enModId`; the notes do not give it.
-const MODULE: u32 = 0x0d;
+/// Number of the module in `enModId` and in links, as in its codes.
+pub const MODULE: u32 = 0x0d;
 /// Blocks of a channel's own pool beyond what its queue holds: those that the client has.
 const SPARE_BLOCKS: u32 = 8;
 
@@ -62,6 +62,8 @@ pub struct State {
     sending: bool,
     /// The source to which the group is linked has ended its stream.
     ended: bool,
+    /// StopGrp was called: what is there can be taken, nothing follows.
+    stopped: bool,
     /// The group is gone.
     pub destroyed: bool,
     /// The channels.
@@ -127,6 +129,31 @@ impl Group {
         for frame in channel.ready.drain(..) {
             let _ = self.pools.release(self.owner, frame.block[0]);
         }
+    }
+
+    /// StartGrp.
+    pub fn start(&self) -> Result<(), Fault> {
+        let mut state = self.alive()?;
+        if state.pipeline.is_none() {
+            return Err(Fault::NotConfig);
+        }
+        (state.started, state.stopped) = (true, false);
+        Ok(())
+    }
+
+    /// StopGrp.
+    pub fn stop(&self) -> Result<(), Fault> {
+        let mut state = self.alive()?;
+        // A group that never ran has nothing to end.
+        state.stopped |= state.started;
+        state.started = false;
+        Ok(())
+    }
+
+    /// Whether the group's source has ended its stream, as opposed to a client that has stopped the
+    /// group.
+    pub fn source_ended(&self) -> bool {
+        self.state().ended
     }
 
     /// Ends everything; who waits learns that the group does not exist.
@@ -317,7 +344,7 @@ impl Group {
             if !channel.enabled {
                 return Err(Fault::Unexist);
             }
-            if state.ended {
+            if state.ended || state.stopped {
                 return Err(Fault::FlowEnd);
             }
             state = deadline.wait(&self.changed, state, Fault::Empty)?;

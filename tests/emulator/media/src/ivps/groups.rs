@@ -80,14 +80,8 @@ impl Ivps {
                 let (raw, _) = state.pipeline.as_ref().ok_or(Fault::NotConfig)?;
                 return Answer::with(raw.clone());
             }
-            7 => {
-                let mut state = group.alive()?;
-                if state.pipeline.is_none() {
-                    return Err(Fault::NotConfig);
-                }
-                state.started = true;
-            }
-            8 => group.alive()?.started = false,
+            7 => group.start()?,
+            8 => group.stop()?,
             11 => {
                 let frame = VideoFrame::parse(args.view(1));
                 let sent = group.send(self.link.dram(), &frame, Deadline::after(args.i32(2)));

@@ -13,6 +13,7 @@ pub mod format;
 mod group;
 mod groups;
 pub mod image;
+mod many;
 mod pixels;
 pub mod scale;
 mod turn;
@@ -23,7 +24,7 @@ use std::sync::{Arc, Mutex};
 use ax650_emu_api::Link;
 
 pub use self::attr::CHANNELS;
-pub use self::group::Group;
+pub use self::group::{Group, MODULE};
 pub use self::groups::MAX_GROUPS;
 use self::image::Image;
 use self::scale::{fit, Aspect};
@@ -124,7 +125,8 @@ impl Ivps {
             }
             1 => {
                 let mut state = session.state()?;
-                let left = state.ivps_inits.checked_sub(1).ok_or(Fault::NotInit)?;
+                // Programs also call this without Init, to be rid of what an earlier one has left.
+                let left = state.ivps_inits.saturating_sub(1);
                 let groups = lock(&self.groups);
                 if left == 0 && groups.values().any(|g| g.owner == owner) {
                     return Err(Fault::Busy);
@@ -149,6 +151,8 @@ impl Ivps {
             return outcome;
         }
         let target = match api {
+            55 | 67 | 84 => return self.resize_many(owner, args, true),
+            68 => return self.resize_many(owner, args, false),
             52 => 3,
             53 | 54 | 66 | 69 | 82 | 83 | 85 => 1,
             56 | 86 => 4,

@@ -11,12 +11,21 @@ use super::image::Rect;
 use super::pixels;
 use crate::blobs::View;
 use crate::errors::Fault;
+use crate::picture::{luma_of, with_neutral_colours};
 
 /// `video` in another format and size.
 pub fn convert(video: Video, format: Pixel, width: u32, height: u32) -> Result<Video, Fault> {
     let (from, w, h) = (video.format(), video.width(), video.height());
     if (from, w, h) == (format, width, height) {
         return Ok(video);
+    }
+    // The grey format is luma alone, of whatever range that is; in libswscale it is a full range of
+    // its own.
+    match (from, format) {
+        (Pixel::GRAY8, Pixel::GRAY8) => (),
+        (Pixel::GRAY8, _) => return convert(with_neutral_colours(&video)?, format, width, height),
+        (_, Pixel::GRAY8) => return luma_of(&convert(video, Pixel::YUV420P, width, height)?),
+        _ => (),
     }
     let exact = Flags::ACCURATE_RND | Flags::FULL_CHR_H_INT | Flags::FULL_CHR_H_INP;
     let context = Context::get(from, w, h, format, width, height, Flags::BILINEAR | exact);

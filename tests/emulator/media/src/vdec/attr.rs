@@ -15,6 +15,8 @@ pub enum Codec {
     H265,
     /// 26.
     Jpeg,
+    /// 1002: the same, as a video.
+    Mjpeg,
 }
 
 impl Codec {
@@ -24,6 +26,7 @@ impl Codec {
             96 => Ok(Self::H264),
             265 => Ok(Self::H265),
             26 => Ok(Self::Jpeg),
+            1002 => Ok(Self::Mjpeg),
             _ => Err(Fault::NotSupported),
         }
     }
@@ -34,18 +37,24 @@ impl Codec {
             Self::H264 => 96,
             Self::H265 => 265,
             Self::Jpeg => 26,
+            Self::Mjpeg => 1002,
         }
+    }
+
+    /// Made of JPEG images.
+    pub fn is_jpeg(self) -> bool {
+        matches!(self, Self::Jpeg | Self::Mjpeg)
     }
 }
 
 /// How the stream is cut into calls of SendStream: `enInputMode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InputMode {
-    /// 0: one NAL unit each, `bEndOfFrame` with the last one of a picture.
+    /// 0 and 2: one NAL unit or slice each, `bEndOfFrame` with the last one of a picture.
     Nal,
     /// 1: one picture each.
     Frame,
-    /// 3: anywhere.
+    /// 3 and 4: anywhere.
     Stream,
 }
 
@@ -80,15 +89,17 @@ impl GroupAttr {
         let attr = Self {
             codec: Codec::from_number(v.u32(0))?,
             input: match v.u32(4) {
-                0 => InputMode::Nal,
+                0 | 2 => InputMode::Nal,
                 1 => InputMode::Frame,
-                3 => InputMode::Stream,
+                3 | 4 => InputMode::Stream,
                 _ => return Err(Fault::IllegalParam),
             },
             max_width: v.u32(8),
             max_height: v.u32(12),
             buffer_size: match v.u32(16) {
-                0 => (v.u32(8).saturating_mul(v.u32(12)) / 2 * 3).clamp(1 << 20, Self::MAX_BUFFER),
+                0 => (v.u32(8).saturating_mul(v.u32(12)) / 2)
+                    .saturating_mul(3)
+                    .clamp(1 << 20, Self::MAX_BUFFER),
                 n => n,
             },
             auto_pool: v.u32(20) != 0,
@@ -336,7 +347,7 @@ mod tests {
             bad[i] = n;
             assert!(ChannelAttr::parse(View(&bytes(&bad))).is_err(), "{i}={n}");
         }
-        for (i, n) in [(0, 97), (1, 2), (2, 0), (3, 8193), (4, u32::MAX)] {
+        for (i, n) in [(0, 97), (1, 5), (2, 0), (3, 8193), (4, u32::MAX)] {
             let mut bad = group.clone();
             bad[i] = n;
             assert!(GroupAttr::parse(View(&bytes(&bad))).is_err(), "{i}={n}");

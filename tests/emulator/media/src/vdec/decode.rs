@@ -25,6 +25,8 @@ pub struct Options {
     pub max_width: u32,
     /// Highest picture.
     pub max_height: u32,
+    /// Pictures of H.264 and H.265 with more colours than 4:2:0 or more than 10 bits are taken too.
+    pub any_format: bool,
 }
 
 /// Why a unit gave no picture.
@@ -74,16 +76,22 @@ impl Decoder {
         let id = match codec {
             Codec::H264 => Id::H264,
             Codec::H265 => Id::HEVC,
-            Codec::Jpeg => Id::MJPEG,
+            Codec::Jpeg | Codec::Mjpeg => Id::MJPEG,
         };
+        let any_format = options.any_format || codec.is_jpeg();
         let codec = ffmpeg::decoder::find(id).ok_or(DecodeError::Unsupported)?;
         let mut context = Context::new_with_codec(codec);
         // Without this the H.264 decoder guesses how many pictures to hold back for re-ordering,
         // and loses some when the guess was too low; with it the level says how many.
         context.compliance(Compliance::Strict);
-        if options.decode_order {
-            context.set_flags(Flags::LOW_DELAY);
-        }
+        // Without `UNALIGNED` what is to be cropped on the left stays, if its width is not a multiple of
+        // what the vector units like.
+        let order = if options.decode_order {
+            Flags::LOW_DELAY
+        } else {
+            Flags::empty()
+        };
+        context.set_flags(Flags::UNALIGNED | order);
         // Pictures of four times the size are decoded to see how large they are; what is larger
         // still is not worth the memory, and counts as no stream at all.
         let size = u64::from(options.max_width) * u64::from(options.max_height);
@@ -99,7 +107,10 @@ impl Decoder {
         });
         Ok(Self {
             inner,
-            limits: options,
+            limits: Options {
+                any_format,
+                ..options
+            },
             calls: BTreeMap::new(),
             units: 0,
         })
@@ -156,11 +167,27 @@ impl Decoder {
         if frame.width() > self.limits.max_width || frame.height() > self.limits.max_height {
             return Err(DecodeError::Size);
         }
+        if !self.limits.any_format && !is_plain(frame.format()) {
+            return Err(DecodeError::Unsupported);
+        }
         Ok(Decoded {
             frame,
             stream: call.unwrap_or_default(),
         })
     }
+}
+
+/// What the card's decoder can make of H.264 and H.265: 4:2:0, or luma alone, of 8 or 10 bits.
+fn is_plain(format: Pixel) -> bool {
+    matches!(
+        format,
+        Pixel::YUV420P
+            | Pixel::YUVJ420P
+            | Pixel::NV12
+            | Pixel::YUV420P10LE
+            | Pixel::GRAY8
+            | Pixel::GRAY10LE
+    )
 }
 
 /// Width, height, reference pictures and bits of luma and of chroma of a stream's first picture.
@@ -170,6 +197,7 @@ pub fn header(codec: Codec, bytes: &[u8]) -> Result<[u32; 5], Fault> {
         mode: 0,
         max_width: GroupAttr::MAX_SIDE,
         max_height: GroupAttr::MAX_SIDE,
+        any_format: true,
     };
     let mut decoder = Decoder::new(codec, options).map_err(|_| Fault::NotSupported)?;
     decoder.decode(bytes, Stream::default(), &mut drop);

@@ -204,13 +204,9 @@ impl Group {
         *lock(&self.thread) = Some(thread);
     }
 
-    /// StartRecvStream: `pictures` -1 for no limit.
+    /// StartRecvStream: `pictures` -1 for no limit, as are 0 and what else is no number of pictures.
     pub fn start(&self, pictures: i32) -> Result<(), Fault> {
-        let limit = match pictures {
-            -1 => None,
-            1.. => Some(u64::from(pictures.unsigned_abs())),
-            _ => return Err(Fault::IllegalParam),
-        };
+        let limit = u64::try_from(pictures).ok().filter(|n| *n > 0);
         let mut state = self.alive()?;
         if state.receiving {
             return Ok(());
@@ -237,11 +233,16 @@ impl Group {
         Ok(())
     }
 
-    /// ResetGrp: forgets all that was sent and all pictures the client has not taken.
+    /// ResetGrp: forgets all that was sent and all pictures the client has not taken.  The end of a
+    /// stream that was stopped stays: a client may wait for it after this.
     pub fn reset(&self) -> Result<(), Fault> {
         let mut state = self.alive()?;
         let blocks = self.clear(&mut state);
-        state.end_sent = false;
+        let stopped = state.stream > 0 && !state.receiving;
+        state.end_sent = stopped;
+        for channel in &mut state.channels {
+            channel.ended = stopped;
+        }
         state.errors = Errors::default();
         drop(state);
         self.give_back(&blocks);

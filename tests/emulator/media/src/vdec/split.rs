@@ -29,6 +29,9 @@ pub struct Splitter {
     scanned: usize,
     /// `buffer` has a slice in it.
     has_slice: bool,
+    /// Where units begin that lie behind a slice and belong to the next one, be it of the same
+    /// picture or not.
+    ahead: Option<usize>,
 }
 
 /// What a NAL unit means for the cutting.
@@ -40,6 +43,8 @@ enum Nal {
     Slice,
     /// Comes before the slices of a picture.
     Prefix,
+    /// Belongs to the slice that follows.
+    Ahead,
     /// Belongs to what came before.
     Other,
 }
@@ -53,6 +58,7 @@ impl Splitter {
             calls: VecDeque::new(),
             scanned: 0,
             has_slice: false,
+            ahead: None,
         }
     }
 
@@ -91,12 +97,13 @@ impl Splitter {
         }
         self.scanned = 0;
         self.has_slice = false;
+        self.ahead = None;
         (!bytes.is_empty()).then_some(Unit { bytes, stream })
     }
 
     /// Where the first unit ends, if that can be told.
     fn next_end(&mut self) -> Option<usize> {
-        if self.codec == Codec::Jpeg {
+        if self.codec.is_jpeg() {
             return jpeg_end(&self.buffer, &mut self.scanned);
         }
         loop {
@@ -113,27 +120,42 @@ impl Splitter {
                 Codec::H264 => h264_nal(head),
                 _ => h265_nal(head),
             };
-            if self.has_slice && matches!(nal, Nal::First | Nal::Prefix) {
-                // A fourth byte of the start code, 0, belongs to it.
-                let long = code > 0 && self.buffer[code - 1] == 0;
-                return Some(code - usize::from(long));
+            // A fourth byte of the start code, 0, belongs to it.
+            let begin = code - usize::from(code > 0 && self.buffer[code - 1] == 0);
+            match nal {
+                Nal::First | Nal::Prefix if self.has_slice => {
+                    return Some(self.ahead.unwrap_or(begin));
+                }
+                Nal::First | Nal::Slice => (self.has_slice, self.ahead) = (true, None),
+                Nal::Ahead if self.has_slice => {
+                    self.ahead.get_or_insert(begin);
+                }
+                Nal::Prefix | Nal::Ahead | Nal::Other => (),
             }
-            self.has_slice |= matches!(nal, Nal::First | Nal::Slice);
             self.scanned = code + 3;
         }
     }
 }
 
+/// H.264 7.4.1.2.3: behind the last slice of a primary picture, the first delimiter, parameter set, SEI
+/// message, unit of the types 14 to 18 or slice of another picture begins the next access unit.
+///
+/// Delimiters, parameter sets and SEI messages do not come between slices, so one that follows a
+/// slice follows the last one.  Prefix units (14) precede every slice of a scalable stream: whether
+/// the last slice has been, the next one has to tell.
 fn h264_nal(head: &[u8]) -> Nal {
     match head[0] & 0x1f {
         // first_mb_in_slice is 0, which is coded as a single 1 bit.
         1 | 2 | 5 if head[1] & 0x80 != 0 => Nal::First,
         1..=5 => Nal::Slice,
-        6..=9 | 14..=18 => Nal::Prefix,
+        6..=9 => Nal::Prefix,
+        14..=18 => Nal::Ahead,
         _ => Nal::Other,
     }
 }
 
+/// H.265 7.4.2.4.4: the same of delimiter, parameter sets, prefix SEI and the reserved and unspecified
+/// types of the ranges given, none of which comes between slices.
 fn h265_nal(head: &[u8]) -> Nal {
     match (head[0] >> 1) & 0x3f {
         // first_slice_segment_in_pic_flag.

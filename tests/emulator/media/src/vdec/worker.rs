@@ -8,7 +8,7 @@ use ax650_emu_api::Link;
 use ffmpeg_next::format::Pixel;
 use ffmpeg_next::frame::side_data;
 
-use super::attr::{ChannelAttr, Codec, InputMode, OutputMode, Stream};
+use super::attr::{ChannelAttr, InputMode, OutputMode, Stream};
 use super::channel::{Picture, CHANNELS};
 use super::decode::{DecodeError, Decoded, Decoder, Options};
 use super::group::{Group, Input};
@@ -19,10 +19,14 @@ use crate::blobs::View;
 use crate::errors::Fault;
 use crate::frame::Nv12;
 use crate::picture::{from_card, to_card, Scaler};
+use crate::priority::give_way;
 use crate::wait::Deadline;
 
 /// Module number of VDEC in a frame's `enModId`.
 pub const MODULE: u32 = 8;
+
+/// Switch: pictures that a card's decoder would not take are converted.
+const ANY_FORMAT: &str = "vdec.any_format";
 
 /// What the thread has in hand.
 pub struct Worker {
@@ -49,6 +53,7 @@ impl Worker {
 
     /// Works until the group is destroyed.
     pub fn run(mut self) {
+        give_way();
         while let Some(input) = self.next() {
             match input {
                 Input::Bytes(bytes, stream) => self.bytes(&bytes, stream),
@@ -96,7 +101,7 @@ impl Worker {
         };
         // Where a JPEG image ends is for the client to say, unless it does not know: there may be
         // padding behind it.
-        let look = self.group.codec != Codec::Jpeg || mode == InputMode::Stream;
+        let look = !self.group.codec.is_jpeg() || mode == InputMode::Stream;
         match self.splitter.push(bytes, stream, look) {
             Ok(units) => units.into_iter().for_each(|unit| self.decode(unit)),
             Err(()) => self.group.state().errors.pack += 1,
@@ -136,6 +141,7 @@ impl Worker {
             mode: param.u32(4),
             max_width: state.attr.max_width,
             max_height: state.attr.max_height,
+            any_format: self.link.switch(ANY_FORMAT).is_some_and(|on| on == true),
         };
         drop(state);
         Decoder::new(self.group.codec, options)

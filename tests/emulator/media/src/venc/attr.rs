@@ -13,7 +13,7 @@ pub enum Codec {
     H264,
     /// 265.
     H265,
-    /// 1002, this card's choice: a video of JPEG images.
+    /// 1002: a video of JPEG images.
     Mjpeg,
     /// 26: single JPEG images.
     Jpeg,
@@ -46,6 +46,13 @@ impl Codec {
         matches!(self, Self::Mjpeg | Self::Jpeg)
     }
 }
+
+/// Number of H.264's level 1b.
+const LEVEL_1B: u32 = 99;
+/// Where the structure has `enGopMode`, and its last value: 0 normal, 1 one long-term reference, 2
+/// temporal layers.
+const GOP_MODE: usize = 192;
+const MAX_GOP_MODE: u32 = 2;
 
 /// `AX_VENC_CHN_ATTR_T`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -103,7 +110,11 @@ impl ChannelAttr {
         };
         let buffer_size = match v.u32(16) {
             // Room for two pictures that do not become smaller.
-            0 => (3 * size.0.saturating_mul(size.1) / 4 * 4).clamp(1 << 20, Self::MAX_BUFFER),
+            0 => size
+                .0
+                .saturating_mul(size.1)
+                .saturating_mul(3)
+                .clamp(1 << 20, Self::MAX_BUFFER),
             n => n,
         };
         if !side(offset.0, size.0, source.0, max.0)
@@ -133,6 +144,12 @@ impl ChannelAttr {
             rate: Rate::parse(codec, v.at(84))?,
         };
         attr.profile_name()?;
+        attr.check_level()?;
+        // Long-term references and temporal layers are hints that an encoder may do without: all of
+        // its stream can be decoded either way.
+        if !codec.is_jpeg() && v.u32(GOP_MODE) > MAX_GOP_MODE {
+            return Err(Fault::IllegalParam);
+        }
         Ok(attr)
     }
 
@@ -158,9 +175,39 @@ impl ChannelAttr {
             (Codec::H264, 9) => "baseline",
             (Codec::H264, 10) => "main",
             (Codec::H264, 11) => "high",
+            // Ten bits are allowed, and not used: the pictures have eight.
+            (Codec::H264, 12) => "high10",
             (Codec::H265, 0) => "main",
+            (Codec::H265, 2) => "main10",
+            // Still pictures are no video, range extensions no use for 4:2:0 of 8 bits.
             _ => return Err(Fault::NotSupported),
         }))
+    }
+
+    /// Fails unless the codec has such a level; 0 leaves the choice to the encoder.
+    fn check_level(&self) -> Result<(), Fault> {
+        let known: &[u32] = match self.codec {
+            Codec::H264 => &[
+                LEVEL_1B, 10, 11, 12, 13, 20, 21, 22, 30, 31, 32, 40, 41, 42, 50, 51, 52, 60, 61,
+                62,
+            ],
+            Codec::H265 => &[30, 60, 63, 90, 93, 120, 123, 150, 153, 156, 180, 183, 186],
+            Codec::Mjpeg | Codec::Jpeg => return Ok(()),
+        };
+        match self.level {
+            0 => Ok(()),
+            level if known.contains(&level) => Ok(()),
+            _ => Err(Fault::IllegalParam),
+        }
+    }
+
+    /// The level as libavcodec's H.264 encoder wants it; `None` leaves the choice to it.
+    pub fn h264_level(&self) -> Option<String> {
+        match self.level {
+            0 => None,
+            LEVEL_1B => Some("1b".into()),
+            level => Some(level.to_string()),
+        }
     }
 
     /// Whether a channel made with `self` may be given `other`: rate control may change, what the
@@ -243,6 +290,8 @@ mod tests {
             (0, 97),     // no codec
             (4, 320),    // wider than allowed
             (20, 0),     // no H.264 profile
+            (24, 53),    // no level
+            (192, 3),    // no GOP mode
             (32, 10),    // 10 bits
             (36, 0),     // no width
             (36, 641),   // odd

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::attr::{ChannelAttr, Codec};
 use super::channel::Channel;
-use super::encode::Encoder;
-use super::params::{Params, JPEG};
+use super::encode::{Effort, Encoder};
+use super::params::{Params, JPEG, RATE};
+use super::rate::Rate;
 use super::worker::Worker;
 use super::{Venc, AT_ONCE, MAX_CHANNELS};
 use crate::answer::{Answer, Outcome};
@@ -23,6 +24,8 @@ use crate::wait::{lock, Deadline};
 const VIDEO: u32 = 1;
 const JPEG_ONLY: u32 = 2;
 const BOTH: u32 = 3;
+/// Where `AX_VENC_CHN_ATTR_T` has its rate control.
+const RATE_CONTROL: usize = 84;
 /// Pieces of user data that may wait for the next picture, and the longest.
 const MAX_USER_DATA: (usize, usize) = (4, 4096);
 
@@ -93,7 +96,8 @@ impl Venc {
 
     fn deinit(&self, session: &Session) -> Outcome {
         let mut state = session.state()?;
-        let left = state.venc_inits.checked_sub(1).ok_or(Fault::NotInit)?;
+        // Programs also call this without Init, to be rid of what an earlier one has left.
+        let left = state.venc_inits.saturating_sub(1);
         let channels = lock(&self.channels);
         if left == 0 && channels.values().any(|c| c.owner == session.owner) {
             return Err(Fault::Busy);
@@ -151,7 +155,7 @@ impl Venc {
 
 /// Fails if there is no encoder for these settings: the client is to learn it now.
 fn try_out(attr: &ChannelAttr) -> Result<(), Fault> {
-    Encoder::<()>::new(attr, Params::default().quality()).map(drop)
+    Encoder::<()>::new(attr, Params::default().quality(), Effort::of_size(attr)).map(drop)
 }
 
 fn init(session: &Session, args: Args) -> Outcome {
@@ -209,9 +213,25 @@ fn parameter(channel: &Channel, api: u32, args: Args) -> Outcome {
             if api == JPEG && !matches!(state.attr.codec, Codec::Jpeg | Codec::Mjpeg) {
                 return Err(Fault::NotSupported);
             }
+            if api == RATE {
+                let rate = Rate::of_param(state.attr.codec, args.view(1))?;
+                if let Some(rate) = rate {
+                    let attr = ChannelAttr {
+                        rate: rate.or_rates_of(&state.attr.rate, args.view(1)),
+                        ..state.attr
+                    };
+                    try_out(&attr)?;
+                    state.attr = attr;
+                    state.version += 1;
+                }
+            }
             state.params.set(api, args.bytes(1))?;
             state.version += u64::from(api == JPEG);
             Answer::ok()
+        }
+        // Until it was set: what the channel was made with.
+        _ if api == RATE + 1 && !state.params.has(RATE) => {
+            Answer::with(Rate::param_of(View(&state.raw_attr.0).at(RATE_CONTROL)))
         }
         _ if Params::is_get(api) => Answer::with(state.params.get(api)),
         _ => Err(Fault::NotSupported),

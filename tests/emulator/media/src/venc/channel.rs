@@ -235,10 +235,12 @@ impl Channel {
         }
     }
 
-    /// ResetChn: forgets all pictures and packets; the next picture is an intra picture.
+    /// ResetChn: forgets all pictures and packets; the next picture is an intra picture.  The end of a
+    /// stream that was stopped stays: a client may wait for it after this.
     pub fn reset(&self) -> Result<(), Fault> {
         let mut state = self.alive()?;
         self.clear(&mut state);
+        state.ended = state.stream > 0 && !state.receiving;
         drop(state);
         self.notify();
         Ok(())
@@ -281,6 +283,7 @@ impl Channel {
         }
         state.attr = attr;
         state.raw_attr = (raw.to_vec(), svc.to_vec());
+        state.params.forget_rate();
         state.version += 1;
         Ok(())
     }

@@ -12,6 +12,7 @@ use ffmpeg::frame::Video;
 use ffmpeg::{Dictionary, Error, Packet, Rational};
 
 use super::attr::{ChannelAttr, Codec};
+use super::nal;
 use crate::errors::Fault;
 
 /// An encoded picture.
@@ -27,6 +28,8 @@ pub struct Encoded<T> {
 
 /// An encoder for one stream; `T` goes with each picture.
 pub struct Encoder<T> {
+    codec: Codec,
+    effort: Effort,
     inner: encoder::Video,
     /// Of the pictures that are in the encoder; they leave in the order they came.
     tags: VecDeque<T>,
@@ -44,7 +47,7 @@ pub fn pixel(codec: Codec) -> Pixel {
 
 impl<T> Encoder<T> {
     /// An encoder for pictures of `attr.size`; `quality` is that of JPEG images.
-    pub fn new(attr: &ChannelAttr, quality: u32) -> Result<Self, Fault> {
+    pub fn new(attr: &ChannelAttr, quality: u32, effort: Effort) -> Result<Self, Fault> {
         let name = match attr.codec {
             Codec::H264 => "libx264",
             Codec::H265 => "libx265",
@@ -62,13 +65,25 @@ impl<T> Encoder<T> {
         video.set_frame_rate(Some(rate));
         video.set_time_base(rate.invert());
         let inner = video
-            .open_as_with(codec, options(attr, quality)?)
+            .open_as_with(codec, options(attr, quality, effort)?)
             .map_err(|_| Fault::IllegalParam)?;
         Ok(Self {
+            codec: attr.codec,
+            effort,
             inner,
             tags: VecDeque::new(),
             pictures: 0,
         })
+    }
+
+    /// What it was made for.
+    pub fn effort(&self) -> Effort {
+        self.effort
+    }
+
+    /// Pictures that it has been given.
+    pub fn pictures(&self) -> i64 {
+        self.pictures
     }
 
     /// Encodes one picture; `intra` makes it decodable without others.
@@ -93,13 +108,21 @@ impl<T> Encoder<T> {
         self.take()
     }
 
+    fn bytes(&self, packet: &Packet) -> Vec<u8> {
+        let mut bytes = packet.data().unwrap_or_default().to_vec();
+        if self.codec == Codec::H265 {
+            nal::begin_as_w_radl(&mut bytes);
+        }
+        bytes
+    }
+
     fn take(&mut self) -> Result<Vec<Encoded<T>>, Fault> {
         let mut all = Vec::new();
         loop {
             let mut packet = Packet::empty();
             match self.inner.receive_packet(&mut packet) {
                 Ok(()) => all.push(Encoded {
-                    bytes: packet.data().unwrap_or_default().to_vec(),
+                    bytes: self.bytes(&packet),
                     key: packet.is_key(),
                     tag: self.tags.pop_front().ok_or(Fault::Codec)?,
                 }),
@@ -115,8 +138,38 @@ impl<T> Encoder<T> {
     }
 }
 
+/// How much an encoder takes upon itself.  The cards' are hardware, which keeps up with its source; x264's
+/// fastest preset does so too, x265's does not for large pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effort {
+    /// The fastest preset, in one thread.
+    Usual,
+    /// Less than that, and two threads.
+    Least,
+}
+
+impl Effort {
+    /// Pictures of more pixels are large.
+    const LARGE: u32 = 1280 * 720;
+
+    /// What a channel begins with.
+    pub fn of_size(attr: &ChannelAttr) -> Self {
+        match attr.size.0 * attr.size.1 {
+            0..=Self::LARGE => Self::Usual,
+            _ => Self::Least,
+        }
+    }
+
+    fn x265(self) -> &'static str {
+        match self {
+            Self::Usual => "pools=none",
+            Self::Least => "pools=2:rd=1:max-merge=1:merange=16:no-deblock=1",
+        }
+    }
+}
+
 /// Settings of the encoder: fast ones without delay, in the caller's thread.
-fn options(attr: &ChannelAttr, quality: u32) -> Result<Dictionary<'static>, Fault> {
+fn options(attr: &ChannelAttr, quality: u32, effort: Effort) -> Result<Dictionary<'static>, Fault> {
     let mut o = Dictionary::new();
     o.set("threads", "1");
     for (key, value) in attr.rate.options(attr.codec, quality) {
@@ -134,16 +187,17 @@ fn options(attr: &ChannelAttr, quality: u32) -> Result<Dictionary<'static>, Faul
     let rate = &attr.rate;
     if attr.codec == Codec::H264 {
         o.set("sc_threshold", "0");
-        if attr.level != 0 {
-            o.set("level", &attr.level.to_string());
+        if let Some(level) = attr.h264_level() {
+            o.set("level", &level);
         }
         if let Some(ratio) = rate.intra_ratio() {
             o.set("i_qfactor", &ratio.to_string());
         }
     } else {
         let mut x265 = format!(
-            "log-level=none:pools=none:frame-threads=1:scenecut=0:keyint={0}:min-keyint={0}",
-            rate.gop
+            "log-level=none:frame-threads=1:scenecut=0:open-gop=0:keyint={0}:min-keyint={0}:{1}",
+            rate.gop,
+            effort.x265()
         );
         match rate.intra_ratio() {
             Some(ratio) => x265 += &format!(":ipratio={}", 1.0 / ratio),

@@ -7,6 +7,7 @@ mod calls;
 mod channel;
 pub mod encode;
 mod nal;
+mod pace;
 mod pack;
 mod params;
 pub mod rate;

@@ -51,6 +51,22 @@ pub fn list(codec: Codec, bytes: &[u8]) -> Vec<Nal> {
     nals
 }
 
+/// Makes pictures of H.265 that begin anew IDR_W_RADL (19), which a card's are: x265 calls those without
+/// leading pictures IDR_N_LP (20).  The two differ in their number alone, and the former may have leading
+/// pictures without having to.
+pub fn begin_as_w_radl(bytes: &mut [u8]) {
+    const W_RADL: u8 = 19;
+    const N_LP: u8 = 20;
+    let codes: Vec<_> = memchr::memmem::find_iter(bytes, &[0, 0, 1]).collect();
+    for code in codes {
+        if let Some(head) = bytes.get_mut(code + 3) {
+            if (*head >> 1) & 0x3f == N_LP {
+                *head = (*head & 0x81) | (W_RADL << 1);
+            }
+        }
+    }
+}
+
 /// Marks user data as this card's.
 const UUID: &[u8; 16] = b"ax650-emu-usrdat";
 
@@ -117,6 +133,42 @@ mod tests {
 
     #[test]
     fn units() {
+        let mut idr = [
+            0,
+            0,
+            1,
+            20 << 1,
+            1,
+            0xaf,
+            0,
+            0,
+            1,
+            1 << 1,
+            1,
+            0,
+            0,
+            1,
+            20 << 1,
+        ];
+        begin_as_w_radl(&mut idr);
+        let want = [
+            0,
+            0,
+            1,
+            19 << 1,
+            1,
+            0xaf,
+            0,
+            0,
+            1,
+            1 << 1,
+            1,
+            0,
+            0,
+            1,
+            19 << 1,
+        ];
+        assert_eq!(idr, want);
         let bytes = [0, 0, 0, 1, 0x67, 1, 0, 0, 1, 0x68, 2, 0, 0, 0, 1, 0x65, 3];
         let nals: Vec<_> = list(Codec::H264, &bytes)
             .iter()

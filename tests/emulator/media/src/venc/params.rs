@@ -7,16 +7,18 @@ use std::collections::BTreeMap;
 use crate::blobs::View;
 use crate::errors::Fault;
 
+/// Number of SetRcParam.
+pub const RATE: u32 = 21;
 /// Number of SetJpegParam.
 pub const JPEG: u32 = 41;
 /// Numbers of the Set calls, each followed by its Get call, and the size of the structure.
 const CALLS: [(u32, usize); 7] = [
-    (21, 120), // RcParam
-    (25, 36),  // VuiParam
-    (29, 16),  // RateJamStrategy
-    (31, 20),  // SuperFrameStrategy
-    (33, 16),  // IntraRefresh
-    (37, 8),   // SliceSplit
+    (RATE, 120),
+    (25, 36), // VuiParam
+    (29, 16), // RateJamStrategy
+    (31, 20), // SuperFrameStrategy
+    (33, 16), // IntraRefresh
+    (37, 8),  // SliceSplit
     (JPEG, 440),
 ];
 /// Regions of interest that a channel can have.
@@ -42,6 +44,16 @@ impl Params {
     /// Whether `api` is one of these Get calls.
     pub fn is_get(api: u32) -> bool {
         CALLS.iter().any(|c| c.0 + 1 == api)
+    }
+
+    /// The channel has got another attribute, which brings its own rate control.
+    pub fn forget_rate(&mut self) {
+        self.set.remove(&RATE);
+    }
+
+    /// Whether the Set call `api` was made.
+    pub fn has(&self, api: u32) -> bool {
+        self.set.contains_key(&api)
     }
 
     /// The Set call `api`.

@@ -3,7 +3,7 @@
 //! Rate control: `AX_VENC_RC_ATTR_T` and what it means for libavcodec.
 
 use super::attr::Codec;
-use crate::blobs::View;
+use crate::blobs::{Record, View};
 use crate::errors::Fault;
 
 /// What the rate control aims at.
@@ -19,7 +19,19 @@ pub enum Goal {
         /// 1000 bits per second.
         max_kbps: u32,
     },
-    /// AVBR, QVBR, CVBR, QP map: this rate on average, half as much more for a while.
+    /// AVBR: as VBR, and less where little moves.
+    Adaptive {
+        /// 1000 bits per second.
+        max_kbps: u32,
+    },
+    /// CVBR: one rate at most for a short time, another for a long one.
+    Capped {
+        /// 1000 bits per second, within the short time.
+        max_kbps: u32,
+        /// The same within the long time.
+        long_kbps: u32,
+    },
+    /// QVBR, QP map: this rate on average, half as much more for a while.
     Average {
         /// 1000 bits per second.
         kbps: u32,
@@ -54,12 +66,14 @@ pub struct Rate {
 
 /// Highest QP of H.264 and H.265.
 const MAX_QP: u32 = 51;
-/// Lowest QP where the attribute's layout is not known.
+/// Lowest QP where the attribute gives none.
 const DEFAULT_MIN_QP: u32 = 10;
 /// Longest distance of intra pictures.
 const MAX_GOP: u32 = 65536;
-/// Rate where the attribute's layout is not known and what is there is no rate.
+/// Rate where the attribute may leave it out.
 const DEFAULT_KBPS: u32 = 2000;
+/// Where `AX_VENC_RC_PARAM_T` has its mode; frame rates and union follow.
+const PARAM_MODE: usize = 16;
 /// Highest rate, above H.265's level 6.2.
 const MAX_KBPS: u32 = 800_000;
 
@@ -85,61 +99,132 @@ impl Rate {
             fps: v.f32(12),
         };
         rate.check_fps()?;
-        let v = v.at(16);
-        if codec.is_jpeg() {
-            // The notes do not give these structures: statistics time and rate come first, or the
-            // QP alone, where 0 leaves the choice to the card.
-            rate.seconds = seconds(v.u32(0));
-            rate.goal = match video {
-                8 => Goal::Constant {
-                    kbps: kbps(v.u32(4))?,
-                },
-                9 => Goal::Variable {
-                    max_kbps: kbps(v.u32(4))?,
-                },
-                10 if v.u32(0) != 0 => Goal::Fixed {
-                    intra: qp(v.u32(0))?,
-                    predicted: 0,
-                },
-                _ => Goal::Quality,
-            };
-            return Ok(rate);
-        }
-        rate.gop = v.u32(0);
-        if !(1..=MAX_GOP).contains(&rate.gop) {
-            return Err(Fault::IllegalParam);
-        }
-        rate.seconds = seconds(v.u32(4));
-        rate.goal = match video {
-            1 => Goal::Constant {
-                kbps: kbps(v.u32(8))?,
-            },
-            2 => Goal::Variable {
-                max_kbps: kbps(v.u32(8))?,
-            },
-            6 => Goal::Fixed {
-                intra: qp(v.u32(4))?,
-                predicted: qp(v.u32(8))?,
-            },
-            // Of these the notes give no layout.  GOP and time come first in all of them and, as it
-            // seems, the rate; where that makes no sense the card chooses.
-            _ => Goal::Average {
-                kbps: kbps(v.u32(8)).unwrap_or(DEFAULT_KBPS),
-            },
-        };
-        rate.qp = match video {
-            1 => (qp(v.u32(16))?, qp(v.u32(12))?),
-            2 => (qp(v.u32(20))?, qp(v.u32(16))?),
-            _ => rate.qp,
-        };
-        // Both 0: no limits given.
-        if rate.qp == (0, 0) {
-            rate.qp = (DEFAULT_MIN_QP, MAX_QP);
-        }
-        if rate.qp.0 > rate.qp.1 {
-            return Err(Fault::IllegalParam);
-        }
+        rate.layout(video, v.at(16))?;
         Ok(rate)
+    }
+
+    /// Reads `AX_VENC_RC_PARAM_T`, whose mode, frame rates and union are those of the attribute without
+    /// the first QP between them; `None` if it names no mode.
+    pub fn of_param(codec: Codec, param: View) -> Result<Option<Self>, Fault> {
+        if param.u32(PARAM_MODE) == 0 {
+            return Ok(None);
+        }
+        let mut attr = Record::new(108);
+        attr.u32(0, param.u32(PARAM_MODE))
+            .bytes(8, param.at(PARAM_MODE + 4).0);
+        Self::parse(codec, View(&attr.finish())).map(Some)
+    }
+
+    /// With the frame rates of `other` where `AX_VENC_RC_PARAM_T` gives none.
+    pub fn or_rates_of(self, other: &Self, param: View) -> Self {
+        if (param.u32(PARAM_MODE + 4), param.u32(PARAM_MODE + 8)) != (0, 0) {
+            return self;
+        }
+        Self {
+            source_fps: other.source_fps,
+            fps: other.fps,
+            ..self
+        }
+    }
+
+    /// `AX_VENC_RC_PARAM_T` of a channel that has the attribute `raw` (`AX_VENC_RC_ATTR_T`).
+    pub fn param_of(raw: View) -> Vec<u8> {
+        let mut param = Record::new(120);
+        param
+            .u32(PARAM_MODE, raw.u32(0))
+            .bytes(PARAM_MODE + 4, raw.at(8).0);
+        param.finish()
+    }
+
+    /// The structure of each mode, which begins with GOP and statistics time but for fixed QP and JPEG.
+    fn layout(&mut self, mode: u32, v: View) -> Result<(), Fault> {
+        if matches!(mode, 0 | 8..=10) {
+            return self.jpeg_layout(mode, v);
+        }
+        self.gop = v.u32(0);
+        if !(1..=MAX_GOP).contains(&self.gop) {
+            return Err(Fault::IllegalParam);
+        }
+        self.seconds = seconds(v.u32(4));
+        // Where a rate of 0 leaves the choice to the card.
+        let average = |at| kbps_or(v.u32(at), DEFAULT_KBPS);
+        let (goal, highest_qp) = match mode {
+            1 => (
+                Goal::Constant {
+                    kbps: kbps(v.u32(8))?,
+                },
+                Some(12),
+            ),
+            2 => (
+                Goal::Variable {
+                    max_kbps: kbps(v.u32(8))?,
+                },
+                Some(16),
+            ),
+            3 => (
+                Goal::Adaptive {
+                    max_kbps: average(8)?,
+                },
+                Some(12),
+            ),
+            4 | 7 => (Goal::Average { kbps: average(8)? }, None),
+            5 => {
+                self.seconds = seconds(v.u32(44));
+                let goal = Goal::Capped {
+                    max_kbps: average(40)?,
+                    // Over the long statistics time; 0 for as much.
+                    long_kbps: kbps_or(v.u32(52), average(40)?)?,
+                };
+                (goal, Some(8))
+            }
+            _ => (
+                Goal::Fixed {
+                    intra: qp(v.u32(4))?,
+                    predicted: qp(v.u32(8))?,
+                },
+                None,
+            ),
+        };
+        self.goal = goal;
+        // The lowest QP follows the highest.
+        if let Some(at) = highest_qp {
+            self.qp = (qp(v.u32(at + 4))?, qp(v.u32(at))?);
+        }
+        // Both 0: no limits given.
+        if self.qp == (0, 0) {
+            self.qp = (DEFAULT_MIN_QP, MAX_QP);
+        }
+        if self.qp.0 > self.qp.1 {
+            return Err(Fault::IllegalParam);
+        }
+        Ok(())
+    }
+
+    /// Statistics time, rate, highest and lowest QP; or a QP alone, where 0 leaves the choice to the
+    /// card.
+    fn jpeg_layout(&mut self, mode: u32, v: View) -> Result<(), Fault> {
+        self.seconds = seconds(v.u32(0));
+        self.goal = match mode {
+            8 => Goal::Constant {
+                kbps: kbps(v.u32(4))?,
+            },
+            9 => Goal::Variable {
+                max_kbps: kbps(v.u32(4))?,
+            },
+            10 if v.i32(0) > 0 => Goal::Fixed {
+                intra: qp(v.u32(0))?,
+                predicted: 0,
+            },
+            _ => Goal::Quality,
+        };
+        self.qp = match (mode, v.u32(8)) {
+            (8 | 9, highest @ 1..) => (qp(v.u32(12))?, qp(highest)?),
+            _ => (0, MAX_QP),
+        };
+        if self.qp.0 > self.qp.1 {
+            return Err(Fault::IllegalParam);
+        }
+        Ok(())
     }
 
     /// 0 pictures per second stand for as many as are sent, 0 of those for 30.  More than are sent
@@ -186,6 +271,18 @@ impl Rate {
                 limits(max_kbps);
                 o.push(("crf", "21".into()));
             }
+            // Where little moves the quality asks for less by itself.
+            Goal::Adaptive { max_kbps } => {
+                limits(max_kbps);
+                o.push(("crf", "23".into()));
+            }
+            Goal::Capped {
+                max_kbps,
+                long_kbps,
+            } => {
+                limits(max_kbps);
+                o.push(("b", format!("{}k", long_kbps.min(max_kbps))));
+            }
             Goal::Average { kbps } => {
                 limits(kbps / 2 * 3);
                 o.push(("b", format!("{kbps}k")));
@@ -220,18 +317,20 @@ impl Rate {
             let scale = scale.clamp(1, 31).to_string();
             vec![("qmin", scale.clone()), ("qmax", scale)]
         };
-        match self.goal {
-            Goal::Constant { kbps } | Goal::Average { kbps } => vec![
+        let scale = |qp: u32| (qp * 31).div_ceil(MAX_QP).clamp(1, 31);
+        let limited = |kbps: u32, least: u32| {
+            vec![
                 ("b", format!("{kbps}k")),
-                ("qmin", "1".into()),
-                ("qmax", "31".into()),
-            ],
-            Goal::Variable { max_kbps } => vec![
-                ("b", format!("{max_kbps}k")),
-                ("qmin", "2".into()),
-                ("qmax", "31".into()),
-            ],
-            Goal::Fixed { intra, .. } => fixed((intra * 31).div_ceil(MAX_QP)),
+                ("qmin", scale(self.qp.0).max(least).to_string()),
+                ("qmax", scale(self.qp.1).max(least).to_string()),
+            ]
+        };
+        match self.goal {
+            Goal::Constant { kbps } | Goal::Average { kbps } => limited(kbps, 1),
+            Goal::Variable { max_kbps }
+            | Goal::Adaptive { max_kbps }
+            | Goal::Capped { max_kbps, .. } => limited(max_kbps, 2),
+            Goal::Fixed { intra, .. } => fixed(scale(intra)),
             Goal::Quality => fixed(scale_of_quality(quality)),
         }
     }
@@ -253,6 +352,13 @@ fn kbps(n: u32) -> Result<u32, Fault> {
         Ok(n)
     } else {
         Err(Fault::IllegalParam)
+    }
+}
+
+fn kbps_or(n: u32, default: u32) -> Result<u32, Fault> {
+    match n {
+        0 => Ok(default),
+        n => kbps(n),
     }
 }
 
@@ -358,6 +464,7 @@ mod tests {
                     8 | 9 => &[1, 2000],
                     10 => &[20],
                     2 | 12 => &[50, 1, 2000, 0, 51, 10],
+                    5 | 15 => &[50, 1, 51, 10, 51, 10, 0, 0, 40, 10, 2000, 1, 10, 1500],
                     _ => &[50, 1, 2000, 51, 10],
                 };
                 for (i, n) in numbers.iter().enumerate() {

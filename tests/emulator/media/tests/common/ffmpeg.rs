@@ -74,6 +74,28 @@ pub fn nv12(stream: &[u8], format: &str) -> Vec<u8> {
     run(&args, stream)
 }
 
+/// The number of packets that ffprobe finds in a stream; `format` is the demuxer.
+pub fn packets(stream: &[u8], format: &str) -> usize {
+    let args = format!(
+        "-v error -f {format} -count_packets -select_streams v:0 \
+         -show_entries stream=nb_read_packets -of csv=p=0 -"
+    );
+    let mut child = Command::new("ffprobe")
+        .args(args.split_whitespace())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("ffprobe must be installed");
+    let mut stdin = child.stdin.take().unwrap();
+    let input = stream.to_vec();
+    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let number = text.trim().trim_end_matches(',');
+    number.parse().unwrap_or_else(|_| panic!("ffprobe: {text}"))
+}
+
 /// Test pictures as NV12.
 pub fn pictures(width: u32, height: u32, frames: u32) -> Vec<u8> {
     run(

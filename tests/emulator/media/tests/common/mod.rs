@@ -19,6 +19,7 @@ pub const SYS: u32 = 0;
 pub const VDEC: u32 = 1;
 pub const VENC: u32 = 2;
 pub const IVPS: u32 = 3;
+pub const IVE: u32 = 4;
 pub const DMADIM: u32 = 6;
 
 /// Card memory and its allocator; no bus.
@@ -26,6 +27,7 @@ pub struct FakeCard {
     dram: Arc<Dram>,
     cmm: Arc<Cmm>,
     counters: Mutex<BTreeMap<String, u64>>,
+    switches: Mutex<BTreeMap<String, serde_json::Value>>,
 }
 
 impl FakeCard {
@@ -35,6 +37,7 @@ impl FakeCard {
             dram: Arc::new(Dram::new(size).unwrap()),
             cmm: Arc::new(Cmm::new(Dram::BASE, size)),
             counters: Mutex::default(),
+            switches: Mutex::default(),
         })
     }
 
@@ -51,6 +54,11 @@ impl FakeCard {
     /// Bytes of the card's CMM in use.
     pub fn cmm_used(&self) -> u64 {
         self.cmm.used()
+    }
+
+    /// Sets a fault switch.
+    pub fn set_switch(&self, name: &str, value: serde_json::Value) {
+        self.switches.lock().unwrap().insert(name.into(), value);
     }
 
     pub fn counter(&self, name: &str) -> u64 {
@@ -96,8 +104,8 @@ impl Link for FakeCard {
             .entry(counter.to_owned())
             .or_default() += by;
     }
-    fn switch(&self, _: &str) -> Option<serde_json::Value> {
-        None
+    fn switch(&self, name: &str) -> Option<serde_json::Value> {
+        self.switches.lock().unwrap().get(name).cloned()
     }
 }
 
