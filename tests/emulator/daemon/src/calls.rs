@@ -25,7 +25,33 @@ pub(crate) enum From {
     Main,
 }
 
+/// Whose call it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller<'a> {
+    /// The frame's header.
+    pub(crate) header: &'a Header,
+    /// The head of the request.
+    pub(crate) head: &'a wire::Head,
+}
+
 impl Session {
+    /// Writes to the card's log why a call is refused, in the form that docs/emulator.md gives: the host,
+    /// which the protocol tells a number only, finds its own call by what it knows of it.
+    pub(crate) fn explain(&self, caller: &Caller<'_>, name: &str, status: u32, why: &str) {
+        let env = caller.head.env.unwrap_or_default();
+        let Header {
+            context,
+            stream,
+            sequence,
+            ..
+        } = caller.header;
+        let text = format!(
+            "pid {} tid {} context {context} stream {stream} call {sequence}: {name} refused with {status:#010x}: {why}",
+            env.pid, env.tid
+        );
+        self.note(log::Level::Error, &text);
+    }
+
     /// The loop of the main thread: takes frames and hands them to their streams.
     pub(crate) fn serve_p2(self: &Arc<Self>) {
         while let Ok(frame) = self.p2.take(None) {
@@ -98,13 +124,17 @@ impl Session {
             Err(why) => return self.refuse(header, Refusal::Own(Why::Decode), &why),
         };
         self.card.called(request.body.name());
+        let caller = Caller {
+            header,
+            head: &request.head,
+        };
         let answer = match request.body {
             Body::System(body) => system::call(self, header, body),
-            Body::Memory(api, body) => memory::call(self, header, api, body),
-            Body::Engine(api, body) => engine::call(self, api, body),
-            Body::Native(module, api, args) => native::call(self, header, module, api, &args),
+            Body::Memory(api, body) => memory::call(self, &caller, api, body),
+            Body::Engine(api, body) => engine::call(self, &caller, api, body),
+            Body::Native(module, api, args) => native::call(self, &caller, module, api, &args),
             Body::P2p(api, body) => Some(p2p::call(self, api, body)),
-            Body::UsrWork(api, body) => Some(usrwork::call(self, api, body)),
+            Body::UsrWork(api, body) => Some(usrwork::call(self, &caller, api, body)),
         };
         drop(busy);
         if let Some(answer) = answer {

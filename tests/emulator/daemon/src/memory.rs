@@ -4,6 +4,7 @@
 
 use ax650_emu_api::{Cmm, CmmError, Held, Hold};
 
+use crate::calls::Caller;
 use crate::copy::{Kind, Record, COPY_START};
 use crate::errors::{code, About, Why, NOT_CARD_MEMORY};
 use crate::frames::{Answer, Header};
@@ -15,7 +16,7 @@ const ILLEGAL: u32 = code(About::Memory, Why::IllegalParameter);
 /// Runs a call; `None` if it wants no answer.
 pub(crate) fn call(
     session: &Session,
-    header: &Header,
+    caller: &Caller<'_>,
     api: i32,
     request: RequestBody,
 ) -> Option<Answer> {
@@ -36,7 +37,7 @@ pub(crate) fn call(
         )
         .map(drop),
         Ok(Api::Set) => set(session, &request),
-        Ok(Api::Write | Api::Read) => copy(session, header, &request),
+        Ok(Api::Write | Api::Read) => copy(session, caller.header, &request),
         Ok(Api::Sync) => card_copy(session, &request),
         Ok(Api::Cmp) => compare(session, &request),
         Err(_) => {
@@ -47,11 +48,16 @@ pub(crate) fn call(
     if let Err(status) = result {
         response.status = status;
         session.card.link.count("memory.errors", 1);
-        let text = format!(
-            "memory call {api} at {:#x}, size {:?}: {status:#x}",
-            request.addr, request.size
+        let name = Api::try_from(api).map_or("an unknown call", |api| api.as_str_name());
+        let cmm = session.card.link.cmm();
+        let why = format!(
+            "{} bytes at {:#x}, {} of {} bytes of card memory are free",
+            size(&request),
+            request.addr,
+            cmm.size().saturating_sub(cmm.used()),
+            cmm.size()
         );
-        session.note(log::Level::Warn, &text);
+        session.explain(caller, name, status, &why);
     }
     (!silent).then_some(Answer::Memory(api, response))
 }

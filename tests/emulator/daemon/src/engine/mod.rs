@@ -4,6 +4,7 @@
 
 mod models;
 pub(crate) mod native;
+mod refused;
 mod run;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use serde_json::{json, Value};
 
+use crate::calls::Caller;
 use crate::errors::{code, About, Why, ENGINE_INDEX};
 use crate::frames::Answer;
 use crate::model::runtime::Stop;
@@ -20,6 +22,7 @@ use crate::session::Session;
 use crate::wire::engine::{ApiKind, IoMeta, NpuKind, RequestBody, ResponseBody};
 use models::{create_context, io_info, load, system_bytes, unload, unload_all, Model};
 pub(crate) use native::NativeEngine;
+pub(crate) use refused::Refused;
 use run::run;
 
 const ILLEGAL: u32 = code(About::Engine, Why::IllegalParameter);
@@ -64,11 +67,12 @@ impl Drop for Run<'_> {
 
 impl Engine {
     /// Counts a run as under way until the result is dropped.
-    fn begin(&self) -> Result<Run<'_>, u32> {
-        let stop = Arc::new(Stop::new().map_err(|_| NO_MEMORY)?);
+    fn begin(&self) -> Result<Run<'_>, Refused> {
+        let stop = Stop::new().map_err(|e| Refused::too_many(e.to_string()))?;
+        let stop = Arc::new(stop);
         let mut state = self.state.lock();
         if state.stopped {
-            return Err(FAILED);
+            return Err(Refused::ending());
         }
         let number = state.next_run;
         state.next_run += 1;
@@ -80,13 +84,10 @@ impl Engine {
         })
     }
 
-    fn model(&self, handle: Option<u64>) -> Result<Arc<Model>, u32> {
-        let state = self.state.lock();
-        state
-            .models
-            .get(&handle.unwrap_or(0))
-            .cloned()
-            .ok_or(ILLEGAL)
+    fn model(&self, handle: Option<u64>) -> Result<Arc<Model>, Refused> {
+        let handle = handle.unwrap_or(0);
+        let model = self.state.lock().models.get(&handle).cloned();
+        model.ok_or_else(|| Refused::no_model(handle))
     }
 
     /// Ends the runs under way and lets no other begin: the session has ended.
@@ -139,17 +140,20 @@ pub(crate) fn zeroes(api: i32) -> ResponseBody {
 }
 
 /// Runs a call; `None` if it wants no answer.
-pub(crate) fn call(session: &Session, api: i32, request: RequestBody) -> Option<Answer> {
+pub(crate) fn call(
+    session: &Session,
+    caller: &Caller<'_>,
+    api: i32,
+    request: RequestBody,
+) -> Option<Answer> {
     session.card.link.count("engine.calls", 1);
     let silent = request.noresp.unwrap_or(0) != 0;
     let mut body = zeroes(api);
-    if let Err(status) = answer(session, api, &request, &mut body) {
+    if let Err(refused) = answer(session, api, &request, &mut body) {
         session.card.link.count("engine.errors", 1);
-        session.note(
-            log::Level::Warn,
-            &format!("engine call {api} ended with {status:#x}"),
-        );
-        body.status = status as i32;
+        let name = ApiKind::try_from(api).map_or("an unknown call", |api| api.as_str_name());
+        session.explain(caller, name, refused.status, &refused.why);
+        body.status = refused.status as i32;
     }
     (!silent).then_some(Answer::Engine(api, body))
 }
@@ -159,11 +163,11 @@ fn answer(
     api: i32,
     request: &RequestBody,
     body: &mut ResponseBody,
-) -> Result<(), u32> {
+) -> Result<(), Refused> {
     let engine = &session.engine;
     let Ok(kind) = ApiKind::try_from(api) else {
         session.card.unknown(&format!("engine.{api}"));
-        return Err(UNSUPPORTED);
+        return Err(Refused::unsupported(format!("there is no call {api}")));
     };
     let model = || engine.model(request.handle);
     match kind {
@@ -202,31 +206,34 @@ fn answer(
         ApiKind::GetAffinity => body.affinity = Some(model()?.affinity.load(Ordering::Relaxed)),
         ApiKind::P2p => {
             session.card.unknown("engine.P2P");
-            return Err(UNSUPPORTED);
+            return Err(Refused::unsupported("no other card can be reached"));
         }
     }
     Ok(())
 }
 
-fn init(engine: &Engine, kind: i32) -> Result<(), u32> {
+fn init(engine: &Engine, kind: i32) -> Result<(), Refused> {
     if NpuKind::try_from(kind).is_err() {
-        return Err(ILLEGAL);
+        return Err(Refused::illegal(format!("there is no NPU type {kind}")));
     }
     let mut state = engine.state.lock();
     match &mut state.npu {
         None => state.npu = Some((kind, 1)),
         Some((now, count)) if *now == kind => *count += 1,
         // Another type while models may be running.
-        Some(_) => return Err(ILLEGAL),
+        Some((now, _)) => {
+            let why = format!("the NPU is initialised as type {now}, not {kind}");
+            return Err(Refused::illegal(why));
+        }
     }
     Ok(())
 }
 
-fn finalize(session: &Session, engine: &Engine) -> Result<(), u32> {
+fn finalize(session: &Session, engine: &Engine) -> Result<(), Refused> {
     {
         let mut state = engine.state.lock();
         match &mut state.npu {
-            None => return Err(FAILED),
+            None => return Err(Refused::failed("the NPU is not initialised")),
             Some((_, count)) if *count > 1 => {
                 *count -= 1;
                 return Ok(());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::{Engine, DECODE, FAILED, ILLEGAL, NO_MEMORY, UNSUPPORTED};
+use super::{Engine, Refused};
 use crate::model::{Format, Image, LoadError, Network, TensorInfo};
 use crate::npu::CORES;
 use crate::session::Session;
@@ -36,9 +36,12 @@ impl Model {
     }
 
     /// Sets the cores that it may run on; 0 is what programs have that do not care.
-    pub(super) fn set_affinity(&self, mask: u32) -> Result<(), u32> {
-        if mask >> CORES != 0 || (1..self.network.cores).contains(&mask.count_ones()) {
-            return Err(ILLEGAL);
+    pub(super) fn set_affinity(&self, mask: u32) -> Result<(), Refused> {
+        let needs = self.network.cores;
+        if mask >> CORES != 0 || (1..needs).contains(&mask.count_ones()) {
+            let why =
+                format!("core mask {mask:#x}: the NPU has {CORES} cores, the model needs {needs}");
+            return Err(Refused::illegal(why));
         }
         self.affinity.store(mask, Ordering::Relaxed);
         Ok(())
@@ -56,44 +59,25 @@ impl Model {
     }
 }
 
-/// Says why a model is not taken, with the name that the model directory would need for it.
-fn refused(session: &Session, error: &LoadError, sha256: Option<&str>) -> u32 {
-    let of = sha256.map_or_else(String::new, |sha256| format!(" of sha256 {sha256}"));
-    let text = format!("model{of} refused: {error}");
-    session.note(log::Level::Error, &text);
-    match error {
-        LoadError::Groups(_) | LoadError::Type { .. } | LoadError::Outputs { .. } => UNSUPPORTED,
-        LoadError::NoModel(_) => DECODE,
-        LoadError::Runtime(_) | LoadError::File(..) => FAILED,
-    }
-}
-
 /// Takes an image from card memory; returns the handle of the model.
 pub(super) fn load(
     session: &Session,
     engine: &Engine,
     address: u64,
     size: u64,
-) -> Result<u64, u32> {
+) -> Result<u64, Refused> {
     if engine.state.lock().npu.is_none() {
-        session.note(
-            log::Level::Warn,
-            "a model is loaded before the NPU is initialised",
-        );
-        return Err(FAILED);
+        return Err(Refused::failed("the NPU is not initialised"));
     }
+    let nowhere = || Refused::illegal(format!("{size} bytes at {address:#x} are not allocated"));
     if size == 0 || !session.card.reachable(address, size) {
-        return Err(ILLEGAL);
+        return Err(nowhere());
     }
-    let image = session
-        .card
-        .link
-        .dram()
-        .read_vec(address, size)
-        .map_err(|_| ILLEGAL)?;
+    let image = session.card.link.dram().read_vec(address, size);
+    let image = image.map_err(|_| nowhere())?;
     let model_dir = session.card.options.model_dir.as_deref();
-    let image = Image::find(image, model_dir).map_err(|e| refused(session, &e, None))?;
-    let refused = |error: LoadError| refused(session, &error, Some(&image.sha256));
+    let image = Image::find(image, model_dir).map_err(|e| Refused::model(&e, None))?;
+    let refused = |error: LoadError| Refused::model(&error, Some(&image.sha256));
     let mut network = Network::open(&image, session.card.npu.threads).map_err(refused)?;
     let run = engine.begin()?;
     network.find_output_shapes(&run.stop).map_err(refused)?;
@@ -103,7 +87,7 @@ pub(super) fn load(
     let weights = session
         .card
         .alloc(size, &name, session.id)
-        .map_err(|_| NO_MEMORY)?;
+        .map_err(|_| Refused::no_memory(session, size, "the weights"))?;
     let handle = session.card.npu.handle();
     let text = format!(
         "model {handle:#x}: sha256 {sha256}, {} shape groups",
@@ -123,8 +107,9 @@ pub(super) fn load(
 }
 
 /// Forgets a model and frees its card memory.
-pub(super) fn unload(session: &Session, engine: &Engine, handle: u64) -> Result<(), u32> {
-    let model = engine.state.lock().models.remove(&handle).ok_or(ILLEGAL)?;
+pub(super) fn unload(session: &Session, engine: &Engine, handle: u64) -> Result<(), Refused> {
+    let model = engine.state.lock().models.remove(&handle);
+    let model = model.ok_or_else(|| Refused::no_model(handle))?;
     let cmm = session.card.link.cmm();
     let contexts = std::mem::take(&mut *model.contexts.lock());
     for address in contexts.into_values().chain([model.weights.0]) {
@@ -137,7 +122,7 @@ pub(super) fn unload(session: &Session, engine: &Engine, handle: u64) -> Result<
 }
 
 /// Forgets all models of an engine that is not to be used any more.
-pub(super) fn unload_all(session: &Session, engine: &Engine) -> Result<(), u32> {
+pub(super) fn unload_all(session: &Session, engine: &Engine) -> Result<(), Refused> {
     let handles: Vec<u64> = engine.state.lock().models.keys().copied().collect();
     handles
         .into_iter()
@@ -145,17 +130,23 @@ pub(super) fn unload_all(session: &Session, engine: &Engine) -> Result<(), u32> 
 }
 
 /// Makes an execution context; returns its number.
-pub(super) fn create_context(session: &Session, engine: &Engine, handle: u64) -> Result<u64, u32> {
+pub(super) fn create_context(
+    session: &Session,
+    engine: &Engine,
+    handle: u64,
+) -> Result<u64, Refused> {
     let model = engine.model(Some(handle))?;
     let mut contexts = model.contexts.lock();
     if contexts.len() >= MAX_CONTEXTS {
-        return Err(NO_MEMORY);
+        let why = format!("the model has {MAX_CONTEXTS} contexts, which is all it can have");
+        return Err(Refused::too_many(why));
     }
     let name = format!("npu_ctx_pid{}", session.pid);
+    let bytes = model.work_space();
     let space = session
         .card
-        .alloc(model.work_space(), &name, session.id)
-        .map_err(|_| NO_MEMORY)?;
+        .alloc(bytes, &name, session.id)
+        .map_err(|_| Refused::no_memory(session, bytes, "a context"))?;
     let context = handle + 1 + contexts.len() as u64;
     contexts.insert(context, space);
     Ok(context)

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::models::{create_context, load, unload, unload_all, Model};
-use super::{Engine, DECODE, NO_MEMORY, UNSUPPORTED};
+use super::{Engine, Refused, DECODE, NO_MEMORY, UNSUPPORTED};
 use crate::session::Session;
 use crate::wire::native::EngineApi;
 
@@ -48,14 +48,14 @@ pub(crate) struct NativeEngine {
 struct Args<'a>(&'a [Vec<u8>]);
 
 impl Args<'_> {
-    fn u32(&self, index: usize) -> Result<u32, u32> {
+    fn u32(&self, index: usize) -> Result<u32, Refused> {
         let blob = self.0.get(index).and_then(|blob| blob[..].try_into().ok());
-        blob.map(u32::from_le_bytes).ok_or(PARAMETER)
+        blob.map(u32::from_le_bytes).ok_or(refused(PARAMETER))
     }
 
-    fn u64(&self, index: usize) -> Result<u64, u32> {
+    fn u64(&self, index: usize) -> Result<u64, Refused> {
         let blob = self.0.get(index).and_then(|blob| blob[..].try_into().ok());
-        blob.map(u64::from_le_bytes).ok_or(PARAMETER)
+        blob.map(u64::from_le_bytes).ok_or(refused(PARAMETER))
     }
 }
 
@@ -90,13 +90,13 @@ pub(crate) fn implemented(api: u32) -> bool {
 
 /// Runs a call; the answer is what follows the return value, or the error.  Calls that return a text
 /// have it as all there is.
-pub(crate) fn call(session: &Session, api: u32, args: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, u32> {
+pub(crate) fn call(session: &Session, api: u32, args: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Refused> {
     session.card.link.count("engine.calls", 1);
     let native = &session.native_engine;
     let args = Args(args);
     let number = |n: u32| vec![n.to_le_bytes().to_vec()];
     let handle = |n: u64| vec![n.to_le_bytes().to_vec()];
-    let api = EngineApi::try_from(api as i32).map_err(|_| NOT_SUPPORTED)?;
+    let api = EngineApi::try_from(api as i32).map_err(|_| refused(NOT_SUPPORTED))?;
     use EngineApi as Api;
     Ok(match api {
         Api::AxEngineGetVersion => vec![text(super::VERSION)],
@@ -106,7 +106,7 @@ pub(crate) fn call(session: &Session, api: u32, args: &[Vec<u8>]) -> Result<Vec<
         }
         Api::AxEngineGetVnpuAttr => {
             let attributes = *native.attributes.lock();
-            vec![attributes.ok_or(NOT_INITIALISED)?.to_vec()]
+            vec![attributes.ok_or(refused(NOT_INITIALISED))?.to_vec()]
         }
         Api::AxEngineDeinit => {
             native.deinit(session);
@@ -155,7 +155,7 @@ pub(crate) fn call(session: &Session, api: u32, args: &[Vec<u8>]) -> Result<Vec<
         Api::AxEngineGetModelToolsVersion => {
             vec![text(&native.model(args.u64(0)?)?.network.version)]
         }
-        _ => return Err(NOT_SUPPORTED),
+        _ => return Err(refused(NOT_SUPPORTED)),
     })
 }
 
@@ -165,28 +165,44 @@ fn text(text: &str) -> Vec<u8> {
     [text.as_bytes(), &[0]].concat()
 }
 
-fn native_error(status: u32) -> u32 {
-    match status {
+/// An error of this module, in words.
+fn refused(status: u32) -> Refused {
+    let why = match status {
+        PARAMETER => "an argument of the wrong size, or out of range",
+        NOT_INITIALISED => "AX_ENGINE_Init has not been called",
+        NO_HANDLE => "there is no such handle",
+        _ => "not supported",
+    };
+    Refused {
+        status,
+        why: why.into(),
+    }
+}
+
+/// The number that this module has for an error of the runtime's.
+fn native_error(refused: Refused) -> Refused {
+    let status = match refused.status {
         NO_MEMORY => NO_ROOM,
         UNSUPPORTED => NOT_SUPPORTED,
         super::FAILED => FAILED,
         super::ILLEGAL | DECODE => PARAMETER,
         other => other,
-    }
+    };
+    Refused { status, ..refused }
 }
 
 impl NativeEngine {
     /// Switches the NPU on.  Again with the same mode is fine: each part of a program may do it.
-    fn init(&self, args: &[Vec<u8>]) -> Result<(), u32> {
+    fn init(&self, args: &[Vec<u8>]) -> Result<(), Refused> {
         let given = args.first().and_then(|blob| blob[..].try_into().ok());
-        let given: [u8; ATTRIBUTES] = given.ok_or(PARAMETER)?;
+        let given: [u8; ATTRIBUTES] = given.ok_or(refused(PARAMETER))?;
         let mode = |attributes: &[u8; ATTRIBUTES]| crate::messages::u32_at(attributes, 0);
         if !MODES.contains(&mode(&given)) {
-            return Err(PARAMETER);
+            return Err(refused(PARAMETER));
         }
         let mut now = self.attributes.lock();
         if now.as_ref().is_some_and(|now| mode(now) != mode(&given)) {
-            return Err(PARAMETER);
+            return Err(refused(PARAMETER));
         }
         *now = Some(given);
         self.engine.state.lock().npu = Some((0, 1));
@@ -201,16 +217,18 @@ impl NativeEngine {
         let _ = unload_all(session, &self.engine);
     }
 
-    fn model(&self, handle: u64) -> Result<Arc<Model>, u32> {
+    fn model(&self, handle: u64) -> Result<Arc<Model>, Refused> {
         if self.attributes.lock().is_none() {
-            return Err(NOT_INITIALISED);
+            return Err(refused(NOT_INITIALISED));
         }
-        self.engine.model(Some(handle)).map_err(|_| NO_HANDLE)
+        self.engine
+            .model(Some(handle))
+            .map_err(|_| refused(NO_HANDLE))
     }
 
-    fn load(&self, session: &Session, args: &Args<'_>) -> Result<u64, u32> {
+    fn load(&self, session: &Session, args: &Args<'_>) -> Result<u64, Refused> {
         if self.attributes.lock().is_none() {
-            return Err(NOT_INITIALISED);
+            return Err(refused(NOT_INITIALISED));
         }
         let (address, size) = (args.u64(0)?, args.u32(1)?);
         load(session, &self.engine, address, size.into()).map_err(native_error)

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use ax650_emu_api::{Held, Hold};
 
 use super::models::Model;
-use super::{FAILED, ILLEGAL, INDEX};
+use super::{Refused, FAILED};
 use crate::model::runtime::Stop;
 use crate::model::TensorInfo;
 use crate::session::Session;
@@ -25,27 +25,22 @@ struct Slot {
 
 /// The places of `tensors` for `batch` runs.
 fn slots(
-    session: &Session,
     tensors: &[TensorInfo],
     io: &[Desc],
     group: usize,
     batch: u64,
-) -> Result<Vec<Slot>, u32> {
+) -> Result<Vec<Slot>, Refused> {
     if io.len() != tensors.len() {
         let text = format!("{} tensors where the model has {}", io.len(), tensors.len());
-        session.note(log::Level::Warn, &text);
-        return Err(ILLEGAL);
+        return Err(Refused::illegal(text));
     }
     let slots = tensors.iter().zip(io).map(|(tensor, io)| {
         let bytes = tensor.bytes(group);
-        let all = bytes.checked_mul(batch).ok_or(ILLEGAL)?;
+        let all = bytes.saturating_mul(batch);
         if io.size < all {
             let (name, given) = (&tensor.name, io.size);
-            session.note(
-                log::Level::Warn,
-                &format!("{name:?} needs {all} bytes, given {given}"),
-            );
-            return Err(ILLEGAL);
+            let why = format!("tensor {name:?} needs {all} bytes, given are {given}");
+            return Err(Refused::illegal(why));
         }
         Ok(Slot {
             address: io.address,
@@ -62,7 +57,7 @@ fn hold<'a>(
     space: u64,
     batch: u64,
     (inputs, outputs): (&[Slot], &[Slot]),
-) -> Result<Hold<'a>, u32> {
+) -> Result<Hold<'a>, Refused> {
     let held = |address, len, what| Held {
         address,
         len,
@@ -83,36 +78,39 @@ fn hold<'a>(
     let ranges = slots.chain(own).collect();
     session.card.link.cmm().hold(ranges).map_err(|held| {
         let (what, len, address) = (&held.what, held.len, held.address);
-        let text = format!("{what}: {len:#x} bytes at {address:#x} are not allocated");
-        session.note(log::Level::Warn, &text);
-        ILLEGAL
+        Refused::illegal(format!(
+            "{what}: {len} bytes at {address:#x} are not allocated"
+        ))
     })
 }
 
 /// Runs a model, as soon as it gets its cores.
-pub(super) fn run(session: &Session, request: &RequestBody) -> Result<(), u32> {
+pub(super) fn run(session: &Session, request: &RequestBody) -> Result<(), Refused> {
     let model = session.engine.model(request.handle)?;
     let context = request.context.unwrap_or(0);
     let group = usize::try_from(request.group.unwrap_or(0)).unwrap_or(usize::MAX);
     let space = model.contexts.lock().get(&context).copied();
-    let space = space.ok_or(ILLEGAL)?;
-    if group >= model.network.groups {
-        return Err(INDEX);
+    let space = space.ok_or_else(|| Refused::illegal(format!("no context {context:#x}")))?;
+    let groups = model.network.groups;
+    if group >= groups {
+        let why = format!("shape group {group} of a model with {groups}, counted from 0");
+        return Err(Refused::index(why));
     }
     let empty = IoDesc::default();
     let io = request.io.as_ref().unwrap_or(&empty);
     let batch = io.batch.max(1);
     if batch > MAX_BATCH {
-        return Err(ILLEGAL);
+        let why = format!("a batch of {batch}, at most {MAX_BATCH} are run");
+        return Err(Refused::illegal(why));
     }
-    let place = |tensors, io| slots(session, tensors, io, group, batch.into());
+    let place = |tensors, io| slots(tensors, io, group, batch.into());
     let inputs = place(&model.network.inputs, &io.inputs)?;
     let outputs = place(&model.network.outputs, &io.outputs)?;
     // From here on, before any waiting: the host has handed the memory over.
     let held = hold(session, &model, space, batch.into(), (&inputs, &outputs))?;
     let link = &session.card.link;
     if let Some(status) = switches::number(&**link, "engine.fail", FAILED.into()) {
-        return Err(status as u32);
+        return Err(Refused::by_switch(status as u32));
     }
     let mask = match model.affinity.load(Ordering::Relaxed) {
         0 => u32::MAX,
@@ -122,7 +120,7 @@ pub(super) fn run(session: &Session, request: &RequestBody) -> Result<(), u32> {
         .card
         .npu
         .take(model.network.cores, mask, &session.ended)
-        .ok_or(FAILED)?;
+        .ok_or_else(Refused::ending)?;
     let run = session.engine.begin()?;
     let result = run_batch(
         session,
@@ -133,10 +131,7 @@ pub(super) fn run(session: &Session, request: &RequestBody) -> Result<(), u32> {
         (&inputs, &outputs),
     );
     link.count("engine.runs", batch.into());
-    result.map_err(|error| {
-        session.note(log::Level::Error, &format!("run failed: {error}"));
-        FAILED
-    })
+    result.map_err(Refused::failed)
 }
 
 fn run_batch(

@@ -37,6 +37,9 @@ pub enum LoadError {
     /// ONNX Runtime refuses it.
     #[error("this is no ONNX model, or not a valid one: {0}")]
     NoModel(String),
+    /// It asks for operators, or a version of them, that this runtime does not have.
+    #[error("it needs operators that this card does not have: {0}")]
+    Operators(String),
     /// An input or output that is no tensor of numbers.
     #[error("{name:?} is of type {kind}, not a tensor of numbers")]
     Type {
@@ -107,8 +110,7 @@ impl Network {
         available()?;
         let known = Model::decode(&*image.model).unwrap_or_default();
         check_types(&known)?;
-        let session =
-            build(&image.model, threads).map_err(|e| LoadError::NoModel(e.to_string()))?;
+        let session = build(&image.model, threads).map_err(|e| not_built(e.to_string()))?;
         let property = |key| {
             session
                 .metadata()
@@ -226,6 +228,21 @@ impl Network {
         });
         named.collect()
     }
+}
+
+/// Why the library does not take a model; it has no code of its own for what it lacks.
+fn not_built(text: String) -> LoadError {
+    let lacks = [
+        "official support",
+        "Unsupported model IR version",
+        "not a registered",
+        "No Op registered",
+        "find an implementation",
+    ];
+    if lacks.iter().any(|part| text.contains(part)) {
+        return LoadError::Operators(text);
+    }
+    LoadError::NoModel(text)
 }
 
 /// Name and version of the tool that made the model.

@@ -6,9 +6,10 @@
 mod modules;
 pub(crate) mod table;
 
+use crate::calls::Caller;
 use crate::engine;
 use crate::errors::{native_code, Refusal, Why};
-use crate::frames::{Answer, Header};
+use crate::frames::Answer;
 use crate::session::Session;
 use modules::answer;
 pub(crate) use modules::parts;
@@ -41,7 +42,7 @@ pub(crate) fn refusal(module: u32, api: u32, status: u32) -> Option<Answer> {
 /// Runs a call.
 pub(crate) fn call(
     session: &Session,
-    header: &Header,
+    caller: &Caller<'_>,
     module: u32,
     api: u32,
     args: &[Vec<u8>],
@@ -49,18 +50,23 @@ pub(crate) fn call(
     let card = &session.card;
     card.link.count("native.calls", 1);
     if module == ENGINE && engine::native::implemented(api) {
-        return engine_call(session, api, args);
+        return engine_call(session, caller, api, args);
     }
     if !card.codec.implemented(module, api) {
         card.unknown(&called(module, api));
         return refusal(module, api, native_code(module, Why::Unsupported))
-            .or_else(|| Answer::refusal(header, Refusal::Own(Why::Unsupported)));
+            .or_else(|| Answer::refusal(caller.header, Refusal::Own(Why::Unsupported)));
     }
     answer(module, api, card.codec.call(session.id, module, api, args))
 }
 
 /// A call of the module ENGINE, which is the service's own.
-fn engine_call(session: &Session, api: u32, args: &[Vec<u8>]) -> Option<Answer> {
+fn engine_call(
+    session: &Session,
+    caller: &Caller<'_>,
+    api: u32,
+    args: &[Vec<u8>],
+) -> Option<Answer> {
     let name = called(ENGINE, api);
     match engine::native::call(session, api, args) {
         Ok(mut data) => {
@@ -71,10 +77,10 @@ fn engine_call(session: &Session, api: u32, args: &[Vec<u8>]) -> Option<Answer> 
             }
             answer(ENGINE, api, data)
         }
-        Err(status) => {
+        Err(refused) => {
             session.card.link.count("engine.errors", 1);
-            session.note(log::Level::Warn, &format!("{name} ended with {status:#x}"));
-            refusal(ENGINE, api, status)
+            session.explain(caller, &name, refused.status, &refused.why);
+            refusal(ENGINE, api, refused.status)
         }
     }
 }

@@ -7,6 +7,7 @@ mod workers;
 
 use std::sync::Arc;
 
+use crate::calls::Caller;
 use crate::errors::{code, About, Why, FILE_SIZE, NO_FILE};
 use crate::frames::Answer;
 use crate::session::Session;
@@ -28,13 +29,24 @@ pub(crate) fn zeroes(api: i32) -> ResponseBody {
 ///
 /// The host builds each request upon the one before, so only what `api` and `policy` call for is
 /// looked at.
-pub(crate) fn call(session: &Arc<Session>, api: i32, request: RequestBody) -> Answer {
+pub(crate) fn call(
+    session: &Arc<Session>,
+    caller: &Caller<'_>,
+    api: i32,
+    request: RequestBody,
+) -> Answer {
     let card = &session.card;
     let unsupported = |name: &str| {
         card.unknown(&format!("usrwork.{name}"));
         Err(code(About::UsrWork, Why::Unsupported))
     };
     let mut body = zeroes(api);
+    let paths = [&request.path, &request.src_path, &request.dst_path];
+    let paths: Vec<String> = paths
+        .iter()
+        .map(|path| format!("{:?}", path.as_deref().unwrap_or("")))
+        .collect();
+    let why = format!("path, source, target: {}", paths.join(", "));
     let result = match Api::try_from(api) {
         Ok(Api::TransferFile) => transfer(&card.files, request, &mut body),
         Ok(Api::ExecWorker) => workers::exec(session, &request).map(|pid| body.pid = Some(pid)),
@@ -47,10 +59,8 @@ pub(crate) fn call(session: &Arc<Session>, api: i32, request: RequestBody) -> An
         Err(_) => unsupported(&api.to_string()),
     };
     if let Err(status) = result {
-        session.note(
-            log::Level::Warn,
-            &format!("user program call {api} ended with {status:#x}"),
-        );
+        let name = Api::try_from(api).map_or("an unknown call", |api| api.as_str_name());
+        session.explain(caller, name, status, &why);
         card.link.count("usrwork.errors", 1);
         body.status = status;
     }

@@ -6,6 +6,7 @@ mod crowd;
 mod in_use;
 mod native;
 mod public_numbers;
+mod reasons;
 mod refusals;
 mod zero_sizes;
 

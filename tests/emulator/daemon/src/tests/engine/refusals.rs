@@ -24,7 +24,7 @@ fn what_is_wrong_is_refused() {
     let text = super::log(&client);
     let name = digest(b"no model");
     assert!(
-        text.contains(&format!("model of sha256 {name} refused")),
+        text.contains(&format!("(image of sha256 {name})")),
         "{text}"
     );
     assert_eq!(
