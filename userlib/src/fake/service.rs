@@ -17,7 +17,7 @@ const ILLEGAL: u32 = 0x8030_0503;
 pub(super) struct Service {
     pub(super) memory: Memory,
     engine: Engine,
-    video: Video,
+    pub(super) video: Video,
 }
 
 impl Service {
