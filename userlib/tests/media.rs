@@ -30,6 +30,8 @@ struct Faulty {
     fake: Arc<FakeCard>,
     plan: Mutex<Option<Plan>>,
     lost: Mutex<Vec<(u64, usize)>>,
+    /// Waits that were not just a look.
+    waits: AtomicU64,
 }
 
 impl Faulty {
@@ -38,6 +40,7 @@ impl Faulty {
             fake: FakeCard::new(),
             plan: Mutex::default(),
             lost: Mutex::default(),
+            waits: AtomicU64::default(),
         });
         let session = Card::with_transport(faulty.clone(), "ax650-0").session();
         (faulty, session.unwrap())
@@ -98,6 +101,8 @@ impl Transport for Faulty {
         deadline_ns: u64,
         results: &mut [ax650_step_result],
     ) -> Result<ax650_wait, Errno> {
+        self.waits
+            .fetch_add(u64::from(deadline_ns != 0), Ordering::SeqCst);
         let mut wait = self.fake.wait(job, deadline_ns, results)?;
         let lost = self.lost.lock().unwrap();
         if let Some((_, step)) = lost.iter().find(|lost| lost.0 == job) {
@@ -431,4 +436,16 @@ fn u13_closed_in_time() {
     assert!(matches!(error, Error::Job { .. }), "{error}");
     // Nobody knows whether the card still reads the picture.
     assert!(faulty.fake.card_memory_in_use() > 64);
+}
+
+/// U13: to drop a picture waits for nothing, and gives it back all the same.
+#[test]
+fn u13_dropped_without_waiting() {
+    let (faulty, session) = Faulty::new();
+    let (_decoder, frame) = one_frame(&session);
+    let in_use = faulty.fake.card_memory_in_use();
+    let waits = faulty.waits.load(Ordering::SeqCst);
+    drop(frame);
+    assert_eq!(faulty.waits.load(Ordering::SeqCst), waits);
+    assert!(faulty.fake.card_memory_in_use() < in_use);
 }

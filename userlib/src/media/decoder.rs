@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::picture::PictureLayout;
 use super::structs::{VdecChannel, VdecGroup, VdecModule, VdecParam, VdecStream, VideoFrame};
-use super::waiting::{send_patiently, Deadline, TURN};
+use super::waiting::{give_back, send_patiently, Deadline, TURN};
 use super::{Codec, FORMAT_NV12};
 use crate::buffer::Buffer;
 use crate::error::{Error, Result};
@@ -223,7 +223,7 @@ impl Decoder {
     }
 
     /// Ends the decoder and waits for the card's word that it has, for `timeout` at most.  To drop a decoder does the
-    /// same, waits for a time of the library's choice, and tells nothing.
+    /// same, but waits for nothing and tells nothing.
     ///
     /// # Errors
     ///
@@ -291,11 +291,9 @@ impl Inner {
 }
 
 impl Inner {
-    /// Ends the decoder on the card.
+    /// Ends the decoder on the card and waits for that.
     fn end(&mut self, timeout: Duration) -> Result<()> {
-        if std::mem::replace(&mut self.ended, true) {
-            return Ok(());
-        }
+        self.ended = true;
         let calls: [(&Api, &[&[u8]]); 3] = [
             (&STOP, &[&self.group]),
             (&DISABLE, &[&self.group, &CHANNEL]),
@@ -307,10 +305,17 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let timeout = self.stream.session().health().cleanup_timeout();
-        if let Some(Err(error)) = timeout.map(|timeout| self.end(timeout)) {
-            log::debug!("{error}");
+        if self.ended {
+            return;
         }
+        let call = |api, blobs: &[&[u8]]| self.stream.native_call(api, blobs);
+        give_back(&self.stream, || {
+            vec![
+                call(&STOP, &[&self.group]),
+                call(&DISABLE, &[&self.group, &CHANNEL]),
+                call(&DESTROY, &[&self.group]),
+            ]
+        });
     }
 }
 
@@ -412,13 +417,8 @@ impl Frame {
 
 impl Drop for Frame {
     fn drop(&mut self) {
-        let stream = &self.decoder.stream;
-        let timeout = stream.session().health().cleanup_timeout();
-        if let (true, Some(timeout)) = (self.held, timeout) {
-            let answer = stream.call(self.release_call(), Some(timeout));
-            if let Err(error) = answer.and_then(|answer| native::answer(&RELEASE, answer)) {
-                log::debug!("{error}");
-            }
+        if self.held {
+            give_back(&self.decoder.stream, || vec![self.release_call()]);
         }
     }
 }

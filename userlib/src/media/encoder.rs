@@ -11,7 +11,7 @@ use super::inside::Inside;
 use super::picture::PictureLayout;
 use super::structs::VideoFrame;
 use super::venc_structs::{VencModule, VencStream};
-use super::waiting::{send_patiently, Deadline, Turns, TURN};
+use super::waiting::{give_back, send_patiently, Deadline, Turns, TURN};
 use super::{same_session, FORMAT_NV12};
 use crate::buffer::Buffer;
 use crate::error::{Error, Request, Result};
@@ -413,11 +413,9 @@ fn was_not_taken(error: &Error) -> bool {
 }
 
 impl Channel {
-    /// Ends the encoder on the card.
+    /// Ends the encoder on the card and waits for that.
     fn end(&mut self, timeout: Duration) -> Result<()> {
-        if std::mem::replace(&mut self.ended, true) {
-            return Ok(());
-        }
+        self.ended = true;
         let calls: [(&Api, &[&[u8]]); 2] = [(&STOP, &[&self.number]), (&DESTROY, &[&self.number])];
         run_in_order(&self.stream, &calls, Some(timeout))
     }
@@ -425,16 +423,18 @@ impl Channel {
 
 impl Drop for Channel {
     fn drop(&mut self) {
-        let timeout = self.stream.session().health().cleanup_timeout();
-        if let Some(Err(error)) = timeout.map(|timeout| self.end(timeout)) {
-            log::debug!("{error}");
+        if self.ended {
+            return;
         }
+        let call = |api| self.stream.native_call(api, &[&self.number]);
+        give_back(&self.stream, || vec![call(&STOP), call(&DESTROY)]);
     }
 }
 
 impl Encoder {
     /// Ends the encoder, with the pictures that are in it, and waits for the card's word that it has, for `timeout` at
-    /// most.  To drop an encoder does the same, waits for a time of the library's choice, and tells nothing.
+    /// most.  To drop an encoder does the same, tells nothing, and waits only if there are pictures in it, as their
+    /// memory is not free before.
     pub fn close(mut self, timeout: Duration) -> Result<()> {
         self.end(timeout)
     }
@@ -460,9 +460,12 @@ impl Encoder {
 
 impl Drop for Encoder {
     fn drop(&mut self) {
+        let is_empty = self.state().inside.is_empty();
         let timeout = self.channel.stream.session().health().cleanup_timeout();
-        if let Some(Err(error)) = timeout.map(|timeout| self.end(timeout)) {
-            log::debug!("{error}");
+        if let (false, false, Some(timeout)) = (self.channel.ended, is_empty, timeout) {
+            if let Err(error) = self.end(timeout) {
+                log::debug!("{error}");
+            }
         }
     }
 }

@@ -98,6 +98,11 @@ impl<S> Inside<S> {
         self.entries.len() - self.pending() + self.kept.len()
     }
 
+    /// Whether all sources are free.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.kept.is_empty()
+    }
+
     /// All sources, when the encoder is no more.
     pub fn take_all(&mut self) -> Vec<S> {
         let entries = self.entries.drain(..).map(|entry| entry.source);
