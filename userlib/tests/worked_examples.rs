@@ -8,8 +8,8 @@
 
 use ax650::fake::{model_image, FakeCard};
 use ax650::media::{
-    Codec, Decoder, DecoderConfig, Encoder, EncoderConfig, VdecChannel, VdecGroup, VencChannel,
-    VideoFrame,
+    Codec, Decoder, DecoderConfig, Encoder, EncoderConfig, Profile, RateControl, VdecChannel,
+    VdecGroup, VencCbr, VencChannel, VideoFrame,
 };
 use ax650::proto::axclrpc::{self, engine, native, runtime, system, Request, Response};
 use ax650::{Card, CardMemory, DataType, Header, Layout, Model, Session, TensorInfo};
@@ -202,7 +202,11 @@ fn decoder_calls() {
 fn encoder_calls() {
     let (fake, _card, session) = card();
     let mut config = EncoderConfig::new(Codec::H264, 640, 480);
-    (config.gop, config.bit_rate) = (30, 2000);
+    config = config
+        .gop(30)
+        .profile(Profile::Main)
+        .level("5.1".parse().unwrap());
+    config = config.rate(RateControl::Constant { bit_rate: 2000 });
     drop(Encoder::new(&session, &config).unwrap());
     let frames = fake.take_requests();
     for name in ["AX_VENC_Init", "AX_VENC_StartRecvFrame"] {
@@ -250,14 +254,15 @@ fn structures_of_the_examples() {
         .with_format(3);
     assert_eq!(blobs(&example("AX_VDEC_SetChnAttr"))[2], channel.as_bytes());
     let channel = VencChannel::from_bytes(&blobs(&example("AX_VENC_CreateChn"))[1]).unwrap();
+    let rate = VencCbr::from_bytes(&channel.rate()[..VencCbr::SIZE]).unwrap();
     assert_eq!(
-        (channel.codec(), channel.bit_rate(), channel.gop()),
+        (channel.codec(), rate.bit_rate(), rate.gop()),
         (96, 2000, 30)
     );
     assert_eq!(
         (
             channel.first_qp(),
-            channel.intra_qp_delta(),
+            rate.intra_qp_delta(),
             channel.source_rate()
         ),
         (-1, -2, 30.0)

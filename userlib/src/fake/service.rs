@@ -22,7 +22,7 @@ pub(super) struct Service {
     /// `None`: the card gives none out.
     pub(super) log: Option<Vec<u8>>,
     engine: Engine,
-    video: Video,
+    pub(super) video: Video,
 }
 
 impl Service {

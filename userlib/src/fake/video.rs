@@ -18,6 +18,14 @@ const DEPTH: usize = 4;
 pub(super) struct Video {
     decoders: Vec<Decoder>,
     encoders: Vec<Encoder>,
+    check: Option<fn(&VencChannel) -> bool>,
+}
+
+impl super::FakeCard {
+    /// Lets the card refuse encoders whose attributes do not pass `check`, until all sessions have ended.
+    pub fn check_encoders(&self, check: fn(&VencChannel) -> bool) {
+        self.state().service.video.check = Some(check);
+    }
 }
 
 struct Decoder {
@@ -140,7 +148,10 @@ impl Video {
             return give(0, &[]);
         }
         if api == VencApi::AxVencCreateChnEx {
-            VencChannel::from_bytes(&blobs[0])?;
+            let channel = VencChannel::from_bytes(&blobs[0])?;
+            if self.check.is_some_and(|check| !check(&channel)) {
+                return give(error(0x0A), &[vec![0; 4]]);
+            }
             self.encoders.push(Encoder::default());
             return give(
                 0,
@@ -160,6 +171,7 @@ impl Video {
                         .with_address(address)
                         .with_size(size as u32)
                         .with_pts(frame.pts())
+                        .with_user_data(frame.user_data())
                         .with_picture_type(1),
                 );
                 give(0, &[])

@@ -3,10 +3,11 @@
 //! Video decoding: packets in, pictures in card memory out (spec 7.1).
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::picture::PictureLayout;
 use super::structs::{VdecChannel, VdecGroup, VdecModule, VdecParam, VdecStream, VideoFrame};
+use super::waiting::{give_back, send_patiently, Deadline, TURN};
 use super::{Codec, FORMAT_NV12};
 use crate::buffer::Buffer;
 use crate::error::{Error, Result};
@@ -17,8 +18,6 @@ use crate::service::Service;
 use crate::session::{Session, Stream};
 use crate::system::MARGIN;
 
-/// How long the card may sit on one call; then the library asks again, so that nothing lasts too long.
-const TURN: Duration = Duration::from_millis(1000);
 /// Display mode: every picture is shown.
 const PLAYBACK: i32 = 1;
 /// The only output that is used.
@@ -61,7 +60,8 @@ const GET: Api = api(
 const RELEASE: Api = api("give a picture back", VdecApi::AxVdecReleaseChnFrame, &[]);
 
 /// What a decoder is made for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct DecoderConfig {
     /// H.264 or H.265 (or a stream of JPEG pictures).
     pub codec: Codec,
@@ -90,6 +90,24 @@ impl DecoderConfig {
             patience,
         }
     }
+
+    /// Sets the pictures per second.
+    pub fn frame_rate(mut self, frame_rate: f32) -> Self {
+        self.frame_rate = frame_rate;
+        self
+    }
+
+    /// Sets the pictures in card memory.
+    pub fn pictures(mut self, pictures: u32) -> Self {
+        self.pictures = pictures;
+        self
+    }
+
+    /// Sets the time after which [`Decoder::send`] gives up.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
 }
 
 /// A decoder on the card.
@@ -109,6 +127,7 @@ pub struct Decoder {
 struct Inner {
     stream: Stream,
     group: [u8; 4],
+    ended: bool,
 }
 
 /// What came of waiting for something.
@@ -153,7 +172,11 @@ impl Decoder {
             .as_slice()
             .try_into()
             .expect("4 bytes, as was checked");
-        let inner = Arc::new(Inner { stream, group });
+        let inner = Arc::new(Inner {
+            stream,
+            group,
+            ended: false,
+        });
         inner.start(config, layout)?;
         Ok(Self {
             send: session.new_context()?,
@@ -192,50 +215,53 @@ impl Decoder {
 
     fn send_stream(&self, header: &VdecStream, packet: &[u8]) -> Result<()> {
         let turn = millis(TURN);
-        let begin = Instant::now();
-        loop {
-            let blobs: [&[u8]; 4] = [&self.inner.group, header.as_bytes(), &turn, packet];
-            match self.send.native(&SEND, &blobs, Some(TURN + MARGIN)) {
-                Err(Error::Card { code, .. })
-                    if (code.is_timeout() || code.is_no_memory())
-                        && begin.elapsed() < self.patience => {}
-                result => return result.map(drop),
-            }
+        let blobs: [&[u8]; 4] = [&self.inner.group, header.as_bytes(), &turn, packet];
+        send_patiently(self.send.session(), self.patience, || {
+            self.send.native(&SEND, &blobs, Some(TURN + MARGIN))
+        })
+        .map(drop)
+    }
+
+    /// Ends the decoder and waits for the card's word that it has, for `timeout` at most.  To drop a decoder does the
+    /// same, but waits for nothing and tells nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`]: a [`Frame`] of it is still there; the decoder ends when the last is dropped.
+    pub fn close(self, timeout: Duration) -> Result<()> {
+        let Self { inner, .. } = self;
+        match Arc::into_inner(inner) {
+            Some(mut inner) => inner.end(timeout),
+            None => Err(Error::invalid(
+                "pictures of the decoder are still in use; it ends with the last of them",
+            )),
         }
     }
 
     /// Waits for a picture, for `timeout` at most.
     pub fn receive(&self, timeout: Duration) -> Result<Received<Frame>> {
-        let deadline = Instant::now() + timeout;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let turn = left.min(TURN);
+        let received = Deadline::after(timeout).receive(|turn| {
             let blobs: [&[u8]; 3] = [&self.inner.group, &CHANNEL, &millis(turn)];
-            match self.receive.native(&GET, &blobs, Some(turn + MARGIN)) {
-                Ok(answer) => {
-                    let frame = Frame {
-                        info: VideoFrame::from_bytes(&answer[0]).expect("the size was checked"),
-                        decoder: self.inner.clone(),
-                        held: true,
-                    };
-                    return Ok(match frame.info.luma() {
-                        // A frame without a picture only carries the news.
-                        0 if frame.info.end_of_stream() != 0 => {
-                            frame.forget();
-                            Received::End
-                        }
-                        _ => Received::Some(frame.checked()?),
-                    });
-                }
-                Err(Error::Card { code, .. }) if code.is_end() => return Ok(Received::End),
-                Err(Error::Card { code, .. }) if code.is_timeout() || code.is_empty() => {
-                    if left <= turn {
-                        return Ok(Received::Nothing);
-                    }
-                }
-                Err(error) => return Err(error),
+            self.receive.native(&GET, &blobs, Some(turn + MARGIN))
+        })?;
+        let answer = match received {
+            Received::Some(answer) => answer,
+            Received::Nothing => return Ok(Received::Nothing),
+            Received::End => return Ok(Received::End),
+        };
+        let frame = Frame {
+            info: VideoFrame::from_bytes(&answer[0]).expect("the size was checked"),
+            decoder: self.inner.clone(),
+            held: true,
+        };
+        Ok(match frame.info.luma() {
+            // A frame without a picture only carries the news.
+            0 if frame.info.end_of_stream() != 0 => {
+                frame.forget();
+                Received::End
             }
-        }
+            _ => Received::Some(frame.checked()?),
+        })
     }
 }
 
@@ -264,19 +290,32 @@ impl Inner {
     }
 }
 
-impl Drop for Inner {
-    fn drop(&mut self) {
-        let Some(timeout) = self.stream.session().health().cleanup_timeout() else {
-            return;
-        };
+impl Inner {
+    /// Ends the decoder on the card and waits for that.
+    fn end(&mut self, timeout: Duration) -> Result<()> {
+        self.ended = true;
         let calls: [(&Api, &[&[u8]]); 3] = [
             (&STOP, &[&self.group]),
             (&DISABLE, &[&self.group, &CHANNEL]),
             (&DESTROY, &[&self.group]),
         ];
-        if let Err(error) = run_in_order(&self.stream, &calls, Some(timeout)) {
-            log::debug!("{error}");
+        run_in_order(&self.stream, &calls, Some(timeout))
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
         }
+        let call = |api, blobs: &[&[u8]]| self.stream.native_call(api, blobs);
+        give_back(&self.stream, || {
+            vec![
+                call(&STOP, &[&self.group]),
+                call(&DISABLE, &[&self.group, &CHANNEL]),
+                call(&DESTROY, &[&self.group]),
+            ]
+        });
     }
 }
 
@@ -292,6 +331,10 @@ impl Frame {
     /// What the card said of it.
     pub fn info(&self) -> &VideoFrame {
         &self.info
+    }
+
+    pub(super) fn session(&self) -> &Session {
+        self.decoder.stream.session()
     }
 
     /// Presentation time, as it was sent with the packet.
@@ -374,13 +417,8 @@ impl Frame {
 
 impl Drop for Frame {
     fn drop(&mut self) {
-        let stream = &self.decoder.stream;
-        let timeout = stream.session().health().cleanup_timeout();
-        if let (true, Some(timeout)) = (self.held, timeout) {
-            let answer = stream.call(self.release_call(), Some(timeout));
-            if let Err(error) = answer.and_then(|answer| native::answer(&RELEASE, answer)) {
-                log::debug!("{error}");
-            }
+        if self.held {
+            give_back(&self.decoder.stream, || vec![self.release_call()]);
         }
     }
 }

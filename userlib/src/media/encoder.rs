@@ -2,16 +2,19 @@
 
 //! Video encoding: pictures in, packets out (spec 7.2).
 
-use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::decoder::{millis, run_in_order, Frame, Received};
+use super::encoder_config::{is_illegal, EncoderConfig, DEPTH};
+use super::inside::Inside;
 use super::picture::PictureLayout;
-use super::structs::{VencChannel, VencModule, VencStream, VideoFrame};
-use super::{Codec, FORMAT_NV12};
+use super::structs::VideoFrame;
+use super::venc_structs::{VencModule, VencStream};
+use super::waiting::{give_back, send_patiently, Deadline, Turns, TURN};
+use super::{same_session, FORMAT_NV12};
 use crate::buffer::Buffer;
-use crate::error::{Error, Result};
+use crate::error::{Error, Request, Result};
 use crate::job::Part;
 use crate::memory::CardMemory;
 use crate::native::{self, Api};
@@ -20,10 +23,6 @@ use crate::service::Service;
 use crate::session::{Session, Stream};
 use crate::system::MARGIN;
 
-/// How long the card may sit on one call.
-const TURN: Duration = Duration::from_millis(1000);
-/// Pictures that may be in the encoder at a time.
-const DEPTH: usize = 4;
 /// No packet is longer: a picture without any compression would be shorter.
 const MAX_PACKET: u32 = 64 << 20;
 
@@ -52,85 +51,10 @@ const GET: Api = api(
 );
 const RELEASE: Api = api("give a packet back", VencApi::AxVencReleaseStream, &[]);
 
-/// What an encoder is made for.
-#[derive(Debug, Clone, Copy)]
-pub struct EncoderConfig {
-    /// Codec.
-    pub codec: Codec,
-    /// Columns, even.
-    pub width: u32,
-    /// Rows, even.
-    pub height: u32,
-    /// Pictures per second.
-    pub frame_rate: f32,
-    /// kbit/s; JPEG does not use it.
-    pub bit_rate: u32,
-    /// Pictures from one intra picture to the next; JPEG does not use it.
-    pub gop: u32,
-    /// [`Encoder::send`] gives up when the encoder takes nothing for so long.
-    pub patience: Duration,
-}
-
-impl EncoderConfig {
-    /// With defaults for everything else: 30 pictures per second, an intra picture every 2 seconds, and a bit rate by
-    /// the size.
-    pub fn new(codec: Codec, width: u32, height: u32) -> Self {
-        // 0.1 bit per pixel, as a rule of thumb.
-        let bit_rate =
-            (u64::from(width) * u64::from(height) * 30 / 10_000).clamp(200, 60_000) as u32;
-        let patience = Duration::from_secs(20);
-        Self {
-            codec,
-            width,
-            height,
-            frame_rate: 30.0,
-            bit_rate,
-            gop: 60,
-            patience,
-        }
-    }
-
-    fn attributes(&self) -> VencChannel {
-        let channel = VencChannel::new()
-            .with_codec(self.codec.number())
-            .with_max_width(self.width)
-            .with_max_height(self.height)
-            .with_width(self.width)
-            .with_height(self.height)
-            .with_link_mode(1)
-            .with_input_fifo(DEPTH as u8)
-            .with_output_fifo(DEPTH as u8)
-            .with_first_qp(-1)
-            .with_source_rate(self.frame_rate)
-            .with_target_rate(self.frame_rate);
-        let channel = match self.codec {
-            // Profile main, level 5.1, constant bit rate.
-            Codec::H264 => channel.with_profile(10).with_level(51).with_rate_control(1),
-            Codec::H265 => channel
-                .with_profile(0)
-                .with_level(153)
-                .with_rate_control(11),
-            // Fixed quantiser; the card's own choice of it.
-            Codec::Jpeg => return channel.with_rate_control(10),
-        };
-        channel
-            .with_gop(self.gop)
-            .with_bit_rate(self.bit_rate)
-            .with_max_qp(51)
-            .with_min_qp(16)
-            .with_max_intra_qp(51)
-            .with_min_intra_qp(16)
-            .with_max_intra_ratio(40)
-            .with_min_intra_ratio(10)
-            .with_intra_qp_delta(-2)
-            .with_idr_qp_range(10)
-    }
-}
-
 /// An encoder on the card.
 ///
 /// It takes [`Encoder::depth`] pictures; then packets must be received before the next.  There is one packet per
-/// picture, in the order they were sent.
+/// picture, in the order they were sent.  Any thread may send or receive.
 #[derive(Debug)]
 pub struct Encoder {
     channel: Channel,
@@ -138,6 +62,8 @@ pub struct Encoder {
     config: EncoderConfig,
     layout: PictureLayout,
     sending: Mutex<()>,
+    /// Where packets are copied to; one thread receives at a time, so that packets stay in order.
+    staging: Turns<Option<Buffer>>,
     state: Mutex<State>,
 }
 
@@ -146,16 +72,15 @@ pub struct Encoder {
 struct Channel {
     stream: Stream,
     number: [u8; 4],
+    ended: bool,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Pictures whose packets have not been received, oldest first.
-    inside: VecDeque<Source>,
+    /// Pictures whose packets have not been received.
+    inside: Inside<Source>,
     /// Card memory for pictures, not in use now.
     free: Vec<CardMemory>,
-    /// Where packets are copied to.
-    staging: Option<Buffer>,
 }
 
 /// What keeps a picture in card memory.
@@ -181,40 +106,40 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`]: impossible sizes or rates; [`Error::Card`]: the card has no encoder left, or no memory.
+    /// [`Error::Invalid`]: impossible sizes, rates or settings; [`Error::Card`]: the card does not do what was asked
+    /// for, or has no encoder left, or no memory.
     pub fn new(session: &Session, config: &EncoderConfig) -> Result<Self> {
-        let &EncoderConfig {
-            width,
-            height,
-            frame_rate,
-            bit_rate,
-            gop,
-            ..
-        } = config;
-        if width % 2 != 0 || height % 2 != 0 {
-            return Err(Error::invalid(format!(
-                "{width}x{height}: only even sizes can be encoded"
-            )));
-        }
-        if !(frame_rate > 0.0 && frame_rate <= 1000.0) || bit_rate == 0 || gop == 0 {
-            return Err(Error::invalid(format!(
-                "cannot encode {frame_rate} pictures per second at {bit_rate} kbit/s, one in {gop} intra"
-            )));
-        }
+        config.check()?;
+        let attributes = config.attributes()?;
+        let (width, height) = (config.width, config.height);
         let layout = PictureLayout::new(width, height, width.next_multiple_of(16))?;
         let stream = session.new_context()?;
         session.services().start(Service::Encoder, || {
             let module = VencModule::new().with_kind(3).with_threads(1);
             stream.native(&INIT, &[module.as_bytes()], None).map(drop)
         })?;
-        let attributes = config.attributes();
         // The second blob is the table of another GOP mode.
-        let number = stream.native(&CREATE, &[attributes.as_bytes(), &[]], None)?;
-        let number = number[0]
+        let create = |attributes: &[u8]| stream.native(&CREATE, &[attributes, &[]], None);
+        let mut number = create(attributes[0].as_bytes());
+        for other in &attributes[1..] {
+            match &number {
+                Err(Error::Card { code, .. }) if is_illegal(*code) => {
+                    log::info!("{config}: {code}; trying plainer settings");
+                    // What is told in the end is why the settings proper were refused.
+                    number = create(other.as_bytes()).or(number);
+                }
+                _ => break,
+            }
+        }
+        let number = number.map_err(|error| config.refused(error))?[0]
             .as_slice()
             .try_into()
             .expect("4 bytes, as was checked");
-        let channel = Channel { stream, number };
+        let channel = Channel {
+            stream,
+            number,
+            ended: false,
+        };
         let all = (-1_i32).to_le_bytes();
         run_in_order(&channel.stream, &[(&START, &[&channel.number, &all])], None)?;
         let receive = session.new_context()?;
@@ -224,8 +149,14 @@ impl Encoder {
             config: *config,
             layout,
             sending: Mutex::default(),
+            staging: Turns::new(None),
             state: Mutex::default(),
         })
+    }
+
+    /// What it was made for.
+    pub fn config(&self) -> &EncoderConfig {
+        &self.config
     }
 
     /// How pictures must lie in a buffer for [`Encoder::send`].
@@ -238,9 +169,9 @@ impl Encoder {
         DEPTH
     }
 
-    /// Pictures whose packets have not been received.
+    /// Pictures that the card has taken and whose packets have not been received.
     pub fn pending(&self) -> usize {
-        self.state().inside.len()
+        self.state().inside.pending()
     }
 
     /// Sends the picture at the beginning of `buffer`, of [`Encoder::layout`].
@@ -248,7 +179,8 @@ impl Encoder {
     /// # Errors
     ///
     /// [`Error::Invalid`]: the buffer is too small, or the encoder is full.  [`Error::Card`]: nothing was taken for
-    /// [`EncoderConfig::patience`].
+    /// [`EncoderConfig::patience`].  After other errors the card may have taken the picture all the same; then its
+    /// packet comes, and until then [`Encoder::pending`] does not count it.
     pub fn send(&self, buffer: &Buffer, pts: u64) -> Result<()> {
         let size = self.layout.size();
         if buffer.len() < size {
@@ -265,34 +197,48 @@ impl Encoder {
             Some(memory) => memory,
             None => CardMemory::new(stream, size as u64)?,
         };
+        let address = memory.address();
         let picture = VideoFrame::new()
             .with_width(self.layout.width)
             .with_height(self.layout.height)
             .with_format(FORMAT_NV12)
             .with_luma_stride(self.layout.stride)
             .with_chroma_stride(self.layout.stride)
-            .with_luma(memory.address())
-            .with_chroma(memory.address() + self.layout.luma_size() as u64)
+            .with_luma(address)
+            .with_chroma(address + self.layout.luma_size() as u64)
             .with_frame_size(size as u32)
             .with_pts(pts);
-        let copy = Part::to_card(buffer, 0..size, memory.address());
-        let job = stream
-            .job()
-            .then(copy)
-            .then(self.send_call(&picture))
-            .timeout(TURN + MARGIN);
-        self.sending_source(Source::Memory(memory), || {
-            let first = job
-                .run()?
-                .answer(1)
-                .and_then(|answer| native::answer(&SEND, answer));
-            self.send_again(first, &picture)
+        let mut copied = false;
+        self.send_source(Source::Memory(memory), picture, |call| {
+            if copied {
+                return stream.call(call, Some(TURN + MARGIN));
+            }
+            let copy = Part::to_card(buffer, 0..size, address);
+            let job = stream.job().then(copy).then(call);
+            let mut done = job.timeout(TURN + MARGIN).run()?;
+            copied = true;
+            done.answer(1)
         })
     }
 
     /// Sends a decoded picture, which stays where it is; it is given back to its decoder when its packet was
-    /// received.  Its size must be that of the encoder.
+    /// received.
+    ///
+    /// # Errors
+    ///
+    /// As [`Encoder::send`]; [`Error::Invalid`] also if the picture is of another session, or not of the encoder's
+    /// size.
     pub fn send_frame(&self, frame: Frame) -> Result<()> {
+        let stream = &self.channel.stream;
+        if !same_session(frame.session(), stream.session()) {
+            return Err(Error::invalid(format!(
+                "a picture of session {} of {} for an encoder of session {} of {}: they must be of the same",
+                frame.session().handle(),
+                frame.session().card_name(),
+                stream.session().handle(),
+                stream.session().card_name()
+            )));
+        }
         let (is, wanted) = (frame.layout(), self.layout);
         if (is.width, is.height) != (wanted.width, wanted.height) {
             return Err(Error::invalid(format!(
@@ -303,108 +249,123 @@ impl Encoder {
         let _one_sender = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
         self.check_room()?;
         let picture = *frame.info();
-        let call = self.send_call(&picture);
-        self.sending_source(
-            Source::Frame {
-                _frame: Box::new(frame),
-            },
-            || {
-                let answer = self.channel.stream.call(call, Some(TURN + MARGIN));
-                let first = answer.and_then(|answer| native::answer(&SEND, answer));
-                self.send_again(first, &picture)
-            },
-        )
-    }
-
-    /// Books the picture before it is sent, as its packet may be received at once.
-    fn sending_source(&self, source: Source, send: impl FnOnce() -> Result<()>) -> Result<()> {
-        self.state().inside.push_back(source);
-        let result = send();
-        if result.is_err() {
-            // Dropped after the lock was given back: that is a call.
-            let _unsent = self.state().inside.pop_back();
-        }
-        result
+        let _frame = Box::new(frame);
+        self.send_source(Source::Frame { _frame }, picture, |call| {
+            stream.call(call, Some(TURN + MARGIN))
+        })
     }
 
     fn check_room(&self) -> Result<()> {
-        if self.pending() < DEPTH {
-            return Ok(());
+        let state = self.state();
+        if state.inside.pending() >= DEPTH {
+            return Err(Error::invalid(format!(
+                "the encoder holds {DEPTH} pictures; receive packets first"
+            )));
         }
-        Err(Error::invalid(format!(
-            "the encoder holds {DEPTH} pictures; receive packets first"
-        )))
+        let doubtful = state.inside.doubtful();
+        if doubtful >= DEPTH {
+            return Err(Error::invalid(format!(
+                "of {doubtful} pictures it is not known whether the encoder has them; make a new encoder"
+            )));
+        }
+        Ok(())
     }
 
-    fn send_call(&self, picture: &VideoFrame) -> crate::call::Call {
+    /// Sends a picture, whose source is kept until nobody uses it any more.
+    fn send_source(
+        &self,
+        source: Source,
+        picture: VideoFrame,
+        mut send: impl FnMut(crate::call::Call) -> Result<crate::proto::axclrpc::ResponseBody>,
+    ) -> Result<()> {
+        let stream = &self.channel.stream;
+        let number = self.state().inside.book(picture.pts(), source);
+        let picture = picture.with_user_data(number);
         let blobs: [&[u8]; 3] = [&self.channel.number, picture.as_bytes(), &millis(TURN)];
-        self.channel.stream.native_call(&SEND, &blobs)
-    }
-
-    /// Repeats a send as long as the card has no room.
-    fn send_again(&self, first: Result<Vec<Vec<u8>>>, picture: &VideoFrame) -> Result<()> {
-        let begin = Instant::now();
-        let mut result = first;
-        while let Err(Error::Card { code, .. }) = &result {
-            if !(code.is_timeout() || code.is_no_memory()) || begin.elapsed() > self.config.patience
-            {
-                break;
+        let result = send_patiently(stream.session(), self.config.patience, || {
+            let answer = send(stream.native_call(&SEND, &blobs))?;
+            native::answer(&SEND, answer)
+        });
+        match &result {
+            Ok(_) => {}
+            Err(error) if was_not_taken(error) => {
+                let source = self.state().inside.refused(number);
+                self.take_back(source);
             }
-            let answer = self
-                .channel
-                .stream
-                .call(self.send_call(picture), Some(TURN + MARGIN))?;
-            result = native::answer(&SEND, answer);
+            Err(_) => self.state().inside.doubt(number),
         }
         result.map(drop)
     }
 
-    /// Waits for a packet, for `timeout` at most.  Nothing comes when [`Encoder::pending`] is 0.
-    pub fn receive(&self, timeout: Duration) -> Result<Received<Packet>> {
-        let deadline = Instant::now() + timeout;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let turn = left.min(TURN);
-            let blobs: [&[u8]; 2] = [&self.channel.number, &millis(turn)];
-            match self.receive.native(&GET, &blobs, Some(turn + MARGIN)) {
-                Ok(answer) => {
-                    let stream = VencStream::from_bytes(&answer[0]).expect("the size was checked");
-                    let packet = self.fetch(&stream)?;
-                    let source = self.state().inside.pop_front();
-                    if let Some(Source::Memory(memory)) = source {
-                        self.state().free.push(memory);
-                    }
-                    return Ok(Received::Some(packet));
-                }
-                Err(Error::Card { code, .. }) if code.is_end() => return Ok(Received::End),
-                Err(Error::Card { code, .. }) if code.is_timeout() || code.is_empty() => {
-                    if left <= turn {
-                        return Ok(Received::Nothing);
-                    }
-                }
-                Err(error) => return Err(error),
+    /// Sources that are free: memory for the next pictures, frames for their decoders.
+    fn take_back(&self, sources: impl IntoIterator<Item = Source>) {
+        for source in sources {
+            // Frames are dropped without the lock: that is a call.
+            if let Source::Memory(memory) = source {
+                self.state().free.push(memory);
             }
         }
     }
 
+    /// Waits for a packet, for `timeout` at most.  Nothing comes when [`Encoder::pending`] is 0.
+    ///
+    /// Several threads may do so; each packet goes to one of them.
+    pub fn receive(&self, timeout: Duration) -> Result<Received<Packet>> {
+        let deadline = Deadline::after(timeout);
+        let Some(mut staging) = self.staging.take(deadline) else {
+            return Ok(Received::Nothing);
+        };
+        let received = deadline.receive(|turn| {
+            let blobs: [&[u8]; 2] = [&self.channel.number, &millis(turn)];
+            self.receive.native(&GET, &blobs, Some(turn + MARGIN))
+        })?;
+        let answer = match received {
+            Received::Some(answer) => answer,
+            Received::Nothing => return Ok(Received::Nothing),
+            Received::End => return Ok(Received::End),
+        };
+        let stream = VencStream::from_bytes(&answer[0]).expect("the size was checked");
+        let packet = self.fetch(&stream, &mut staging);
+        // Whatever became of the packet, its picture has been encoded.
+        let free = self.state().inside.came(stream.user_data(), stream.pts());
+        self.take_back(free);
+        packet.map(Received::Some)
+    }
+
     /// Copies a packet to the host and gives its place back, in one job.
-    fn fetch(&self, stream: &VencStream) -> Result<Packet> {
+    fn fetch(&self, stream: &VencStream, staging: &mut Option<Buffer>) -> Result<Packet> {
         let len = stream.size();
         if len == 0 || len > MAX_PACKET || stream.address() == 0 {
             let address = stream.address();
+            self.release(stream);
             return Err(Error::answer(
                 GET.what,
                 format!("{len} bytes at {address:#x}"),
             ));
         }
         let len = len as usize;
-        let buffer = self.staging(len)?;
-        let release = self
-            .receive
-            .native_call(&RELEASE, &[&self.channel.number, stream.as_bytes()]);
+        let buffer = self.room(len, staging).inspect_err(|_| {
+            self.release(stream);
+        })?;
         let copy = Part::from_card(&buffer, 0..len, stream.address());
-        let mut done = self.receive.job().then(copy).then(release).run()?;
-        native::answer(&RELEASE, done.answer(1)?)?;
+        let job = self
+            .receive
+            .job()
+            .then(copy)
+            .then(self.release_call(stream));
+        let mut done = job.run().inspect_err(|error| {
+            // The buffer may be lost to a copy that goes on.
+            *staging = None;
+            if !matches!(error, Error::Job { what, .. } if what == RELEASE.what) {
+                self.release(stream);
+            }
+        })?;
+        let released = done
+            .answer(1)
+            .and_then(|answer| native::answer(&RELEASE, answer));
+        if let Err(error) = released {
+            log::warn!("{error}");
+        }
         let data = buffer.read()?[..len].to_vec();
         Ok(Packet {
             data,
@@ -413,17 +374,27 @@ impl Encoder {
         })
     }
 
+    fn release_call(&self, stream: &VencStream) -> crate::call::Call {
+        let blobs: [&[u8]; 2] = [&self.channel.number, stream.as_bytes()];
+        self.receive.native_call(&RELEASE, &blobs)
+    }
+
+    /// Gives the place of a packet back that cannot be fetched.
+    fn release(&self, stream: &VencStream) {
+        let answer = self.receive.call(self.release_call(stream), Some(MARGIN));
+        if let Err(error) = answer.and_then(|answer| native::answer(&RELEASE, answer)) {
+            log::debug!("{error}");
+        }
+    }
+
     /// A buffer for a packet of `len` bytes.
-    fn staging(&self, len: usize) -> Result<Buffer> {
-        let mut state = self.state();
-        if let Some(buffer) = state.staging.as_ref().filter(|buffer| buffer.len() >= len) {
+    fn room(&self, len: usize, staging: &mut Option<Buffer>) -> Result<Buffer> {
+        if let Some(buffer) = staging.as_ref().filter(|buffer| buffer.len() >= len) {
             return Ok(buffer.clone());
         }
-        let buffer = self
-            .receive
-            .session()
-            .buffer(len.next_power_of_two().max(256 << 10))?;
-        state.staging = Some(buffer.clone());
+        let session = self.receive.session();
+        let buffer = session.buffer(len.next_power_of_two().max(256 << 10))?;
+        *staging = Some(buffer.clone());
         Ok(buffer)
     }
 
@@ -432,14 +403,69 @@ impl Encoder {
     }
 }
 
+/// Whether a send ended so that the card can not have the picture, and nothing writes to its memory.
+fn was_not_taken(error: &Error) -> bool {
+    match error {
+        Error::Card { .. } | Error::Invalid(_) | Error::BufferBusy | Error::BufferLost => true,
+        Error::Driver { request, .. } => matches!(request, Request::Submit | Request::Buffer),
+        _ => false,
+    }
+}
+
+impl Channel {
+    /// Ends the encoder on the card and waits for that.
+    fn end(&mut self, timeout: Duration) -> Result<()> {
+        self.ended = true;
+        let calls: [(&Api, &[&[u8]]); 2] = [(&STOP, &[&self.number]), (&DESTROY, &[&self.number])];
+        run_in_order(&self.stream, &calls, Some(timeout))
+    }
+}
+
 impl Drop for Channel {
     fn drop(&mut self) {
-        let Some(timeout) = self.stream.session().health().cleanup_timeout() else {
+        if self.ended {
             return;
+        }
+        let call = |api| self.stream.native_call(api, &[&self.number]);
+        give_back(&self.stream, || vec![call(&STOP), call(&DESTROY)]);
+    }
+}
+
+impl Encoder {
+    /// Ends the encoder, with the pictures that are in it, and waits for the card's word that it has, for `timeout` at
+    /// most.  To drop an encoder does the same, tells nothing, and waits only if there are pictures in it, as their
+    /// memory is not free before.
+    pub fn close(mut self, timeout: Duration) -> Result<()> {
+        self.end(timeout)
+    }
+
+    fn end(&mut self, timeout: Duration) -> Result<()> {
+        let result = self.channel.end(timeout);
+        let health = self.channel.stream.session().health();
+        let is_over = match &result {
+            Ok(()) | Err(Error::Card { .. }) => true,
+            // The session has ended on the card, and all with it.
+            Err(_) => health.cleanup_timeout().is_none(),
         };
-        let calls: [(&Api, &[&[u8]]); 2] = [(&STOP, &[&self.number]), (&DESTROY, &[&self.number])];
-        if let Err(error) = run_in_order(&self.stream, &calls, Some(timeout)) {
-            log::debug!("{error}");
+        let sources = self.state().inside.take_all();
+        if !is_over && !sources.is_empty() {
+            // The card may go on reading them.
+            let count = sources.len();
+            log::warn!("an encoder did not end: {count} pictures stay in card memory until this program ends");
+            std::mem::forget(sources);
+        }
+        result
+    }
+}
+
+impl Drop for Encoder {
+    fn drop(&mut self) {
+        let is_empty = self.state().inside.is_empty();
+        let timeout = self.channel.stream.session().health().cleanup_timeout();
+        if let (false, false, Some(timeout)) = (self.channel.ended, is_empty, timeout) {
+            if let Err(error) = self.end(timeout) {
+                log::debug!("{error}");
+            }
         }
     }
 }

@@ -8,17 +8,34 @@ pub mod annexb;
 mod bits;
 mod decoder;
 mod encoder;
+mod encoder_config;
+mod inside;
 pub mod jpeg;
+mod level;
 mod picture;
 mod pool;
+mod profile;
+mod rate;
 pub mod sps;
 mod structs;
+mod venc_structs;
+mod waiting;
 
 pub use decoder::{Decoder, DecoderConfig, Frame, Received};
-pub use encoder::{Encoder, EncoderConfig, Packet};
+pub use encoder::{Encoder, Packet};
+pub use encoder_config::{EncoderConfig, ENCODER_SIDES};
+pub use level::{Level, NoLevel};
 pub use picture::PictureLayout;
 pub use pool::{Block, Pool};
-pub use structs::{VdecChannel, VdecGroup, VdecStream, VencChannel, VencStream, VideoFrame};
+pub use profile::Profile;
+pub use rate::RateControl;
+pub use structs::{VdecChannel, VdecGroup, VdecStream, VideoFrame};
+pub use venc_structs::{
+    VencAvbr, VencCbr, VencChannel, VencCvbr, VencFixQp, VencMjpegFixQp, VencMjpegRate, VencQpMap,
+    VencQvbr, VencRateParam, VencStream, VencVbr,
+};
+
+use crate::session::Session;
 
 /// Number of NV12 in the card's interface.
 pub const FORMAT_NV12: u32 = 3;
@@ -53,4 +70,10 @@ impl std::fmt::Display for Codec {
             Self::Jpeg => "JPEG",
         })
     }
+}
+
+/// Whether what belongs to one session may be used in the other: card addresses and numbers mean something within
+/// one session only.
+fn same_session(one: &Session, other: &Session) -> bool {
+    std::ptr::addr_eq(one.device(), other.device()) && one.handle() == other.handle()
 }

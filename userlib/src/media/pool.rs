@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::waiting::give_back;
 use crate::error::{Error, Result};
 use crate::native::Api;
 use crate::proto::axclrpc::native::{Module, SysApi};
@@ -164,25 +165,16 @@ fn config(block_size: u64, count: u32) -> [u8; CONFIG_SIZE] {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let Some(timeout) = self.stream.session().health().cleanup_timeout() else {
-            return;
-        };
-        if let Err(error) = self.stream.native(&DESTROY, &[&self.id], Some(timeout)) {
-            log::debug!("{error}");
-        }
+        let call = || self.stream.native_call(&DESTROY, &[&self.id]);
+        give_back(&self.stream, || vec![call()]);
     }
 }
 
 impl Drop for Block {
     fn drop(&mut self) {
         let stream = &self.pool.inner.stream;
-        let Some(timeout) = stream.session().health().cleanup_timeout() else {
-            return;
-        };
         let handle = self.handle.to_le_bytes();
-        if let Err(error) = stream.native(&RELEASE, &[&handle], Some(timeout)) {
-            log::debug!("{error}");
-        }
+        give_back(stream, || vec![stream.native_call(&RELEASE, &[&handle])]);
     }
 }
 

@@ -5,10 +5,8 @@
 //! A structure is its bytes; fields are read and written at their offsets, as the notes list them.  What has no
 //! name here stays as it came, so that a structure can be handed back to the card unchanged.
 
-use std::fmt;
-
 /// A number with a fixed size, little endian.
-pub(crate) trait Field: Sized {
+pub trait Field: Sized {
     const SIZE: usize;
     fn get(bytes: &[u8]) -> Self;
     fn put(self, bytes: &mut [u8]);
@@ -79,8 +77,8 @@ macro_rules! structure {
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.debug_struct(stringify!($name))$(.field(stringify!($get), &self.$get()))*.finish_non_exhaustive()
             }
         }
@@ -239,91 +237,4 @@ structure! {
     }
 }
 
-structure! {
-    /// `AX_VENC_MOD_ATTR_T`: set-up of the encoder module.
-    VencModule(20) {
-        /// 1 video, 2 JPEG, 3 both.
-        0 => kind / with_kind: u32,
-        /// Threads.
-        16 => threads / with_threads: u32,
-    }
-}
-
-structure! {
-    /// `AX_VENC_CHN_ATTR_T`: an encoder.  The fields from 100 on are those of the rate control in use: here of
-    /// `AX_VENC_H264_CBR_T` (H.265 has the same) or `AX_VENC_MJPEG_FIXQP_T`.
-    VencChannel(224) {
-        /// Codec number.
-        0 => codec / with_codec: u32,
-        /// Columns of the largest picture.
-        4 => max_width / with_max_width: u32,
-        /// Rows of the largest picture.
-        8 => max_height / with_max_height: u32,
-        /// Bytes of the output buffer, 0: the card's choice.
-        16 => buffer_size / with_buffer_size: u32,
-        /// Profile number.
-        20 => profile / with_profile: u32,
-        /// Level number.
-        24 => level / with_level: u32,
-        /// Columns of the source.
-        36 => width / with_width: u32,
-        /// Rows of the source.
-        40 => height / with_height: u32,
-        /// 1: pictures come by call, not from another module.
-        64 => link_mode / with_link_mode: u32,
-        /// Pictures that may wait.
-        72 => input_fifo / with_input_fifo: u8,
-        /// Packets that may wait.
-        73 => output_fifo / with_output_fifo: u8,
-        /// Rate control number.
-        84 => rate_control / with_rate_control: u32,
-        /// Quantiser of the first picture, -1: the card's choice.
-        88 => first_qp / with_first_qp: i32,
-        /// Pictures per second, in.
-        92 => source_rate / with_source_rate: f32,
-        /// Pictures per second, out.
-        96 => target_rate / with_target_rate: f32,
-        /// Pictures from one intra picture to the next.
-        100 => gop / with_gop: u32,
-        /// kbit/s.
-        108 => bit_rate / with_bit_rate: u32,
-        /// Largest quantiser.
-        112 => max_qp / with_max_qp: u32,
-        /// Smallest quantiser.
-        116 => min_qp / with_min_qp: u32,
-        /// Largest quantiser of intra pictures.
-        120 => max_intra_qp / with_max_intra_qp: u32,
-        /// Smallest quantiser of intra pictures.
-        124 => min_intra_qp / with_min_intra_qp: u32,
-        /// Largest ratio of intra to predicted pictures.
-        128 => max_intra_ratio / with_max_intra_ratio: u32,
-        /// Smallest ratio of intra to predicted pictures.
-        132 => min_intra_ratio / with_min_intra_ratio: u32,
-        /// Quantiser of intra pictures, relative.
-        136 => intra_qp_delta / with_intra_qp_delta: i32,
-        /// Range of that.
-        140 => idr_qp_range / with_idr_qp_range: u32,
-    }
-}
-
-structure! {
-    /// `AX_VENC_STREAM_T`: a packet of an encoder.
-    VencStream(1200) {
-        /// Card address of the bytes.
-        0 => address / with_address: u64,
-        /// How many.
-        16 => size / with_size: u32,
-        /// Presentation time, as it was sent with the picture.
-        24 => pts / with_pts: u64,
-        /// Number of the packet.
-        32 => sequence / with_sequence: u64,
-        /// Handed through.
-        40 => user_data / with_user_data: u64,
-        /// Codec number.
-        48 => codec / with_codec: u32,
-        /// 0 intra, 1 predicted.
-        52 => picture_type / with_picture_type: u32,
-        /// NAL units.
-        60 => nal_units / with_nal_units: u32,
-    }
-}
+pub(super) use structure;

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure, Context as _, Result};
 use ax650::media::{
-    jpeg, Codec, Decoder, DecoderConfig, Encoder, EncoderConfig, Packet, PictureLayout, Received,
+    jpeg, Codec, Decoder, DecoderConfig, Encoder, EncoderConfig, Packet, PictureLayout,
+    RateControl, Received,
 };
 use ax650::{Card, Session};
 
@@ -55,10 +56,8 @@ fn psnr(one: &[u8], two: &[u8]) -> f64 {
 }
 
 fn encode(session: &Session, codec: Codec, count: u32) -> Result<Vec<Packet>> {
-    let config = EncoderConfig {
-        bit_rate: 4000,
-        ..EncoderConfig::new(codec, WIDTH, HEIGHT)
-    };
+    let rate = RateControl::Constant { bit_rate: 4000 };
+    let config = EncoderConfig::new(codec, WIDTH, HEIGHT).rate(rate);
     let encoder = Encoder::new(session, &config)?;
     let layout = encoder.layout();
     let buffer = session.buffer(layout.size())?;
@@ -190,10 +189,7 @@ fn channels_are_limited(_: &mut Context) -> Result<()> {
     let decoder = || {
         Decoder::new(
             &session,
-            &DecoderConfig {
-                pictures: 4,
-                ..DecoderConfig::new(Codec::H264, 128, 128)
-            },
+            &DecoderConfig::new(Codec::H264, 128, 128).pictures(4),
         )
     };
     let encoder = || Encoder::new(&session, &EncoderConfig::new(Codec::H264, 128, 128));

@@ -2,11 +2,15 @@
 
 //! The command line.
 
+mod encoding;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::failure;
+
+pub use encoding::{Encoding, VideoCodec};
 
 /// Exit codes and their meaning, for help and manual.
 pub const EXIT_CODES: [(u8, &str); 8] = [
@@ -158,29 +162,6 @@ pub enum Pixels {
     Yuv420p,
 }
 
-/// How to encode.
-#[derive(Args, Debug)]
-pub struct Encoding {
-    /// Codec (default: by the name of the output; h264 for .mp4)
-    #[arg(long, value_enum)]
-    pub codec: Option<VideoCodec>,
-    /// Bit rate, bits per second, such as 2500k or 4M (default: by the size)
-    #[arg(short, long, value_name = "RATE", value_parser = bit_rate)]
-    pub bitrate: Option<u32>,
-    /// Pictures from one intra picture to the next (default: two seconds)
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_535))]
-    pub gop: Option<u32>,
-}
-
-/// Video codecs.
-#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
-pub enum VideoCodec {
-    /// H.264
-    H264,
-    /// H.265
-    H265,
-}
-
 /// `encode`
 #[derive(Args, Debug)]
 pub struct Encode {
@@ -189,7 +170,7 @@ pub struct Encode {
     /// .h264, .h265, .mp4 or .jpg (the first picture only) file
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
-    /// Size of the pictures, needed unless the input is .y4m
+    /// Size of the pictures, needed unless the input is .y4m; pictures are not scaled
     #[arg(short, long, value_name = "WxH", value_parser = size)]
     pub size: Option<(u32, u32)>,
     /// Pictures per second, such as 30 or 30000/1001 (default: that of the .y4m, else 30)

@@ -311,7 +311,7 @@ fn videos_that_are_none() {
         (
             vec!["encode", &yuv, "-o", &out, "-s", "3x2"],
             1,
-            "3x2: only even sizes can be encoded",
+            "pictures of 3x2 cannot be encoded: even sizes from 32x32 to 8192x8192 can",
         ),
         (
             vec!["encode", &y4m, "-o", &out],

@@ -38,7 +38,7 @@ pub fn transcode(card: &Card, options: &Transcode) -> Result<(), Failure> {
     // The encoder keeps pictures of the decoder.
     decoding.pictures += 4;
     let decoder = Decoder::new(&session, &decoding)?;
-    let encoder = Encoder::new(&session, &config(codec, size, rate, &options.encoding))?;
+    let encoder = Encoder::new(&session, &config(codec, size, rate, &options.encoding)?)?;
 
     let mut times = clip.times().to_vec();
     times.sort_unstable();
