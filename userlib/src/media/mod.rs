@@ -11,14 +11,19 @@ mod encoder;
 pub mod jpeg;
 mod picture;
 mod pool;
+mod slice;
+mod splitter;
 pub mod sps;
 mod structs;
+pub mod vui;
 
 pub use decoder::{Decoder, DecoderConfig, Frame, Received};
 pub use encoder::{Encoder, EncoderConfig, Packet};
 pub use picture::PictureLayout;
 pub use pool::{Block, Pool};
-pub use structs::{VdecChannel, VdecGroup, VdecStream, VencChannel, VencStream, VideoFrame};
+pub use structs::{
+    VdecChannel, VdecGroup, VdecStatus, VdecStream, VencChannel, VencStream, VideoFrame,
+};
 
 /// Number of NV12 in the card's interface.
 pub const FORMAT_NV12: u32 = 3;
