@@ -13,6 +13,7 @@ mod cli;
 mod codec;
 mod costs;
 mod engine;
+mod field;
 mod firmware;
 mod fuzz;
 mod jobs;
@@ -37,6 +38,7 @@ pub fn all() -> Vec<&'static Case> {
         sessions::CASES,
         engine::CASES,
         codec::CASES,
+        field::CASES,
         costs::CASES,
         observe::CASES,
         cli::CASES,

@@ -284,14 +284,6 @@ impl Clip {
         }
     }
 
-    /// The file.
-    pub fn input(&self) -> &Input {
-        match &self.source {
-            Source::Stream(input) => input,
-            Source::Mp4(reader, _) => reader.input(),
-        }
-    }
-
     /// The reader of an MP4 file.
     pub fn mp4(&self) -> Option<&Reader> {
         match &self.source {
