@@ -116,7 +116,7 @@ impl Transport for Faulty {
         self.fake.control(op, flags)
     }
 
-    fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
+    fn poll_fd(&self) -> BorrowedFd<'_> {
         self.fake.poll_fd()
     }
 }

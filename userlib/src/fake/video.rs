@@ -6,7 +6,9 @@
 use std::collections::VecDeque;
 
 use super::memory::Memory;
-use crate::media::{VdecGroup, VdecStream, VencChannel, VencStream, VideoFrame, FORMAT_NV12};
+use crate::media::{
+    VdecGroup, VdecStatus, VdecStream, VencChannel, VencStream, VideoFrame, FORMAT_NV12,
+};
 use crate::proto::axclrpc::native::{VdecApi, VencApi};
 
 /// Bytes of a packet of the fake encoder, at most.
@@ -125,6 +127,7 @@ impl Video {
                     give(code, &[vec![0; VideoFrame::SIZE]])
                 }
             },
+            VdecApi::AxVdecQueryStatus => give(0, &[VdecStatus::new().as_bytes().to_vec()]),
             VdecApi::AxVdecReleaseChnFrame => {
                 let frame = VideoFrame::from_bytes(&blobs[2])?;
                 let Some(at) = decoder.out.iter().position(|out| *out == frame.luma()) else {

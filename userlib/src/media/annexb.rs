@@ -2,19 +2,24 @@
 
 //! Elementary streams with start codes (H.264 and H.265 annex B): NAL units, and packets of one picture each.
 
+use super::splitter::is_slice;
+pub use super::splitter::Splitter;
 use super::sps::{self, Sps};
 use super::Codec;
 
-/// The NAL units of a stream, without start codes.
+/// The NAL units of a stream, without start codes; none of them is empty.
 pub fn nal_units(stream: &[u8]) -> impl Iterator<Item = &[u8]> {
-    starts(stream).map(|(start, end)| {
-        let mut nal = &stream[start..end];
-        // Zeros ahead of the next start code belong to nobody.
-        while let [rest @ .., 0] = nal {
-            nal = rest;
-        }
-        nal
-    })
+    starts(stream)
+        .map(|(start, end)| trimmed(&stream[start..end]))
+        .filter(|nal| !nal.is_empty())
+}
+
+/// Takes off the zeros ahead of the next start code, which belong to nobody; nothing may be left.
+pub(super) fn trimmed(mut nal: &[u8]) -> &[u8] {
+    while let [rest @ .., 0] = nal {
+        nal = rest;
+    }
+    nal
 }
 
 /// Where the NAL units are: from behind the start code to the next one.
@@ -29,7 +34,7 @@ fn starts(stream: &[u8]) -> impl Iterator<Item = (usize, usize)> + '_ {
 }
 
 /// Where the next `00 00 01` begins.
-fn find_start_code(stream: &[u8], from: usize) -> Option<usize> {
+pub(super) fn find_start_code(stream: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     loop {
         // The third byte decides most of the time.
@@ -41,85 +46,56 @@ fn find_start_code(stream: &[u8], from: usize) -> Option<usize> {
     }
 }
 
-/// What a NAL unit is for cutting a stream into pictures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    /// The first slice of a picture.
-    FirstSlice,
-    /// A further slice of the same picture.
-    MoreSlice,
-    /// Belongs to the picture that follows.
-    Prefix,
-    /// Belongs to the picture ahead.
-    Suffix,
-}
-
-fn role(codec: Codec, nal: &[u8]) -> Role {
-    let [head, rest @ ..] = nal else {
-        return Role::Suffix;
-    };
-    if codec == Codec::H265 {
-        return match (head >> 1) & 0x3F {
-            // first_slice_segment_in_pic_flag is the first bit behind the two header bytes.
-            0..=31 if rest.get(1).is_some_and(|byte| byte & 0x80 != 0) => Role::FirstSlice,
-            0..=31 => Role::MoreSlice,
-            32..=35 | 39 | 41..=44 | 48..=55 => Role::Prefix,
-            _ => Role::Suffix,
-        };
-    }
-    match head & 0x1F {
-        // first_mb_in_slice is an Exp-Golomb number: 0 is a single 1 bit.
-        1 | 2 | 5 if rest.first().is_some_and(|byte| byte & 0x80 != 0) => Role::FirstSlice,
-        1..=5 => Role::MoreSlice,
-        6..=9 | 14..=18 => Role::Prefix,
-        _ => Role::Suffix,
-    }
-}
-
 /// Whether a packet holds a picture that can be decoded without others.
 pub fn is_key(codec: Codec, packet: &[u8]) -> bool {
-    nal_units(packet).any(|nal| match codec {
-        Codec::H264 => nal[0] & 0x1F == 5,
-        Codec::H265 => matches!((nal[0] >> 1) & 0x3F, 16..=23),
+    nal_units(packet).any(|nal| is_key_nal(codec, nal))
+}
+
+/// Whether a NAL unit is a part of such a picture.
+pub fn is_key_nal(codec: Codec, nal: &[u8]) -> bool {
+    nal.first().is_some_and(|head| match codec {
+        Codec::H264 => head & 0x1F == 5,
+        Codec::H265 => matches!((head >> 1) & 0x3F, 16..=23),
         Codec::Jpeg => true,
     })
 }
 
+/// Whether a packet holds any part of a picture.
+pub fn has_picture(codec: Codec, packet: &[u8]) -> bool {
+    nal_units(packet).any(|nal| is_slice(codec, nal))
+}
+
+/// Whether the picture of a packet cannot be decoded, by the rules of its codec, where decoding begins with the key picture
+/// ahead of it.
+pub fn is_skipped_leading(codec: Codec, packet: &[u8]) -> bool {
+    codec == Codec::H265
+        && nal_units(packet)
+            .find(|nal| is_slice(codec, nal))
+            .and_then(|nal| nal.first())
+            .is_some_and(|head| matches!((head >> 1) & 0x3F, 8 | 9))
+}
+
 /// The first sequence parameter set of a stream that can be read.
 pub fn find_sps(codec: Codec, stream: &[u8]) -> Option<Sps> {
-    nal_units(stream).find_map(|nal| match codec {
-        Codec::H264 if nal[0] & 0x1F == 7 => sps::h264(nal),
-        Codec::H265 if (nal[0] >> 1) & 0x3F == 33 => sps::h265(nal),
+    nal_units(stream).find_map(|nal| match (codec, nal.first()?) {
+        (Codec::H264, head) if head & 0x1F == 7 => sps::h264(nal),
+        (Codec::H265, head) if (head >> 1) & 0x3F == 33 => sps::h265(nal),
         _ => None,
     })
 }
 
 /// The packets of a stream: each is all NAL units of one picture, with their start codes.
-pub fn packets(codec: Codec, stream: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut units = starts(stream).peekable();
-    let mut begin = None;
-    std::iter::from_fn(move || {
-        let mut has_picture = false;
-        loop {
-            let Some(&(start, end)) = units.peek() else {
-                return begin.take().map(|from: usize| &stream[from..]);
-            };
-            // With the start code, and its leading zero if it has four bytes.
-            let code = start - 3;
-            let code = if code > 0 && stream[code - 1] == 0 {
-                code - 1
-            } else {
-                code
-            };
-            let role = role(codec, &stream[start..end]);
-            if has_picture && matches!(role, Role::FirstSlice | Role::Prefix) {
-                let packet = &stream[begin.unwrap_or(code)..code];
-                begin = Some(code);
-                return Some(packet);
-            }
-            begin.get_or_insert(code);
-            has_picture |= matches!(role, Role::FirstSlice | Role::MoreSlice);
-            units.next();
+pub fn packets(codec: Codec, stream: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
+    let mut splitter = Splitter::new(codec);
+    let mut pieces = stream.chunks(1 << 16);
+    std::iter::from_fn(move || loop {
+        if let Some(packet) = splitter.packet() {
+            return Some(packet);
+        }
+        match pieces.next() {
+            Some(piece) => splitter.push(piece),
+            None if splitter.is_finished() => return None,
+            None => splitter.finish(),
         }
     })
 }
@@ -170,13 +146,13 @@ mod tests {
         ];
         let bytes = stream(&[LONG, SHORT], &nals);
         let cuts: Vec<_> = packets(Codec::H264, &bytes)
-            .map(|packet| nal_units(packet).count())
+            .map(|packet| nal_units(&packet).count())
             .collect();
         assert_eq!(cuts, [4, 2, 2]);
-        let whole: Vec<u8> = packets(Codec::H264, &bytes).flatten().copied().collect();
+        let whole: Vec<u8> = packets(Codec::H264, &bytes).flatten().collect();
         assert_eq!(whole, bytes);
         let keys: Vec<_> = packets(Codec::H264, &bytes)
-            .map(|packet| is_key(Codec::H264, packet))
+            .map(|packet| is_key(Codec::H264, &packet))
             .collect();
         assert_eq!(keys, [true, false, false]);
     }
@@ -197,12 +173,12 @@ mod tests {
         ];
         let bytes = stream(&[SHORT], &nals);
         let cuts: Vec<_> = packets(Codec::H265, &bytes)
-            .map(|packet| nal_units(packet).count())
+            .map(|packet| nal_units(&packet).count())
             .collect();
         assert_eq!(cuts, [6, 1, 2]);
         assert!(is_key(
             Codec::H265,
-            packets(Codec::H265, &bytes).next().unwrap()
+            &packets(Codec::H265, &bytes).next().unwrap()
         ));
     }
 
@@ -213,25 +189,14 @@ mod tests {
             0x67, 0x64, 0x00, 0x1F, 0xAC, 0xD9, 0x40, 0x50, 0x05, 0xBB, 0x01, 0x6A, 0x02, 0x02,
             0x02, 0x80, 0x00, 0x00, 0x03, 0x00, 0x80, 0x00, 0x00, 0x19, 0x07, 0x8C, 0x18, 0xCB,
         ];
-        assert_eq!(
-            sps::h264(&h264),
-            Some(Sps {
-                width: 1280,
-                height: 720
-            })
-        );
+        let size = |sps: Option<Sps>| sps.map(|sps| (sps.width, sps.height));
+        assert_eq!(size(sps::h264(&h264)), Some((1280, 720)));
         let h265 = [
             0x42, 0x01, 0x01, 0x01, 0x60, 0x00, 0x00, 0x03, 0x00, 0x90, 0x00, 0x00, 0x03, 0x00,
             0x00, 0x03, 0x00, 0x5D, 0xA0, 0x02, 0x80, 0x80, 0x2D, 0x16, 0x59, 0x59, 0xA4, 0x93,
             0x2B, 0xC0, 0x40, 0x40,
         ];
-        assert_eq!(
-            sps::h265(&h265),
-            Some(Sps {
-                width: 1280,
-                height: 720
-            })
-        );
+        assert_eq!(size(sps::h265(&h265)), Some((1280, 720)));
         for cut in 0..10 {
             assert_eq!(sps::h264(&h264[..cut.min(7)]), None);
             assert_eq!(sps::h265(&h265[..cut + 10]), None);

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::picture::PictureLayout;
-use super::structs::{VdecChannel, VdecGroup, VdecModule, VdecParam, VdecStream, VideoFrame};
+use super::structs::{
+    VdecChannel, VdecGroup, VdecModule, VdecParam, VdecStatus, VdecStream, VideoFrame,
+};
 use super::waiting::{give_back, send_patiently, Deadline, TURN};
 use super::{Codec, FORMAT_NV12};
 use crate::buffer::Buffer;
@@ -56,6 +58,11 @@ const GET: Api = api(
     "get a picture",
     VdecApi::AxVdecGetChnFrame,
     &[VideoFrame::SIZE],
+);
+const STATUS: Api = api(
+    "ask a decoder for its state",
+    VdecApi::AxVdecQueryStatus,
+    &[VdecStatus::SIZE],
 );
 const RELEASE: Api = api("give a picture back", VdecApi::AxVdecReleaseChnFrame, &[]);
 
@@ -236,6 +243,13 @@ impl Decoder {
                 "pictures of the decoder are still in use; it ends with the last of them",
             )),
         }
+    }
+
+    /// Asks for counts of packets, pictures and errors so far.
+    pub fn status(&self) -> Result<VdecStatus> {
+        let stream = &self.inner.stream;
+        let answer = stream.native(&STATUS, &[&self.inner.group], Some(TURN + MARGIN))?;
+        Ok(VdecStatus::from_bytes(&answer[0]).expect("the size was checked"))
     }
 
     /// Waits for a picture, for `timeout` at most.

@@ -16,9 +16,12 @@ mod picture;
 mod pool;
 mod profile;
 mod rate;
+mod slice;
+mod splitter;
 pub mod sps;
 mod structs;
 mod venc_structs;
+pub mod vui;
 mod waiting;
 
 pub use decoder::{Decoder, DecoderConfig, Frame, Received};
@@ -29,7 +32,7 @@ pub use picture::PictureLayout;
 pub use pool::{Block, Pool};
 pub use profile::Profile;
 pub use rate::RateControl;
-pub use structs::{VdecChannel, VdecGroup, VdecStream, VideoFrame};
+pub use structs::{VdecChannel, VdecGroup, VdecStatus, VdecStream, VideoFrame};
 pub use venc_structs::{
     VencAvbr, VencCbr, VencChannel, VencCvbr, VencFixQp, VencMjpegFixQp, VencMjpegRate, VencQpMap,
     VencQvbr, VencRateParam, VencStream, VencVbr,

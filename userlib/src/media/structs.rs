@@ -208,6 +208,32 @@ structure! {
 }
 
 structure! {
+    /// `AX_VDEC_GRP_STATUS_T`: what a decoder has done so far.
+    VdecStatus(80) {
+        /// Packets that wait.
+        8 => waiting / with_waiting: u32,
+        /// Packets received.
+        28 => received / with_received: u32,
+        /// Pictures decoded.
+        32 => decoded / with_decoded: u32,
+        /// Data that is no stream of the codec.
+        48 => format_errors / with_format_errors: i32,
+        /// Pictures of a size that is not allowed.
+        52 => size_errors / with_size_errors: i32,
+        /// Streams with features that the decoder lacks.
+        56 => unsupported / with_unsupported: i32,
+        /// Packets that are no pictures.
+        60 => packet_errors / with_packet_errors: i32,
+        /// Pictures with damaged or missing references.
+        64 => reference_errors / with_reference_errors: i32,
+        /// Pictures larger than their buffers.
+        68 => buffer_errors / with_buffer_errors: i32,
+        /// Packets larger than the stream's buffer.
+        72 => stream_errors / with_stream_errors: i32,
+    }
+}
+
+structure! {
     /// `AX_VDEC_DEC_ONE_FRM_T`: one JPEG picture to be decoded.
     VdecOneFrame(296) {
         /// Bytes of the JPEG.

@@ -288,7 +288,7 @@ fn encode_decode_transcode(_: &mut Context) -> Result<()> {
     good("ax650 encode in.yuv -s 320x192 -o clip.h265 -q")?;
     good("ax650 encode in.yuv -s 320x192 -o picture.jpg -q")?;
     for input in ["clip.mp4", "clip.h265"] {
-        good(&format!("ax650 decode {input} -o out.yuv -q"))?;
+        good(&format!("ax650 decode {input} -o out.yuv -q --force"))?;
         let size = std::fs::metadata("/tmp/cli/out.yuv")?.len() as usize;
         ensure!(
             size == 320 * 192 * 3 / 2 * PICTURES,
@@ -310,7 +310,7 @@ fn encode_decode_transcode(_: &mut Context) -> Result<()> {
 
 fn media_bad_input(_: &mut Context) -> Result<()> {
     file("in.yuv", &yuv(320, 192, 4))?;
-    good("ax650 encode in.yuv -s 320x192 -o clip.mp4 -q")?;
+    good("ax650 encode in.yuv -s 320x192 -o clip.mp4 -q --force")?;
     let clip = std::fs::read("/tmp/cli/clip.mp4")?;
     file("half.mp4", &clip[..clip.len() / 2])?;
     file("rubbish.mp4", &pattern(20_000, 4))?;

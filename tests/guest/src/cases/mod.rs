@@ -13,6 +13,7 @@ mod cli;
 mod codec;
 mod costs;
 mod engine;
+mod field;
 mod firmware;
 mod fuzz;
 mod jobs;
@@ -39,6 +40,7 @@ pub fn all() -> Vec<&'static Case> {
         engine::CASES,
         library::CASES,
         codec::CASES,
+        field::CASES,
         costs::CASES,
         observe::CASES,
         cli::CASES,

@@ -13,7 +13,7 @@ use crate::failure;
 pub use encoding::{Encoding, VideoCodec};
 
 /// Exit codes and their meaning, for help and manual.
-pub const EXIT_CODES: [(u8, &str); 8] = [
+pub const EXIT_CODES: [(u8, &str); 9] = [
     (0, "success"),
     (failure::FAILURE, "failure: a file, the data, the host"),
     (failure::USAGE, "usage: wrong arguments"),
@@ -23,6 +23,10 @@ pub const EXIT_CODES: [(u8, &str); 8] = [
     (
         failure::CARD,
         "the card failed, was reset or did not answer",
+    ),
+    (
+        failure::INCOMPLETE,
+        "done, but not whole: pictures are missing or damaged, or the input is cut short",
     ),
     (failure::INTERRUPTED, "interrupted"),
 ];
@@ -131,7 +135,7 @@ pub enum Fill {
 /// `decode`
 #[derive(Args, Debug)]
 pub struct Decode {
-    /// .mp4, .h264, .h265 or .jpg file
+    /// .mp4, .mov, .h264, .h265 or .jpg file; - for standard input
     pub input: PathBuf,
     /// .nv12, .yuv (planar 4:2:0) or .y4m file; - for standard output
     #[arg(short, long, value_name = "FILE", required_unless_present = "md5")]
@@ -142,12 +146,24 @@ pub struct Decode {
     /// Pixel format (default: nv12; yuv420p for .yuv and .y4m)
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub pixels: Option<Pixels>,
-    /// Pictures per second of an .h264 or .h265 file, which does not tell
+    /// Write a .y4m file, whatever its name
+    #[arg(long)]
+    pub y4m: bool,
+    /// Pictures per second (default: what the file says, else 25)
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub fps: Option<Rate>,
+    /// Track of an MP4 file, from 1 (default: the first video that can be decoded)
+    #[arg(long, value_name = "N")]
+    pub track: Option<usize>,
     /// Stop after N pictures
     #[arg(short = 'n', long, value_name = "N")]
     pub frames: Option<u64>,
+    /// Fail where the output cannot hold all of the input (bit depth, rotation and the like)
+    #[arg(long)]
+    pub strict: bool,
+    /// Replace a file that exists
+    #[arg(long)]
+    pub force: bool,
     /// No progress and no summary
     #[arg(short, long)]
     pub quiet: bool,
@@ -165,9 +181,9 @@ pub enum Pixels {
 /// `encode`
 #[derive(Args, Debug)]
 pub struct Encode {
-    /// .nv12, .yuv (planar 4:2:0) or .y4m file; - for standard input with --size and --pixels
+    /// .nv12, .yuv (planar 4:2:0) or .y4m file; - for standard input: y4m, or with --size and --pixels
     pub input: PathBuf,
-    /// .h264, .h265, .mp4 or .jpg (the first picture only) file
+    /// .h264, .h265, .mp4 or .jpg (the first picture only) file; - for a stream on standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
     /// Size of the pictures, needed unless the input is .y4m; pictures are not scaled
@@ -185,6 +201,9 @@ pub struct Encode {
     /// Stop after N pictures
     #[arg(short = 'n', long, value_name = "N")]
     pub frames: Option<u64>,
+    /// Replace a file that exists
+    #[arg(long)]
+    pub force: bool,
     /// No progress and no summary
     #[arg(short, long)]
     pub quiet: bool,
@@ -193,20 +212,29 @@ pub struct Encode {
 /// `transcode`
 #[derive(Args, Debug)]
 pub struct Transcode {
-    /// .mp4, .h264 or .h265 file
+    /// .mp4, .mov, .h264 or .h265 file; - for standard input
     pub input: PathBuf,
-    /// .h264, .h265 or .mp4 file
+    /// .h264, .h265 or .mp4 file; - for a stream on standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
-    /// Pictures per second of an .h264 or .h265 input, which does not tell
+    /// Pictures per second (default: what the file says, else 25)
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub fps: Option<Rate>,
+    /// Track of an MP4 file, from 1 (default: the first video that can be decoded)
+    #[arg(long, value_name = "N")]
+    pub track: Option<usize>,
     /// How to encode
     #[command(flatten)]
     pub encoding: Encoding,
     /// Stop after N pictures
     #[arg(short = 'n', long, value_name = "N")]
     pub frames: Option<u64>,
+    /// Fail where the output cannot hold all of the input (bit depth, rotation and the like)
+    #[arg(long)]
+    pub strict: bool,
+    /// Replace a file that exists
+    #[arg(long)]
+    pub force: bool,
     /// No progress and no summary
     #[arg(short, long)]
     pub quiet: bool,

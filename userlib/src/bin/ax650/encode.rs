@@ -11,6 +11,7 @@ use ax650::Card;
 use crate::args::{Encode, Encoding, Rate};
 use crate::failure::{Failure, CARD};
 use crate::interrupt;
+use crate::output::refuse_input;
 use crate::progress::Progress;
 use crate::video::packets::{codec_for, PacketFile};
 use crate::video::pictures_in::PictureReader;
@@ -23,6 +24,7 @@ const DEFAULT_RATE: Rate = Rate { num: 30, den: 1 };
 pub fn encode(card: &Card, options: &Encode) -> Result<(), Failure> {
     let codec = codec_for(&options.output, options.encoding.codec)?;
     let mut pictures = PictureReader::open(&options.input, options.size, options.pixels)?;
+    refuse_input(Some(&options.output), pictures.input(), &options.input)?;
     let size = (pictures.width, pictures.height);
     if let Some((width, height)) = options.size.filter(|wanted| *wanted != size) {
         return Err(Failure::usage(format!(
@@ -42,7 +44,8 @@ pub fn encode(card: &Card, options: &Encode) -> Result<(), Failure> {
     let session = card.session()?;
     let encoder = Encoder::new(&session, &config(codec, size, rate, &options.encoding)?)?;
     let buffer = session.buffer(encoder.layout().size())?;
-    let mut sink = Sink::create(&options.output, codec, size, rate.num, options.quiet, {
+    let (quiet, force) = (options.quiet, options.force);
+    let mut sink = Sink::create(&options.output, codec, size, rate.num, (quiet, force), {
         match (pictures.count, frames) {
             (Some(count), Some(frames)) => Some(count.min(frames)),
             (count, frames) => count.or(frames),
@@ -104,10 +107,10 @@ impl<'a> Sink<'a> {
         codec: Codec,
         size: (u32, u32),
         timescale: u32,
-        quiet: bool,
+        (quiet, force): (bool, bool),
         total: Option<u64>,
     ) -> Result<Self, Failure> {
-        let file = PacketFile::create(path, codec, size, timescale)?;
+        let file = PacketFile::create(path, codec, size, timescale, force)?;
         Ok(Self {
             path,
             file,
@@ -133,11 +136,6 @@ impl<'a> Sink<'a> {
                 "the encoder gave no packet for a picture that it had taken",
             )),
         }
-    }
-
-    /// Packets taken.
-    pub fn taken(&self) -> u64 {
-        self.progress.frames()
     }
 
     /// Completes the file.

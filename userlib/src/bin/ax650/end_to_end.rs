@@ -264,6 +264,7 @@ fn videos_that_are_none() {
     let y4m = scratch.write("a.y4m", b"YUV4MPEG2 W64 H64\nFRAME\nshort");
     let h264 = scratch.write("a.h264", &stream(3));
     let (nv12, avi) = (scratch.name("out.nv12"), scratch.name("out.avi"));
+    let png = scratch.name("x.png");
     let out = scratch.name("out.h264");
     let before = scratch.files();
     for (arguments, code, message) in [
@@ -287,7 +288,13 @@ fn videos_that_are_none() {
             1,
             "not an .mp4, .h264 or .h265 file by its name",
         ),
-        (vec!["decode", &h264, "-o", &avi], 1, ""),
+        // Raw pictures have any name if they are asked for.
+        (vec!["decode", &h264, "-o", &avi, "--pixels", "nv12"], 1, ""),
+        (
+            vec!["decode", &h264, "-o", &png],
+            2,
+            "--pixels asks for raw ones by any name",
+        ),
         (
             vec!["decode", "/nonexistent.mp4", "-o", &nv12],
             1,
@@ -331,7 +338,6 @@ fn videos_that_are_none() {
     ] {
         let result = ax650(&arguments);
         if message.is_empty() {
-            // Raw pictures may have any name.
             result.unwrap();
             fs::remove_file(&avi).unwrap();
             continue;

@@ -28,6 +28,8 @@ pub const PERMISSION: u8 = 4;
 pub const BUSY: u8 = 5;
 /// The card failed.
 pub const CARD: u8 = 6;
+/// It went through, but pictures were lost.
+pub const INCOMPLETE: u8 = 7;
 /// As a shell would say it of SIGINT.
 pub const INTERRUPTED: u8 = 130;
 

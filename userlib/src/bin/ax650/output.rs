@@ -6,12 +6,14 @@ use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use nix::fcntl::AtFlags;
+use nix::fcntl::{AtFlags, RenameFlags};
 
 use crate::failure::Failure;
+use crate::video::input::Input;
 
 /// Bytes that are collected before they are written.
 const COLLECT: usize = 1 << 20;
@@ -24,7 +26,24 @@ pub struct Output {
     writer: BufWriter<File>,
     path: PathBuf,
     place: Place,
+    force: bool,
 }
+
+/// Standard output was closed when the program began: the standard library then puts /dev/null there, and everything that is
+/// written is lost.
+static NO_STANDARD_OUTPUT: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn look_at_standard_output() {
+    // SAFETY: asks for flags of a file descriptor, which may be closed.
+    if unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFD) } < 0 {
+        NO_STANDARD_OUTPUT.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The C library calls it before the standard library has a look at the file descriptors.
+#[used]
+#[link_section = ".init_array"]
+static LOOK_EARLY: extern "C" fn() = look_at_standard_output;
 
 enum Place {
     Direct,
@@ -33,12 +52,15 @@ enum Place {
 }
 
 impl Output {
-    /// Begins a file; `-` is standard output.
-    pub fn create(path: &Path) -> Result<Self, Failure> {
-        Self::try_create(path).map_err(|error| Failure::file(path, &error))
+    /// Begins a file; `-` is standard output.  With `force` it replaces one that is there.
+    pub fn create(path: &Path, force: bool) -> Result<Self, Failure> {
+        if !force {
+            refuse_existing(path)?;
+        }
+        Self::try_create(path, force).map_err(|error| Failure::file(path, &error))
     }
 
-    fn try_create(path: &Path) -> io::Result<Self> {
+    fn try_create(path: &Path, force: bool) -> io::Result<Self> {
         let (file, place) = if path == Path::new("-") {
             (standard_output()?, Place::Direct)
         } else if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
@@ -63,6 +85,7 @@ impl Output {
             writer: BufWriter::with_capacity(COLLECT, file),
             path: path.into(),
             place,
+            force,
         })
     }
 
@@ -71,36 +94,55 @@ impl Output {
         self.writer.stream_position().is_ok()
     }
 
+    /// Writes what was collected, if somebody may be waiting for it.
+    pub fn flush_pipe(&mut self) -> io::Result<()> {
+        match self.place {
+            Place::Direct => self.writer.flush(),
+            _ => Ok(()),
+        }
+    }
+
     /// Completes the file and gives it its name.
     pub fn commit(mut self) -> Result<(), Failure> {
         let path = self.path.clone();
-        self.try_commit()
-            .map_err(|error| Failure::file(&path, &error))
+        self.try_commit().map_err(|error| {
+            // Somebody else has made it in the meantime.
+            match error.kind() {
+                io::ErrorKind::AlreadyExists => exists(&path),
+                _ => Failure::file(&path, &error),
+            }
+        })
     }
 
     fn try_commit(&mut self) -> io::Result<()> {
         self.writer.flush()?;
         match std::mem::replace(&mut self.place, Place::Direct) {
             Place::Direct => Ok(()),
+            Place::Nameless if !self.force => self.link(&self.path),
             Place::Nameless => {
                 // A name cannot be taken from another file in one step, so take one that is free first.
                 let temporary = temporary_name(&self.path);
-                let this = format!("/proc/self/fd/{}", self.writer.get_ref().as_raw_fd());
-                let here = nix::fcntl::AT_FDCWD;
-                nix::unistd::linkat(
-                    here,
-                    this.as_str(),
-                    here,
-                    &temporary,
-                    AtFlags::AT_SYMLINK_FOLLOW,
-                )?;
+                self.link(&temporary)?;
                 self.place = Place::Temporary(temporary);
                 self.try_commit()
             }
-            Place::Temporary(temporary) => fs::rename(&temporary, &self.path).inspect_err(|_| {
-                self.place = Place::Temporary(temporary);
-            }),
+            Place::Temporary(temporary) => {
+                let renamed = if self.force {
+                    fs::rename(&temporary, &self.path)
+                } else {
+                    rename_to_new(&temporary, &self.path)
+                };
+                renamed.inspect_err(|_| self.place = Place::Temporary(temporary))
+            }
         }
+    }
+
+    /// Gives a file without name one.
+    fn link(&self, name: &Path) -> io::Result<()> {
+        let this = format!("/proc/self/fd/{}", self.writer.get_ref().as_raw_fd());
+        let here = nix::fcntl::AT_FDCWD;
+        nix::unistd::linkat(here, this.as_str(), here, name, AtFlags::AT_SYMLINK_FOLLOW)?;
+        Ok(())
     }
 
     /// An error of writing to it.
@@ -135,6 +177,53 @@ impl Drop for Output {
     }
 }
 
+/// As [`fs::rename`], but not over what is there.
+fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
+    let here = nix::fcntl::AT_FDCWD;
+    match nix::fcntl::renameat2(here, from, here, to, RenameFlags::RENAME_NOREPLACE) {
+        // Not on this file system: look, then do.
+        Err(nix::errno::Errno::EINVAL) if fs::symlink_metadata(to).is_err() => {
+            fs::rename(from, to)
+        }
+        Err(nix::errno::Errno::EINVAL) => Err(io::ErrorKind::AlreadyExists.into()),
+        result => Ok(result?),
+    }
+}
+
+fn exists(path: &Path) -> Failure {
+    let path = path.display();
+    Failure::of(format!("{path}: it exists; --force replaces it"))
+}
+
+/// Refuses a file that is there.
+pub fn refuse_existing(path: &Path) -> Result<(), Failure> {
+    let there = path != Path::new("-") && fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    if there {
+        return Err(exists(path));
+    }
+    Ok(())
+}
+
+/// Refuses to write to the file that is read, by whatever name.
+pub fn refuse_input(output: Option<&Path>, input: &Input, path: &Path) -> Result<(), Failure> {
+    let Some(output) = output.filter(|output| *output != Path::new("-")) else {
+        return Ok(());
+    };
+    let Ok(target) = fs::metadata(output).map(|target| (target.dev(), target.ino(), target.is_file()))
+    else {
+        return Ok(());
+    };
+    let source = nix::sys::stat::fstat(input.file()).map_err(io::Error::from);
+    let source = source.map_err(|error| Failure::file(path, &error))?;
+    if target == (source.st_dev, source.st_ino, true) {
+        let (output, path) = (output.display(), path.display());
+        return Err(Failure::usage(format!(
+            "{output}: this is the input {path}; give another name"
+        )));
+    }
+    Ok(())
+}
+
 fn directory(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
@@ -152,6 +241,9 @@ fn temporary_name(path: &Path) -> PathBuf {
 
 /// Standard output, without the buffer of the standard library.
 fn standard_output() -> io::Result<File> {
+    if NO_STANDARD_OUTPUT.load(Ordering::Relaxed) {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
     Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
 }
 
@@ -169,13 +261,13 @@ mod tests {
     fn a_file_appears_when_it_is_complete() {
         let directory = scratch("commit");
         let path = directory.join("out");
-        let mut output = Output::create(&path).unwrap();
+        let mut output = Output::create(&path, false).unwrap();
         output.write_all(b"new").unwrap();
         assert!(!path.exists());
         output.commit().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         // It replaces what was there.
-        let mut output = Output::create(&path).unwrap();
+        let mut output = Output::create(&path, true).unwrap();
         output.write_all(b"newer").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         output.commit().unwrap();
@@ -188,7 +280,7 @@ mod tests {
     fn nothing_is_left_of_an_unfinished_file() {
         let directory = scratch("drop");
         for temporary in [false, true] {
-            let mut output = Output::create(&directory.join("out")).unwrap();
+            let mut output = Output::create(&directory.join("out"), false).unwrap();
             if temporary {
                 let name = temporary_name(&output.path);
                 File::create_new(&name).unwrap();
@@ -202,14 +294,55 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_replaced_without_force() {
+        let directory = scratch("force");
+        let path = directory.join("out");
+        for temporary in [false, true] {
+            let mut output = Output::create(&path, false).unwrap();
+            if temporary {
+                let name = temporary_name(&path);
+                output.writer = BufWriter::new(File::create_new(&name).unwrap());
+                output.place = Place::Temporary(name);
+            }
+            output.write_all(b"new").unwrap();
+            // It comes into being meanwhile.
+            fs::write(&path, b"old").unwrap();
+            let failure = output.commit().unwrap_err();
+            assert!(failure.message.ends_with("it exists; --force replaces it"));
+            assert!(Output::create(&path, false).is_err());
+            assert_eq!(fs::read(&path).unwrap(), b"old");
+            assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
+            fs::remove_file(&path).unwrap();
+        }
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn the_input_is_never_the_output() {
+        let directory = scratch("same");
+        let (path, link) = (directory.join("in"), directory.join("link"));
+        fs::write(&path, b"x").unwrap();
+        fs::hard_link(&path, &link).unwrap();
+        let input = Input::open(&path).unwrap();
+        for output in [&path, &link] {
+            assert!(refuse_input(Some(output), &input, &path).is_err());
+        }
+        let other = directory.join("other");
+        refuse_input(Some(&other), &input, &path).unwrap();
+        fs::write(&other, b"x").unwrap();
+        refuse_input(Some(&other), &input, &path).unwrap();
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
     fn impossible_places() {
-        let failure = Output::create(Path::new("/nonexistent/out")).err().unwrap();
+        let failure = Output::create(Path::new("/nonexistent/out"), false).err().unwrap();
         assert_eq!(
             failure.message,
             "/nonexistent/out: no such file or directory"
         );
-        assert!(Output::create(Path::new("/")).is_err());
-        let mut null = Output::create(Path::new("/dev/null")).unwrap();
+        assert!(Output::create(Path::new("/"), false).is_err());
+        let mut null = Output::create(Path::new("/dev/null"), false).unwrap();
         null.write_all(b"x").unwrap();
         null.commit().unwrap();
     }

@@ -1,25 +1,36 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! `ax650 transcode`, and the thread that feeds a decoder.
+//! `ax650 transcode`
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::collections::VecDeque;
+use std::path::Path;
+use std::time::Duration;
 
-use ax650::media::{Codec, Decoder, DecoderConfig, Encoder, Received};
-use ax650::Card;
+use ax650::media::{Codec, Encoder, Frame, Received};
+use ax650::{Card, Session};
 
 use crate::args::Transcode;
-use crate::encode::{config, Sink};
+use crate::encode::config;
 use crate::failure::{Failure, CARD};
 use crate::interrupt;
-use crate::video::clip::Clip;
-use crate::video::packets::codec_for;
+use crate::notes::Notes;
+use crate::output::{refuse_existing, refuse_input};
+use crate::progress::Progress;
+use crate::pump::{self, Consumer, Moment};
+use crate::video::clip::{Clip, Format};
+use crate::video::input::Input;
+use crate::video::look::{Keeps, Look};
+use crate::video::mp4::Reader;
+use crate::video::mp4_write::AudioTrack;
+use crate::video::packets::{codec_for, PacketFile};
+use crate::video::FileKind;
 
-/// A decoder that was fed and gives nothing for so long is stuck.
+/// How long an encoder may take for a picture.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Ticks per second of a file whose pictures do not last equally long.
-const FINE_TIMESCALE: u32 = 90_000;
+/// Pictures of the decoder that the encoder keeps.
+const KEPT: u32 = 4;
+/// Audio is written along with each so many seconds of video.
+const INTERLEAVE: u64 = 1;
 
 /// Decodes and encodes a file.
 pub fn transcode(card: &Card, options: &Transcode) -> Result<(), Failure> {
@@ -30,140 +41,257 @@ pub fn transcode(card: &Card, options: &Transcode) -> Result<(), Failure> {
             options.output.display()
         )));
     }
-    let mut clip = Clip::open(&options.input, options.fps)?;
-    let (rate, size, from) = (clip.rate, (clip.width, clip.height), clip.codec);
+    let input = Input::open(&options.input)?;
+    refuse_input(Some(&options.output), &input, &options.input)?;
+    if !options.force {
+        refuse_existing(&options.output)?;
+    }
+    let mut clip = Clip::from_input(input, &options.input, options.fps, options.track)?;
+    let mut notes = Notes::new(options.strict);
+    let name = options.input.display().to_string();
+    let mp4 = FileKind::of(&options.output) == Some(FileKind::Mp4);
+    warn(&clip.look, mp4, &name, &mut notes)?;
+    let audio = audio(&clip, options, mp4, &mut notes)?;
     let session = card.session()?;
-    let mut decoding = DecoderConfig::new(clip.codec, size.0, size.1);
-    decoding.frame_rate = rate.value() as f32;
-    // The encoder keeps pictures of the decoder.
-    decoding.pictures += 4;
-    let decoder = Decoder::new(&session, &decoding)?;
-    let encoder = Encoder::new(&session, &config(codec, size, rate, &options.encoding)?)?;
-
-    let mut times = clip.times().to_vec();
-    times.sort_unstable();
-    let timescale = if clip.constant_rate {
-        rate.num
-    } else {
-        FINE_TIMESCALE
+    let total = match (clip.count, options.frames) {
+        (Some(count), Some(frames)) => Some(count.min(frames)),
+        (count, frames) => count.or(frames),
     };
-    let constant = clip.constant_rate;
-    let time = |index: u64| match times.get(index as usize) {
-        Some(micros) if !constant => micros * u64::from(FINE_TIMESCALE) / 1_000_000,
-        _ => index * u64::from(rate.den),
+    let Format {
+        codec: from,
+        width,
+        height,
+    } = clip.format;
+    let timescale = match clip.timescale {
+        0 => clip.rate.num,
+        timescale => timescale,
     };
-    let total = options
-        .frames
-        .map_or(clip.len() as u64, |frames| frames.min(clip.len() as u64));
-    let mut sink = Sink::create(
+    let mut file = PacketFile::create(
         &options.output,
         codec,
-        size,
+        (width, height),
         timescale,
-        options.quiet,
-        Some(total),
+        options.force,
     )?;
-    let mut sent = 0;
-    Feeder::run(&decoder, &mut clip, |feeder| {
-        while options.frames.is_none_or(|frames| sent < frames) {
-            if encoder.pending() == encoder.depth() {
-                sink.take(&encoder, time)?;
-            }
-            match decoder.receive(Duration::from_millis(200))? {
-                Received::Some(frame) => {
-                    feeder.seen();
-                    encoder.send_frame(frame)?;
-                    sent += 1;
-                }
-                Received::Nothing => feeder.check()?,
-                Received::End => break,
-            }
-        }
-        while encoder.pending() > 0 {
-            interrupt::check()?;
-            sink.take(&encoder, time)?;
-        }
-        Ok(())
-    })?;
-    debug_assert_eq!(sink.taken(), sent);
-    sink.finish(&format!(
-        "transcoded {from} to {codec}, {}x{}",
-        size.0, size.1
-    ))
+    if let Some(writer) = file.mp4() {
+        audio.into_iter().for_each(|track| writer.add_audio(track));
+    }
+    let mut work = Work {
+        session: &session,
+        options,
+        codec,
+        rate: clip.rate,
+        timescale,
+        ticks: clip.timescale > 0,
+        encoder: None,
+        size: (width, height),
+        inside: VecDeque::new(),
+        sent: 0,
+        file,
+        progress: Progress::new(total, options.quiet),
+        next_time: 0,
+        last_duration: 0,
+        next_audio: 0,
+    };
+    if options.frames == Some(0) {
+        return Err(Failure::usage("0 pictures are nothing to transcode"));
+    }
+    let report = pump::run(&session, &mut clip, KEPT, &mut work)?;
+    if report.shown == 0 {
+        return report.judge(&name, &clip, &mut notes);
+    }
+    work.drain()?;
+    warn(&clip.look, mp4, &name, &mut notes)?;
+    let whole = options.frames.is_none_or(|frames| work.sent < frames);
+    let Work {
+        mut file,
+        progress,
+        next_time,
+        last_duration,
+        ..
+    } = work;
+    if let Some(writer) = file.mp4() {
+        writer.set_look(clip.look);
+        writer.set_last(last_duration);
+        writer
+            .write_audio((!whole).then_some(next_time - 1 + u64::from(last_duration)))
+            .map_err(|error| Failure::file(&options.output, &error))?;
+    }
+    file.finish(&options.output)?;
+    progress.finish(&format!("transcoded {from} to {codec}, {width}x{height}"));
+    report.judge(&name, &clip, &mut notes)
 }
 
-/// Sends the packets of a clip to a decoder, in a thread of its own.
-pub struct Feeder<'a> {
-    stop: &'a AtomicBool,
-    failure: &'a Mutex<Option<Failure>>,
-    last: Instant,
+/// Tells what of the pictures is not in the output.
+fn warn(look: &Look, mp4: bool, name: &str, notes: &mut Notes) -> Result<(), Failure> {
+    let keeps = Keeps {
+        rotation: mp4,
+        aspect: mp4,
+        range: mp4,
+        colour: mp4,
+    };
+    let card = look.lost_on_the_card().into_iter();
+    for lost in card.chain(look.lost_in_file(keeps)) {
+        notes.warn(format!("{name}: {lost}"))?;
+    }
+    Ok(())
 }
 
-impl Feeder<'_> {
-    /// Feeds the decoder while `receive` runs, and stops when that is through.
-    pub fn run(
-        decoder: &Decoder,
-        clip: &mut Clip,
-        receive: impl FnOnce(&mut Feeder<'_>) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
-        let stop = AtomicBool::new(false);
-        let failure = Mutex::new(None);
-        std::thread::scope(|scope| {
-            let thread = scope.spawn(|| {
-                if let Err(error) = feed(decoder, clip, &stop) {
-                    *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                }
-            });
-            let mut feeder = Feeder {
-                stop: &stop,
-                failure: &failure,
-                last: Instant::now(),
-            };
-            let result = receive(&mut feeder);
-            feeder.stop.store(true, Ordering::Relaxed);
-            // The thread may be waiting for room in the decoder.
-            while !thread.is_finished() && decoder.receive(Duration::from_millis(50)).is_ok() {}
-            result
-        })?;
-        // The receiver may have seen the end of what was sent before the failure.
-        match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            Some(error) => Err(error),
-            None => Ok(()),
+/// The audio that goes along; what does not is named.
+fn audio(
+    clip: &Clip,
+    options: &Transcode,
+    mp4: bool,
+    notes: &mut Notes,
+) -> Result<Vec<AudioTrack>, Failure> {
+    let Some(reader) = clip.mp4() else {
+        return Ok(Vec::new());
+    };
+    let name = options.input.display();
+    let mut copied = Vec::new();
+    let mut dropped = Vec::new();
+    for (at, track) in reader.movie.tracks.iter().enumerate() {
+        if at == reader.chosen {
+            continue;
         }
+        // It is read beside the video, which a pipe does not allow.
+        if mp4 && reader.input().length.is_some() && AudioTrack::can_copy(track) {
+            let input = Input::open(&options.input)?;
+            if let Ok(reader) = Reader::open_as_is(input, at) {
+                copied.push(AudioTrack::new(reader));
+                continue;
+            }
+        }
+        dropped.push(track.label());
+    }
+    if !dropped.is_empty() {
+        let dropped = dropped.join(", ");
+        notes.warn(format!("{name}: not carried over: {dropped}"))?;
+    }
+    Ok(copied)
+}
+
+/// Encodes pictures.
+struct Work<'a> {
+    session: &'a Session,
+    options: &'a Transcode,
+    codec: Codec,
+    rate: crate::args::Rate,
+    timescale: u32,
+    /// Whether pictures have times in ticks.
+    ticks: bool,
+    encoder: Option<Encoder>,
+    size: (u32, u32),
+    /// Of the pictures in the encoder.
+    inside: VecDeque<Moment>,
+    sent: u64,
+    file: PacketFile,
+    progress: Progress,
+    next_time: u64,
+    last_duration: u32,
+    next_audio: u64,
+}
+
+impl Work<'_> {
+    fn path(&self) -> &Path {
+        &self.options.output
     }
 
-    /// A picture came.
-    pub fn seen(&mut self) {
-        self.last = Instant::now();
-    }
-
-    /// No picture came: is that all right?
-    pub fn check(&mut self) -> Result<(), Failure> {
+    /// Takes one packet out of the encoder.
+    fn take(&mut self) -> Result<(), Failure> {
         interrupt::check()?;
-        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(failure) = failure.take() {
-            return Err(failure);
-        }
-        if self.last.elapsed() > PATIENCE {
-            let seconds = PATIENCE.as_secs();
+        let Some(encoder) = &self.encoder else {
+            return Ok(());
+        };
+        let Received::Some(packet) = encoder.receive(PATIENCE)? else {
             return Err(Failure::new(
                 CARD,
-                format!("the decoder gave no picture for {seconds} s"),
+                "the encoder gave no packet for a picture that it had taken",
             ));
+        };
+        let moment = self.inside.pop_front();
+        let told = moment.filter(|_| self.ticks).and_then(|moment| moment.time);
+        // Times only grow.
+        let time = match told {
+            Some(time) => u64::try_from(time).unwrap_or(0).max(self.next_time),
+            None if self.ticks => self.next_time,
+            None => self.progress.frames() * u64::from(self.rate.den),
+        };
+        self.last_duration = match moment {
+            Some(moment) if self.ticks => moment.duration,
+            _ => self.rate.den,
+        };
+        self.next_time = time + 1;
+        let path = &self.options.output;
+        if time >= self.next_audio {
+            if let Some(writer) = self.file.mp4() {
+                let until = time.saturating_add(INTERLEAVE * u64::from(self.timescale));
+                self.next_audio = until;
+                // Not more of it than there may be of the video.
+                if self.options.frames.is_none() {
+                    writer
+                        .write_audio(Some(until))
+                        .map_err(|error| Failure::file(path, &error))?;
+                }
+            }
+        }
+        self.file.write(path, &packet, time)?;
+        self.progress.frame();
+        Ok(())
+    }
+
+    fn drain(&mut self) -> Result<(), Failure> {
+        while self
+            .encoder
+            .as_ref()
+            .is_some_and(|encoder| encoder.pending() > 0)
+        {
+            self.take()?;
         }
         Ok(())
     }
 }
 
-fn feed(decoder: &Decoder, clip: &mut Clip, stop: &AtomicBool) -> Result<(), Failure> {
-    let mut packet = Vec::new();
-    for index in 0..clip.len() {
-        if stop.load(Ordering::Relaxed) {
+impl Consumer for Work<'_> {
+    fn begin(&mut self, format: Format) -> Result<(), Failure> {
+        let size = (format.width, format.height);
+        if self.encoder.is_some() && size == self.size {
             return Ok(());
         }
-        interrupt::check()?;
-        clip.read(index, &mut packet)?;
-        decoder.send(&packet, clip.times()[index])?;
+        if self.encoder.is_some() {
+            if self.file.mp4().is_some() {
+                return Err(Failure::of(format!(
+                    "{}: an MP4 file is written with pictures of one size only; picture {} is {}x{}, those ahead \
+                     are {}x{}; .h264 and .h265 take all",
+                    self.path().display(),
+                    self.sent,
+                    size.0,
+                    size.1,
+                    self.size.0,
+                    self.size.1
+                )));
+            }
+            self.drain()?;
+        }
+        self.size = size;
+        self.encoder = None;
+        let config = config(self.codec, size, self.rate, &self.options.encoding)?;
+        self.encoder = Some(Encoder::new(self.session, &config)?);
+        Ok(())
     }
-    Ok(decoder.finish()?)
+
+    fn picture(&mut self, frame: Frame, moment: Moment) -> Result<bool, Failure> {
+        let Some(encoder) = &self.encoder else {
+            return Ok(false);
+        };
+        encoder.send_frame(frame)?;
+        let full = encoder.pending() == encoder.depth();
+        self.inside.push_back(moment);
+        self.sent += 1;
+        // The decoder may need what the encoder keeps before it can give another picture.
+        if full {
+            self.take()?;
+        }
+        Ok(self.options.frames.is_none_or(|frames| self.sent < frames))
+    }
 }

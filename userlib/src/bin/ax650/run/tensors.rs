@@ -163,7 +163,7 @@ pub fn write_outputs(
         }
         let extension = if as_npy { "npy" } else { "bin" };
         let name = format!("{index}_{}.{extension}", file_name(&tensor.name));
-        let mut file = Output::create(&directory.join(name))?;
+        let mut file = Output::create(&directory.join(name), true)?;
         let header = descr
             .map(|descr| npy::header(descr, &shape.dims))
             .unwrap_or_default();

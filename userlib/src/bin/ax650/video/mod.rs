@@ -5,12 +5,15 @@
 pub mod clip;
 #[cfg(test)]
 mod ffmpeg_tests;
-pub mod mp4_read;
+pub mod input;
+pub mod look;
+pub mod mp4;
 pub mod mp4_write;
 pub mod packets;
 pub mod pictures_in;
 pub mod pictures_out;
 pub mod pixels;
+pub mod sniff;
 pub mod y4m;
 
 use std::path::Path;
@@ -41,7 +44,7 @@ impl FileKind {
     pub fn of(path: &Path) -> Option<Self> {
         let extension = path.extension()?.to_str()?.to_ascii_lowercase();
         Some(match extension.as_str() {
-            "mp4" | "m4v" | "mov" => Self::Mp4,
+            "mp4" | "m4v" | "mov" | "qt" | "3gp" | "3g2" | "f4v" | "m4s" | "cmfv" => Self::Mp4,
             "h264" | "264" | "avc" => Self::Stream(Codec::H264),
             "h265" | "265" | "hevc" => Self::Stream(Codec::H265),
             "jpg" | "jpeg" => Self::Jpeg,

@@ -37,6 +37,7 @@ pub fn codec_for(path: &Path, wanted: Option<VideoCodec>) -> Result<Codec, Failu
         Some(FileKind::Jpeg) => Err(Failure::usage(format!(
             "{name}: a JPEG picture has no other codec"
         ))),
+        None if path == Path::new("-") => Ok(wanted.unwrap_or(Codec::H264)),
         _ => Err(Failure::usage(format!(
             "{name}: give an .h264, .h265 or .mp4 file"
         ))),
@@ -50,8 +51,9 @@ impl PacketFile {
         codec: Codec,
         size: (u32, u32),
         timescale: u32,
+        force: bool,
     ) -> Result<Self, Failure> {
-        let mut output = Output::create(path)?;
+        let mut output = Output::create(path, force)?;
         if FileKind::of(path) != Some(FileKind::Mp4) {
             return Ok(Self::Raw(output));
         }
@@ -69,10 +71,19 @@ impl PacketFile {
     /// Appends a packet that is shown at `time`, in ticks.
     pub fn write(&mut self, path: &Path, packet: &Packet, time: u64) -> Result<(), Failure> {
         match self {
-            Self::Raw(output) => output.write_all(&packet.data),
+            // A pipe is to have each packet at once.
+            Self::Raw(output) => output.write_all(&packet.data).and_then(|()| output.flush_pipe()),
             Self::Mp4(writer) => writer.write(&packet.data, time),
         }
         .map_err(|error| Failure::file(path, &error))
+    }
+
+    /// The file, if it is MP4.
+    pub fn mp4(&mut self) -> Option<&mut Mp4Writer<Output>> {
+        match self {
+            Self::Raw(_) => None,
+            Self::Mp4(writer) => Some(writer),
+        }
     }
 
     /// Completes the file.
@@ -101,5 +112,6 @@ mod tests {
         assert_eq!(codec("a.JPG", None), Ok(Codec::Jpeg));
         assert_eq!(codec("a.h264", Some(VideoCodec::H265)), Err(2));
         assert_eq!(codec("a.avi", None), Err(2));
+        assert_eq!(codec("-", Some(VideoCodec::H265)), Ok(Codec::H265));
     }
 }

@@ -2,15 +2,22 @@
 
 //! Files of pictures that are to be encoded.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use ax650::media::PictureLayout;
 
-use super::{pixels, y4m, FileKind};
+use super::input::Input;
+use super::{pixels, sniff, y4m, FileKind};
 use crate::args::{Pixels, Rate};
 use crate::failure::Failure;
+use crate::interrupt;
+
+fn read_failure(path: &Path, error: &io::Error) -> Failure {
+    interrupt::check()
+        .err()
+        .unwrap_or_else(|| Failure::file(path, error))
+}
 
 /// Reads pictures one after the other.
 pub struct PictureReader {
@@ -23,7 +30,7 @@ pub struct PictureReader {
     /// How many there are, if that can be known.
     pub count: Option<u64>,
     path: PathBuf,
-    file: Box<dyn BufRead>,
+    file: BufReader<Input>,
     pixels: Pixels,
     has_headers: bool,
     picture: Vec<u8>,
@@ -36,18 +43,16 @@ impl PictureReader {
         size: Option<(u32, u32)>,
         pixels: Option<Pixels>,
     ) -> Result<Self, Failure> {
-        let failed = |error: io::Error| Failure::file(path, &error);
+        let failed = |error: io::Error| read_failure(path, &error);
         let name = path.display();
-        let mut length = None;
-        let mut file: Box<dyn BufRead> = if path == Path::new("-") {
-            Box::new(BufReader::new(io::stdin()))
-        } else {
-            let file = File::open(path).map_err(failed)?;
-            let metadata = file.metadata().map_err(failed)?;
-            length = metadata.is_file().then_some(metadata.len());
-            Box::new(BufReader::with_capacity(1 << 20, file))
+        let mut file = Input::open(path)?;
+        let length = file.length;
+        let found = sniff::sniff(file.peek().map_err(failed)?);
+        let kind = match FileKind::of(path) {
+            None if found == sniff::Found::Known(FileKind::Y4m) => Some(FileKind::Y4m),
+            kind => kind,
         };
-        let kind = FileKind::of(path);
+        let mut file = BufReader::with_capacity(1 << 20, file);
         let header = match kind {
             Some(FileKind::Y4m) => Some(y4m::Header::read(&mut file).map_err(failed)?),
             _ => None,
@@ -93,11 +98,16 @@ impl PictureReader {
     pub fn read(&mut self, layout: &PictureLayout, bytes: &mut [u8]) -> Result<bool, Failure> {
         let there = self
             .fill()
-            .map_err(|error| Failure::file(&self.path, &error))?;
+            .map_err(|error| read_failure(&self.path, &error))?;
         if there {
             pixels::unpack(layout, &self.picture, self.pixels, bytes);
         }
         Ok(there)
+    }
+
+    /// The file.
+    pub fn input(&self) -> &Input {
+        self.file.get_ref()
     }
 
     fn fill(&mut self) -> io::Result<bool> {

@@ -8,74 +8,152 @@ use std::path::Path;
 use ax650::media::PictureLayout;
 use md5::{Digest, Md5};
 
+use super::look::{Keeps, Look};
 use super::{pixels, y4m, FileKind};
 use crate::args::{Decode, Pixels, Rate};
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{refuse_existing, Output};
 
 /// Writes pictures to a file, their checksums to standard output, or both.
 pub struct PictureSink {
     file: Option<Output>,
+    checksums: Option<Output>,
     has_headers: bool,
-    with_md5: bool,
     pixels: Pixels,
     rate: Rate,
+    look: Look,
     count: u64,
+    size: (u32, u32),
     picture: Vec<u8>,
 }
 
-impl PictureSink {
-    /// What the options say.
-    pub fn new(options: &Decode, rate: Rate) -> Result<Self, Failure> {
-        let path = options.output.as_deref();
-        let kind = path.and_then(FileKind::of);
-        let by_name = match kind {
-            Some(FileKind::Yuv | FileKind::Y4m) => Pixels::Yuv420p,
-            Some(FileKind::Nv12) | None => Pixels::Nv12,
-            Some(_) => {
-                let name = path.unwrap_or(Path::new("")).display();
+/// What the options ask for.
+struct Wanted {
+    has_headers: bool,
+    pixels: Pixels,
+}
+
+fn wanted(options: &Decode) -> Result<Wanted, Failure> {
+    let path = options.output.as_deref();
+    let kind = path.and_then(FileKind::of);
+    let name = path.unwrap_or(Path::new("")).display();
+    let by_name = match kind {
+        Some(FileKind::Yuv | FileKind::Y4m) => Pixels::Yuv420p,
+        Some(FileKind::Nv12) => Pixels::Nv12,
+        None => {
+            // A name with another meaning may be meant so; one without any, and what is no file, takes raw pictures.
+            let raw = path.and_then(Path::extension).is_none_or(|extension| {
+                ["raw", "bin"].iter().any(|raw| extension == *raw)
+            });
+            let special = path.is_some_and(|path| {
+                std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file())
+            });
+            if !raw && !special && options.pixels.is_none() {
                 return Err(Failure::usage(format!(
-                    "{name}: give a .nv12, .yuv or .y4m file"
+                    "{name}: pictures are written as .nv12, .yuv or .y4m; --pixels asks for raw ones by any name"
                 )));
             }
-        };
-        let has_headers = kind == Some(FileKind::Y4m);
-        if has_headers && options.pixels == Some(Pixels::Nv12) {
-            return Err(Failure::usage("a .y4m file cannot have NV12 pictures"));
+            Pixels::Nv12
         }
-        if options.md5 && path == Some(Path::new("-")) {
-            return Err(Failure::usage(
-                "standard output cannot take both pictures and checksums",
-            ));
+        Some(_) => {
+            return Err(Failure::usage(format!(
+                "{name}: give a .nv12, .yuv or .y4m file"
+            )));
         }
+    };
+    let has_headers = kind == Some(FileKind::Y4m) || options.y4m;
+    if has_headers && options.pixels == Some(Pixels::Nv12) {
+        return Err(Failure::usage("a .y4m file cannot have NV12 pictures"));
+    }
+    if options.md5 && path == Some(Path::new("-")) {
+        return Err(Failure::usage(
+            "standard output cannot take both pictures and checksums",
+        ));
+    }
+    let by_name = if has_headers { Pixels::Yuv420p } else { by_name };
+    Ok(Wanted {
+        has_headers,
+        pixels: options.pixels.unwrap_or(by_name),
+    })
+}
+
+impl PictureSink {
+    /// Whether the options go together and the file may be written.
+    pub fn check(options: &Decode) -> Result<(), Failure> {
+        wanted(options)?;
+        match options.output.as_deref() {
+            Some(path) if !options.force => refuse_existing(path),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the file keeps of the looks of pictures.
+    pub fn keeps(options: &Decode) -> Keeps {
+        let headers = wanted(options).is_ok_and(|wanted| wanted.has_headers);
+        Keeps {
+            aspect: headers,
+            range: headers,
+            // Whoever asks for raw samples knows what they are.
+            colour: true,
+            rotation: false,
+        }
+    }
+
+    /// What the options say.
+    pub fn new(options: &Decode, rate: Rate, look: Look) -> Result<Self, Failure> {
+        let wanted = wanted(options)?;
+        let path = options.output.as_deref();
+        let file = path.map(|path| Output::create(path, options.force));
+        let checksums = options
+            .md5
+            .then(|| Output::create(Path::new("-"), options.force));
         Ok(Self {
-            file: path.map(Output::create).transpose()?,
-            has_headers,
-            with_md5: options.md5,
-            pixels: options.pixels.unwrap_or(by_name),
+            file: file.transpose()?,
+            checksums: checksums.transpose()?,
+            has_headers: wanted.has_headers,
+            pixels: wanted.pixels,
             rate,
+            look,
             count: 0,
+            size: (0, 0),
             picture: Vec::new(),
         })
     }
 
     /// Takes a picture that lies in `bytes`.
     pub fn write(&mut self, layout: &PictureLayout, bytes: &[u8]) -> Result<(), Failure> {
+        let size = (layout.width, layout.height);
+        let before = std::mem::replace(&mut self.size, size);
+        if self.has_headers && self.count > 0 && before != size {
+            return Err(Failure::of(format!(
+                "a .y4m file has pictures of one size only: picture {} is {}x{}, those ahead are {}x{}; \
+                 .nv12, .yuv or --md5 take all",
+                self.count, size.0, size.1, before.0, before.1
+            )));
+        }
         pixels::pack(layout, bytes, self.pixels, &mut self.picture);
-        if self.with_md5 {
+        if self.checksums.is_some() {
+            let mut lines = md5_line(self.count, &self.picture);
+            lines.push('\n');
             if self.count == 0 {
-                print!("{}", self.md5_header(layout));
+                lines.insert_str(0, &self.md5_header(layout));
             }
-            println!("{}", md5_line(self.count, &self.picture));
+            if let Some(file) = &mut self.checksums {
+                // Line by line: who reads them may wait for them.
+                let written = file.write_all(lines.as_bytes()).and_then(|()| file.flush());
+                written.map_err(|error| file.failure(&error))?;
+            }
         }
         if let Some(file) = &mut self.file {
-            let (width, height, rate) = (layout.width, layout.height, Some(self.rate));
             let header = match (self.has_headers, self.count) {
                 (true, 0) => {
+                    let (aspect, full_range) = (Some(self.look.aspect), self.look.full_range);
                     y4m::Header {
-                        width,
-                        height,
-                        rate,
+                        width: layout.width,
+                        height: layout.height,
+                        rate: Some(self.rate),
+                        aspect,
+                        full_range,
                     }
                     .line()
                         + "FRAME\n"
@@ -94,19 +172,22 @@ impl PictureSink {
 
     /// Completes the file.
     pub fn finish(self) -> Result<(), Failure> {
+        self.checksums.map_or(Ok(()), Output::commit)?;
         self.file.map_or(Ok(()), Output::commit)
     }
 
     fn md5_header(&self, layout: &PictureLayout) -> String {
         format!(
             "#format: frame checksums\n#version: 2\n#hash: MD5\n#software: ax650-{}\n#tb 0: {}/{}\n\
-             #media_type 0: video\n#codec_id 0: rawvideo\n#dimensions 0: {}x{}\n#sar 0: 1/1\n\
+             #media_type 0: video\n#codec_id 0: rawvideo\n#dimensions 0: {}x{}\n#sar 0: {}/{}\n\
              #stream#, dts,        pts, duration,     size, hash\n",
             env!("CARGO_PKG_VERSION"),
             self.rate.den,
             self.rate.num,
             layout.width,
             layout.height,
+            self.look.aspect.0,
+            self.look.aspect.1,
         )
     }
 }

@@ -18,6 +18,10 @@ pub struct Header {
     pub height: u32,
     /// Pictures per second.
     pub rate: Option<Rate>,
+    /// Width and height of a sample.
+    pub aspect: Option<(u32, u32)>,
+    /// Whether samples use the full range of values, as ffmpeg writes it.
+    pub full_range: bool,
 }
 
 impl Header {
@@ -27,8 +31,13 @@ impl Header {
             .rate
             .map(|rate| format!(" F{}:{}", rate.num, rate.den))
             .unwrap_or_default();
+        let (across, down) = self.aspect.unwrap_or((0, 0));
+        let range = match self.full_range {
+            true => " XCOLORRANGE=FULL",
+            false => "",
+        };
         format!(
-            "YUV4MPEG2 W{} H{}{rate} Ip A1:1 C420mpeg2\n",
+            "YUV4MPEG2 W{} H{}{rate} Ip A{across}:{down} C420mpeg2{range}\n",
             self.width, self.height
         )
     }
@@ -41,6 +50,11 @@ impl Header {
             .strip_prefix("YUV4MPEG2")
             .ok_or_else(|| bad("no header"))?;
         let (mut width, mut height, mut rate) = (0, 0, None);
+        let (mut aspect, mut full_range) = (None, false);
+        let pair = |value: &str| {
+            let parts = value.split_once(':');
+            parts.and_then(|(one, two)| one.parse::<u32>().ok().zip(two.parse::<u32>().ok()))
+        };
         for word in rest.split_ascii_whitespace() {
             let (key, value) = word
                 .split_at_checked(1)
@@ -49,10 +63,11 @@ impl Header {
                 "W" => width = value.parse().map_err(|_| bad("no width"))?,
                 "H" => height = value.parse().map_err(|_| bad("no height"))?,
                 "F" => {
-                    let parts = value.split_once(':');
-                    let parts = parts.and_then(|(num, den)| num.parse().ok().zip(den.parse().ok()));
-                    rate = parts.and_then(|(num, den)| Rate::new(num, den));
+                    let parts = pair(value);
+                    rate = parts.and_then(|(num, den)| Rate::new(num.into(), den.into()));
                 }
+                "A" => aspect = pair(value).filter(|(across, down)| *across > 0 && *down > 0),
+                "X" => full_range |= value == "COLORRANGE=FULL",
                 "I" if value != "p" && value != "?" => return Err(bad("interlaced pictures")),
                 // The kinds of 4:2:0 differ in where the colour is measured only.
                 "C" if !matches!(value, "420" | "420jpeg" | "420mpeg2" | "420paldv") => {
@@ -68,6 +83,8 @@ impl Header {
             width,
             height,
             rate,
+            aspect,
+            full_range,
         })
     }
 }
@@ -105,10 +122,12 @@ mod tests {
             width: 640,
             height: 360,
             rate: Rate::new(30000, 1001),
+            aspect: Some((4, 3)),
+            full_range: true,
         };
         assert_eq!(
             header.line(),
-            "YUV4MPEG2 W640 H360 F30000:1001 Ip A1:1 C420mpeg2\n"
+            "YUV4MPEG2 W640 H360 F30000:1001 Ip A4:3 C420mpeg2 XCOLORRANGE=FULL\n"
         );
         assert_eq!(Header::read(&mut header.line().as_bytes()).unwrap(), header);
     }

@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! MP4 files with one video track.
+//! MP4 files with one video track, and audio as it was.
+
+mod audio;
+mod entry;
 
 use std::io::{self, Seek, SeekFrom, Write};
 
 use ax650::media::{annexb, Codec};
 use mp4_atom::{
-    Avc1, Avcc, Co64, Dinf, Dref, Encode, Ftyp, Hdlr, Hvc1, HvcCArray, Hvcc, Mdhd, Mdia, Minf,
-    Moov, Mvhd, Stbl, Stsc, StscEntry, Stsd, Stss, Stsz, StszSamples, Stts, SttsEntry, Tkhd, Trak,
-    Url, Visual, Vmhd,
+    Co64, Dinf, Dref, Edts, Elst, ElstEntry, Encode, Ftyp, Hdlr, Matrix, Mdhd, Mdia, Minf, Moov,
+    Mvhd, Stbl, Stsc, StscEntry, Stsd, Stss, Stsz, StszSamples, Stts, SttsEntry, Tkhd, Trak, Url,
+    Vmhd,
 };
+
+pub use audio::AudioTrack;
+use entry::{is_parameter_set, sample_entry};
+
+use super::look::Look;
 
 /// Writes packets and, at the end, the description of the file.
 pub struct Mp4Writer<W> {
@@ -21,9 +29,17 @@ pub struct Mp4Writer<W> {
     /// Where the atom with the packets begins.
     mdat: u64,
     position: u64,
+    /// Where the last packet of the video ends.
+    end: u64,
     sizes: Vec<u32>,
     times: Vec<u64>,
     keys: Vec<u32>,
+    /// Where each row of packets begins, and how many there are in it.
+    chunks: Vec<(u64, u32)>,
+    /// Ticks that the last packet lasts, if that is known.
+    last: Option<u32>,
+    look: Look,
+    audio: Vec<AudioTrack>,
 }
 
 /// Bytes of the header of the atom with the packets: its size has 64 bits.
@@ -61,10 +77,39 @@ impl<W: Write + Seek> Mp4Writer<W> {
             parameter_sets: Vec::new(),
             mdat,
             position: mdat + MDAT_HEADER,
+            end: 0,
             sizes: Vec::new(),
             times: Vec::new(),
             keys: Vec::new(),
+            chunks: Vec::new(),
+            last: None,
+            look: Look::default(),
+            audio: Vec::new(),
         })
+    }
+
+    /// What the pictures are like.
+    pub fn set_look(&mut self, look: Look) {
+        self.look = look;
+    }
+
+    /// Ticks that the last packet lasts.
+    pub fn set_last(&mut self, ticks: u32) {
+        self.last = Some(ticks).filter(|ticks| *ticks > 0);
+    }
+
+    /// A track of audio that goes along.
+    pub fn add_audio(&mut self, track: AudioTrack) {
+        self.audio.push(track);
+    }
+
+    /// Appends the audio up to a time, in ticks of the video.
+    pub fn write_audio(&mut self, until: Option<u64>) -> io::Result<()> {
+        let scale = self.timescale;
+        for track in &mut self.audio {
+            track.write(&mut self.file, &mut self.position, until.map(|time| (time, scale)))?;
+        }
+        Ok(())
     }
 
     /// Appends a packet with start codes.
@@ -78,7 +123,7 @@ impl<W: Write + Seek> Mp4Writer<W> {
                 }
                 continue;
             }
-            key |= annexb::is_key(self.codec, &[&[0, 0, 1], nal].concat());
+            key |= annexb::is_key_nal(self.codec, nal);
             self.file.write_all(&(nal.len() as u32).to_be_bytes())?;
             self.file.write_all(nal)?;
             size += 4 + nal.len() as u32;
@@ -87,7 +132,12 @@ impl<W: Write + Seek> Mp4Writer<W> {
             // Parameter sets only: they are in the description.
             return Ok(());
         }
+        match self.chunks.last_mut() {
+            Some((_, count)) if self.end == self.position => *count += 1,
+            _ => self.chunks.push((self.position, 1)),
+        }
         self.position += u64::from(size);
+        self.end = self.position;
         self.sizes.push(size);
         self.times.push(time);
         if key {
@@ -100,6 +150,11 @@ impl<W: Write + Seek> Mp4Writer<W> {
     pub fn finish(mut self) -> io::Result<W> {
         let mut moov = Vec::new();
         self.moov()?.encode(&mut moov).map_err(io::Error::other)?;
+        for (track, number) in self.audio.iter().zip(2..) {
+            moov.extend(track.description(number, self.timescale));
+        }
+        let size = u32::try_from(moov.len()).map_err(io::Error::other)?;
+        moov[..4].copy_from_slice(&size.to_be_bytes());
         self.file.write_all(&moov)?;
         self.file.seek(SeekFrom::Start(self.mdat + 8))?;
         self.file
@@ -113,16 +168,16 @@ impl<W: Write + Seek> Mp4Writer<W> {
         let duration: u64 = deltas.iter().map(|delta| u64::from(*delta)).sum();
         let stbl = Stbl {
             stsd: Stsd {
-                codecs: vec![self.sample_entry()?],
+                codecs: vec![sample_entry(
+                    self.codec,
+                    self.size,
+                    &self.parameter_sets,
+                    &self.look,
+                )?],
             },
             stts: run_lengths(&deltas),
-            // All packets lie behind each other: one chunk.
             stsc: Stsc {
-                entries: vec![StscEntry {
-                    first_chunk: 1,
-                    samples_per_chunk: self.sizes.len() as u32,
-                    sample_description_index: 1,
-                }],
+                entries: self.rows(),
             },
             stsz: Stsz {
                 samples: StszSamples::Different {
@@ -133,7 +188,7 @@ impl<W: Write + Seek> Mp4Writer<W> {
                 entries: self.keys.clone(),
             }),
             co64: Some(Co64 {
-                entries: vec![self.mdat + MDAT_HEADER],
+                entries: self.chunks.iter().map(|chunk| chunk.0).collect(),
             }),
             ..Default::default()
         };
@@ -160,26 +215,42 @@ impl<W: Write + Seek> Mp4Writer<W> {
                 ..Default::default()
             },
         };
+        // What comes ahead of the first picture is empty.
+        let begin = self.times.first().copied().unwrap_or(0);
+        let edit = |segment_duration, media_time| ElstEntry {
+            segment_duration,
+            media_time,
+            media_rate: 1,
+            media_rate_fraction: 0,
+        };
+        let edts = (begin > 0).then(|| Edts {
+            elst: Some(Elst {
+                entries: vec![edit(begin, u64::MAX), edit(duration, 0)],
+            }),
+        });
+        let whole = begin + duration;
         let tkhd = Tkhd {
             track_id: 1,
-            duration,
+            duration: whole,
             enabled: true,
+            matrix: self.matrix(),
             width: self.size.0.into(),
             height: self.size.1.into(),
             ..Default::default()
         };
         let mvhd = Mvhd {
             timescale: self.timescale,
-            duration,
+            duration: whole,
             rate: 1.into(),
             volume: 1.into(),
-            next_track_id: 2,
+            next_track_id: 2 + self.audio.len() as u32,
             ..Default::default()
         };
         Ok(Moov {
             mvhd,
             trak: vec![Trak {
                 tkhd,
+                edts,
                 mdia,
                 ..Default::default()
             }],
@@ -195,106 +266,48 @@ impl<W: Write + Seek> Mp4Writer<W> {
             .map(|pair| u32::try_from(pair[1].saturating_sub(pair[0])).unwrap_or(u32::MAX))
             .collect();
         if !self.times.is_empty() {
-            deltas.push(deltas.last().copied().unwrap_or(1));
+            let last = self.last.or(deltas.last().copied());
+            deltas.push(last.unwrap_or(1));
         }
         deltas
     }
 
-    fn sample_entry(&self) -> io::Result<mp4_atom::Codec> {
-        let visual = Visual {
-            data_reference_index: 1,
-            width: self.size.0,
-            height: self.size.1,
-            ..Default::default()
-        };
-        let missing = || io::Error::other("the stream has no parameter sets");
-        let of_type = |number: u8| {
-            let matching = |set: &&Vec<u8>| nal_type(self.codec, set) == number;
-            self.parameter_sets
-                .iter()
-                .filter(matching)
-                .cloned()
-                .collect::<Vec<_>>()
-        };
-        if self.codec == Codec::H264 {
-            let (sps, pps) = (of_type(7), of_type(8));
-            let (Some(first), false) = (sps.first(), pps.is_empty()) else {
-                return Err(missing());
-            };
-            let mut avcc = Avcc::new(first, &pps[0]).map_err(io::Error::other)?;
-            if matches!(first[1], 100 | 110 | 122 | 144) {
-                avcc.ext = Some(Default::default());
+    /// How many packets are in each row.
+    fn rows(&self) -> Vec<StscEntry> {
+        let mut entries: Vec<StscEntry> = Vec::new();
+        for ((_, count), number) in self.chunks.iter().zip(1..) {
+            if entries.last().is_none_or(|last| last.samples_per_chunk != *count) {
+                entries.push(StscEntry {
+                    first_chunk: number,
+                    samples_per_chunk: *count,
+                    sample_description_index: 1,
+                });
             }
-            (avcc.sequence_parameter_sets, avcc.picture_parameter_sets) = (sps, pps);
-            return Ok(Avc1 {
-                visual,
-                avcc,
-                ..Default::default()
-            }
-            .into());
         }
-        let (vps, sps, pps) = (of_type(32), of_type(33), of_type(34));
-        let profile = sps
-            .first()
-            .and_then(|sps| profile_of_h265(sps))
-            .ok_or_else(missing)?;
-        if vps.is_empty() || pps.is_empty() {
-            return Err(missing());
-        }
-        let array = |nal_unit_type, nalus| HvcCArray {
-            completeness: true,
-            nal_unit_type,
-            nalus,
+        entries
+    }
+
+    /// The display matrix; its shift depends on the size alone.
+    fn matrix(&self) -> Matrix {
+        let [a, b, u, c, d, v, _, _, w] = self.look.matrix;
+        let (width, height) = (i32::from(self.size.0), i32::from(self.size.1));
+        // A turned picture would lie outside the first quadrant.
+        let shift = |one: i32, two: i32| {
+            let side = |factor: i32, side: i32| if factor < 0 { side << 16 } else { 0 };
+            side(one, width).max(side(two, height))
         };
-        let hvcc = Hvcc {
-            configuration_version: 1,
-            general_profile_space: profile[0] >> 6,
-            general_tier_flag: profile[0] & 0x20 != 0,
-            general_profile_idc: profile[0] & 0x1F,
-            general_profile_compatibility_flags: profile[1..5].try_into().expect("4 bytes"),
-            general_constraint_indicator_flags: profile[5..11].try_into().expect("6 bytes"),
-            general_level_idc: profile[11],
-            // 4:2:0 with 8 bits, as all that the card encodes.
-            chroma_format_idc: 1,
-            num_temporal_layers: 1,
-            temporal_id_nested: true,
-            length_size_minus_one: 3,
-            arrays: vec![array(32, vps), array(33, sps), array(34, pps)],
-            ..Default::default()
-        };
-        Ok(Hvc1 {
-            visual,
-            hvcc,
-            ..Default::default()
-        }
-        .into())
-    }
-}
-
-fn nal_type(codec: Codec, nal: &[u8]) -> u8 {
-    match codec {
-        Codec::H264 => nal[0] & 0x1F,
-        _ => (nal[0] >> 1) & 0x3F,
-    }
-}
-
-fn is_parameter_set(codec: Codec, nal: &[u8]) -> bool {
-    match codec {
-        Codec::H264 => matches!(nal_type(codec, nal), 7 | 8),
-        _ => matches!(nal_type(codec, nal), 32..=34),
-    }
-}
-
-/// The 12 bytes about profile and level in an H.265 sequence parameter set.
-fn profile_of_h265(sps: &[u8]) -> Option<[u8; 12]> {
-    let mut plain = Vec::new();
-    for (at, byte) in sps.iter().enumerate().take(24) {
-        // The byte that keeps start codes out of NAL units.
-        if !(*byte == 3 && at >= 2 && sps[at - 1] == 0 && sps[at - 2] == 0) {
-            plain.push(*byte);
+        Matrix {
+            a,
+            b,
+            u,
+            c,
+            d,
+            v,
+            x: shift(a, c),
+            y: shift(b, d),
+            w,
         }
     }
-    plain.get(3..15)?.try_into().ok()
 }
 
 fn run_lengths(deltas: &[u32]) -> Stts {
@@ -313,7 +326,8 @@ fn run_lengths(deltas: &[u32]) -> Stts {
 
 #[cfg(test)]
 mod tests {
-    use super::super::mp4_read;
+    use super::super::input::Input;
+    use super::super::mp4::{self, Reader};
     use super::*;
     use std::io::Cursor;
 
@@ -333,33 +347,51 @@ mod tests {
         let packets = [
             packet(&[SPS, &[0x68, 1], &[0x65, 0x88, 1]]),
             packet(&[&[0x41, 0x9A]]),
-            packet(&[&[0x41, 0x9B, 7]]),
+            packet(&[&[], &[0x41, 0x9B, 7], &[]]),
         ];
         let mut writer =
             Mp4Writer::new(Cursor::new(Vec::new()), Codec::H264, 1280, 720, 30000).unwrap();
-        for (packet, time) in packets.iter().zip((0..).step_by(1001)) {
+        let look = Look {
+            matrix: [0, 0x1_0000, 0, -0x1_0000, 0, 0, 0, 0, 0x4000_0000],
+            rotation: Some(90),
+            aspect: (4, 3),
+            full_range: true,
+            ..Default::default()
+        };
+        writer.set_look(look);
+        for (packet, time) in packets.iter().zip((500..).step_by(1001)) {
             writer.write(packet, time).unwrap();
         }
+        writer.set_last(77);
         let file = writer.finish().unwrap().into_inner();
-        let track = mp4_read::read(&mut Cursor::new(&file)).unwrap();
-        assert_eq!(
-            (track.codec, track.width, track.height),
-            (Codec::H264, 1280, 720)
-        );
-        assert_eq!(track.rate, crate::args::Rate::new(30000, 1001));
-        assert!(track.constant_rate);
-        for (index, (sample, wanted)) in track.samples.iter().zip(&packets).enumerate() {
-            let bytes = &file[sample.offset as usize..][..sample.size as usize];
+        let path = std::env::temp_dir().join(format!("ax650-write-{}", std::process::id()));
+        std::fs::write(&path, &file).unwrap();
+        let reader = Reader::open(Input::open(&path).unwrap(), None);
+        std::fs::remove_file(path).unwrap();
+        let Ok(mut reader) = reader else {
+            panic!("it cannot be read")
+        };
+        let entry = reader.track().entries[0].clone();
+        assert_eq!((entry.codec, entry.size), (Some(Codec::H264), (1280, 720)));
+        assert_eq!(entry.sets, [SPS, &[0x68, 1]]);
+        assert_eq!(entry.aspect, Some((4, 3)));
+        assert_eq!(entry.colour, Some(((2, 2, 2), Some(true))));
+        assert_eq!(reader.track().rotation(), Some(90));
+        let nals: [&[u8]; 3] = [&[0x65, 0x88, 1], &[0x41, 0x9A], &[0x41, 0x9B, 7]];
+        let mut bytes = Vec::new();
+        for (index, nal) in (0..).zip(nals) {
+            let step = reader.next(&mut bytes).unwrap().unwrap();
+            assert_eq!((step.time, step.sample.key), (500 + index * 1001, index == 0));
+            assert_eq!(step.sample.duration, if index == 2 { 77 } else { 1001 });
             let mut got = Vec::new();
-            track.to_annexb(index, bytes, &mut got).unwrap();
-            assert_eq!(&got, wanted);
-            assert_eq!(sample.time, index as i64 * 1001);
+            assert!(mp4::to_annexb(&entry, &bytes, &mut got));
+            assert_eq!(got, packet(&[nal]));
             for cut in 1..bytes.len() {
-                assert!(track
-                    .to_annexb(index, &bytes[..cut], &mut Vec::new())
-                    .is_none());
+                let whole = mp4::to_annexb(&entry, &bytes[..cut], &mut Vec::new());
+                assert!(!whole || cut < 4, "{cut}");
             }
         }
+        assert!(reader.next(&mut bytes).unwrap().is_none());
     }
 
     #[test]

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! MP4 and QuickTime files, fragmented or not, from a file or a pipe.
+//!
+//! Only what the chosen track needs is read; what other tracks and unknown boxes hold does not matter.
+//! `docs/decisions/mp4-reader.md` says why this is not a crate's work.
+
+mod edit;
+mod entry;
+pub mod fields;
+mod fragment;
+mod movie;
+mod tables;
+
+use std::collections::VecDeque;
+use std::io;
+
+use ax650::media::Codec;
+
+pub use edit::Step;
+pub use entry::Entry;
+pub use movie::{Movie, Track, IDENTITY};
+pub use tables::Sample;
+
+use super::input::Input;
+use fields::Kind;
+use movie::Defaults;
+
+/// The description of a file or a fragment is never larger.
+const MAX_DESCRIPTION: u64 = 256 << 20;
+
+/// A file that is being read.
+pub struct Reader {
+    input: Input,
+    /// Its description.
+    pub movie: Movie,
+    /// Which of its tracks is read.
+    pub chosen: usize,
+    steps: VecDeque<Step>,
+    /// Where the next box of the file begins.
+    next_box: u64,
+    /// Decoding time of what follows.
+    end: i64,
+    /// What samples of fragments are shown later on the track's own clock.
+    shift: Option<i64>,
+    /// What was found to be missing or wrong.
+    pub problems: Vec<String>,
+}
+
+/// Why a file cannot be read.
+pub enum Problem {
+    /// What it is like.
+    Bad(String),
+    /// The system.
+    Io(io::Error),
+}
+
+impl From<io::Error> for Problem {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<String> for Problem {
+    fn from(text: String) -> Self {
+        Self::Bad(text)
+    }
+}
+
+/// A box of the file itself.
+struct Outer {
+    kind: Kind,
+    begin: u64,
+    body: u64,
+    /// `None`: as far as the file goes.
+    end: Option<u64>,
+}
+
+/// Whether a file that begins so is of this kind.
+pub fn is_mp4(head: &[u8]) -> bool {
+    head.get(4..8).is_some_and(|kind| {
+        [
+            b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pdin", b"pnot", b"styp",
+            b"sidx", b"moof", b"uuid",
+        ]
+        .iter()
+        .any(|known| *known == kind)
+    })
+}
+
+impl Reader {
+    /// Reads the description; `track` is the number of a track, from 1, instead of the first that can be decoded.
+    pub fn open(input: Input, track: Option<usize>) -> Result<Self, Problem> {
+        let (movie, input, next_box) = Self::describe(input)?;
+        let chosen = movie.choose(track)?;
+        let mut reader = Self::new(movie, input, next_box, chosen);
+        reader.begin(true);
+        Ok(reader)
+    }
+
+    /// Reads a track as it is, whatever it holds, without its edits; `at` is its place among the tracks.
+    pub fn open_as_is(input: Input, at: usize) -> Result<Self, Problem> {
+        let (movie, input, next_box) = Self::describe(input)?;
+        if at >= movie.tracks.len() {
+            return Err(Problem::Bad("it has no such track".into()));
+        }
+        let mut reader = Self::new(movie, input, next_box, at);
+        reader.begin(false);
+        Ok(reader)
+    }
+
+    fn describe(mut input: Input) -> Result<(Movie, Input, u64), Problem> {
+        if !is_mp4(input.peek()?) {
+            return Err(Problem::Bad("not an MP4 file".into()));
+        }
+        let mut next_box = 0;
+        loop {
+            let Some(outer) = outer(&mut input, next_box)? else {
+                return Err(Problem::Bad(
+                    "not a whole MP4 file: it has no description (moov)".into(),
+                ));
+            };
+            if &outer.kind == b"moov" {
+                let (body, whole) = read_body(&mut input, &outer)?;
+                if !whole {
+                    return Err(Problem::Bad(
+                        "the file is cut short in its description (moov)".into(),
+                    ));
+                }
+                next_box = outer.body + body.len() as u64;
+                return Ok((Movie::read(&body), input, next_box));
+            }
+            next_box = outer.end.ok_or_else(|| {
+                Problem::Bad("not a whole MP4 file: it has no description (moov)".into())
+            })?;
+        }
+    }
+
+    fn new(movie: Movie, input: Input, next_box: u64, chosen: usize) -> Self {
+        Self {
+            input,
+            movie,
+            chosen,
+            steps: VecDeque::new(),
+            next_box,
+            end: 0,
+            shift: None,
+            problems: Vec::new(),
+        }
+    }
+
+    fn begin(&mut self, with_edits: bool) {
+        let track = &self.movie.tracks[self.chosen];
+        let samples = tables::samples(&track.stbl, self.input.length);
+        self.end = samples.end;
+        self.problems.extend(samples.problem.map(String::from));
+        let mut edits = track.edits.iter().filter(|_| with_edits);
+        let shown = edits.find(|edit| edit.from >= 0);
+        self.shift = shown.map(|edit| edit.from);
+        self.steps = match shown {
+            Some(_) => edit::apply(
+                &samples.all,
+                &track.edits,
+                track.timescale,
+                self.movie.timescale,
+            ),
+            None => edit::plain(&samples.all),
+        }
+        .into();
+        if self.shift.is_none() {
+            self.shift = samples.all.iter().map(|sample| sample.time).min();
+        }
+    }
+
+    /// The track.
+    pub fn track(&self) -> &Track {
+        &self.movie.tracks[self.chosen]
+    }
+
+    /// The file.
+    pub fn input(&self) -> &Input {
+        &self.input
+    }
+
+    /// Steps that are known so far: all of them unless the file has fragments.
+    pub fn steps(&self) -> &VecDeque<Step> {
+        &self.steps
+    }
+
+    /// Whether fragments may follow.
+    pub fn is_fragmented(&self) -> bool {
+        self.movie.fragmented
+    }
+
+    /// The next step and the bytes of its sample; `None` at the end, or where the file is cut.
+    pub fn next(&mut self, bytes: &mut Vec<u8>) -> io::Result<Option<Step>> {
+        while self.steps.is_empty() {
+            if !self.next_fragment()? {
+                return Ok(None);
+            }
+        }
+        let Some(step) = self.steps.pop_front() else {
+            return Ok(None);
+        };
+        let Sample { offset, size, .. } = step.sample;
+        let beyond = self.input.length.is_some_and(|length| {
+            offset
+                .checked_add(size.into())
+                .is_none_or(|end| end > length)
+        });
+        if !beyond {
+            self.input.go_to(offset)?;
+            // Memory only for what comes.
+            bytes.clear();
+            let mut limited = io::Read::take(&mut self.input, size.into());
+            if io::Read::read_to_end(&mut limited, bytes)? == size as usize {
+                return Ok(Some(step));
+            }
+        }
+        let lost = self.steps.iter().filter(|step| step.shown).count() + usize::from(step.shown);
+        self.steps.clear();
+        self.next_box = u64::MAX;
+        self.problems
+            .push(format!("the file is cut short: {lost} pictures are missing"));
+        Ok(None)
+    }
+
+    /// Looks for the samples of the next fragment; false at the end of the file.
+    fn next_fragment(&mut self) -> io::Result<bool> {
+        if self.next_box == u64::MAX {
+            return Ok(false);
+        }
+        let Some(outer) = outer(&mut self.input, self.next_box)? else {
+            self.next_box = u64::MAX;
+            return Ok(false);
+        };
+        self.next_box = outer.end.unwrap_or(u64::MAX);
+        if &outer.kind != b"moof" {
+            return Ok(true);
+        }
+        let (body, whole) = match read_body(&mut self.input, &outer) {
+            Ok(body) => body,
+            Err(Problem::Io(error)) => return Err(error),
+            Err(Problem::Bad(text)) => {
+                self.problems.push(text);
+                return Ok(true);
+            }
+        };
+        if !whole {
+            self.problems
+                .push("the file is cut short in a fragment".into());
+        }
+        let id = self.track().id;
+        let defaults = self.movie.defaults.iter().find(|trex| trex.track == id);
+        let defaults = defaults.copied().unwrap_or(Defaults {
+            track: id,
+            entry: 1,
+            ..Default::default()
+        });
+        let (samples, problem) =
+            fragment::samples(&body, outer.begin, defaults, &mut self.end);
+        self.problems.extend(problem.map(String::from));
+        let first = samples.iter().map(|sample| sample.time).min();
+        if let (None, Some(first)) = (self.shift, first) {
+            self.shift = Some(first);
+        }
+        let shift = self.shift.unwrap_or(0);
+        self.steps.extend(samples.into_iter().map(|sample| Step {
+            sample,
+            time: sample.time.saturating_sub(shift),
+            shown: true,
+        }));
+        Ok(true)
+    }
+}
+
+/// The header of the box at `at`; `None` at the end of the file, or what is taken for it.
+fn outer(input: &mut Input, at: u64) -> io::Result<Option<Outer>> {
+    if input.length.is_some_and(|length| at >= length) {
+        return Ok(None);
+    }
+    input.go_to(at)?;
+    let mut head = [0; 16];
+    if input.fill(&mut head[..8])? < 8 {
+        return Ok(None);
+    }
+    let mut fields = fields::Fields(&head);
+    let (Some(size), Some(kind)) = (fields.u32(), fields.kind()) else {
+        return Ok(None);
+    };
+    let (mut body, mut size) = (8, u64::from(size));
+    if size == 1 {
+        if input.fill(&mut head[8..])? < 8 {
+            return Ok(None);
+        }
+        size = u64::from_be_bytes(head[8..].try_into().expect("8 bytes"));
+        body = 16;
+    }
+    if kind == [0; 4] || (size != 0 && size < body) {
+        return Ok(None);
+    }
+    Ok(Some(Outer {
+        kind,
+        begin: at,
+        body: at + body,
+        end: match size {
+            0 => None,
+            size => at.checked_add(size),
+        },
+    }))
+}
+
+/// The body of a box, or as much as there is of it, and whether that is all.
+fn read_body(input: &mut Input, outer: &Outer) -> Result<(Vec<u8>, bool), Problem> {
+    let length = match (outer.end, input.length) {
+        (Some(end), _) | (None, Some(end)) => end.saturating_sub(outer.body),
+        (None, None) => MAX_DESCRIPTION,
+    };
+    if length > MAX_DESCRIPTION {
+        return Err(Problem::Bad("its description is too large".into()));
+    }
+    input.go_to(outer.body)?;
+    let mut body = Vec::new();
+    let mut limited = io::Read::take(input, length);
+    let read = io::Read::read_to_end(&mut limited, &mut body)? as u64;
+    Ok((body, outer.end.is_none() || read == length))
+}
+
+/// Turns a sample into NAL units with start codes; false if it is damaged, and then as much of it as can be read.
+pub fn to_annexb(entry: &Entry, mut bytes: &[u8], packet: &mut Vec<u8>) -> bool {
+    while !bytes.is_empty() {
+        let Some((length, rest)) = bytes.split_at_checked(entry.length_size) else {
+            // Padding of less than a length.
+            return bytes.iter().all(|byte| *byte == 0);
+        };
+        let length = length
+            .iter()
+            .fold(0_usize, |value, byte| (value << 8) | usize::from(*byte));
+        let Some((nal, rest)) = rest.split_at_checked(length) else {
+            return false;
+        };
+        append(nal, packet);
+        bytes = rest;
+    }
+    true
+}
+
+/// Appends the parameter sets of a description.
+pub fn append_sets(entry: &Entry, packet: &mut Vec<u8>) {
+    entry.sets.iter().for_each(|set| append(set, packet));
+}
+
+fn append(nal: &[u8], packet: &mut Vec<u8>) {
+    // A NAL unit of zeros would be no more than a part of the next start code.
+    if nal.iter().any(|byte| *byte != 0) {
+        packet.extend([0, 0, 0, 1]);
+        packet.extend_from_slice(nal);
+    }
+}
+
+/// What there is of the codec in a description.
+pub fn codec(entry: Option<&Entry>) -> Option<Codec> {
+    entry?.codec
+}
