@@ -8,7 +8,12 @@ use kernel::{
     sync::{Arc, CondVar, Mutex},
 };
 
-use super::{group::Group, line::DRAIN_NS, record::Record, registry, LOOK_NS};
+use super::{
+    group::Group,
+    line::{Standing, DRAIN_NS},
+    record::Record,
+    registry, LOOK_NS,
+};
 use crate::{
     abi::types::{ClientInfo, INTERFACE_AXCL},
     buffer::Buffer,
@@ -146,7 +151,7 @@ impl Clients {
         if !self.remove(group) {
             return;
         }
-        group.close();
+        group.close(Standing::Returned);
         if group.is_exposed() {
             let ending = Ending {
                 group: group.clone(),
@@ -164,7 +169,7 @@ impl Clients {
     /// The same when the card has been told, and nothing is being moved as far as is known.
     pub(super) fn end_told(&self, card: &Card, group: &Arc<Group>) {
         if self.remove(group) {
-            group.close();
+            group.close(Standing::Returned);
             group.give_back(card);
         }
     }
@@ -203,7 +208,7 @@ impl Clients {
             )
         };
         for group in groups.iter() {
-            group.close();
+            group.close(Standing::Lost);
             group.give_back(card);
             group.record.raise();
         }

@@ -9,7 +9,7 @@ use kernel::{
 };
 
 use super::{
-    line::{Line, Owner},
+    line::{Line, Owner, Standing},
     record::Record,
     wait_until_up, FAILED,
 };
@@ -232,7 +232,7 @@ impl Group {
             let line = at.and_then(|at| lines.remove(at).ok());
             drop(lines);
             if let Some(line) = line {
-                line.close();
+                line.close(Standing::Returned);
                 line.release();
             }
         }
@@ -267,13 +267,13 @@ impl Group {
         self.lines.iter().any(|line| line.is_exposed()) || extra()
     }
 
-    /// The program's files find their ports closed.
-    pub(super) fn close(&self) {
+    /// The program's files find their ports closed, and `standing` says why.
+    pub(super) fn close(&self, standing: Standing) {
         for line in self.lines.iter() {
-            line.close();
+            line.close(standing);
         }
         for line in self.extra_lines.lock().iter() {
-            line.close();
+            line.close(standing);
         }
     }
 
@@ -296,7 +296,7 @@ impl Group {
         }
         let extra_lines = core::mem::take(&mut *self.extra_lines.lock());
         for line in extra_lines.iter() {
-            line.close();
+            line.close(Standing::Returned);
             line.release();
         }
         free(card, &self.ports);

@@ -8,6 +8,7 @@
 mod bench;
 mod buffer;
 mod host;
+mod listeners;
 mod message;
 mod p2p;
 mod pains;
@@ -24,6 +25,7 @@ pub fn all() -> Vec<&'static Case> {
         host::CASES,
         ports::CASES,
         message::CASES,
+        listeners::CASES,
         buffer::CASES,
         p2p::CASES,
         rpc::CASES,
