@@ -9,6 +9,7 @@ mod bench;
 mod buffer;
 mod host;
 mod listeners;
+mod media;
 mod message;
 mod p2p;
 mod pains;
@@ -29,6 +30,7 @@ pub fn all() -> Vec<&'static Case> {
         buffer::CASES,
         p2p::CASES,
         rpc::CASES,
+        media::CASES,
         runtime::CASES,
         bench::CASES,
         pains::CASES,
