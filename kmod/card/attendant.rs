@@ -12,7 +12,7 @@ use kernel::{prelude::*, sync::Arc};
 use super::{telemetry::Identity, Card};
 use crate::{
     glue::{
-        thread::{should_stop, Main},
+        thread::{Main, Running},
         time::{self, MS, S},
     },
     session::Session,
@@ -78,9 +78,9 @@ struct Notes {
 }
 
 impl Main for Attendant {
-    fn main(self: &Arc<Self>) {
+    fn main(self: &Arc<Self>, me: &Running) {
         let mut notes = Notes::default();
-        while !should_stop() {
+        while !me.should_stop() {
             self.card.attend(&mut notes);
             self.card.rest_attendant();
         }

@@ -83,7 +83,11 @@ impl Card {
         let deadline = time::now() + TIMEOUT_NS;
         let ask = |answered: &mut bool, line, f: &mut dyn FnMut(&[u8])| {
             if !*answered {
-                *answered = Self::ask(&session, deadline, line, |text| Some(f(text))).is_some();
+                let heard = |text: &[u8]| {
+                    f(text);
+                    Some(())
+                };
+                *answered = Self::ask(&session, deadline, line, heard).is_some();
             }
         };
         ask(&mut known.version, command::VERSION, &mut |text| {

@@ -12,7 +12,7 @@ use crate::glue::compat::errno::ESTALE;
 use crate::{
     glue::{
         pci::{self, Presence},
-        thread::{should_stop, Main},
+        thread::{Main, Running},
         time::{self, MS, S},
     },
     transport::rx,
@@ -63,9 +63,9 @@ impl Orders {
 }
 
 impl Main for Card {
-    fn main(self: &Arc<Self>) {
+    fn main(self: &Arc<Self>, me: &Running) {
         let mut last_watch = 0;
-        while !should_stop() {
+        while !me.should_stop() {
             {
                 let _active = self.activity.lock();
                 self.act(&mut last_watch);
