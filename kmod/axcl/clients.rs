@@ -152,18 +152,20 @@ impl Clients {
             return;
         }
         group.close(Standing::Returned);
-        if group.is_exposed() {
-            let ending = Ending {
-                group: group.clone(),
-                farewell,
-                deadline: time::now() + DRAIN_NS,
-            };
-            if self.state.lock().ending.push(ending, GFP_KERNEL).is_ok() {
-                card.kick();
-                return;
-            }
+        if !group.is_exposed() && group.finish(card, &farewell) {
+            return;
         }
-        group.finish(card, &farewell);
+        let ending = Ending {
+            group: group.clone(),
+            farewell,
+            deadline: time::now() + DRAIN_NS,
+        };
+        if self.state.lock().ending.push(ending, GFP_KERNEL).is_ok() {
+            card.kick();
+        } else if !group.finish(card, &farewell) {
+            // It cannot be remembered.
+            group.give_back(card);
+        }
     }
 
     /// The same when the card has been told, and nothing is being moved as far as is known.
@@ -189,7 +191,15 @@ impl Clients {
                 return;
             };
             drop(state);
-            ending.group.finish(card, &ending.farewell);
+            if !ending.group.finish(card, &ending.farewell) {
+                let group = ending.group.clone();
+                let kept = self.state.lock().ending.push(ending, GFP_KERNEL);
+                if kept.is_err() {
+                    // It cannot be remembered.
+                    group.give_back(card);
+                }
+                return;
+            }
         }
     }
 

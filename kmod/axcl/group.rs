@@ -277,16 +277,16 @@ impl Group {
         }
     }
 
-    /// Tells the card, and gives everything back.
-    pub(super) fn finish(&self, card: &Card, farewell: &Packet) {
-        if card.check_serving(self.generation).is_ok() {
-            let sent = control::send(card, farewell, time::now() + DESTROY_NS);
-            if let Err(e) = sent {
-                let port = self.ports[0];
-                dev_dbg!(card.pdev, "destroy of port {} not sent: {:?}\n", port, e);
-            }
+    /// Tells the card, and gives everything back.  False if the card cannot be told now: nobody else must
+    /// get the ports while it serves this group.
+    #[must_use]
+    pub(super) fn finish(&self, card: &Card, farewell: &Packet) -> bool {
+        let serves = card.check_serving(self.generation).is_ok();
+        if serves && !control::farewell(card, farewell) {
+            return false;
         }
         self.give_back(card);
+        true
     }
 
     /// Gives ports, files and memory back.

@@ -26,6 +26,7 @@ crate::cases!["sessions":
     R36_create_refused_by_the_card,
     R37_a_hundred_timeouts { timeout_s: 120 },
     R38_all_sessions_taken { timeout_s: 90 },
+    K4_end_is_told_when_there_is_room { timeout_s: 120 },
     K6_ports_are_kept_for_the_driver { timeout_s: 150 },
     R35_handles_of_other_files,
     R39_fork_threads_and_duplicates,
@@ -286,6 +287,41 @@ fn R37_a_hundred_timeouts(context: &mut Context) -> Result<()> {
     context.host.clear(0)?;
     canary(0)?;
     all_gone(context)
+}
+
+/// A session that ends while the ring is full: the card hears of it as soon as it reads again, and the ports
+/// are nobody else's before.
+fn K4_end_is_told_when_there_is_room(context: &mut Context) -> Result<()> {
+    let mut client = Client::new(0)?;
+    client.works()?;
+    let port = client.session.session;
+    let before = client.card.counters()?;
+    context.host.switch(0, "ring.stuck", true)?;
+    let mut jobs = 0;
+    while client.card.counters()?.ring_full == before.ring_full {
+        let frames: Vec<Vec<u8>> = (0..128)
+            .map(|_| client.echo_frame(&pattern(900, 1)).1)
+            .collect();
+        let steps: Vec<ax650_step> = frames
+            .iter()
+            .map(|frame| ax650_step {
+                flags: AX650_STEP_PIPELINED,
+                ..client.call_step(frame, 0, 4096)
+            })
+            .collect();
+        client
+            .submit(&steps)
+            .with_context(|| format!("job {jobs}"))?;
+        jobs += 1;
+    }
+    eprintln!("{jobs} jobs of 128 calls fill the ring");
+    client.card.end_session(port)?;
+    drop(client);
+    std::thread::sleep(Duration::from_secs(1));
+    context.host.clear(0)?;
+    all_gone(context)?;
+    ensure!(Card::open(0)?.counters()?.resets == before.resets, "reset");
+    canary(0)
 }
 
 /// Clients cannot take the ports that the driver needs for a session of its own, by which it knows how
