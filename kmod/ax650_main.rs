@@ -52,7 +52,7 @@ mod transport;
 mod wire;
 
 use abi::client::Client;
-use card::Card;
+use card::{attendant::Attendant, Card};
 use glue::{
     adapter::{Adapter, Callbacks, Channel},
     chardev::Node,
@@ -73,6 +73,8 @@ struct Data<'bound> {
     debug: observe::Debug,
     #[pin]
     thread: Mutex<Option<Thread<Card>>>,
+    #[pin]
+    attendant: Mutex<Option<Thread<Attendant>>>,
     #[pin]
     irq: Interrupt<'bound, Messages>,
     card: Arc<Card>,
@@ -143,8 +145,9 @@ impl pci::Driver for Driver {
     ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
         pin_init::pin_init_scope(move || {
             glue::pci::wait_until_present(pdev)?;
-            pdev.enable_device_mem()?;
+            // Before it is enabled: addresses that a reset has wiped would be decoded as zeros.
             glue::pci::make_reachable(pdev);
+            pdev.enable_device_mem()?;
             // A card that still runs somebody else's firmware must not reach memory: bus mastering
             // stays off until the card has been reset.
             glue::pci::clear_master(pdev);
@@ -158,6 +161,8 @@ impl pci::Driver for Driver {
             let messages = Messages { card: card.clone() };
             let name = CString::try_from_fmt(fmt!("ax650-{}", index.0))?;
             let thread_name = CString::try_from_fmt(fmt!("ax650-{}", index.0))?;
+            let attendant_name = CString::try_from_fmt(fmt!("ax650-{}-svc", index.0))?;
+            let attendant_main = Arc::new(Attendant::new(&card), GFP_KERNEL)?;
             let parent: &kernel::device::Device = pdev.as_ref();
             let node_card = card.clone();
             let thread_card = card.clone();
@@ -171,10 +176,12 @@ impl pci::Driver for Driver {
                 card,
                 irq <- Interrupt::new(pdev, c"ax650", messages),
                 thread <- new_mutex!(None, "ax650_thread"),
+                attendant <- new_mutex!(None, "ax650_attendant"),
                 sensor: observe::Sensor::new(pdev.as_ref(), sensor_card),
                 debug: observe::Debug::new(&debug_name, debug_card),
                 node <- Node::new(name, Some(parent), node_card),
                 _: {
+                    *attendant.lock() = Some(Thread::start(attendant_main, &attendant_name)?);
                     thread_card.wake_up();
                     *thread.lock() = Some(Thread::start(thread_card, &thread_name)?);
                 },
@@ -185,6 +192,9 @@ impl pci::Driver for Driver {
     fn unbind<'bound>(pdev: &'bound pci::Device<Core<'_>>, this: Pin<&Self::Data<'bound>>) {
         let thread = this.thread.lock().take();
         drop(thread);
+        this.card.begin_removal();
+        let attendant = this.attendant.lock().take();
+        drop(attendant);
         this.card.remove();
         glue::pci::disable(pdev);
     }

@@ -18,6 +18,7 @@ use crate::{
 pub(crate) struct Memory {
     space: Arc<Space>,
     bytes: Counter,
+    pieces: Counter,
 }
 
 impl Memory {
@@ -26,12 +27,18 @@ impl Memory {
         Self {
             space,
             bytes: Counter::default(),
+            pieces: Counter::default(),
         }
     }
 
     /// Bytes of all buffers.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes.get()
+    }
+
+    /// Bus addresses of all buffers.
+    pub(crate) fn pieces(&self) -> u64 {
+        self.pieces.get()
     }
 
     /// The mappings behind them.
@@ -109,6 +116,7 @@ impl Buffer {
 
     fn map(memory: &Arc<Memory>, pages: Pages) -> Result<Self> {
         let (mapping, pieces) = memory.space.map(&pages)?;
+        memory.pieces.add(pieces.len() as u64);
         Ok(Self {
             pages,
             pieces,
@@ -204,5 +212,6 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         self.memory.space.unmap(self.mapping);
         self.memory.bytes.sub(self.size() as u64);
+        self.memory.pieces.sub(self.pieces.len() as u64);
     }
 }

@@ -64,7 +64,7 @@ enum ax650_card_state {
 	AX650_STATE_SUSPECT	= 5,	/* missed a heartbeat; being probed */
 	AX650_STATE_DEAD	= 6,	/* boot or recovery failed, see last_error */
 	AX650_STATE_RESETTING	= 7,
-	AX650_STATE_GONE	= 8,	/* does not answer on the bus any more */
+	AX650_STATE_GONE	= 8,	/* does not answer on the bus; is booted if it does again */
 };
 
 /**

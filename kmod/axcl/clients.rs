@@ -8,7 +8,12 @@ use kernel::{
     sync::{Arc, CondVar, Mutex},
 };
 
-use super::{group::Group, line::DRAIN_NS, record::Record, registry, LOOK_NS};
+use super::{
+    group::Group,
+    line::{Standing, DRAIN_NS},
+    record::Record,
+    registry, LOOK_NS,
+};
 use crate::{
     abi::types::{ClientInfo, INTERFACE_AXCL},
     buffer::Buffer,
@@ -146,25 +151,27 @@ impl Clients {
         if !self.remove(group) {
             return;
         }
-        group.close();
-        if group.is_exposed() {
-            let ending = Ending {
-                group: group.clone(),
-                farewell,
-                deadline: time::now() + DRAIN_NS,
-            };
-            if self.state.lock().ending.push(ending, GFP_KERNEL).is_ok() {
-                card.kick();
-                return;
-            }
+        group.close(Standing::Returned);
+        if !group.is_exposed() && group.finish(card, &farewell) {
+            return;
         }
-        group.finish(card, &farewell);
+        let ending = Ending {
+            group: group.clone(),
+            farewell,
+            deadline: time::now() + DRAIN_NS,
+        };
+        if self.state.lock().ending.push(ending, GFP_KERNEL).is_ok() {
+            card.kick();
+        } else if !group.finish(card, &farewell) {
+            // It cannot be remembered.
+            group.give_back(card);
+        }
     }
 
     /// The same when the card has been told, and nothing is being moved as far as is known.
     pub(super) fn end_told(&self, card: &Card, group: &Arc<Group>) {
         if self.remove(group) {
-            group.close();
+            group.close(Standing::Returned);
             group.give_back(card);
         }
     }
@@ -184,7 +191,15 @@ impl Clients {
                 return;
             };
             drop(state);
-            ending.group.finish(card, &ending.farewell);
+            if !ending.group.finish(card, &ending.farewell) {
+                let group = ending.group.clone();
+                let kept = self.state.lock().ending.push(ending, GFP_KERNEL);
+                if kept.is_err() {
+                    // It cannot be remembered.
+                    group.give_back(card);
+                }
+                return;
+            }
         }
     }
 
@@ -203,7 +218,7 @@ impl Clients {
             )
         };
         for group in groups.iter() {
-            group.close();
+            group.close(Standing::Lost);
             group.give_back(card);
             group.record.raise();
         }

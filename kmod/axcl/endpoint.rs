@@ -29,6 +29,10 @@ use crate::{
 const MOST_MESSAGES: usize = 1024;
 const MOST_BYTES: usize = 4 << 20;
 
+/// Pollers are told so often that the port is lost.  Programs of AXCL have threads that poll and read
+/// for ever, whatever comes of it, until they are told to stop: from then on they sleep.
+const MOST_HANGUPS: u32 = 8;
+
 /// An open file.
 #[pin_data]
 pub(crate) struct Endpoint {
@@ -45,6 +49,8 @@ struct State {
     stopped: bool,
     messages: KVec<KVVec<u8>>,
     bytes: usize,
+    /// How often pollers have been told that the port is lost.
+    hangups: u32,
 }
 
 impl Endpoint {
@@ -92,6 +98,7 @@ impl Endpoint {
             let mut state = me.state.lock();
             state.stopped = false;
             state.bytes = 0;
+            state.hangups = 0;
             (
                 state.line.replace(line),
                 core::mem::take(&mut state.messages),
@@ -107,6 +114,14 @@ impl Endpoint {
     fn stop(&self) {
         self.state.lock().stopped = true;
         self.wake();
+    }
+
+    /// Whether a poller shall hear that the port is lost.
+    fn tell_of_loss(&self) -> bool {
+        let mut state = self.state.lock();
+        let first = state.hangups < MOST_HANGUPS;
+        state.hangups = state.hangups.saturating_add(u32::from(first));
+        first
     }
 
     /// Takes the oldest message.
@@ -163,11 +178,8 @@ impl chardev::Client for Endpoint {
         if stopped {
             return POLL_REMOVE;
         }
-        let closed = if line.check().is_err() {
-            POLL_REMOVE
-        } else {
-            0
-        };
+        let closed = line.is_lost() && self.tell_of_loss();
+        let closed = if closed { POLL_REMOVE } else { 0 };
         closed | if data { POLL_IN } else { 0 }
     }
 }
@@ -186,6 +198,7 @@ impl MiscDevice for Endpoint {
                     stopped: false,
                     messages: KVec::new(),
                     bytes: 0,
+                    hangups: 0,
                 }, "ax650_axcl_endpoint"),
                 queue,
             }),

@@ -9,7 +9,7 @@ use kernel::{
 };
 
 use super::{
-    line::{Line, Owner},
+    line::{Line, Owner, Standing},
     record::Record,
     wait_until_up, FAILED,
 };
@@ -232,7 +232,7 @@ impl Group {
             let line = at.and_then(|at| lines.remove(at).ok());
             drop(lines);
             if let Some(line) = line {
-                line.close();
+                line.close(Standing::Returned);
                 line.release();
             }
         }
@@ -267,26 +267,26 @@ impl Group {
         self.lines.iter().any(|line| line.is_exposed()) || extra()
     }
 
-    /// The program's files find their ports closed.
-    pub(super) fn close(&self) {
+    /// The program's files find their ports closed, and `standing` says why.
+    pub(super) fn close(&self, standing: Standing) {
         for line in self.lines.iter() {
-            line.close();
+            line.close(standing);
         }
         for line in self.extra_lines.lock().iter() {
-            line.close();
+            line.close(standing);
         }
     }
 
-    /// Tells the card, and gives everything back.
-    pub(super) fn finish(&self, card: &Card, farewell: &Packet) {
-        if card.check_serving(self.generation).is_ok() {
-            let sent = control::send(card, farewell, time::now() + DESTROY_NS);
-            if let Err(e) = sent {
-                let port = self.ports[0];
-                dev_dbg!(card.pdev, "destroy of port {} not sent: {:?}\n", port, e);
-            }
+    /// Tells the card, and gives everything back.  False if the card cannot be told now: nobody else must
+    /// get the ports while it serves this group.
+    #[must_use]
+    pub(super) fn finish(&self, card: &Card, farewell: &Packet) -> bool {
+        let serves = card.check_serving(self.generation).is_ok();
+        if serves && !control::farewell(card, farewell) {
+            return false;
         }
         self.give_back(card);
+        true
     }
 
     /// Gives ports, files and memory back.
@@ -296,7 +296,7 @@ impl Group {
         }
         let extra_lines = core::mem::take(&mut *self.extra_lines.lock());
         for line in extra_lines.iter() {
-            line.close();
+            line.close(Standing::Returned);
             line.release();
         }
         free(card, &self.ports);

@@ -77,9 +77,19 @@ pub(crate) struct Line {
     state: Mutex<State>,
 }
 
+/// Whether a port can be used.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Granted.
+    Open,
+    /// Its owner has given it back.
+    Returned,
+    /// It was taken from its owner: the card was reset, or is no more.
+    Lost,
+}
+
 struct State {
-    /// Still granted.
-    open: bool,
+    standing: Standing,
     /// Connected files.  The last one gets the messages.
     files: KVec<Arc<Endpoint>>,
     /// If there are bulk transfers on it: how they stand.
@@ -106,7 +116,7 @@ impl Line {
                 port,
                 owner: owner.clone(),
                 state <- new_mutex!(State {
-                    open: true,
+                    standing: Standing::Open,
                     files: KVec::new(),
                     flow,
                     named: KVec::new(),
@@ -124,7 +134,16 @@ impl Line {
 
     /// Whether it can still be used.
     pub(crate) fn is_open(&self) -> bool {
-        self.state.lock().open
+        self.state.lock().standing == Standing::Open
+    }
+
+    /// Whether its owner has lost it, or is losing it, without having given it back.
+    pub(crate) fn is_lost(&self) -> bool {
+        match self.state.lock().standing {
+            Standing::Open => self.card.is_gone(),
+            Standing::Returned => false,
+            Standing::Lost => true,
+        }
     }
 
     /// Why it cannot: `ENODEV` the card has gone, `ESTALE` the port was given back or lost.
@@ -221,7 +240,7 @@ impl Line {
         let failed = SendError::Failed;
         self.check().map_err(failed)?;
         let mut state = self.state.lock();
-        if !state.open {
+        if state.standing != Standing::Open {
             return Err(failed(ESTALE));
         }
         let Some(mut flow) = state.flow else {
@@ -317,10 +336,13 @@ impl Line {
         state.flow.is_some_and(|flow| flow.is_exposed())
     }
 
-    /// The port is taken back: files find it closed.  What comes of transfers is still watched.
-    pub(crate) fn close(&self) {
+    /// The port cannot be used any more; `standing` says why, unless it could not before.  What comes
+    /// of transfers is still watched.
+    pub(crate) fn close(&self, standing: Standing) {
         let mut state = self.state.lock();
-        state.open = false;
+        if state.standing == Standing::Open {
+            state.standing = standing;
+        }
         for file in state.files.iter() {
             file.wake();
         }

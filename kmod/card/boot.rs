@@ -130,10 +130,8 @@ impl Card {
                     self.write_boot(STATUS, 0)?;
                     return Err(EREMOTEIO);
                 }
-                Status::Gone => {
-                    self.mark_gone();
-                    return Err(ENODEV);
-                }
+                // The card is there, so its registers are not where they were.
+                Status::Gone => return Err(EIO),
             }
             if time::now() > deadline {
                 return Err(ETIMEDOUT);

@@ -99,11 +99,9 @@ impl Card {
     fn step1(&self) -> Result {
         self.poll(STEP_TIMEOUT_MS, || {
             // Nothing tells of a card that vanishes now but a look.
-            Ok(self.region.read32(PAGE_ACK)? == CARD_ACK || !self.is_present())
+            self.check_present()?;
+            Ok(self.region.read32(PAGE_ACK)? == CARD_ACK)
         })?;
-        if self.is_gone() {
-            return Err(ENODEV);
-        }
         self.rx.lock().start();
         self.tx.lock().start();
         self.region.zero(0, STEP1_CLEAR)?;

@@ -3,9 +3,11 @@
 //! A card: what is shared by its thread, its interrupt and the open files.
 //!
 //! The card's own thread (`thread.rs`) is the only one that changes its state; the exception is
-//! [`Card::mark_gone`], as whoever finds the card gone must stop at once.  Nobody waits for the card
-//! with a lock held that another card, session or file needs.
+//! [`Card::mark_unreachable`], as whoever finds that the card does not answer must stop at once.  What
+//! takes the card's service to answer is done by a thread of its own (`attendant.rs`).  Nobody waits for
+//! the card with a lock held that another card, session or file needs.
 
+pub(crate) mod attendant;
 pub(crate) mod boot;
 pub(crate) mod handshake;
 pub(crate) mod power;
@@ -30,7 +32,7 @@ use crate::glue::compat::errno::{EHOSTDOWN, ESTALE};
 use crate::{
     axcl::clients::Clients,
     buffer::{Buffer, Memory},
-    counters::Counters,
+    counters::{Counter, Counters},
     glue::{
         self,
         dma::Space,
@@ -47,6 +49,7 @@ use crate::{
         state::{may, State},
     },
 };
+use attendant::Service;
 use status::Status;
 use telemetry::Cache;
 use thread::Orders;
@@ -104,6 +107,10 @@ pub(crate) struct Card {
     removed: Atomic<u32>,
     /// The thread sleeps for long: there was nothing to watch.
     idle: Atomic<u32>,
+    /// The card was found with its configuration wiped: it has reset itself.
+    blank: Atomic<u32>,
+    /// The reset register was written, and the card has not been seen again since.
+    reset_pending: Atomic<u32>,
     /// Held by the thread while it does something.
     #[pin]
     activity: Mutex<()>,
@@ -111,8 +118,15 @@ pub(crate) struct Card {
     orders: Mutex<Orders>,
     #[pin]
     wake: CondVar,
+    /// What the attendant is to do.
+    #[pin]
+    service: Mutex<Service>,
+    #[pin]
+    service_wake: CondVar,
     #[pin]
     quarantine: Mutex<KVec<Quarantined>>,
+    /// Bytes that could not even be quarantined, and are lost.
+    pub(crate) leaked: Counter,
     #[pin]
     management: Mutex<Option<Arc<Session>>>,
     #[pin]
@@ -169,10 +183,15 @@ impl Card {
                 generation: Atomic::new(0),
                 removed: Atomic::new(0),
                 idle: Atomic::new(0),
+                blank: Atomic::new(0),
+                reset_pending: Atomic::new(0),
                 activity <- new_mutex!((), "ax650_activity"),
                 orders <- new_mutex!(Orders::default(), "ax650_orders"),
                 wake <- new_condvar!("ax650_wake"),
+                service <- new_mutex!(Service::default(), "ax650_service"),
+                service_wake <- new_condvar!("ax650_service"),
                 quarantine <- new_mutex!(KVec::new(), "ax650_quarantine"),
+                leaked: Counter::default(),
                 management <- new_mutex!(None, "ax650_management"),
                 telemetry <- new_mutex!(Cache::default(), "ax650_telemetry"),
                 misbehaviour: Atomic::new(0),
@@ -194,9 +213,9 @@ impl Card {
         self.generation.load(Relaxed)
     }
 
-    /// Whether the driver is being unbound, or the card is gone: `ENODEV`.
+    /// Whether the driver is being unbound, or the card does not answer on the bus: `ENODEV`.
     pub(crate) fn is_gone(&self) -> bool {
-        self.removed.load(Relaxed) != 0 || self.state() == State::Gone
+        self.removed.load(Relaxed) != 0 || !self.state().is_on_bus()
     }
 
     /// Fails unless the card serves sessions of boot `generation`: `ENODEV` gone, `ESTALE` booted
@@ -233,9 +252,18 @@ impl Card {
         true
     }
 
-    /// The card does not answer on the bus any more.
-    pub(crate) fn mark_gone(&self) {
-        if self.set_state(State::Gone) {
+    /// The card does not answer on the bus.  Its thread looks for it from now on.
+    pub(crate) fn mark_unreachable(&self) {
+        self.lose(State::Unreachable);
+    }
+
+    /// The bus says that the card is lost.
+    pub(super) fn mark_gone(&self) {
+        self.lose(State::Gone);
+    }
+
+    fn lose(&self, to: State) {
+        if self.set_state(to) {
             self.status.lock().last_error = ENODEV.to_errno();
             self.control.wake();
             self.wake_files();
@@ -263,17 +291,34 @@ impl Card {
         }
     }
 
-    /// Whether the card answers on the bus; marks it gone if not.
-    pub(crate) fn is_present(&self) -> bool {
+    /// Whether the card is on the bus as it was set up: `ENODEV` it does not answer, `EIO` it has lost its
+    /// configuration, so it has reset itself.  In both cases registers must not be touched, and the
+    /// thread sees to it.
+    pub(crate) fn check_present(&self) -> Result {
         if self.is_gone() {
-            return false;
+            return Err(ENODEV);
         }
         // During a reset it is away by intention.
-        if self.state() != State::Resetting && glue::pci::presence(&self.pdev) == Presence::Absent {
-            self.mark_gone();
-            return false;
+        if self.state() == State::Resetting {
+            return Ok(());
         }
-        true
+        match glue::pci::presence(&self.pdev) {
+            Presence::Configured => Ok(()),
+            Presence::Absent => {
+                self.mark_unreachable();
+                Err(ENODEV)
+            }
+            Presence::Blank => {
+                self.blank.store(1, Relaxed);
+                self.kick();
+                Err(EIO)
+            }
+        }
+    }
+
+    /// The same, without the reason.
+    pub(crate) fn is_present(&self) -> bool {
+        self.check_present().is_ok()
     }
 
     /// A register of the mailbox.
@@ -292,8 +337,8 @@ impl Card {
     fn read_boot(&self, offset: usize) -> Result<u32> {
         self.counters.mmio_reads.add(1);
         let value = self.boot_window.read32(offset)?;
-        if value == u32::MAX && !self.is_present() {
-            return Err(ENODEV);
+        if value == u32::MAX {
+            self.check_present()?;
         }
         Ok(value)
     }
@@ -309,11 +354,22 @@ impl Card {
         if self.generation() != generation {
             return;
         }
-        let entry = Quarantined { generation, buffer };
-        if let Err(_e) = self.quarantine.lock().push(entry, GFP_KERNEL) {
-            // Better lost than written to by the card after it is somebody else's.
-            dev_err!(self.pdev, "no memory to quarantine a buffer\n");
+        let mut list = self.quarantine.lock();
+        if list.reserve(1, GFP_KERNEL).is_ok() {
+            // There is room now.
+            let _ = list.push_within_capacity(Quarantined { generation, buffer });
+            return;
         }
+        drop(list);
+        // Better lost for good than written to by the card after it is somebody else's: the reference is
+        // kept for ever, and with it the pages and, until unbind, the mapping.
+        self.leaked.add(buffer.size() as u64);
+        dev_err!(
+            self.pdev,
+            "no memory to quarantine a buffer: {} bytes are lost\n",
+            buffer.size()
+        );
+        core::mem::forget(buffer);
     }
 
     /// Bytes in quarantine.

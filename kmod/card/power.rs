@@ -17,7 +17,7 @@ impl Card {
     /// Ends all work on the card.  When this returns the thread does not touch it.
     fn pause(&self) {
         self.orders.lock().paused = true;
-        if self.state() != State::Gone {
+        if self.state().is_on_bus() {
             self.set_state(State::Resetting);
         }
         self.tx.lock().stop();
@@ -34,8 +34,9 @@ impl Card {
     /// Ends all work and leaves the chip in its loader.
     pub(crate) fn sleep_now(&self) {
         self.pause();
-        self.quiesce();
-        self.release_quarantine();
+        if self.quiesce() {
+            self.release_quarantine();
+        }
     }
 
     /// Boots the card again, in the background.
@@ -64,13 +65,18 @@ impl Card {
         self.config.restore(&self.pdev).is_ok() && pci::presence(&self.pdev) == Presence::Configured
     }
 
-    /// The driver is being unbound: nothing touches the card after this, and the card touches nothing
-    /// of the host.
-    pub(crate) fn remove(&self) {
+    /// The driver is being unbound: whoever waits for the card is told, and nobody begins anything new.
+    pub(crate) fn begin_removal(&self) {
         self.removed.store(1, Relaxed);
         self.control.wake();
         self.wake_files();
-        self.quiesce();
+        self.fail_sessions(ENODEV);
+    }
+
+    /// The last of it: nothing touches the card after this, and the card touches nothing of the host.
+    pub(crate) fn remove(&self) {
+        // A card that does not answer even now is not on the bus, where it could reach memory.
+        let _ = self.quiesce();
         self.memory.space().close();
         self.release_quarantine();
     }

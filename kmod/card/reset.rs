@@ -2,7 +2,7 @@
 
 //! Resetting the chip, and putting back what the reset takes away (spec 1.3, 1.6).
 
-use kernel::prelude::*;
+use kernel::{prelude::*, sync::atomic::Relaxed};
 
 use super::Card;
 use crate::{
@@ -18,8 +18,15 @@ const RESET_SMALL: usize = 0x50;
 const RESET_LARGE: usize = 0x20_0050;
 const SMALL_WINDOW: usize = 0x10_0000;
 
-/// Loader and link are given so long to come back.
-const BACK_NS: u64 = 10 * S;
+/// Loader and link are given so long to come back.  After that the card counts as unreachable, and is
+/// looked for without end.
+const BACK_NS: u64 = 30 * S;
+
+/// The same at the end of the driver, when somebody waits.
+const QUIESCE_NS: u64 = 10 * S;
+
+/// A card that is to be reset is waited for so long.
+const PRESENCE_NS: u64 = 10 * S;
 
 /// A card whose configuration is still there so long after the reset has kept it.
 const WIPE_NS: u64 = 2 * S;
@@ -38,13 +45,12 @@ impl Card {
         self.tx.lock().stop();
         self.rx.lock().stop();
         self.fail_sessions(error);
-        pci::clear_master(&self.pdev);
-        self.write_reset()?;
-        self.counters.resets.add(1);
-        let back = self.wait_for_loader();
-        if let Err(e) = back {
+        let done = self
+            .wait_for_presence()
+            .and_then(|presence| self.reset_present(presence));
+        if let Err(e) = done {
             if e == ENODEV {
-                self.mark_gone();
+                self.mark_unreachable();
             }
             return Err(e);
         }
@@ -57,9 +63,43 @@ impl Card {
             return Err(EIO);
         }
         self.release_quarantine();
-        self.misbehaviour.store(0, kernel::sync::atomic::Relaxed);
+        self.misbehaviour.store(0, Relaxed);
+        self.blank.store(0, Relaxed);
         self.status.lock().watch = None;
         Ok(())
+    }
+
+    /// Resets a card that answers, and waits until it does again.
+    fn reset_present(&self, presence: Presence) -> Result {
+        pci::clear_master(&self.pdev);
+        if presence == Presence::Blank {
+            // It was on its way when it was last waited for, and has been reset by now.
+            if self.reset_pending.load(Relaxed) != 0 {
+                self.reset_pending.store(0, Relaxed);
+                return Ok(());
+            }
+            // A bus reset, or the chip's own: its registers must be found before they are written to.
+            self.config.restore(&self.pdev)?;
+        }
+        self.reset_pending.store(1, Relaxed);
+        self.write_reset()?;
+        self.counters.resets.add(1);
+        self.wait_for_loader()?;
+        self.reset_pending.store(0, Relaxed);
+        Ok(())
+    }
+
+    /// Waits for a card that is just away, because of somebody else's reset.
+    fn wait_for_presence(&self) -> Result<Presence> {
+        let deadline = time::now() + PRESENCE_NS;
+        loop {
+            match pci::presence(&self.pdev) {
+                Presence::Absent if time::now() > deadline => return Err(ENODEV),
+                Presence::Absent if self.stopping() => return Err(EINTR),
+                Presence::Absent => time::sleep_us(LOOK_US),
+                other => return Ok(other),
+            }
+        }
     }
 
     /// Writes the reset register.  It must not be read back: the chip goes down at once.
@@ -107,29 +147,43 @@ impl Card {
     }
 
     /// For the end of the driver, of the system or of its wakefulness: no access to memory, chip in
-    /// its loader, as far as that can be reached.
-    pub(super) fn quiesce(&self) {
+    /// its loader, as far as that can be reached.  Whether the card is kept from memory.
+    pub(super) fn quiesce(&self) -> bool {
         self.tx.lock().stop();
         self.rx.lock().stop();
         self.fail_sessions(ENODEV);
-        let away = pci::presence(&self.pdev) == Presence::Absent;
-        if self.state() == State::Gone || (away && self.state() != State::Resetting) {
-            return;
+        let first = pci::presence(&self.pdev);
+        if first == Presence::Absent && self.state() != State::Resetting {
+            return false;
         }
-        if !away {
+        if first != Presence::Absent {
+            // Whatever is thought of the card: it answers.
             pci::clear_master(&self.pdev);
+            if first == Presence::Blank && self.config.restore(&self.pdev).is_err() {
+                return true;
+            }
             if self.write_reset().is_err() {
-                return;
+                return true;
             }
             self.counters.resets.add(1);
         }
         let start = time::now();
-        while time::now().saturating_sub(start) < WIPE_NS {
+        loop {
             time::sleep_us(LOOK_US);
-            if pci::presence(&self.pdev) == Presence::Blank {
-                // Whoever takes the card over finds its BARs in place.
-                let _ = self.config.restore(&self.pdev);
-                return;
+            let elapsed = time::now().saturating_sub(start);
+            match pci::presence(&self.pdev) {
+                Presence::Blank => {
+                    // Whoever takes the card over finds its BARs in place.
+                    let _ = self.config.restore(&self.pdev);
+                    self.reset_pending.store(0, Relaxed);
+                    return true;
+                }
+                Presence::Configured if elapsed > WIPE_NS => {
+                    pci::clear_master(&self.pdev);
+                    return true;
+                }
+                Presence::Absent if elapsed > QUIESCE_NS => return false,
+                _ => {}
             }
         }
     }

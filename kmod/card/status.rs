@@ -12,6 +12,8 @@ use crate::{
 /// Facts about a card.
 pub(crate) struct Status {
     pub(super) state: State,
+    /// How often the card was lost on the bus since it last ran.
+    pub(super) losses: u32,
     /// Negative errno of the last failed boot or recovery.
     pub(super) last_error: i32,
     pub(super) boot_done: u64,
@@ -34,6 +36,7 @@ impl Default for Status {
     fn default() -> Self {
         Self {
             state: State::Absent,
+            losses: 0,
             last_error: 0,
             boot_done: 0,
             boot_total: 0,
@@ -74,7 +77,11 @@ impl Card {
         let beat = status.watch.as_ref().filter(|watch| watch.seen());
         CardInfo {
             abi_version: ABI_VERSION,
-            state: if gone { State::Gone } else { status.state } as u32,
+            state: if gone {
+                State::Gone
+            } else {
+                status.state.told()
+            } as u32,
             generation: self.generation(),
             last_error: status.last_error,
             pci_domain: domain,

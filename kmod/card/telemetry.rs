@@ -31,8 +31,25 @@ const LOG_LEVEL: u32 = 2;
 pub(crate) struct Cache {
     values: Telemetry,
     read_at: Option<u64>,
-    /// When the driver's own session may be tried again.
-    pub(super) next_session: u64,
+}
+
+/// What the card has answered about itself.
+#[derive(Default)]
+pub(super) struct Identity {
+    pub(super) version: bool,
+    chip: bool,
+    uid: bool,
+    /// Whether the question for memory was answered,
+    asked: bool,
+    /// and the bytes that it has for clients, if the answer could be read.
+    pub(super) memory: Option<u64>,
+}
+
+impl Identity {
+    /// Whether all questions have been answered.
+    pub(super) fn is_complete(&self) -> bool {
+        self.version && self.chip && self.uid && self.asked
+    }
 }
 
 impl Card {
@@ -57,25 +74,40 @@ impl Card {
         f(answer.output)
     }
 
-    /// Chip, firmware version and unique id.
-    pub(super) fn ask_identity(&self) {
+    /// Chip, firmware version, unique id and memory, as far as `known` has not got them.  A question is
+    /// answered by whatever the card says, even if it makes no sense.
+    pub(super) fn ask_identity(&self, known: &mut Identity) {
         let Some(session) = self.management() else {
             return;
         };
         let deadline = time::now() + TIMEOUT_NS;
-        Self::ask(&session, deadline, command::VERSION, |text| {
-            let version = proctext::version(text)?;
-            put_text(&mut self.status.lock().firmware_version, version.as_bytes());
-            Some(())
+        let ask = |answered: &mut bool, line, f: &mut dyn FnMut(&[u8])| {
+            if !*answered {
+                let heard = |text: &[u8]| {
+                    f(text);
+                    Some(())
+                };
+                *answered = Self::ask(&session, deadline, line, heard).is_some();
+            }
+        };
+        ask(&mut known.version, command::VERSION, &mut |text| {
+            if let Some(version) = proctext::version(text) {
+                put_text(&mut self.status.lock().firmware_version, version.as_bytes());
+            }
         });
-        Self::ask(&session, deadline, command::CHIP, |text| {
-            let chip = proctext::chip_name(text)?;
-            put_text(&mut self.status.lock().chip, chip.as_bytes());
-            Some(())
+        ask(&mut known.chip, command::CHIP, &mut |text| {
+            if let Some(chip) = proctext::chip_name(text) {
+                put_text(&mut self.status.lock().chip, chip.as_bytes());
+            }
         });
-        Self::ask(&session, deadline, command::UID, |text| {
-            self.status.lock().uid = proctext::uid(text)?;
-            Some(())
+        ask(&mut known.uid, command::UID, &mut |text| {
+            if let Some(uid) = proctext::uid(text) {
+                self.status.lock().uid = uid;
+            }
+        });
+        let memory = &mut known.memory;
+        ask(&mut known.asked, command::CMM, &mut |text| {
+            *memory = proctext::cmm(text).map(|cmm| cmm.total << 10);
         });
     }
 

@@ -11,7 +11,8 @@ use super::Card;
 use crate::glue::compat::errno::ESTALE;
 use crate::{
     glue::{
-        thread::{should_stop, Main},
+        pci::{self, Presence},
+        thread::{Main, Running},
         time::{self, MS, S},
     },
     transport::rx,
@@ -32,6 +33,9 @@ const BLOCKED_NS: u64 = 2 * MS;
 /// Boots that are tried in a row before a card is given up, and the pause between them.
 const BOOT_TRIES: u32 = 3;
 const BOOT_PAUSE_NS: u64 = 2 * S;
+
+/// A card that is lost on the bus so often without having run in between is left alone.
+const MOST_LOSSES: u32 = 5;
 
 /// No further try when the last ones took as long as this: firmware that did not answer for the two
 /// minutes of a handshake was no glitch, and whoever waits for the card shall hear of it.
@@ -59,9 +63,9 @@ impl Orders {
 }
 
 impl Main for Card {
-    fn main(self: &Arc<Self>) {
+    fn main(self: &Arc<Self>, me: &Running) {
         let mut last_watch = 0;
-        while !should_stop() {
+        while !me.should_stop() {
             {
                 let _active = self.activity.lock();
                 self.act(&mut last_watch);
@@ -88,22 +92,24 @@ impl Card {
     fn act(self: &Arc<Self>, last_watch: &mut u64) {
         let state = self.state();
         let (boot, reset, paused) = self.take_orders();
-        if !paused && state != State::Gone {
-            if reset || boot {
-                if reset {
-                    self.reset_on_demand();
-                } else {
-                    self.boot_with_retries(ESTALE);
-                }
-            } else if state.serves_sessions() {
-                self.serve();
-                if time::now().saturating_sub(*last_watch) >= WATCH_NS {
-                    *last_watch = time::now();
-                    self.watch();
-                }
+        if paused || state == State::Gone {
+            // Hands off.
+        } else if state == State::Unreachable {
+            self.look_for_it();
+        } else if reset {
+            self.reset_on_demand();
+        } else if boot {
+            self.boot_with_retries(ESTALE);
+        } else if state.serves_sessions() {
+            self.serve();
+            self.heed_attendant();
+            if time::now().saturating_sub(*last_watch) >= WATCH_NS {
+                *last_watch = time::now();
+                self.watch();
             }
+            self.mend_blank();
         }
-        if self.state() == State::Gone {
+        if !self.state().is_on_bus() {
             // Whoever found it gone could not do this, for the locks it held.
             self.tx.lock().stop();
             self.rx.lock().stop();
@@ -242,8 +248,44 @@ impl Card {
         }
     }
 
+    /// The card did not answer on the bus: whether it does again.
+    fn look_for_it(self: &Arc<Self>) {
+        if pci::presence(&self.pdev) == Presence::Absent {
+            return;
+        }
+        // First of all: it may be running as before, and its clients are told that it is not.
+        pci::clear_master(&self.pdev);
+        let losses = {
+            let mut status = self.status.lock();
+            status.losses += 1;
+            status.losses
+        };
+        dev_info!(self.pdev, "answers on the bus again\n");
+        if losses > MOST_LOSSES {
+            dev_err!(self.pdev, "lost {} times without having run\n", losses);
+            self.give_up(EIO);
+        } else {
+            self.boot_with_retries(ESTALE);
+        }
+    }
+
+    /// A card that has reset itself, because of its watchdog or its heat, is booted at once: no heartbeat
+    /// need be waited for.
+    fn mend_blank(self: &Arc<Self>) {
+        if self.blank.load(Relaxed) != 0 && self.state().serves_sessions() {
+            dev_err!(
+                self.pdev,
+                "has lost its configuration: it has reset itself\n"
+            );
+            self.boot_with_retries(ESTALE);
+        }
+    }
+
     fn reset_on_demand(&self) {
         if let Err(e) = self.reset(ESTALE) {
+            if self.stopping() || self.is_gone() {
+                return self.note_error(e);
+            }
             self.give_up(e);
         } else {
             self.reached(State::Loader);
@@ -294,7 +336,7 @@ impl Card {
         self.tx.lock().stop();
         self.rx.lock().stop();
         // It may be anywhere in its boot: keep it from memory.
-        crate::glue::pci::clear_master(&self.pdev);
+        pci::clear_master(&self.pdev);
         self.reached(State::Dead);
         dev_err!(self.pdev, "failed: {:?}\n", e);
     }
@@ -307,11 +349,12 @@ impl Card {
         {
             let mut status = self.status.lock();
             status.last_error = 0;
+            status.losses = 0;
             status.watch = Some(crate::wire::heartbeat::Watch::new(time::now()));
         }
         if self.reached(State::Running) {
             self.axcl.up();
-            self.announce();
+            self.call_attendant();
         }
     }
 }

@@ -99,8 +99,10 @@ impl<C: Client> Node<C> {
 
     /// What the files of the device behind `misc` share.  To be used in `open` only.
     pub(crate) fn shared(misc: &MiscDeviceRegistration<C>) -> &Arc<C::Shared> {
-        // SAFETY: only `Node::new` registers devices with these operations, and the `miscdevice` is
-        // the first field of `Node`.
+        // SAFETY: a `MiscDeviceRegistration<C>` is what the kernel crate makes of the `miscdevice` that was
+        // opened.  This module registers those of a `Client` by `Node::new` only, with the `miscdevice`
+        // as first field of a `Node<C>`, which stays in place until it is deregistered: not during
+        // `open`, which holds the lock that deregistering takes.
         let node = unsafe { &*ptr::from_ref(misc).cast::<Node<C>>() };
         &node.shared
     }

@@ -129,7 +129,7 @@ impl Space {
         }
     }
 
-    /// Hands ranges inside mappings to the card, or takes them back from it.
+    /// Hands ranges to the card, or takes them back from it.  They are of buffers that the caller holds.
     pub(crate) fn sync(&self, ranges: impl Iterator<Item = Piece>, owner: Owner) -> Result {
         let state = self.state.lock();
         let device = raw_device(&**state.device.as_ref().ok_or(ENODEV)?);
@@ -144,8 +144,9 @@ impl Space {
         };
         for range in ranges.flat_map(|range| parts(range, mask)) {
             let len = range.len as usize;
-            // SAFETY: a bound device.  The ranges are inside live mappings as per the caller; were
-            // they not, caches would be written back or dropped for nothing.
+            // SAFETY: a bound device, as `close` has not been called.  The ranges are inside live mappings:
+            // they are pieces of a buffer that the caller holds, whose mapping goes with it, and the lock
+            // keeps `close` from taking it away now.
             unsafe {
                 match owner {
                     Owner::Card => shim::ax650_sync_for_device(device, range.bus, len),

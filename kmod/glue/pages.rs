@@ -8,9 +8,9 @@ use kernel::{bindings, error::to_result, mm::virt::VmaNew, page::PAGE_SIZE, prel
 
 use super::shim;
 
-/// The largest piece asked of the page allocator, as a power of two: small enough never to fail for
-/// fragmentation while there is memory.
-const MAX_ORDER: u32 = 3;
+/// The largest piece asked of the page allocator where smaller ones do as well, as a power of two: 2 MiB
+/// with pages of 4 KiB, the most that one entry of an IOMMU's tables maps below 1 GiB.
+const LARGE_ORDER: u32 = 9;
 
 /// Where in the file a mapping begins, pages.
 pub(crate) fn page_offset(vma: &VmaNew) -> u64 {
@@ -35,18 +35,20 @@ unsafe impl Send for Pages {}
 unsafe impl Sync for Pages {}
 
 impl Pages {
-    /// Allocates `count` pages, charged to the memory cgroup of the caller.
+    /// Allocates `count` pages, charged to the memory cgroup of the caller: large blocks first, then
+    /// smaller ones.
     pub(crate) fn new(count: usize) -> Result<Self> {
         let mut this = Self {
             pages: KVVec::with_capacity(count, GFP_KERNEL)?,
         };
-        let mut order = MAX_ORDER;
+        // SAFETY: no preconditions.
+        let mut order = unsafe { shim::ax650_max_order() }.min(LARGE_ORDER);
         while this.pages.len() < count {
             let left = count - this.pages.len();
             while (1usize << order) > left {
                 order -= 1;
             }
-            if let Err(e) = this.add_block(order, left) {
+            if let Err(e) = this.add_block(order, left, false) {
                 order = order.checked_sub(1).ok_or(e)?;
             }
         }
@@ -63,7 +65,7 @@ impl Pages {
         while this.pages.len() < count {
             let left = count - this.pages.len();
             order = order.min(order_of(left));
-            if let Err(e) = this.add_block(order, left) {
+            if let Err(e) = this.add_block(order, left, true) {
                 order = order.checked_sub(1).ok_or(e)?;
             }
         }
@@ -80,14 +82,16 @@ impl Pages {
         let mut this = Self {
             pages: KVVec::with_capacity(count, GFP_KERNEL)?,
         };
-        this.add_block(order, count)?;
+        this.add_block(order, count, true)?;
         Ok(this)
     }
 
-    /// Adds the first `most` pages of a new block of `1 << order`.  There is capacity for them.
-    fn add_block(&mut self, order: u32, most: usize) -> Result {
+    /// Adds the first `most` pages of a new block of `1 << order`, which is worth some effort if `eager`.
+    /// There is capacity for them.
+    fn add_block(&mut self, order: u32, most: usize, eager: bool) -> Result {
         // SAFETY: no preconditions.
-        let first = NonNull::new(unsafe { shim::ax650_alloc_pages(order) }).ok_or(ENOMEM)?;
+        let first = unsafe { shim::ax650_alloc_pages(order, eager) };
+        let first = NonNull::new(first).ok_or(ENOMEM)?;
         for n in 0..1 << order {
             // SAFETY: `first` begins `1 << order` pages.
             let page = unsafe { shim::ax650_next_page(first.as_ptr(), n) };

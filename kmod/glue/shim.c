@@ -25,13 +25,19 @@
 
 /*
  * 2^order zeroed pages that are freed one by one.  Higher orders are a wish: no retries, no warning.
- * Nobody else's process is killed to get a buffer.
+ * Those that are hard to get are taken only if they lie ready, unless the caller is `eager`: smaller ones
+ * do as well, and making them costs more than they save.  Nobody else's process is killed to get a
+ * buffer.
  */
-struct page *ax650_alloc_pages(unsigned int order)
+struct page *ax650_alloc_pages(unsigned int order, bool eager)
 {
 	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN;
-	struct page *page = alloc_pages(gfp | (order ? __GFP_NORETRY : __GFP_RETRY_MAYFAIL), order);
+	struct page *page;
 
+	gfp |= order ? __GFP_NORETRY : __GFP_RETRY_MAYFAIL;
+	if (order > PAGE_ALLOC_COSTLY_ORDER && !eager)
+		gfp &= ~__GFP_DIRECT_RECLAIM;
+	page = alloc_pages(gfp, order);
 	if (page && order)
 		split_page(page, order);
 	return page;
@@ -208,10 +214,14 @@ void ax650_pci_program_addresses(struct pci_dev *pdev)
 
 	for (i = 0; i < PCI_STD_NUM_BARS; i++) {
 		struct resource *res = &pdev->resource[i];
-		u64 address = res->start;
+		struct pci_bus_region region;
+		u64 address;
 
-		if (!(res->flags & IORESOURCE_MEM) || !resource_size(res))
+		if (!(res->flags & IORESOURCE_MEM) || res->flags & IORESOURCE_UNSET || !resource_size(res))
 			continue;
+		/* Not what the CPU calls it, where the host bridge translates. */
+		pcibios_resource_to_bus(pdev->bus, &region, res);
+		address = region.start;
 		pci_write_config_dword(pdev, PCI_BASE_ADDRESS_0 + 4 * i, lower_32_bits(address));
 		if (res->flags & IORESOURCE_MEM_64)
 			pci_write_config_dword(pdev, PCI_BASE_ADDRESS_1 + 4 * i,

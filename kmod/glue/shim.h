@@ -12,7 +12,7 @@ struct pci_dev;
 struct pid;
 struct task_struct;
 
-struct page *ax650_alloc_pages(unsigned int order);
+struct page *ax650_alloc_pages(unsigned int order, bool eager);
 void ax650_put_page(struct page *page);
 unsigned int ax650_max_order(void);
 struct page *ax650_next_page(struct page *page, unsigned int n);

@@ -7,7 +7,7 @@ use kernel::{bindings, prelude::*};
 // The empty structs that bindgen makes of opaque types are behind pointers only.
 #[allow(improper_ctypes)]
 extern "C" {
-    pub(super) fn ax650_alloc_pages(order: c_uint) -> *mut bindings::page;
+    pub(super) fn ax650_alloc_pages(order: c_uint, eager: bool) -> *mut bindings::page;
     pub(super) fn ax650_put_page(page: *mut bindings::page);
     pub(super) fn ax650_max_order() -> c_uint;
     pub(super) fn ax650_next_page(page: *mut bindings::page, n: c_uint) -> *mut bindings::page;

@@ -2,19 +2,34 @@
 
 //! A kernel thread with an owner.
 
-use core::ptr;
+use core::{marker::PhantomData, ptr};
 
 use kernel::{bindings, prelude::*, sync::Arc};
 
-use super::shim;
+use super::{shim, time};
 
 /// What a thread runs.
 pub(crate) trait Main: Send + Sync + 'static {
-    /// Runs until [`should_stop`]; may not return earlier.
-    fn main(self: &Arc<Self>);
-    /// Makes `main` look at [`should_stop`] at once.
+    /// Runs until `me` says that it shall stop.
+    fn main(self: &Arc<Self>, me: &Running);
+    /// Makes `main` look at [`Running::should_stop`] at once.
     fn wake(&self);
 }
+
+/// The calling kernel thread, as one that was started here.
+pub(crate) struct Running(PhantomData<*mut ()>);
+
+impl Running {
+    /// Whether it shall end.
+    pub(crate) fn should_stop(&self) -> bool {
+        // SAFETY: the current task is a kernel thread: `run` makes the only values, and lends them, which
+        // cannot be sent, to what it calls.
+        unsafe { bindings::kthread_should_stop() }
+    }
+}
+
+/// Between looks of a thread that has nothing to do any more but to be stopped.
+const END_US: u32 = 100_000;
 
 /// A running thread; dropping it stops it and waits for its end.
 pub(crate) struct Thread<T: Main> {
@@ -45,7 +60,7 @@ impl<T: Main> Drop for Thread<T> {
         // `kthread_stop` sets the flag before it wakes the task, but the task may be about to sleep
         // on a condition variable: that wait ends by the wake-up of the task itself.
         self.target.wake();
-        // SAFETY: the thread has not ended: `main` returns only when it is told to stop.
+        // SAFETY: the task is there still: `run` does not return before this call.
         unsafe { bindings::kthread_stop(self.task.as_ptr()) };
     }
 }
@@ -56,12 +71,11 @@ impl<T: Main> Drop for Thread<T> {
 unsafe extern "C" fn run<T: Main>(data: *mut c_void) -> c_int {
     // SAFETY: `start` passed a pointer to an `Arc<T>` that lives until this thread has been joined.
     let target = unsafe { &*data.cast::<Arc<T>>() };
-    target.main();
+    let me = Running(PhantomData);
+    target.main(&me);
+    // Nobody has a reference of the task's own: it must be there when it is stopped.
+    while !me.should_stop() {
+        time::sleep_us(END_US);
+    }
     0
-}
-
-/// Whether the current kernel thread shall end.
-pub(crate) fn should_stop() -> bool {
-    // SAFETY: only kernel threads started above call this.
-    unsafe { bindings::kthread_should_stop() }
 }

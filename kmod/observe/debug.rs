@@ -133,7 +133,9 @@ fn counters(card: &Card, seq: &SeqFile) -> Result {
     card.counters
         .for_each(|name, value| seq_print!(seq, "{} {}\n", name, value));
     seq_print!(seq, "quarantined_bytes {}\n", card.quarantined_bytes());
+    seq_print!(seq, "leaked_bytes {}\n", card.leaked.get());
     seq_print!(seq, "buffer_bytes {}\n", card.memory.bytes());
+    seq_print!(seq, "buffer_pieces {}\n", card.memory.pieces());
     Ok(())
 }
 

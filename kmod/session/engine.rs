@@ -67,6 +67,8 @@ pub(crate) struct Engine {
     ended: KVec<KBox<Job>>,
     unsent: KVec<Unsent>,
     retired: bool,
+    /// The card is still to be told of its end.
+    farewell_due: bool,
 }
 
 impl Engine {
@@ -84,6 +86,7 @@ impl Engine {
             ended: KVec::new(),
             unsent: KVec::new(),
             retired: false,
+            farewell_due: false,
         }
     }
 
@@ -125,11 +128,16 @@ impl Engine {
         self.is_over() && !self.retired
     }
 
-    /// True once, when the session is over.
+    /// True once, when the session is over, and once more each time that the card could not be told.
     pub(super) fn retire(&mut self) -> bool {
         let first = self.wants_retirement();
         self.retired |= first;
-        first
+        first || core::mem::take(&mut self.farewell_due)
+    }
+
+    /// The card could not be told.
+    pub(super) fn farewell_is_due(&mut self) {
+        self.farewell_due = true;
     }
 
     /// Queues a job.

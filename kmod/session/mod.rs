@@ -142,13 +142,18 @@ impl Session {
     }
 
     /// Takes the step from "over" to "its ports may be used again", once; the card is told unless
-    /// it has been reset since.
+    /// it has been reset since.  If the ring has no room for that the ports stay taken: another session
+    /// must not get them while the card serves this one.
     pub(crate) fn retire(&self) {
         if !self.engine.lock().retire() {
             return;
         }
-        if self.card.check_serving(self.generation).is_ok() {
-            crate::transport::control::destroy(&self.card, self.process.number(), &self.ports);
+        let (card, pid) = (&self.card, self.process.number());
+        if card.check_serving(self.generation).is_ok()
+            && !crate::transport::control::destroy(card, pid, &self.ports)
+        {
+            self.engine.lock().farewell_is_due();
+            return;
         }
         let listener = self.card.ports.lock().free(&self.ports);
         // The table's reference; the last one may be this, so not under the table's lock.

@@ -49,7 +49,7 @@ impl Session {
     ) -> Result<Arc<Self>> {
         let generation = card.generation();
         card.check_serving(generation)?;
-        let ports = reserve(card)?;
+        let ports = reserve(card, held.is_none())?;
         let mut number = [0; 4];
         crate::glue::random(&mut number);
         let number = u32::from_le_bytes(number);
@@ -201,10 +201,10 @@ impl Session {
 }
 
 /// Takes four ports, waiting a little for those of sessions that are just ending.
-fn reserve(card: &Card) -> Result<crate::transport::ports::Group> {
+fn reserve(card: &Card, for_driver: bool) -> Result<crate::transport::ports::Group> {
     let until = time::now() + PORTS_WAIT_NS;
     loop {
-        match card.ports.lock().reserve() {
+        match card.ports.lock().reserve(for_driver) {
             Err(e) if e == ENOSPC && time::now() < until => {}
             other => return other,
         }

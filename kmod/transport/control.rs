@@ -156,8 +156,10 @@ pub(crate) fn create_packet(card: &Card, pid: i32, ports: &Group, log_level: u32
     }
 }
 
-/// Tells the card that a session has ended; no answer is expected (spec 5.5).
-pub(crate) fn destroy(card: &Card, pid: i32, ports: &Group) {
+/// Tells the card that a session has ended; no answer is expected (spec 5.5).  False if the ring has no
+/// room for that now.
+#[must_use]
+pub(crate) fn destroy(card: &Card, pid: i32, ports: &Group) -> bool {
     let packet = Packet {
         command: DESTROY,
         device: card.id,
@@ -166,14 +168,21 @@ pub(crate) fn destroy(card: &Card, pid: i32, ports: &Group) {
         ports: *ports,
         ..Packet::default()
     };
-    // If the ring is full for so long the card is being given up anyway.
-    if let Err(e) = send(card, &packet, time::now() + 100 * time::MS) {
-        dev_dbg!(
-            card.pdev,
-            "destroy of port {} not sent: {:?}\n",
-            ports[0],
-            e
-        );
+    farewell(card, &packet)
+}
+
+/// Sends the packet that ends a group of ports.  False if the ring has no room for it now; whatever else
+/// goes wrong, the card is not up to hear it.
+#[must_use]
+pub(crate) fn farewell(card: &Card, packet: &Packet) -> bool {
+    match send(card, packet, time::now()) {
+        Ok(()) => true,
+        Err(e) if e == ETIMEDOUT => false,
+        Err(e) => {
+            let port = packet.ports[0];
+            dev_dbg!(card.pdev, "destroy of port {} not sent: {:?}\n", port, e);
+            true
+        }
     }
 }
 

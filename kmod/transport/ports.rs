@@ -54,6 +54,8 @@ pub(crate) type Freed = [Option<Listener>; GROUP];
 pub(crate) struct Ports {
     slots: KVec<Slot>,
     next: usize,
+    /// Those of the driver's own session.  Until it has some, room for them is kept.
+    driver: Option<Group>,
     /// Where the answer to a create that was given up may still come, as bits.
     late: u128,
 }
@@ -70,13 +72,18 @@ impl Ports {
         Ok(Self {
             slots,
             next: 0,
+            driver: None,
             late: 0,
         })
     }
 
     /// Takes four free ports.  The search goes round the table, so that a port is free as long as
     /// possible before it is used again and late messages of its former owner do not find the next.
-    pub(crate) fn reserve(&mut self) -> Result<Group> {
+    /// `for_driver`: for its own session, without which it cannot tell how the card is.
+    pub(crate) fn reserve(&mut self, for_driver: bool) -> Result<Group> {
+        if !for_driver && !self.has_room(GROUP) {
+            return Err(ENOSPC);
+        }
         let mut group = [0; GROUP];
         let mut found = 0;
         let mut last = self.next;
@@ -94,6 +101,9 @@ impl Ports {
             self.set(port, Slot::Reserved);
         }
         self.next = (last + 1) % USER_PORTS;
+        if for_driver {
+            self.driver = Some(group);
+        }
         Ok(group)
     }
 
@@ -101,6 +111,9 @@ impl Ports {
     /// there is room for in `ports`, or none.  Those where a late answer may come are the last choice: a
     /// program that tries again would take it for the answer to its new request.
     pub(crate) fn reserve_lowest(&mut self, ports: &mut [u32]) -> Result {
+        if !self.has_room(ports.len()) {
+            return Err(ENOSPC);
+        }
         if !self.find_lowest(ports) {
             self.late = 0;
             if !self.find_lowest(ports) {
@@ -111,6 +124,14 @@ impl Ports {
             self.set(port, Slot::Reserved);
         }
         Ok(())
+    }
+
+    /// Whether a client may have `count` ports more.
+    fn has_room(&self, count: usize) -> bool {
+        let kept = if self.driver.is_some() { 0 } else { GROUP };
+        let slots = self.slots.iter();
+        let free = slots.filter(|slot| matches!(slot, Slot::Free)).count();
+        free >= count + kept
     }
 
     fn find_lowest(&self, ports: &mut [u32]) -> bool {
@@ -161,6 +182,9 @@ impl Ports {
     /// Gives up to four ports back.  The caller drops what is returned after it has released the lock.
     #[must_use]
     pub(crate) fn free(&mut self, ports: &[u32]) -> Freed {
+        if self.driver.is_some_and(|group| group == ports) {
+            self.driver = None;
+        }
         let mut freed = Freed::default();
         for (listener, &port) in freed.iter_mut().zip(ports) {
             if let Slot::Used(owner) = self.set(port, Slot::Free) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! States of a card. The numbers are those of `enum ax650_card_state` in `uapi/ax650.h`.
+//! States of a card. The numbers are those of `enum ax650_card_state` in `uapi/ax650.h`, which has no
+//! [`State::Unreachable`]: programs know that as "gone".
 
 /// Where a card is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,13 +23,15 @@ pub enum State {
     Dead = 6,
     /// The chip is being reset.
     Resetting = 7,
-    /// Does not answer on the bus any more.
+    /// Lost for good: the bus says so, or the driver is being unbound.
     Gone = 8,
+    /// Does not answer on the bus, but may come back.
+    Unreachable = 9,
 }
 
 impl State {
     /// All states, in the order of their numbers.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Absent,
         Self::Loader,
         Self::Booting,
@@ -38,6 +41,7 @@ impl State {
         Self::Dead,
         Self::Resetting,
         Self::Gone,
+        Self::Unreachable,
     ];
 
     /// The state with this number.
@@ -57,6 +61,15 @@ impl State {
             Self::Dead => "dead",
             Self::Resetting => "resetting",
             Self::Gone => "gone",
+            Self::Unreachable => "unreachable",
+        }
+    }
+
+    /// The state that programs are told.
+    pub fn told(self) -> Self {
+        match self {
+            Self::Unreachable => Self::Gone,
+            other => other,
         }
     }
 
@@ -72,23 +85,24 @@ impl State {
 
     /// Whether the card can be touched at all.
     pub fn is_on_bus(self) -> bool {
-        self != Self::Gone
+        !matches!(self, Self::Gone | Self::Unreachable)
     }
 }
 
 /// Whether a card may go from one state to the other.
 ///
 /// Only a reset leads to the loader, only a completed handshake to running: a card that was reset
-/// cannot be resurrected by a late heartbeat (R18). Gone is final; a card that is plugged in again
-/// is another card.
+/// cannot be resurrected by a late heartbeat (R18). A card that does not answer on the bus must be reset
+/// when it does again, whatever it was before. Gone is final; a card that is plugged in again is
+/// another card.
 pub fn may(from: State, to: State) -> bool {
     use State::*;
     match (from, to) {
         (Gone, _) => false,
         (_, Gone) => true,
         (_, Absent) => false,
-        (Resetting, Resetting) | (Dead, Dead) => false,
-        (_, Resetting | Dead) => true,
+        (Resetting, Resetting) | (Dead, Dead) | (Unreachable, Unreachable) => false,
+        (_, Resetting | Dead | Unreachable) => true,
         (Absent | Resetting, Loader)
         | (Loader, Booting)
         | (Booting, Handshake)

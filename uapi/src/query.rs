@@ -42,7 +42,7 @@ consts! { u32:
     AX650_STATE_DEAD = 6;
     /// [`ax650_card_info::state`]: a reset is under way.
     AX650_STATE_RESETTING = 7;
-    /// [`ax650_card_info::state`]: does not answer on the bus any more.
+    /// [`ax650_card_info::state`]: does not answer on the bus; is booted if it does again.
     AX650_STATE_GONE = 8;
 }
 

@@ -2,6 +2,9 @@
 
 //! Registers and rules of the card's life: boot status, mailbox, heartbeat, control packet, states.
 
+// Tests are named after the requirement or fault.
+#![allow(non_snake_case)]
+
 use ax650_wire_tests::wire::{
     boot::{reason_name, Status},
     control::{Packet, CREATE, CREATE_DONE, CREATE_FAILED, DESTROY, DESTROY_DONE, REQUEST_PORTS},
@@ -212,6 +215,9 @@ fn control_ports_are_bounded() {
 fn states_have_the_numbers_of_the_abi() {
     let header = include_str!("../../../uapi/ax650.h");
     for state in State::ALL {
+        assert_eq!(State::from_u32(state as u32), Some(state));
+        // What programs are told.
+        let state = state.told();
         let name = format!("AX650_STATE_{}", state.name().to_uppercase());
         let line = header.lines().find(|line| line.contains(&name));
         let number = line.and_then(|line| line.split('=').nth(1)?.split(',').next());
@@ -220,9 +226,8 @@ fn states_have_the_numbers_of_the_abi() {
             Some(&*(state as u32).to_string()),
             "{name}"
         );
-        assert_eq!(State::from_u32(state as u32), Some(state));
     }
-    assert_eq!(State::from_u32(9), None);
+    assert_eq!(State::from_u32(10), None);
     assert_eq!(State::from_u32(u32::MAX), None);
 }
 
@@ -245,6 +250,21 @@ fn only_a_handshake_makes_a_card_run() {
         assert_eq!(may(from, Gone), from != Gone);
         assert!(!may(from, from), "{from:?}");
     }
+}
+
+/// A card that did not answer on the bus for a while may come back, but by a reset only; one that is gone
+/// does not.
+#[test]
+fn C2_unreachable_is_left_by_a_reset_only() {
+    use State::*;
+    for state in State::ALL {
+        let left = matches!(state, Resetting | Dead | Gone);
+        assert_eq!(may(Unreachable, state), left, "{state:?}");
+        let found = !matches!(state, Unreachable | Gone);
+        assert_eq!(may(state, Unreachable), found, "{state:?}");
+    }
+    assert!(!Unreachable.serves_sessions() && !Unreachable.is_busy() && !Unreachable.is_on_bus());
+    assert_eq!(Unreachable.told(), Gone);
 }
 
 proptest! {

@@ -32,6 +32,7 @@ ax650_test_kit::cases!["axcl_abi":
     S8_2_write,
     S8_2_write_of_all_sizes { timeout_s: 90 },
     S8_2_ring_full { timeout_s: 120 },
+    K4_end_of_a_program_while_the_ring_is_full { timeout_s: 120 },
     S8_2_read,
     S8_2_poll,
     S8_2_stop,
@@ -293,6 +294,45 @@ fn S8_2_ring_full(context: &mut Context) -> Result<()> {
             // The driver may have had to reset the card.
             Err(e) => Ok(e.raw_os_error() == Some(libc::ENODEV)),
         }
+    })?;
+    drop(file);
+    drop(quiet);
+    recovers("a full ring")
+}
+
+/// A program that ends without a word while the ring is full: the card hears of it later.
+fn K4_end_of_a_program_while_the_ring_is_full(context: &mut Context) -> Result<()> {
+    let served = |context: &mut Context| -> Result<usize> {
+        let report = super::support::service(context)?;
+        let sessions = &report["daemon"]["sessions"];
+        let list = sessions.as_array().map(Vec::len);
+        let map = sessions.as_object().map(serde_json::Map::len);
+        list.or(map)
+            .with_context(|| format!("no sessions in {report}"))
+    };
+    let quiet = Quiet::new()?;
+    let file = quiet.file()?;
+    let before = served(context)?;
+    let other = HostNode::open()?;
+    let ports = other.create(quiet.id)?.ports;
+    kernel::until("its session", SOON, || Ok(served(context)? > before))?;
+    context.host.switch(0, "ring.stuck", true)?;
+    let mut written = 0;
+    // Down to the room of the smallest message.
+    for len in [100_000, 1000, 8] {
+        while file.node.write(&vec![0x77; len]).is_ok() {
+            written += 1;
+            ensure!(written < 1000, "a ring without end");
+        }
+    }
+    drop(other);
+    std::thread::sleep(Duration::from_secs(1));
+    // Nobody else gets them meanwhile.
+    let again = quiet.host.extra(quiet.id, 1)?.ports[0];
+    ensure!(!ports.contains(&again), "port {again} is given out again");
+    context.host.clear(0)?;
+    kernel::until("the card to end the session", SOON, || {
+        Ok(served(context)? <= before)
     })?;
     drop(file);
     drop(quiet);

@@ -8,6 +8,8 @@
 mod bench;
 mod buffer;
 mod host;
+mod listeners;
+mod media;
 mod message;
 mod p2p;
 mod pains;
@@ -25,9 +27,11 @@ pub fn all() -> Vec<&'static Case> {
         host::CASES,
         ports::CASES,
         message::CASES,
+        listeners::CASES,
         buffer::CASES,
         p2p::CASES,
         rpc::CASES,
+        media::CASES,
         runtime::CASES,
         tensors::CASES,
         bench::CASES,

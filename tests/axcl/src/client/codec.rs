@@ -198,6 +198,24 @@ impl<'a> Encoder<'a> {
         }
     }
 
+    /// Number of the channel.
+    pub fn number(&self) -> u32 {
+        self.channel
+    }
+
+    /// Stops and resets the channel; what GetStream, without a time limit, says then.
+    pub fn end_by_reset(&self) -> Result<u32> {
+        let channel = || vec![word(self.channel)];
+        self.scope
+            .venc_ok(VencApi::AxVencStopRecvFrame, channel())?;
+        self.scope.venc_ok(VencApi::AxVencResetChn, channel())?;
+        let get = vec![word(self.channel), word(u32::MAX)];
+        let got = self
+            .scope
+            .venc(VencApi::AxVencGetStream, get, &[4, STREAM])?;
+        native::returned(&got)
+    }
+
     /// Copies an encoded picture and gives it back.
     fn take(&self, stream: &[u8], pts: u64) -> Result<Vec<u8>> {
         let (address, length) = (get64(stream, 0), get32(stream, 16) as usize);
@@ -277,6 +295,11 @@ impl<'a> Decoder<'a> {
         put32(&mut init, 0, 32);
         put32(&mut init, 4, 1);
         scope.vdec_ok(VdecApi::AxVdecInit, vec![init.to_vec()])?;
+        Self::another(scope, width, height)
+    }
+
+    /// The same when there is one already.
+    pub fn another(scope: Scope<'a>, width: usize, height: usize) -> Result<Self> {
         let mut attributes = vec![0; 56];
         put32(&mut attributes, 0, H264);
         put32(&mut attributes, 4, 1);
@@ -307,6 +330,22 @@ impl<'a> Decoder<'a> {
             vec![word(group), word(u32::MAX)],
         )?;
         Ok(Self { scope, group })
+    }
+
+    /// Number of the group.
+    pub fn number(&self) -> u32 {
+        self.group
+    }
+
+    /// Stops, and starts for so many pictures; what that returns.
+    pub fn start_again(&self, pictures: u32) -> Result<u32> {
+        let group = vec![word(self.group)];
+        self.scope.vdec_ok(VdecApi::AxVdecStopRecvStream, group)?;
+        let start = vec![word(self.group), word(pictures)];
+        let done = self
+            .scope
+            .vdec(VdecApi::AxVdecStartRecvStream, start, &[4])?;
+        native::returned(&done)
     }
 
     /// Sends one picture's bytes; none are the end of the stream.
@@ -363,12 +402,18 @@ impl<'a> Decoder<'a> {
 
     /// Gives all up.
     pub fn close(self) -> Result<()> {
+        let scope = self.scope;
+        self.give_up()?;
+        scope.vdec_ok(VdecApi::AxVdecDeinit, Vec::new())
+    }
+
+    /// Gives the group up, when there are others.
+    pub fn give_up(self) -> Result<()> {
         let group = vec![word(self.group)];
         self.scope
             .vdec_ok(VdecApi::AxVdecStopRecvStream, group.clone())?;
         self.scope
             .vdec_ok(VdecApi::AxVdecDisableChn, vec![word(self.group), word(0)])?;
-        self.scope.vdec_ok(VdecApi::AxVdecDestroyGrp, group)?;
-        self.scope.vdec_ok(VdecApi::AxVdecDeinit, Vec::new())
+        self.scope.vdec_ok(VdecApi::AxVdecDestroyGrp, group)
     }
 }

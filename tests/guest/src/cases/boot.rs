@@ -29,6 +29,9 @@ crate::cases!["boot":
     R22_two_cards_boot_at_once { start: Start::Unloaded, machines: &[TWO_CARDS] },
     R15_lost_write_to_bar0 { start: Start::Unloaded },
     R15_uboot_slow { start: Start::Unloaded, timeout_s: 90 },
+    C3_service_that_is_late { start: Start::Unloaded, timeout_s: 120 },
+    C3_service_that_is_slow { start: Start::Unloaded, timeout_s: 120 },
+    K8_card_that_was_reset_while_nobody_drove_it { start: Start::Unloaded },
     R53_no_firmware_file { start: Start::Unloaded },
 ];
 
@@ -38,6 +41,54 @@ pub fn load_and_reach(state: u32, limit: Duration) -> Result<Duration> {
     kernel::load_module("")?;
     Card::open(0)?.wait_state(state, limit)?;
     Ok(begin.elapsed())
+}
+
+/// Its configuration is wiped, and put back before anything is made of it.
+fn K8_card_that_was_reset_while_nobody_drove_it(context: &mut Context) -> Result<()> {
+    for _ in 0..2 {
+        context.host.card(0, "reset", serde_json::json!({}))?;
+        std::thread::sleep(Duration::from_secs(2));
+        load_and_reach(AX650_STATE_RUNNING, BOOT)?;
+        canary(0)?;
+        kernel::unload_module()?;
+    }
+    load_and_reach(AX650_STATE_RUNNING, BOOT)?;
+    canary(0)
+}
+
+/// The card is asked who it is until it has said so.
+fn says_who_it_is(context: &mut Context, switch: &str, value: serde_json::Value) -> Result<()> {
+    context.host.switch(0, switch, value)?;
+    let mark = kernel::mark()?;
+    load_and_reach(AX650_STATE_RUNNING, BOOT)?;
+    let card = Card::open(0)?;
+    std::thread::sleep(Duration::from_secs(8));
+    let info = card.info()?;
+    ensure!(info.firmware_version == [0; 64], "the switch does nothing");
+    // The log does not tell of what is not known.
+    let known = |line: &String| line.contains("fw ,") || line.contains("memory 0 MiB");
+    ensure!(!mark.lines()?.iter().any(known), "{:?}", mark.lines()?);
+    context.host.clear(0)?;
+    until("the card's name", Duration::from_secs(30), || {
+        let info = card.info()?;
+        Ok(text(&info.firmware_version).starts_with('V')
+            && text(&info.chip).contains("AX650")
+            && info.uid != 0)
+    })?;
+    until("the line that it is ready", Duration::from_secs(20), || {
+        mark.saw("ready: fw V")
+    })?;
+    canary(0)
+}
+
+/// The service makes no sessions for the first seconds.
+fn C3_service_that_is_late(context: &mut Context) -> Result<()> {
+    says_who_it_is(context, "port11.no_reply", true.into())
+}
+
+/// It makes them, but answers too late.
+fn C3_service_that_is_slow(context: &mut Context) -> Result<()> {
+    says_who_it_is(context, "rpc.delay_ms", 3000.into())
 }
 
 /// A card boots by itself when the module is loaded, and says who it is, once.

@@ -24,6 +24,7 @@ crate::cases!["buffers":
     R45_mapping_outlives_handle_and_file,
     R46_allocation_failures { kernels: &["debug"], timeout_s: 120, allow: &["page allocation failure"] },
     P16_fragmented_memory { timeout_s: 90 },
+    C5_few_pieces { machines: &[USUAL, HIGH_MEMORY, SWIOTLB] },
     R48_no_addresses_in_the_interface,
     R49_data {
         machines: &[USUAL, HIGH_MEMORY, SWIOTLB, NONCOHERENT, NONCOHERENT_HIGH], timeout_s: 120,
@@ -46,6 +47,42 @@ fn R44_zeroed(_: &mut Context) -> Result<()> {
         );
         client.give_up(fresh)?;
     }
+    Ok(())
+}
+
+/// Buffers are made of large blocks: few bus addresses, so that lists and tables of an IOMMU are short.
+/// Bounce buffers hold no more than 256 KiB in a piece.
+fn C5_few_pieces(_: &mut Context) -> Result<()> {
+    const SIZE: usize = 16 << 20;
+    let counter = |name: &str| -> Result<u64> {
+        let text = kernel::read("/sys/kernel/debug/ax650-0/counters")?;
+        let mut pairs = text.lines().filter_map(|line| line.split_once(' '));
+        let found = pairs.find(|(other, _)| *other == name);
+        let (_, value) = found.with_context(|| format!("no counter {name}"))?;
+        value.parse().context("a counter")
+    };
+    let mut client = Client::new(0)?;
+    let before = counter("buffer_pieces")?;
+    let begin = std::time::Instant::now();
+    let buffer = client.buffer(SIZE)?;
+    let took = begin.elapsed();
+    let pieces = counter("buffer_pieces")? - before;
+    eprintln!("16 MiB in {pieces} pieces, made in {took:?}");
+    let bounced = kernel::read("/proc/cmdline")?.contains("swiotlb=force");
+    let most = if bounced { 160 } else { 40 };
+    ensure!((1..=most).contains(&pieces), "{pieces} pieces");
+    // All of it is there, in order, for the process and for the card.
+    let data = pattern(SIZE, 5);
+    buffer.map.write(0, &data);
+    let address = client.malloc(SIZE as u32)?;
+    let there = client.copy_step(AX650_STEP_COPY_TO_CARD, &buffer, 0, address, SIZE);
+    client.run(&[there])?;
+    buffer.map.write(0, &vec![0; SIZE]);
+    let back = client.copy_step(AX650_STEP_COPY_FROM_CARD, &buffer, 0, address, SIZE);
+    client.run(&[back])?;
+    ensure!(buffer.map.read(0, SIZE) == data, "not what was sent");
+    client.give_up(buffer)?;
+    ensure!(counter("buffer_pieces")? == before, "pieces are left");
     Ok(())
 }
 

@@ -19,6 +19,10 @@ use crate::{kernel, runner};
 crate::cases!["reset":
     R15_a_message_goes_through_after_every_reboot { timeout_s: 120 },
     R15_slow_reset { timeout_s: 90 },
+    C2_reset_of_15_s { timeout_s: 120 },
+    C2_reset_that_is_given_up_first { timeout_s: 180 },
+    C2_card_that_resets_itself { timeout_s: 120 },
+    C6_heart_beats_while_the_service_is_silent { timeout_s: 120 },
     R15_configuration_is_restored,
     R15_waiting_is_not_spinning,
     R16_one_resets_the_other_works,
@@ -79,6 +83,82 @@ fn R15_slow_reset(context: &mut Context) -> Result<()> {
     let begin = Instant::now();
     reboot(&card)?;
     ensure!(begin.elapsed() > Duration::from_secs(5));
+    canary(0)
+}
+
+/// Longer than a card is waited for elsewhere, but the driver is still there when it is back.
+fn C2_reset_of_15_s(context: &mut Context) -> Result<()> {
+    context.host.switch(0, "reset.slow_ms", 15_000)?;
+    let card = Card::open(0)?;
+    reboot(&card)?;
+    context.host.clear(0)?;
+    canary(0)
+}
+
+/// Longer than any reset: the card counts as unreachable, and works again when it is back, without a
+/// rebind and without a second reset, which would take as long.
+fn C2_reset_that_is_given_up_first(context: &mut Context) -> Result<()> {
+    let card = Card::open(0)?;
+    let before = card.counters()?;
+    context.host.switch(0, "reset.slow_ms", 40_000)?;
+    let generation = card.control(AX650_CONTROL_BOOT, 0)?;
+    kernel::until("the card to be given up", Duration::from_secs(50), || {
+        Ok(card.info()?.state == AX650_STATE_GONE)
+    })?;
+    expect(libc::ENODEV, card.session(), || "a session".into())?;
+    kernel::until("the card to be back", BOOT, || {
+        Ok(card.info()?.state == AX650_STATE_RUNNING)
+    })?;
+    ensure!(card.info()?.generation == generation);
+    let resets = card.counters()?.resets - before.resets;
+    ensure!(resets == 1, "{resets} resets");
+    context.host.clear(0)?;
+    canary(0)
+}
+
+/// The chip's watchdog, or its heat: no heartbeat is waited for, which would take 9 s and more, and the
+/// sessions of before are told.
+fn C2_card_that_resets_itself(context: &mut Context) -> Result<()> {
+    let mut client = Client::new(0)?;
+    client.works()?;
+    let info = client.card.info()?;
+    let begin = Instant::now();
+    context.host.card(0, "reset", json!({}))?;
+    let limit = Duration::from_secs(4) * runner::slowness();
+    kernel::until("the driver to see it", limit, || {
+        Ok(client.card.info()?.state != AX650_STATE_RUNNING)
+    })?;
+    eprintln!("seen after {:?}", begin.elapsed());
+    kernel::until("the card to run again", BOOT, || {
+        let now = client.card.info()?;
+        Ok(now.state == AX650_STATE_RUNNING && now.generation > info.generation)
+    })?;
+    let (_, frame) = client.echo_frame(b"too late");
+    let late = client.submit(&[client.call_step(&frame, 0, 4096)]);
+    expect_any(&[libc::ESTALE, libc::ENODEV], late, || "SUBMIT".into())?;
+    canary(0)
+}
+
+/// A card whose service makes no session for the driver is watched as closely as any other.
+fn C6_heart_beats_while_the_service_is_silent(context: &mut Context) -> Result<()> {
+    let card = Card::open(0)?;
+    // A beat a second, which is how often the driver looks.
+    context.host.switch(0, "heartbeat.period_ms", 1000)?;
+    context.host.switch(0, "port11.no_reply", true)?;
+    reboot(&card)?;
+    kernel::until("a heartbeat", Duration::from_secs(20), || {
+        Ok(card.info()?.heartbeat_age_ns != u64::MAX)
+    })?;
+    let before = card.counters()?.heartbeats;
+    let begin = Instant::now();
+    std::thread::sleep(Duration::from_secs(20));
+    let seconds = begin.elapsed().as_secs();
+    let beats = card.counters()?.heartbeats - before;
+    eprintln!("{beats} heartbeats accepted in {seconds} s");
+    ensure!(beats * 4 >= seconds * 3, "{beats} in {seconds} s");
+    let info = card.info()?;
+    ensure!(info.state == AX650_STATE_RUNNING, "state {}", info.state);
+    context.host.clear(0)?;
     canary(0)
 }
 

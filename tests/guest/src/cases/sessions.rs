@@ -26,6 +26,8 @@ crate::cases!["sessions":
     R36_create_refused_by_the_card,
     R37_a_hundred_timeouts { timeout_s: 120 },
     R38_all_sessions_taken { timeout_s: 90 },
+    K4_end_is_told_when_there_is_room { timeout_s: 120 },
+    K6_ports_are_kept_for_the_driver { timeout_s: 150 },
     R35_handles_of_other_files,
     R39_fork_threads_and_duplicates,
     R34_open_close_many_times { timeout_s: 90 },
@@ -285,6 +287,80 @@ fn R37_a_hundred_timeouts(context: &mut Context) -> Result<()> {
     context.host.clear(0)?;
     canary(0)?;
     all_gone(context)
+}
+
+/// A session that ends while the ring is full: the card hears of it as soon as it reads again, and the ports
+/// are nobody else's before.
+fn K4_end_is_told_when_there_is_room(context: &mut Context) -> Result<()> {
+    let mut client = Client::new(0)?;
+    client.works()?;
+    let port = client.session.session;
+    let before = client.card.counters()?;
+    context.host.switch(0, "ring.stuck", true)?;
+    let mut jobs = 0;
+    while client.card.counters()?.ring_full == before.ring_full {
+        let frames: Vec<Vec<u8>> = (0..128)
+            .map(|_| client.echo_frame(&pattern(900, 1)).1)
+            .collect();
+        let steps: Vec<ax650_step> = frames
+            .iter()
+            .map(|frame| ax650_step {
+                flags: AX650_STEP_PIPELINED,
+                ..client.call_step(frame, 0, 4096)
+            })
+            .collect();
+        client
+            .submit(&steps)
+            .with_context(|| format!("job {jobs}"))?;
+        jobs += 1;
+    }
+    eprintln!("{jobs} jobs of 128 calls fill the ring");
+    client.card.end_session(port)?;
+    drop(client);
+    std::thread::sleep(Duration::from_secs(1));
+    context.host.clear(0)?;
+    all_gone(context)?;
+    ensure!(Card::open(0)?.counters()?.resets == before.resets, "reset");
+    canary(0)
+}
+
+/// Clients cannot take the ports that the driver needs for a session of its own, by which it knows how
+/// the card is: not even while it has none, because the card did not answer.
+fn K6_ports_are_kept_for_the_driver(context: &mut Context) -> Result<()> {
+    let card = Card::open(0)?;
+    context.host.switch(0, "port11.no_reply", 1)?;
+    let before = card.info()?.generation;
+    card.control(AX650_CONTROL_BOOT, 0)?;
+    kernel::until("the boot", BOOT, || {
+        let info = card.info()?;
+        Ok(info.state == AX650_STATE_RUNNING && info.generation > before)
+    })?;
+    // The driver's request is the one without an answer.
+    std::thread::sleep(Duration::from_secs(1));
+    let limits = card.limits()?;
+    let mut files = Vec::new();
+    let mut sessions = 0;
+    while sessions < limits.max_sessions_per_card {
+        let file = Card::open(0)?;
+        for _ in 0..limits.max_sessions_per_file {
+            if sessions < limits.max_sessions_per_card {
+                file.session().with_context(|| format!("{sessions}"))?;
+                sessions += 1;
+            }
+        }
+        files.push(file);
+    }
+    let end = Instant::now() + Duration::from_secs(12);
+    while Instant::now() < end {
+        expect(libc::ENOSPC, Card::open(0)?.session(), || "one more".into())?;
+    }
+    kernel::until("the driver's session", Duration::from_secs(30), || {
+        Ok(card.info()?.firmware_version != [0; 64])
+    })?;
+    drop(files);
+    context.host.clear(0)?;
+    all_gone(context)?;
+    canary(0)
 }
 
 /// When there are no more ports, the next session is refused; when one ends, there is room.

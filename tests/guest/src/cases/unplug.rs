@@ -31,6 +31,8 @@ crate::cases!["unplug":
     R06_replug_again_and_again { timeout_s: 150 },
     R07_registers_read_as_ones { timeout_s: 90 },
     R07_ones_during_boot { start: Start::Unloaded, timeout_s: 120 },
+    C2_ones_for_6_s { timeout_s: 120 },
+    C2_ones_for_6_s_during_boot { timeout_s: 120 },
     P3_card_torn_off { timeout_s: 90 },
     P9_card_torn_off_then_rmmod { timeout_s: 90 },
     R10_remove_one_of_two { timeout_s: 90, machines: &[TWO_CARDS] },
@@ -251,6 +253,58 @@ fn R07_ones_during_boot(context: &mut Context) -> Result<()> {
     context.host.clear(0)?;
     context.host.unplug(0)?;
     plug(context)
+}
+
+/// All ones for some seconds, and then the card is there as if nothing had been: it is reset and booted,
+/// without a rebind, and what clients held is over.
+fn C2_ones_for_6_s(context: &mut Context) -> Result<()> {
+    for round in 0..2 {
+        let mut client = Client::new(0)?;
+        client.works()?;
+        let before = client.card.info()?.generation;
+        context.host.switch(0, "all_ones", true)?;
+        client
+            .card
+            .wait_state(AX650_STATE_GONE, Duration::from_secs(10))?;
+        is_gone(&client.card)?;
+        std::thread::sleep(Duration::from_secs(6));
+        context.host.clear(0)?;
+        until("the card to run again", BOOT, || {
+            let info = client.card.info()?;
+            Ok(info.state == AX650_STATE_RUNNING && info.generation > before)
+        })
+        .with_context(|| format!("round {round}"))?;
+        let (_, frame) = client.echo_frame(b"too late");
+        let late = client.submit(&[client.call_step(&frame, 0, 4096)]);
+        let late = late.err().and_then(|e| e.raw_os_error());
+        ensure!(
+            matches!(late, Some(libc::ESTALE | libc::ENODEV)),
+            "SUBMIT: {late:?}"
+        );
+        // The file is as good as before.
+        client.card.end_session(client.session.session)?;
+        let file = client.card.duplicate()?;
+        drop(client);
+        Client::on(file)?.works()?;
+        canary(0)?;
+    }
+    Ok(())
+}
+
+/// The same while the firmware is being sent.
+fn C2_ones_for_6_s_during_boot(context: &mut Context) -> Result<()> {
+    let card = Card::open(0)?;
+    context.host.switch(0, "boot.status_never", true)?;
+    card.control(AX650_CONTROL_BOOT, 0)?;
+    card.wait_state(AX650_STATE_BOOTING, BOOT)?;
+    context.host.switch(0, "all_ones", true)?;
+    card.wait_state(AX650_STATE_GONE, Duration::from_secs(10))?;
+    std::thread::sleep(Duration::from_secs(6));
+    context.host.clear(0)?;
+    until("the card to run", BOOT, || {
+        Ok(card.info()?.state == AX650_STATE_RUNNING)
+    })?;
+    canary(0)
 }
 
 /// The card is torn off without a word, in the middle of work.
