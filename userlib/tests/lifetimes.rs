@@ -555,3 +555,46 @@ fn U19_room_for_impossible_answers_is_refused() {
     }
     assert_eq!(fake.open_handles().1, buffers);
 }
+
+/// Threads that leave jobs, drop what they use, look after them and wait for them, all in one session.
+#[test]
+fn U2_many_threads_may_drop_and_reap() {
+    let (fake, session) = session();
+    let model = model(&session);
+    let idle = fake.card_memory_in_use();
+    std::thread::scope(|scope| {
+        for thread in 0..8_u32 {
+            let (session, model, fake) = (&session, &model, &fake);
+            scope.spawn(move || {
+                // The faults hit the jobs of any thread.
+                let turn = |round: u32| -> Result<(), Error> {
+                    let memory = CardMemory::new(&session.stream(), 4096)?;
+                    let binding = model.bind(0)?;
+                    let run = binding.start()?;
+                    match (thread + round) % 4 {
+                        0 => drop(run),
+                        1 => drop(run.wait()?),
+                        2 => drop((run, session.reap())),
+                        _ => {
+                            fake.fail_next_job(0, Errno::ETIME);
+                            session.stream().echo(b"x", None)?;
+                        }
+                    }
+                    drop((memory, binding));
+                    if round % 16 == 0 {
+                        session.settle(SOON)?;
+                    }
+                    Ok(())
+                };
+                assert!((0..60).filter(|round| turn(*round).is_ok()).count() > 0);
+            });
+        }
+    });
+    // Jobs that a fault has hit keep what they used for as long as the session; the others do not.
+    session.settle(SOON).unwrap();
+    assert_eq!(fake.failed_runs(), 0);
+    assert!(fake.open_jobs() == 0 && fake.card_memory_in_use() >= idle);
+    drop((model, session));
+    assert_eq!(fake.open_handles(), (0, 0));
+    assert_eq!(fake.card_memory_in_use(), 0);
+}
