@@ -161,8 +161,8 @@ impl Guest {
         })
     }
 
-    /// Runs until all cases are judged or the guest is lost.
-    fn run(&mut self, bench: &Bench<'_>, judge: &mut Judge, kernel: Kernel) -> Result<()> {
+    /// Runs until all cases are judged or the guest is lost; whether it is still good.
+    fn run(&mut self, bench: &Bench<'_>, judge: &mut Judge, kernel: Kernel) -> Result<bool> {
         let boot_limit = Instant::now() + BOOT * kernel.slowness();
         let mut lost: Option<(Instant, String)> = None;
         loop {
@@ -193,23 +193,24 @@ impl Guest {
                     if next == Next::Abandon {
                         judge.settle(None);
                         self.report(bench, judge);
-                        return Ok(());
+                        return Ok(false);
                     }
                 }
                 if judge.done() {
-                    return Ok(());
+                    return Ok(true);
                 }
             }
             self.report(bench, judge);
             if judge.spoiled() {
-                return Ok(());
+                return Ok(false);
             }
             if lost.is_none() {
                 lost = self.trouble(judge, boot_limit)?;
             }
             if let Some((when, how)) = &lost {
                 if Instant::now() >= *when {
-                    return self.give_up(bench, judge, how);
+                    self.give_up(bench, judge, how)?;
+                    return Ok(false);
                 }
             }
         }
@@ -298,13 +299,17 @@ pub fn run_cases(bench: &Bench<'_>, label: &str, mut runs: Vec<GuestRun>) {
         let mut judge = Judge::new(std::mem::take(&mut runs));
         let result =
             Guest::start(bench.artifacts, kernel, &profile, script, &logs).and_then(|mut guest| {
-                guest.run(bench, &mut judge, kernel)?;
-                if judge.done() {
+                if guest.run(bench, &mut judge, kernel)? {
                     guest.finish(bench, &mut judge);
                 }
                 Ok(())
             });
         let last_lines = judge.last_lines();
+        // Whatever has gone wrong here, a case that has ended is not lost.
+        judge.settle(None);
+        while let Some(ended) = judge.settled() {
+            (bench.report)(&ended, &logs);
+        }
         runs = judge.into_waiting();
         let Err(error) = result else { continue };
         // Once may be bad luck; a guest that never gets to its cases fails all of them.

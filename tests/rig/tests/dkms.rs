@@ -76,6 +76,7 @@ impl Tree {
         command
             .env("AX650_STATE", self.path("state"))
             .env("MODULES", self.path("modules"))
+            .env("BOOT", self.path("boot"))
             .env("DKMS", self.path("dkms"))
             .env_remove("DPKG_MAINTSCRIPT_NAME");
         if dpkg {
@@ -124,6 +125,8 @@ fn U11_a_kernel_that_loses_the_driver_is_named() {
     );
     tree.kernel("6.12.1-old", "CONFIG_RUST=y", "@true");
     tree.kernel("7.4.0-no", "# CONFIG_RUST is not set", "@true");
+    // Its kernel has gone.
+    fs::create_dir_all(tree.path("modules/7.2.9-leftover/updates")).unwrap();
     // This one has got its source in the same run.
     let dkms = r#"mkdir -p "$MODULES/$3/updates/dkms"; touch "$MODULES/$3/updates/dkms/ax650.ko"; echo "$@" >>"$MODULES/../calls""#;
     program(&tree.path("dkms"), dkms);
@@ -144,6 +147,15 @@ fn U11_a_kernel_that_loses_the_driver_is_named() {
         "*** The kernel 7.10.2-next has no driver for AX650N cards:\n\
          *** ax650: not built for 7.10.2-next: the package linux-source-7.10 is not installed\n\
          *** Afterwards run: dkms autoinstall -k 7.10.2-next"
+    );
+    // Nor has a kernel that came without its headers.
+    fs::remove_dir_all(tree.path("modules/7.10.2-next")).unwrap();
+    fs::create_dir_all(tree.path("modules/7.9.8-bare/kernel")).unwrap();
+    write(&tree.path("boot/config-7.9.8-bare"), "CONFIG_RUST=y\n");
+    let said = err(&tree.run("catch-up", true));
+    assert!(
+        said.contains("The kernel 7.9.8-bare has no driver"),
+        "{said}"
     );
 }
 
