@@ -12,6 +12,7 @@ use crate::frame::{Nv12, VideoFrame, FRAME_SIZE, NV12};
 use crate::picture::{from_card, to_card, Scaler};
 use crate::vdec::attr::{Codec, GroupAttr, Stream};
 use crate::vdec::decode::{Decoder, Options};
+use crate::vdec::split::MAX_UNIT;
 use crate::venc::attr::ChannelAttr;
 use crate::venc::encode::{pixel, Effort, Encoder};
 
@@ -32,6 +33,9 @@ pub fn decode_one(link: &Arc<dyn Link>, v: View) -> Result<Vec<u8>, Fault> {
     }
     if stream.phys == 0 || stream.len == 0 || frame.phys[0] == 0 {
         return Err(Fault::NullPointer);
+    }
+    if stream.len as usize > MAX_UNIT {
+        return Err(Fault::IllegalParam);
     }
     let dram = link.dram();
     let bytes = dram

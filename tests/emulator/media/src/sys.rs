@@ -23,6 +23,8 @@ use crate::wait::lock;
 type Module = [u8; 12];
 /// Number of the AX650N in `AX_CHIP_TYPE_E`.
 const CHIP_AX650N: u32 = 2;
+/// Modules of a session that a partition is kept for.
+const MAX_PARTITIONS: usize = 256;
 /// The card's only CMM partition.
 const PARTITION: &str = "anonymous";
 
@@ -79,6 +81,9 @@ impl Sys {
                     return Err(Fault::IllegalParam);
                 }
                 let mut state = session.state()?;
+                if state.partitions.len() >= MAX_PARTITIONS {
+                    return Err(Fault::NoBuffer);
+                }
                 state.partitions.insert(module(args, 0), name.to_vec());
                 Answer::ok()
             }

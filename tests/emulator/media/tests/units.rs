@@ -48,7 +48,7 @@ fn with_prefix_units(stream: &[u8]) -> Vec<u8> {
             let idr = rest[3] & 0x1f == 5;
             let importance = rest[3] & 0x60;
             // svc_extension_flag, idr_flag, priority; layers 0; flags.
-            let extension = [0x80 | u8::from(idr) << 6, 0x80, 0x07];
+            let extension = [0x80 | (u8::from(idr) << 6), 0x80, 0x07];
             out.extend([0, 0, 1, importance | 14]);
             out.extend(extension);
             // store_ref_base_pic_flag 0, additional_prefix_nal_unit_extension_flag 0, stop bit.

@@ -40,6 +40,9 @@ use crate::wait::lock;
 /// What a coefficient level is for: owner, call that sets it (one for each engine), scaling range.
 type Level = (u64, u32, Vec<u8>);
 
+/// Coefficient levels that are kept, of all clients.
+const MAX_LEVELS: usize = 1024;
+
 /// Module IVPS.
 pub struct Ivps {
     link: Arc<dyn Link>,
@@ -137,7 +140,11 @@ impl Ivps {
             51 | 65 | 81 => return self.copy(args),
             71 | 91 => {
                 let key = (owner.serial, api, args.bytes(0).to_vec());
-                lock(&self.levels).insert(key, args.bytes(1).to_vec());
+                let mut levels = lock(&self.levels);
+                if levels.len() >= MAX_LEVELS && !levels.contains_key(&key) {
+                    return Err(Fault::NoBuffer);
+                }
+                levels.insert(key, args.bytes(1).to_vec());
                 return Answer::ok();
             }
             72 | 92 => {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::attr::{ChannelAttr, Codec, GroupAttr, Stream};
 use super::channel::CHANNELS;
 use super::group::Group;
+use super::split::MAX_UNIT;
 use super::worker::Worker;
 use super::{user_picture, Vdec, AT_ONCE, MAX_GROUPS};
 use crate::answer::{Answer, Outcome};
@@ -194,8 +195,11 @@ impl Vdec {
         Answer::ok()
     }
 
-    /// The bytes of a stream in card memory.
+    /// The bytes of a stream in card memory, no more than one picture may have.
     fn stream_bytes(&self, stream: &Stream) -> Result<Vec<u8>, Fault> {
+        if stream.len as usize > MAX_UNIT {
+            return Err(Fault::IllegalParam);
+        }
         let memory = self.link.dram();
         memory
             .read_vec(stream.phys, stream.len.into())

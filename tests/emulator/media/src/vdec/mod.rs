@@ -9,7 +9,7 @@ pub mod decode;
 mod enable;
 mod group;
 mod output;
-mod split;
+pub mod split;
 mod worker;
 
 use std::collections::BTreeMap;
