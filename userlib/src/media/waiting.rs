@@ -123,7 +123,10 @@ pub(super) fn give_back(stream: &Stream, calls: impl Fn() -> Vec<Call>) {
         match job.submit() {
             Ok(pending) => return drop(pending),
             // Too many jobs are under way.
-            Err(Error::Driver { errno, .. }) if errno == Errno::EAGAIN => {}
+            Err(Error::Driver {
+                errno: Errno::EAGAIN,
+                ..
+            }) => {}
             Err(error) => return log::debug!("{error}"),
         }
         if deadline.left().is_zero() {

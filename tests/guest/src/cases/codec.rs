@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure, Context as _, Result};
 use ax650::media::{
-    jpeg, Codec, Decoder, DecoderConfig, Encoder, EncoderConfig, Packet, PictureLayout,
+    jpeg, Codec, Decoder, DecoderConfig, Encoder, EncoderConfig, Packet, PictureLayout, Profile,
     RateControl, Received,
 };
 use ax650::{Card, Session};
@@ -22,6 +22,8 @@ crate::cases!["codec":
     jpeg_there_and_back,
     rubbish_for_the_decoder,
     channels_are_limited { timeout_s: 120 },
+    f8_encoder_controls { timeout_s: 180 },
+    f10_sizes_in_words,
     a_waiting_decoder_holds_up_nobody,
     killed_while_coding { timeout_s: 90 },
 ];
@@ -57,8 +59,15 @@ fn psnr(one: &[u8], two: &[u8]) -> f64 {
 
 fn encode(session: &Session, codec: Codec, count: u32) -> Result<Vec<Packet>> {
     let rate = RateControl::Constant { bit_rate: 4000 };
-    let config = EncoderConfig::new(codec, WIDTH, HEIGHT).rate(rate);
-    let encoder = Encoder::new(session, &config)?;
+    encode_as(
+        session,
+        &EncoderConfig::new(codec, WIDTH, HEIGHT).rate(rate),
+        count,
+    )
+}
+
+fn encode_as(session: &Session, config: &EncoderConfig, count: u32) -> Result<Vec<Packet>> {
+    let encoder = Encoder::new(session, config)?;
     let layout = encoder.layout();
     let buffer = session.buffer(layout.size())?;
     let mut packets = Vec::new();
@@ -206,6 +215,80 @@ fn channels_are_limited(_: &mut Context) -> Result<()> {
     drop((encoders, decoders));
     encoder().context("an encoder when there is room again")?;
     decoder().context("a decoder when there is room again")?;
+    Ok(())
+}
+
+/// F8: every rate control that the library has works; the level suits, and is in the stream.
+fn f8_encoder_controls(_: &mut Context) -> Result<()> {
+    const COUNT: u32 = 5;
+    let session = Card::open_first()?.session()?;
+    let fixed = |qp| RateControl::Fixed {
+        intra: qp,
+        predicted: qp,
+        both_ways: qp,
+    };
+    let rates = [
+        RateControl::Constant { bit_rate: 700 },
+        RateControl::Variable { max_bit_rate: 700 },
+        RateControl::Adaptive { max_bit_rate: 700 },
+        RateControl::Quality { bit_rate: 700 },
+        RateControl::Constrained {
+            bit_rate: 600,
+            max_bit_rate: 700,
+        },
+        fixed(20),
+        fixed(44),
+    ];
+    for codec in [Codec::H264, Codec::H265] {
+        let mut sizes = Vec::new();
+        for rate in rates {
+            let config = EncoderConfig::new(codec, WIDTH, HEIGHT).rate(rate);
+            let packets =
+                encode_as(&session, &config, COUNT).with_context(|| config.to_string())?;
+            ensure!(
+                packets.len() == COUNT as usize && packets[0].key,
+                "{config}"
+            );
+            sizes.push(packets.iter().map(|packet| packet.data.len()).sum());
+        }
+        let [.., fine, coarse]: [usize; 7] = sizes.try_into().expect("as many as rates");
+        ensure!(
+            coarse * 2 < fine,
+            "{codec}: QP 44 takes {coarse} bytes, QP 20 {fine}"
+        );
+    }
+    for (profile, level, wanted) in [
+        (None, None, 13),
+        (Some(Profile::Baseline), None, 13),
+        (Some(Profile::Main), Some("4.1"), 41),
+    ] {
+        let mut config = EncoderConfig::new(Codec::H264, WIDTH, HEIGHT);
+        (config.profile, config.level) = (profile, level.map(|text| text.parse()).transpose()?);
+        let packets = encode_as(&session, &config, 1)?;
+        let data = &packets[0].data;
+        let sps = data
+            .windows(7)
+            .find(|bytes| bytes[..3] == [0, 0, 1] && bytes[3] & 0x1F == 7)
+            .context("no parameter set")?;
+        ensure!(sps[6] == wanted, "{config}: level {}", sps[6]);
+    }
+    Ok(())
+}
+
+/// F10: sizes that the card does not encode are told with those that it does.
+fn f10_sizes_in_words(_: &mut Context) -> Result<()> {
+    let session = Card::open_first()?.session()?;
+    for (width, height) in [(2, 2), (30, 192), (320, 8194), (63, 64)] {
+        let config = EncoderConfig::new(Codec::H264, width, height);
+        let error = match Encoder::new(&session, &config) {
+            Ok(_) => bail!("{width}x{height} can be encoded"),
+            Err(error) => error.to_string(),
+        };
+        let words = format!(
+            "pictures of {width}x{height} cannot be encoded: even sizes from 32x32 to 8192x8192 can"
+        );
+        ensure!(error == words, "{error}");
+    }
     Ok(())
 }
 
