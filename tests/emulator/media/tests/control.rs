@@ -63,7 +63,7 @@ fn D7_key_pictures_of_h265_are_idr_w_radl() {
         for [kind, offset, _] in packet.nals() {
             let bytes = &packet.bytes[offset as usize..];
             let start = bytes.iter().position(|b| *b == 1).unwrap();
-            assert_eq!(u32::from(bytes[start + 1] >> 1 & 0x3f), kind);
+            assert_eq!(u32::from((bytes[start + 1] >> 1) & 0x3f), kind);
         }
     }
     let want = ffmpeg::psnr(&ffmpeg::nv12(&join(&packets), "hevc"), &pixels);

@@ -6,6 +6,7 @@ pub mod attr;
 mod calls;
 mod channel;
 pub mod encode;
+mod layout;
 mod nal;
 mod pace;
 mod pack;
