@@ -147,7 +147,13 @@ impl HostCase {
         let file = std::fs::File::create(log).with_context(|| format!("{}", log.display()))?;
         let args: Vec<&str> = self.args.iter().map(String::as_str).collect();
         let mut command: Command = match self.program {
-            Program::Cargo => artifacts.cargo(&args),
+            Program::Cargo => {
+                let mut cargo = artifacts.cargo(&args);
+                if std::env::var_os("AX650_FUZZ_SECONDS").is_none() {
+                    cargo.env("AX650_FUZZ_SECONDS", "10");
+                }
+                cargo
+            }
             Program::Script(name) => artifacts.script(name, &args),
         };
         if let Some(compiler) = self.compiler {

@@ -175,7 +175,7 @@ impl ParameterSets {
 /// Layer of an H.265 NAL unit; 0 is the one that is decoded.
 pub(super) fn layer(nal: &[u8]) -> u8 {
     match nal {
-        [head, next, ..] => (head & 1) << 5 | next >> 3,
+        [head, next, ..] => ((head & 1) << 5) | (next >> 3),
         _ => 0,
     }
 }

@@ -8,7 +8,7 @@ use super::sps::Sps;
 use super::Codec;
 
 /// Of a NAL unit no more is needed to tell whether a new picture begins.
-const ENOUGH: usize = 64;
+const ENOUGH: usize = 256;
 
 /// Cuts a stream with start codes into packets: all NAL units of one picture each, with their start codes.  Two fields of
 /// one frame are one picture.
@@ -127,12 +127,14 @@ impl Splitter {
             let first = !self.has_picture && self.cut.is_none();
             // Of a slice the header is enough.
             let end = match self.is_enough(start, end) {
-                true => end.min(start + 4 * ENOUGH),
+                true => start + ENOUGH,
                 false => end,
             };
             let nal = trimmed(&self.buffer[start..end]).to_vec();
-            if nal.is_empty() && first {
-                self.buffer.drain(..start);
+            // What comes ahead of the first unit is rubbish, and so are empty ones.
+            let rubbish = if nal.is_empty() { start } else { from };
+            if first && rubbish > 0 {
+                self.buffer.drain(..rubbish);
                 self.scanned = 0;
                 continue;
             }

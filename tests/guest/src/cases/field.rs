@@ -24,7 +24,10 @@ const TABLE: &str = include_str!("../../../data/field/table.txt");
 
 macro_rules! file {
     ($name:literal) => {
-        ($name, include_bytes!(concat!("../../../data/field/", $name)))
+        (
+            $name,
+            include_bytes!(concat!("../../../data/field/", $name)),
+        )
     };
 }
 
@@ -103,8 +106,8 @@ fn sums(output: &[u8]) -> (usize, String) {
         .filter_map(|line| Some(line.rsplit(',').next()?.trim().to_owned() + "\n"))
         .collect();
     let digest = Md5::digest(sums.concat());
-    let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    (sums.len(), digest)
+    let digits: Vec<_> = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    (sums.len(), digits.concat())
 }
 
 /// Files of the field, each with its pictures and its exit status.
@@ -159,13 +162,19 @@ fn streams_come_through_pipes(_: &mut Context) -> Result<()> {
     )?;
     // An endless stream ends when enough is seen.
     let endless = "while cat c14_zeronal_first.h264; do :; done 2>/dev/null";
-    status(&format!("{endless} | ax650 decode - -o /dev/null -n 50 -q"), 0)?;
+    status(
+        &format!("{endless} | ax650 decode - -o /dev/null -n 50 -q"),
+        0,
+    )?;
     // One that does not go on holds nobody up.
     status(
         "(cat c14_zeronal_first.h264; sleep 40) | ax650 decode - -o /dev/null -n 5 -q",
         0,
     )?;
-    let other = status("printf '\\032\\105\\337\\243rest of it' | ax650 decode - --md5", 1)?;
+    let other = status(
+        "printf '\\032\\105\\337\\243rest of it' | ax650 decode - --md5",
+        1,
+    )?;
     ensure!(
         other.contains("Matroska") && other.contains("ffmpeg -i") && other.lines().count() == 1,
         "{other}"
@@ -178,7 +187,10 @@ fn streams_come_through_pipes(_: &mut Context) -> Result<()> {
 fn nothing_is_written_over(_: &mut Context) -> Result<()> {
     put("m01_av.mp4")?;
     let before = std::fs::read(Path::new(HOME).join("m01_av.mp4"))?;
-    status("ln m01_av.mp4 link.mp4; ln -s m01_av.mp4 soft.mp4; touch old.yuv old.mp4", 0)?;
+    status(
+        "ln m01_av.mp4 link.mp4; ln -s m01_av.mp4 soft.mp4; touch old.yuv old.mp4",
+        0,
+    )?;
     for line in [
         "ax650 decode m01_av.mp4 -o old.yuv -q",
         "ax650 encode old.yuv -s 176x144 -o old.mp4 -q",
@@ -187,7 +199,10 @@ fn nothing_is_written_over(_: &mut Context) -> Result<()> {
         let text = sh(line)?;
         let message = String::from_utf8_lossy(&text.stderr).into_owned();
         ensure!(text.status.code() != Some(0), "{line} went well");
-        ensure!(message.contains("--force") || message.contains("old.yuv"), "{message}");
+        ensure!(
+            message.contains("--force") || message.contains("old.yuv"),
+            "{message}"
+        );
     }
     ensure!(std::fs::read(Path::new(HOME).join("old.mp4"))?.is_empty());
     for name in ["m01_av.mp4", "link.mp4", "soft.mp4", "./m01_av.mp4"] {
@@ -237,7 +252,11 @@ fn sizes_change_in_mid_stream(_: &mut Context) -> Result<()> {
         let small = 176 * 144 * 3 / 2;
         let large = 320 * 240 * 3 / 2;
         let size = std::fs::metadata(Path::new(HOME).join(format!("{name}.nv12")))?.len();
-        let counts = if name.contains("up") { [20, 10] } else { [10, 20] };
+        let counts = if name.contains("up") {
+            [20, 10]
+        } else {
+            [10, 20]
+        };
         ensure!(
             size == counts[0] * small + counts[1] * large
                 || size == counts[1] * small + counts[0] * large,
@@ -255,7 +274,12 @@ fn sizes_change_in_mid_stream(_: &mut Context) -> Result<()> {
 
 /// Rotation, range, colour, audio and times survive in MP4; elsewhere a line says that they do not.
 fn looks_and_times_are_carried_over(_: &mut Context) -> Result<()> {
-    for name in ["m12_rot90.mp4", "a12_fullrange.h264", "m01_av.mp4", "n23_ts1.mp4"] {
+    for name in [
+        "m12_rot90.mp4",
+        "a12_fullrange.h264",
+        "m01_av.mp4",
+        "n23_ts1.mp4",
+    ] {
         put(name)?;
     }
     let contains = |name: &str, what: &[u8]| -> Result<bool> {
@@ -263,11 +287,17 @@ fn looks_and_times_are_carried_over(_: &mut Context) -> Result<()> {
         Ok(bytes.windows(what.len()).any(|window| window == what))
     };
     status("ax650 transcode m12_rot90.mp4 -o rot.mp4 -q", 0)?;
-    ensure!(contains("rot.mp4", &[0, 1, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0, 0])?);
+    ensure!(contains(
+        "rot.mp4",
+        &[0, 1, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0, 0]
+    )?);
     let text = status("ax650 transcode m12_rot90.mp4 -o rot.h264 -q", 0)?;
     ensure!(text.contains("90 degrees"), "{text}");
     let text = status("ax650 transcode m12_rot90.mp4 -o rot2.h264 -q --strict", 1)?;
-    ensure!(text.contains("90 degrees") && text.lines().count() == 1, "{text}");
+    ensure!(
+        text.contains("90 degrees") && text.lines().count() == 1,
+        "{text}"
+    );
     status("ax650 transcode a12_fullrange.h264 -o range.mp4 -q", 0)?;
     ensure!(contains("range.mp4", b"colrnclx\0\x01\0\x01\0\x01\x80")?);
     let text = status("ax650 transcode a12_fullrange.h264 -o range.h265 -q", 0)?;
@@ -278,7 +308,10 @@ fn looks_and_times_are_carried_over(_: &mut Context) -> Result<()> {
     ensure!(text.contains("audio mp4a"), "{text}");
     status("ax650 transcode n23_ts1.mp4 -o slow.mp4 -q", 0)?;
     // mdhd: 15360 ticks of a second each.
-    ensure!(contains("slow.mp4", &[0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0x3C, 0])?);
+    ensure!(contains(
+        "slow.mp4",
+        &[0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0x3C, 0]
+    )?);
     std::fs::remove_dir_all(HOME)?;
     Ok(())
 }

@@ -13,6 +13,7 @@ use crate::failure::{Failure, CARD};
 use crate::interrupt;
 use crate::output::refuse_input;
 use crate::progress::Progress;
+use crate::video::look::Look;
 use crate::video::packets::{codec_for, PacketFile};
 use crate::video::pictures_in::PictureReader;
 
@@ -51,6 +52,7 @@ pub fn encode(card: &Card, options: &Encode) -> Result<(), Failure> {
             (count, frames) => count.or(frames),
         }
     })?;
+    sink.set_look(pictures.look);
     let mut sent: u64 = 0;
     while frames.is_none_or(|frames| sent < frames) {
         interrupt::check()?;
@@ -135,6 +137,13 @@ impl<'a> Sink<'a> {
                 CARD,
                 "the encoder gave no packet for a picture that it had taken",
             )),
+        }
+    }
+
+    /// What the pictures are like, for files that can hold it.
+    pub fn set_look(&mut self, look: Look) {
+        if let Some(writer) = self.file.mp4() {
+            writer.set_look(look);
         }
     }
 

@@ -349,6 +349,107 @@ fn videos_that_are_none() {
     assert_eq!(scratch.files(), before);
 }
 
+/// A file of the field, copied to a place of the test's own.
+fn field(scratch: &Scratch, name: &str) -> String {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/field");
+    scratch.write(name, &fs::read(directory.join(name)).unwrap())
+}
+
+/// The fake decoder makes a picture of each packet, so that all must come out but what is hidden or missing.
+#[test]
+fn pictures_out_are_pictures_in() {
+    let scratch = Scratch::new("count");
+    let one = 176 * 144 * 3 / 2;
+    for (name, count, code) in [
+        ("c14_zeronal_first.h264", 20, 0),
+        ("c29_svcprefix_slices.h264", 20, 0),
+        ("m08_frag_nonempty.mp4", 30, 0),
+        ("m11_editlist.mp4", 17, 0),
+        ("m14_pcm.mov", 30, 0),
+        ("n01_zerolast.mp4", 29, 0),
+        ("n02_trunc_faststart.mp4", 15, 7),
+        ("n31_zeronal.mp4", 30, 0),
+    ] {
+        let input = field(&scratch, name);
+        let out = scratch.name("out.nv12");
+        let result = ax650(&["decode", &input, "-o", &out, "-q", "--force"]);
+        let got = result.err().map_or(0, |failure| failure.code);
+        let pictures = fs::read(&out).unwrap().len() / one;
+        assert_eq!((pictures, got), (count, code), "{name}");
+    }
+}
+
+#[test]
+fn sizes_that_change() {
+    let scratch = Scratch::new("sizes");
+    for name in ["c21_resup.h264", "c22_resdown.h264", "p02_twostsd_size.mp4"] {
+        let input = field(&scratch, name);
+        let out = scratch.name("out.y4m");
+        let failure = ax650(&["decode", &input, "-o", &out, "-q"]).unwrap_err();
+        assert!(failure.message.contains("pictures of one size only"));
+        assert!(!scratch.path("out.y4m").exists());
+        let raw_name = scratch.name("out.nv12");
+        let failure = ax650(&["decode", &input, "-o", &raw_name, "--strict", "-q"]).unwrap_err();
+        assert!(
+            failure.message.contains("the size is"),
+            "{}",
+            failure.message
+        );
+        let raw = scratch.name("out.h265");
+        ax650(&["transcode", &input, "-o", &raw, "-q", "--force"]).unwrap();
+        let packets = fs::read(&raw).unwrap().len() / 64;
+        assert_eq!(packets, if name.starts_with('p') { 20 } else { 30 });
+        let mp4 = scratch.name("out.mp4");
+        let failure = ax650(&["transcode", &input, "-o", &mp4, "-q"]).unwrap_err();
+        assert!(failure.message.contains("pictures of one size only"));
+    }
+}
+
+#[test]
+fn files_are_replaced_with_force_only() {
+    let scratch = Scratch::new("force");
+    let input = scratch.write("in.h264", &stream(3));
+    let yuv = scratch.write("in.yuv", &[0; 64 * 64 * 3 / 2]);
+    for arguments in [
+        vec!["decode", &input, "-o", "old.nv12"],
+        vec!["encode", &yuv, "-s", "64x64", "-o", "old.h264"],
+        vec!["transcode", &input, "-o", "old.h265"],
+    ] {
+        let name = arguments[arguments.len() - 1];
+        let old = scratch.write(name, b"old");
+        let mut arguments = arguments.clone();
+        *arguments.last_mut().unwrap() = &old;
+        let failure = ax650(&arguments).unwrap_err();
+        assert!(failure.message.ends_with("it exists; --force replaces it"));
+        assert_eq!(fs::read(&old).unwrap(), b"old");
+        arguments.extend(["--force", "-q"]);
+        ax650(&arguments).unwrap();
+        assert_ne!(fs::read(&old).unwrap(), b"old");
+        // Not even then.
+        *arguments
+            .iter_mut()
+            .find(|word| **word == old.as_str())
+            .unwrap() = arguments[1];
+        let before = fs::read(arguments[1]).unwrap();
+        let failure = ax650(&arguments).unwrap_err();
+        assert!(failure.code == 2, "{}", failure.message);
+        assert_eq!(fs::read(arguments[1]).unwrap(), before);
+    }
+}
+
+#[test]
+fn other_containers_are_named() {
+    let scratch = Scratch::new("other");
+    let mkv = scratch.write("a.mkv", &[0x1A, 0x45, 0xDF, 0xA3, 1, 2, 3, 4]);
+    let failure = ax650(&["decode", &mkv, "--md5"]).unwrap_err();
+    assert!(failure.message.contains("Matroska") && failure.message.contains("| ax650 decode -"));
+    let input = field(&scratch, "m22_mjpegfirst.mp4");
+    let failure = ax650(&["decode", &input, "--md5", "--track", "1"]).unwrap_err();
+    assert!(failure.message.contains("neither H.264 nor H.265"));
+    let failure = ax650(&["decode", &input, "--md5", "--track", "9"]).unwrap_err();
+    assert!(failure.message.contains("no track 9; it has 1 video"));
+}
+
 #[test]
 fn bench_runs() {
     ax650(&[

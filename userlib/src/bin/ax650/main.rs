@@ -11,6 +11,8 @@ mod encode;
 #[cfg(test)]
 mod end_to_end;
 mod failure;
+#[cfg(test)]
+mod fuzz_tests;
 mod info;
 mod interrupt;
 mod list;

@@ -182,9 +182,7 @@ fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
     let here = nix::fcntl::AT_FDCWD;
     match nix::fcntl::renameat2(here, from, here, to, RenameFlags::RENAME_NOREPLACE) {
         // Not on this file system: look, then do.
-        Err(nix::errno::Errno::EINVAL) if fs::symlink_metadata(to).is_err() => {
-            fs::rename(from, to)
-        }
+        Err(nix::errno::Errno::EINVAL) if fs::symlink_metadata(to).is_err() => fs::rename(from, to),
         Err(nix::errno::Errno::EINVAL) => Err(io::ErrorKind::AlreadyExists.into()),
         result => Ok(result?),
     }
@@ -197,7 +195,8 @@ fn exists(path: &Path) -> Failure {
 
 /// Refuses a file that is there.
 pub fn refuse_existing(path: &Path) -> Result<(), Failure> {
-    let there = path != Path::new("-") && fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    let there =
+        path != Path::new("-") && fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
     if there {
         return Err(exists(path));
     }
@@ -209,7 +208,8 @@ pub fn refuse_input(output: Option<&Path>, input: &Input, path: &Path) -> Result
     let Some(output) = output.filter(|output| *output != Path::new("-")) else {
         return Ok(());
     };
-    let Ok(target) = fs::metadata(output).map(|target| (target.dev(), target.ino(), target.is_file()))
+    let Ok(target) =
+        fs::metadata(output).map(|target| (target.dev(), target.ino(), target.is_file()))
     else {
         return Ok(());
     };
@@ -336,7 +336,9 @@ mod tests {
 
     #[test]
     fn impossible_places() {
-        let failure = Output::create(Path::new("/nonexistent/out"), false).err().unwrap();
+        let failure = Output::create(Path::new("/nonexistent/out"), false)
+            .err()
+            .unwrap();
         assert_eq!(
             failure.message,
             "/nonexistent/out: no such file or directory"

@@ -126,6 +126,8 @@ struct Shared {
     stop: AtomicBool,
     /// The feeding thread waits for input, so the decoder has nothing to do.
     waiting: AtomicBool,
+    /// The consumer has a picture in hand: its output may be a pipe that nobody empties for a while.
+    busy: AtomicBool,
     failure: Mutex<Option<Failure>>,
 }
 
@@ -133,7 +135,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Decodes a clip; `spare` is how many pictures the consumer keeps, `limit` how many it wants.
+/// Decodes a clip; `spare` is how many pictures the consumer keeps.
 pub fn run(
     session: &Session,
     clip: &mut Clip,
@@ -150,7 +152,15 @@ pub fn run(
         config.frame_rate = clip.rate.value() as f32;
         config.pictures += spare;
         let decoder = Decoder::new(session, &config)?;
-        let more = segment(&decoder, clip, unit, &mut next, &shared, &mut report, consumer)?;
+        let more = segment(
+            &decoder,
+            clip,
+            unit,
+            &mut next,
+            &shared,
+            &mut report,
+            consumer,
+        )?;
         if !more {
             return Ok(report);
         }
@@ -182,8 +192,8 @@ fn segment(
                 *lock(&shared.failure) = Some(error);
             }
         });
-        let feeder = feeder
-            .map_err(|error| Failure::of(format!("a thread cannot be started: {error}")))?;
+        let feeder =
+            feeder.map_err(|error| Failure::of(format!("a thread cannot be started: {error}")))?;
         let result = receive(decoder, shared, report, consumer);
         if !matches!(result, Ok(true)) {
             shared.stop.store(true, Ordering::Relaxed);
@@ -224,9 +234,13 @@ fn receive(
                     continue;
                 }
                 report.shown += 1;
-                if !consumer.picture(frame, moment)? {
+                shared.busy.store(true, Ordering::Relaxed);
+                let more = consumer.picture(frame, moment);
+                shared.busy.store(false, Ordering::Relaxed);
+                if !more? {
                     return Ok(false);
                 }
+                last = Instant::now();
             }
             Received::Nothing => {
                 interrupt::check()?;
@@ -273,7 +287,21 @@ fn feed(
         }
         interrupt::check()?;
         let stamp = lock(&shared.books).enter(&packet, micros(&packet));
-        decoder.send(&packet.data, stamp)?;
+        loop {
+            let busy = shared.busy.load(Ordering::Relaxed);
+            match decoder.send(&packet.data, stamp) {
+                // It is full because the output is slow, which is nobody's fault.
+                Err(error)
+                    if (busy || shared.busy.load(Ordering::Relaxed))
+                        && error
+                            .card_code()
+                            .is_some_and(|code| code.is_timeout() || code.is_no_memory()) =>
+                {
+                    interrupt::check()?;
+                }
+                result => break result?,
+            }
+        }
         shared.waiting.store(true, Ordering::Relaxed);
         let following = clip.next();
         shared.waiting.store(false, Ordering::Relaxed);

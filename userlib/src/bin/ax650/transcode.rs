@@ -155,7 +155,8 @@ fn audio(
             continue;
         }
         // It is read beside the video, which a pipe does not allow.
-        if mp4 && reader.input().length.is_some() && AudioTrack::can_copy(track) {
+        let beside = reader.input().length.is_some() && options.input != Path::new("-");
+        if mp4 && beside && AudioTrack::can_copy(track) {
             let input = Input::open(&options.input)?;
             if let Ok(reader) = Reader::open_as_is(input, at) {
                 copied.push(AudioTrack::new(reader));

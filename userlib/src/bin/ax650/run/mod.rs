@@ -2,7 +2,7 @@
 
 //! `ax650 run`
 
-mod npy;
+pub mod npy;
 mod tensors;
 
 use std::time::Duration;

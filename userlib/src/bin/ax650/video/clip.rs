@@ -92,12 +92,13 @@ enum Source {
 }
 
 impl Clip {
-    /// Opens a file, `-` for standard input; `rate` overrides that of the file, `track` is the number of a track.
+    /// Opens a file.
+    #[cfg(test)]
     pub fn open(path: &Path, rate: Option<Rate>, track: Option<usize>) -> Result<Self, Failure> {
         Self::from_input(Input::open(path)?, path, rate, track)
     }
 
-    /// The same of what is open already.
+    /// Reads what is open as `path`; `rate` overrides that of the file, `track` is the number of a track.
     pub fn from_input(
         mut input: Input,
         path: &Path,
@@ -154,7 +155,9 @@ impl Clip {
         if let Source::Stream(_) = clip.source {
             let told = clip.splitter.sps().and_then(|sps| sps.vui?.rate);
             let told = told.and_then(|(num, den)| Rate::new(num, den));
-            clip.rate = told.filter(|rate| rate.value() <= 300.0).unwrap_or(clip.rate);
+            clip.rate = told
+                .filter(|rate| rate.value() <= 300.0)
+                .unwrap_or(clip.rate);
         }
         clip.rate = rate.unwrap_or(clip.rate);
         if rate.is_some() {
@@ -249,7 +252,9 @@ impl Clip {
         };
         self.format = unit.format;
         if unit.format.width == 0 || unit.format.height == 0 {
-            return Err(Failure::of(format!("{name}: the size of its pictures is not known")));
+            return Err(Failure::of(format!(
+                "{name}: the size of its pictures is not known"
+            )));
         }
         if let (Source::Mp4(..), Some(0)) = (&self.source, self.count) {
             self.count = None;
@@ -430,9 +435,7 @@ impl Clip {
         loop {
             let step = reader.next(&mut bytes);
             self.problems.append(&mut reader.problems);
-            let Some(step) =
-                step.map_err(|error| Self::read_failure(&self.name, &error))?
-            else {
+            let Some(step) = step.map_err(|error| Self::read_failure(&self.name, &error))? else {
                 return Ok(None);
             };
             let number = step.sample.entry;

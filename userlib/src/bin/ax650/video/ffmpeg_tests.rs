@@ -68,7 +68,13 @@ pub fn checksums(path: &Path) -> Vec<String> {
     ];
     let text = ffmpeg(&arguments).unwrap_or_default();
     let lines = text.lines().filter(|line| !line.starts_with('#'));
-    let last = |line: &str| line.rsplit(',').next().unwrap_or_default().trim().to_owned();
+    let last = |line: &str| {
+        line.rsplit(',')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_owned()
+    };
     lines.map(last).collect()
 }
 
@@ -82,7 +88,11 @@ pub fn shown(units: &[Unit], scratch: &Path) -> Vec<String> {
     let mut sums = Vec::new();
     for units in units.chunk_by(|one, two| one.format == two.format) {
         let Format { codec, .. } = units[0].format;
-        let name = if codec == Codec::H264 { "part.h264" } else { "part.h265" };
+        let name = if codec == Codec::H264 {
+            "part.h264"
+        } else {
+            "part.h265"
+        };
         let path = scratch.join(name);
         let data: Vec<_> = units.iter().map(|unit| unit.data.as_slice()).collect();
         std::fs::write(&path, data.concat()).unwrap();
@@ -135,10 +145,13 @@ fn there_and_back(name: &str, codec: Codec, encoder: &[&str], b_pictures: bool) 
     assert_eq!(times[..2], [0, ticks]);
     assert_eq!(shown(&packets, &scratch.0), wanted);
 
-    let raw = file(if codec == Codec::H264 { "out.h264" } else { "out.h265" });
+    let raw = file(if codec == Codec::H264 {
+        "out.h264"
+    } else {
+        "out.h265"
+    });
     let write = |path: &Path, packets: &[Unit]| {
-        let mut output =
-            PacketFile::create(path, codec, (322, 180), clip.rate.num, false).unwrap();
+        let mut output = PacketFile::create(path, codec, (322, 180), clip.rate.num, false).unwrap();
         for (unit, index) in packets.iter().zip(0_u64..) {
             let packet = Packet {
                 data: unit.data.clone(),
@@ -239,8 +252,12 @@ fn files_from_the_field() {
                 continue;
             }
         };
-        let list: String = sums.iter().map(|sum| format!("{sum}\n")).collect();
-        let md5: String = Md5::digest(list).iter().map(|byte| format!("{byte:02x}")).collect();
+        let list = sums.join("\n") + "\n";
+        let digits: Vec<_> = Md5::digest(list)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let md5 = digits.concat();
         if (sums.len(), &md5) != (*count, digest) {
             wrong.push(format!("{name}: {} of {count} pictures, {md5}", sums.len()));
         }

@@ -7,6 +7,8 @@ pub mod clip;
 mod ffmpeg_tests;
 pub mod input;
 pub mod look;
+#[cfg(test)]
+mod matrix_tests;
 pub mod mp4;
 pub mod mp4_write;
 pub mod packets;

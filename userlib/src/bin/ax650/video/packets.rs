@@ -72,7 +72,9 @@ impl PacketFile {
     pub fn write(&mut self, path: &Path, packet: &Packet, time: u64) -> Result<(), Failure> {
         match self {
             // A pipe is to have each packet at once.
-            Self::Raw(output) => output.write_all(&packet.data).and_then(|()| output.flush_pipe()),
+            Self::Raw(output) => output
+                .write_all(&packet.data)
+                .and_then(|()| output.flush_pipe()),
             Self::Mp4(writer) => writer.write(&packet.data, time),
         }
         .map_err(|error| Failure::file(path, &error))

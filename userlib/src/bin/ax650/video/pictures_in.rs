@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use ax650::media::PictureLayout;
 
 use super::input::Input;
+use super::look::Look;
 use super::{pixels, sniff, y4m, FileKind};
 use crate::args::{Pixels, Rate};
 use crate::failure::Failure;
@@ -29,6 +30,8 @@ pub struct PictureReader {
     pub rate: Option<Rate>,
     /// How many there are, if that can be known.
     pub count: Option<u64>,
+    /// What they are like.
+    pub look: Look,
     path: PathBuf,
     file: BufReader<Input>,
     pixels: Pixels,
@@ -67,6 +70,14 @@ impl PictureReader {
                 "{name}: give a .nv12, .yuv or .y4m file, or --pixels"
             )));
         };
+        if let (Some(header), Some((width, height))) = (&header, size) {
+            if (header.width, header.height) != (width, height) {
+                return Err(Failure::usage(format!(
+                    "{name}: its pictures are {}x{}, not {width}x{height}",
+                    header.width, header.height
+                )));
+            }
+        }
         let Some((width, height)) = header.map(|header| (header.width, header.height)).or(size)
         else {
             return Err(Failure::usage(format!(
@@ -86,6 +97,11 @@ impl PictureReader {
             height,
             rate: header.and_then(|header| header.rate),
             count,
+            look: Look {
+                aspect: header.and_then(|header| header.aspect).unwrap_or((1, 1)),
+                full_range: header.is_some_and(|header| header.full_range),
+                ..Default::default()
+            },
             path: path.into(),
             file,
             pixels,

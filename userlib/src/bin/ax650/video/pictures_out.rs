@@ -42,9 +42,9 @@ fn wanted(options: &Decode) -> Result<Wanted, Failure> {
         Some(FileKind::Nv12) => Pixels::Nv12,
         None => {
             // A name with another meaning may be meant so; one without any, and what is no file, takes raw pictures.
-            let raw = path.and_then(Path::extension).is_none_or(|extension| {
-                ["raw", "bin"].iter().any(|raw| extension == *raw)
-            });
+            let raw = path
+                .and_then(Path::extension)
+                .is_none_or(|extension| ["raw", "bin"].iter().any(|raw| extension == *raw));
             let special = path.is_some_and(|path| {
                 std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file())
             });
@@ -70,7 +70,11 @@ fn wanted(options: &Decode) -> Result<Wanted, Failure> {
             "standard output cannot take both pictures and checksums",
         ));
     }
-    let by_name = if has_headers { Pixels::Yuv420p } else { by_name };
+    let by_name = if has_headers {
+        Pixels::Yuv420p
+    } else {
+        by_name
+    };
     Ok(Wanted {
         has_headers,
         pixels: options.pixels.unwrap_or(by_name),

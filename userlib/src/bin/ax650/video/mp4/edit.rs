@@ -22,9 +22,17 @@ pub struct Step {
 /// Puts the edits of a track into effect as ffmpeg does: each begins with the last key sample that is not behind its
 /// beginning; samples outside it are decoded as far as they are needed, and not shown.  An edit that is shorter than any
 /// sample it begins in cannot be meant, and goes on to the end.
-pub fn apply(samples: &[Sample], edits: &[Edit], timescale: u32, movie_timescale: u32) -> Vec<Step> {
+pub fn apply(
+    samples: &[Sample],
+    edits: &[Edit],
+    timescale: u32,
+    movie_timescale: u32,
+) -> Vec<Step> {
     let ticks = |duration: u64| {
-        let (ticks, scale) = (i128::from(duration) * i128::from(timescale), movie_timescale);
+        let (ticks, scale) = (
+            i128::from(duration) * i128::from(timescale),
+            movie_timescale,
+        );
         let scale = i128::from(scale.max(1));
         i64::try_from((ticks + scale / 2) / scale).unwrap_or(i64::MAX)
     };
@@ -41,7 +49,10 @@ pub fn apply(samples: &[Sample], edits: &[Edit], timescale: u32, movie_timescale
             let end = sample.time.saturating_add(sample.duration.into());
             sample.time <= edit.from && edit.from < end
         };
-        let shortest = samples.iter().find(inside).map_or(1, |sample| sample.duration);
+        let shortest = samples
+            .iter()
+            .find(inside)
+            .map_or(1, |sample| sample.duration);
         if duration == 0 || (edits.len() == 1 && duration < i64::from(shortest) / 2) {
             duration = i64::MAX;
         }

@@ -39,6 +39,10 @@ pub struct Reader {
     steps: VecDeque<Step>,
     /// Where the next box of the file begins.
     next_box: u64,
+    /// That box, if its header was read already.
+    ahead: Option<Outer>,
+    /// Whether samples were taken.
+    begun: bool,
     /// Decoding time of what follows.
     end: i64,
     /// What samples of fragments are shown later on the track's own clock.
@@ -143,6 +147,8 @@ impl Reader {
             chosen,
             steps: VecDeque::new(),
             next_box,
+            ahead: None,
+            begun: false,
             end: 0,
             shift: None,
             problems: Vec::new(),
@@ -194,6 +200,10 @@ impl Reader {
 
     /// The next step and the bytes of its sample; `None` at the end, or where the file is cut.
     pub fn next(&mut self, bytes: &mut Vec<u8>) -> io::Result<Option<Step>> {
+        if !self.steps.is_empty() && !self.begun {
+            self.pass_data()?;
+        }
+        self.begun = true;
         while self.steps.is_empty() {
             if !self.next_fragment()? {
                 return Ok(None);
@@ -220,8 +230,9 @@ impl Reader {
         let lost = self.steps.iter().filter(|step| step.shown).count() + usize::from(step.shown);
         self.steps.clear();
         self.next_box = u64::MAX;
-        self.problems
-            .push(format!("the file is cut short: {lost} pictures are missing"));
+        self.problems.push(format!(
+            "the file is cut short: {lost} pictures are missing"
+        ));
         Ok(None)
     }
 
@@ -230,7 +241,11 @@ impl Reader {
         if self.next_box == u64::MAX {
             return Ok(false);
         }
-        let Some(outer) = outer(&mut self.input, self.next_box)? else {
+        let ahead = match self.ahead.take() {
+            Some(outer) => Some(outer),
+            None => outer(&mut self.input, self.next_box)?,
+        };
+        let Some(outer) = ahead else {
             self.next_box = u64::MAX;
             return Ok(false);
         };
@@ -257,8 +272,7 @@ impl Reader {
             entry: 1,
             ..Default::default()
         });
-        let (samples, problem) =
-            fragment::samples(&body, outer.begin, defaults, &mut self.end);
+        let (samples, problem) = fragment::samples(&body, outer.begin, defaults, &mut self.end);
         self.problems.extend(problem.map(String::from));
         let first = samples.iter().map(|sample| sample.time).min();
         if let (None, Some(first)) = (self.shift, first) {
@@ -270,7 +284,29 @@ impl Reader {
             time: sample.time.saturating_sub(shift),
             shown: true,
         }));
+        if !self.steps.is_empty() {
+            self.pass_data()?;
+        }
         Ok(true)
+    }
+
+    /// Finds out where the data end that samples are about to be read from: in a pipe there is no way back to the header.
+    fn pass_data(&mut self) -> io::Result<()> {
+        while self.next_box != u64::MAX {
+            let Some(outer) = outer(&mut self.input, self.next_box)? else {
+                self.next_box = u64::MAX;
+                return Ok(());
+            };
+            if &outer.kind == b"moof" {
+                self.ahead = Some(outer);
+                return Ok(());
+            }
+            self.next_box = outer.end.unwrap_or(u64::MAX);
+            if &outer.kind == b"mdat" {
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 }
 

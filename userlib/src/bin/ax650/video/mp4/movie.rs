@@ -89,8 +89,7 @@ impl Movie {
 
     /// The track with this number, from 1, or the first video that can be decoded.
     pub fn choose(&self, wanted: Option<usize>) -> Result<usize, String> {
-        let decodable =
-            |track: &Track| track.entries.iter().any(|entry| entry.codec.is_some());
+        let decodable = |track: &Track| track.entries.iter().any(|entry| entry.codec.is_some());
         let all = || {
             let tracks = self.tracks.iter().zip(1..);
             let text: Vec<_> = tracks
@@ -147,7 +146,9 @@ impl Track {
         let handler = find(mdia, b"hdlr")
             .and_then(|hdlr| hdlr.get(8..12)?.try_into().ok())
             .unwrap_or_default();
-        let (id, matrix) = find(trak, b"tkhd").and_then(track_header).unwrap_or((0, IDENTITY));
+        let (id, matrix) = find(trak, b"tkhd")
+            .and_then(track_header)
+            .unwrap_or((0, IDENTITY));
         Some(Self {
             id,
             handler,
@@ -213,7 +214,14 @@ fn track_header(tkhd: &[u8]) -> Option<(u32, [i32; 9])> {
         *number = value;
     }
     // Some programs write nothing at all.
-    Some((id, if matrix[..5] == [0; 5] { IDENTITY } else { matrix }))
+    Some((
+        id,
+        if matrix[..5] == [0; 5] {
+            IDENTITY
+        } else {
+            matrix
+        },
+    ))
 }
 
 fn edits(elst: &[u8]) -> Vec<Edit> {

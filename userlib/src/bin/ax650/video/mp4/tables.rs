@@ -226,7 +226,15 @@ mod tests {
         let places: Vec<_> = samples
             .all
             .iter()
-            .map(|sample| (sample.offset, sample.size, sample.time, sample.key, sample.entry))
+            .map(|sample| {
+                (
+                    sample.offset,
+                    sample.size,
+                    sample.time,
+                    sample.key,
+                    sample.entry,
+                )
+            })
             .collect();
         assert_eq!(
             places,

@@ -145,7 +145,11 @@ impl AudioTrack {
             };
             // No longer than what there is.
             let left = scaled(ticks, track.timescale);
-            let length = if edit.from < 0 { length } else { length.min(left) };
+            let length = if edit.from < 0 {
+                length
+            } else {
+                length.min(left)
+            };
             shown = shown.saturating_add(length);
             edits.extend(length.to_be_bytes());
             edits.extend(edit.from.max(-1).to_be_bytes());
@@ -164,7 +168,19 @@ impl AudioTrack {
         let mut tkhd = words(&[0x100_0003, 0, 0, 0, 0, number, 0]);
         tkhd.extend(shown.to_be_bytes());
         tkhd.extend(words(&[0, 0, 0, 0x0100_0000]));
-        tkhd.extend(words(&[0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000, 0, 0]));
+        tkhd.extend(words(&[
+            0x1_0000,
+            0,
+            0,
+            0,
+            0x1_0000,
+            0,
+            0,
+            0,
+            0x4000_0000,
+            0,
+            0,
+        ]));
         wrap(
             b"trak",
             &[wrap(b"tkhd", &tkhd), edts, wrap(b"mdia", &mdia)].concat(),

@@ -128,4 +128,3 @@ fn profile_of_h265(sps: &[u8]) -> Option<[u8; 12]> {
     }
     plain.get(3..15)?.try_into().ok()
 }
-

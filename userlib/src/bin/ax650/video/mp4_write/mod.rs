@@ -107,7 +107,11 @@ impl<W: Write + Seek> Mp4Writer<W> {
     pub fn write_audio(&mut self, until: Option<u64>) -> io::Result<()> {
         let scale = self.timescale;
         for track in &mut self.audio {
-            track.write(&mut self.file, &mut self.position, until.map(|time| (time, scale)))?;
+            track.write(
+                &mut self.file,
+                &mut self.position,
+                until.map(|time| (time, scale)),
+            )?;
         }
         Ok(())
     }
@@ -276,7 +280,10 @@ impl<W: Write + Seek> Mp4Writer<W> {
     fn rows(&self) -> Vec<StscEntry> {
         let mut entries: Vec<StscEntry> = Vec::new();
         for ((_, count), number) in self.chunks.iter().zip(1..) {
-            if entries.last().is_none_or(|last| last.samples_per_chunk != *count) {
+            if entries
+                .last()
+                .is_none_or(|last| last.samples_per_chunk != *count)
+            {
                 entries.push(StscEntry {
                     first_chunk: number,
                     samples_per_chunk: *count,
@@ -381,7 +388,10 @@ mod tests {
         let mut bytes = Vec::new();
         for (index, nal) in (0..).zip(nals) {
             let step = reader.next(&mut bytes).unwrap().unwrap();
-            assert_eq!((step.time, step.sample.key), (500 + index * 1001, index == 0));
+            assert_eq!(
+                (step.time, step.sample.key),
+                (500 + index * 1001, index == 0)
+            );
             assert_eq!(step.sample.duration, if index == 2 { 77 } else { 1001 });
             let mut got = Vec::new();
             assert!(mp4::to_annexb(&entry, &bytes, &mut got));
