@@ -12,6 +12,7 @@ mod message;
 mod p2p;
 mod pains;
 mod ports;
+mod programs;
 mod rpc;
 mod runtime;
 mod support;
@@ -30,6 +31,7 @@ pub fn all() -> Vec<&'static Case> {
         rpc::CASES,
         runtime::CASES,
         tensors::CASES,
+        programs::CASES,
         bench::CASES,
         pains::CASES,
     ];
