@@ -23,6 +23,41 @@ fn beat(host: &Host) -> [u32; 4] {
     [0, 4, 8, 12].map(|at| host.memory.get(region, at))
 }
 
+/// Frees of card memory in use are a counter and a list, each with its own reset.
+#[test]
+#[allow(non_snake_case)]
+fn U9_card_memory_freed_in_use_is_reported() {
+    let host = alive();
+    let cmm = &host.card.cmm;
+    let none = json!({"total": 0, "list": []});
+    assert_eq!(host.faults()["freed_in_use"], none);
+    let address = cmm.alloc(4096, "axcl_pid7", 21).unwrap();
+    let held = ax650_emu_api::Held {
+        address,
+        len: 100,
+        owner: 21,
+        what: "a test".into(),
+    };
+    let hold = cmm.hold(vec![held]).unwrap();
+    cmm.free(address).unwrap();
+    drop(hold);
+    let counter = |reset| {
+        let answer = host.control(json!({"cmd": "counters", "reset": reset}));
+        answer["counters"]["memory.freed_in_use"].clone()
+    };
+    assert_eq!(counter(false), 1);
+    let faults = host.control(json!({"cmd": "faults", "reset": true}))["faults"].clone();
+    let freed = &faults["freed_in_use"];
+    assert_eq!((&freed["total"], &faults["total"]), (&1.into(), &0.into()));
+    let want = json!({
+        "address": format!("{address:#x}"), "size": 100, "session": 21, "for": "a test",
+        "block": "axcl_pid7",
+    });
+    assert_eq!(freed["list"][0], want);
+    assert_eq!(host.faults()["freed_in_use"], none);
+    assert_eq!((counter(true), counter(false)), (1.into(), json!(null)));
+}
+
 /// Mappings come and go under the card's hands: each access is whole or refused.
 #[test]
 fn mappings_change_while_the_card_works() {

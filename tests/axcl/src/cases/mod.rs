@@ -14,6 +14,7 @@ mod message;
 mod p2p;
 mod pains;
 mod ports;
+mod programs;
 mod rpc;
 mod runtime;
 mod support;
@@ -34,6 +35,7 @@ pub fn all() -> Vec<&'static Case> {
         media::CASES,
         runtime::CASES,
         tensors::CASES,
+        programs::CASES,
         bench::CASES,
         pains::CASES,
     ];

@@ -7,6 +7,7 @@ mod codec;
 mod device;
 mod memory;
 mod model;
+mod program;
 mod transfer;
 mod window;
 

@@ -6,6 +6,7 @@ pub mod engine;
 pub mod memory;
 pub mod native;
 pub mod system;
+pub mod usrwork;
 
 use anyhow::{bail, ensure, Context, Result};
 use prost::Message;

@@ -129,7 +129,7 @@ impl Cmm {
 
     /// Marks ranges, each of which has to lie in a block, as used until the result is dropped; the
     /// error is the first that does not.  A range of 0 bytes is nowhere.
-    pub fn hold(&self, ranges: Vec<Held>) -> Result<Hold<'_>, Held> {
+    pub fn hold(&self, ranges: Vec<Held>) -> Result<Hold, Held> {
         let blocks = self.blocks();
         let outside =
             |held: &&Held| held.len > 0 && within(&blocks, held.address, held.len).is_none();

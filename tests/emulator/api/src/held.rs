@@ -4,7 +4,7 @@
 //! frees too early is noticed, and not written any more.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::CmmBlock;
 
@@ -39,13 +39,13 @@ struct State {
 }
 
 /// The ranges in use.
-#[derive(Debug, Default)]
-pub struct Holds(Mutex<State>);
+#[derive(Debug, Default, Clone)]
+pub struct Holds(Arc<Mutex<State>>);
 
 /// Ranges are in use until this is dropped.
 #[derive(Debug)]
-pub struct Hold<'a> {
-    holds: &'a Holds,
+pub struct Hold {
+    holds: Holds,
     first: u64,
     count: u64,
 }
@@ -59,7 +59,7 @@ impl Holds {
     }
 
     /// Marks ranges as used until the result is dropped.
-    pub(crate) fn hold(&self, ranges: Vec<Held>) -> Hold<'_> {
+    pub(crate) fn hold(&self, ranges: Vec<Held>) -> Hold {
         let mut state = self.state();
         let first = state.next;
         for held in ranges {
@@ -68,7 +68,7 @@ impl Holds {
             state.held.insert(number, (held, true));
         }
         Hold {
-            holds: self,
+            holds: self.clone(),
             first,
             count: state.next - first,
         }
@@ -140,7 +140,7 @@ impl Holds {
     }
 }
 
-impl Hold<'_> {
+impl Hold {
     /// Runs `write`, unless the range with this index was freed meanwhile; no free comes in between.
     pub fn if_intact<T>(&self, index: usize, write: impl FnOnce() -> T) -> Option<T> {
         let state = self.holds.state();
@@ -152,13 +152,19 @@ impl Hold<'_> {
         self.intact(&self.holds.state(), index)
     }
 
+    /// Whether none of the ranges was.
+    pub fn is_whole(&self) -> bool {
+        let state = self.holds.state();
+        (0..self.count as usize).all(|index| self.intact(&state, index))
+    }
+
     fn intact(&self, state: &State, index: usize) -> bool {
         let number = self.first + index as u64;
         state.held.get(&number).is_some_and(|(_, intact)| *intact)
     }
 }
 
-impl Drop for Hold<'_> {
+impl Drop for Hold {
     fn drop(&mut self) {
         let mut state = self.holds.state();
         for number in self.first..self.first + self.count {

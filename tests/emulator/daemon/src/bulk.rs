@@ -3,6 +3,7 @@
 //! The two bulk patterns of a transaction port: pull and push (spec 2.3).
 
 use ax650_emu_api::{DmaError, Hold};
+use parking_lot::Mutex;
 
 use crate::inbox::{Empty, Inbox};
 use crate::messages::{Control, Piece};
@@ -45,7 +46,25 @@ pub(crate) struct Place<'a> {
     /// Whether the host names the whole range at once, whatever the card's limit (kinds 2 and 3).
     pub(crate) whole: bool,
     /// Marks memory of the host's as used; nothing is moved once the host has freed it.
-    pub(crate) held: Option<&'a Hold<'a>>,
+    pub(crate) held: Option<&'a Mutex<Option<Hold>>>,
+}
+
+impl Place<'_> {
+    /// Of the bytes of the transaction `done` have been moved.  The memory is the host's again before
+    /// it is told of the last.
+    fn moved(&self, done: u32) {
+        if let Some(held) = self.held.filter(|_| done >= self.total) {
+            held.lock().take();
+        }
+    }
+
+    fn is_lost(&self) -> bool {
+        let lost = |held: &Mutex<Option<Hold>>| {
+            let held = held.lock();
+            held.as_ref().is_some_and(|held| !held.is_intact(0))
+        };
+        self.held.is_some_and(lost)
+    }
 }
 
 impl Channel {
@@ -112,14 +131,15 @@ impl Channel {
             };
             let chunk = match result {
                 Ok(chunk) => chunk,
-                Err(error) => return self.fail(session, &Control::ReadDone(0), error),
+                Err(error) => return self.fail(session, place, &Control::ReadDone(0), error),
             };
             if let Err(error) = taken(chunk) {
-                return self.fail(session, &Control::ReadDone(0), error);
+                return self.fail(session, place, &Control::ReadDone(0), error);
             }
             session.card.link.count("bulk.pull_bytes", chunk.into());
-            self.send(session, &Control::ReadDone(session.told(chunk)))?;
             done += chunk;
+            place.moved(done);
+            self.send(session, &Control::ReadDone(session.told(chunk)))?;
         }
         Ok(())
     }
@@ -162,9 +182,9 @@ impl Channel {
             Ok(Control::Window(pieces)) => pieces,
             Ok(other) => {
                 let error = BulkError::Violation(format!("{other:?} instead of a window"));
-                return self.fail(session, &Control::TaskDone(0), error);
+                return self.fail(session, place, &Control::TaskDone(0), error);
             }
-            Err(error) => return self.fail(session, &Control::TaskDone(0), error),
+            Err(error) => return self.fail(session, place, &Control::TaskDone(0), error),
         };
         let room = total(&pieces);
         let most = if place.whole {
@@ -180,16 +200,17 @@ impl Channel {
             (place.whole && room < place.total.into()).then_some(BulkError::Violation(text))
         });
         if let Some(error) = refuse {
-            return self.fail(session, &Control::TaskDone(0), error);
+            return self.fail(session, place, &Control::TaskDone(0), error);
         }
         let most = room.min(most.into()) as u32;
         let mut done = 0;
         while done < place.total {
             let chunk = most.min(place.total - done);
             if let Err(error) = self.push_chunk(session, place, (done, chunk), &pieces, &mut fill) {
-                return self.fail(session, &Control::TaskDone(0), error);
+                return self.fail(session, place, &Control::TaskDone(0), error);
             }
             session.card.link.count("bulk.push_bytes", chunk.into());
+            place.moved(done + chunk);
             self.send(session, &Control::TaskDone(session.told(chunk)))?;
             match self.next(session)? {
                 Control::ReadDone(taken) if taken == chunk => done += chunk,
@@ -231,9 +252,11 @@ impl Channel {
     fn fail(
         &self,
         session: &Session,
+        place: Place<'_>,
         message: &Control,
         error: BulkError,
     ) -> Result<(), BulkError> {
+        place.moved(place.total);
         if !matches!(error, BulkError::Ended | BulkError::Timeout(_)) {
             self.send(session, message)?;
         }
@@ -288,7 +311,7 @@ impl Session {
             }
             let (bus, card) = (piece.address + at, card + at);
             let len = STEP.min(u64::from(piece.len) - at);
-            if place.held.is_some_and(|held| !held.is_intact(0)) {
+            if place.is_lost() {
                 return Err(BulkError::BadRange { address: card, len });
             }
             if to_card {

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use prost::Message;
 
 use crate::control;
+use crate::engine::Prepared;
 use crate::errors::{code, About, Refusal, Why};
-use crate::frames::{frame, Answer, Header, CONTROL, INLINE};
+use crate::frames::{frame, Answer, Header, CONTROL, INLINE, RUN_MODEL};
 use crate::session::Session;
 use crate::streams::Work;
 use crate::switches;
@@ -83,11 +84,23 @@ impl Session {
         self.queue(&header, frame);
     }
 
+    /// The run that a frame asks for: the memory that it is to use is in use from now on.
+    fn run_of(&self, header: &Header, frame: &[u8]) -> Option<Box<Prepared>> {
+        if header.kind != RUN_MODEL {
+            return None;
+        }
+        match decode(header, frame).ok()?.body {
+            Body::Engine(api, body) => engine::arrived(self, api, &body).map(Box::new),
+            _ => None,
+        }
+    }
+
     /// Gives a frame to the stream that its header names.
     pub(crate) fn queue(self: &Arc<Self>, header: &Header, frame: Vec<u8>) {
         let (why, status, frame) = match self.contexts.stream(header.context, header.stream) {
-            Ok(stream) => match stream.put(Work::Call(*header, frame)) {
-                Err(Work::Call(_, frame)) if !self.ended.is_raised() => {
+            Ok(stream) => match stream.put(Work::Call(*header, self.run_of(header, &frame), frame))
+            {
+                Err(Work::Call(.., frame)) if !self.ended.is_raised() => {
                     let full = code(About::Stream, Why::NoMemory);
                     ("the stream is full", full, frame)
                 }
@@ -105,8 +118,13 @@ impl Session {
 
     /// Runs a call, in its stream's thread.  A bug that panics there costs the caller an error, not
     /// the stream.
-    pub(crate) fn call_safely(self: &Arc<Self>, header: &Header, frame: &[u8]) {
-        let call = std::panic::AssertUnwindSafe(|| self.call(header, frame));
+    pub(crate) fn call_safely(
+        self: &Arc<Self>,
+        header: &Header,
+        run: Option<Box<Prepared>>,
+        frame: &[u8],
+    ) {
+        let call = std::panic::AssertUnwindSafe(|| self.call(header, run, frame));
         if std::panic::catch_unwind(call).is_err() {
             self.card.link.count("rpc.panics", 1);
             self.refuse(
@@ -117,7 +135,7 @@ impl Session {
         }
     }
 
-    fn call(self: &Arc<Self>, header: &Header, frame: &[u8]) {
+    fn call(self: &Arc<Self>, header: &Header, run: Option<Box<Prepared>>, frame: &[u8]) {
         let busy = self.card.cpu.thread();
         let request = match decode(header, frame) {
             Ok(request) => request,
@@ -131,7 +149,7 @@ impl Session {
         let answer = match request.body {
             Body::System(body) => system::call(self, header, body),
             Body::Memory(api, body) => memory::call(self, &caller, api, body),
-            Body::Engine(api, body) => engine::call(self, &caller, api, body),
+            Body::Engine(api, body) => engine::call(self, &caller, api, body, run.map(|run| *run)),
             Body::Native(module, api, args) => native::call(self, &caller, module, api, &args),
             Body::P2p(api, body) => Some(p2p::call(self, api, body)),
             Body::UsrWork(api, body) => Some(usrwork::call(self, &caller, api, body)),

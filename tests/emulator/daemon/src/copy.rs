@@ -162,10 +162,11 @@ impl Session {
             owner: self.id,
             what: "a copy".into(),
         };
-        let held = link.cmm().hold(vec![held]);
+        let held = link.cmm().hold(vec![held]).ok();
         let refuse = held
-            .is_err()
+            .is_none()
             .then_some(BulkError::BadRange { address, len });
+        let held = Mutex::new(held);
         let place = Place {
             // The window of a transaction that moves nothing only has to be a valid one.
             address: if refuse.is_some() || len == 0 {
@@ -176,7 +177,7 @@ impl Session {
             total: record.len,
             window: false,
             whole: matches!(record.kind, Kind::ToBus | Kind::FromBus),
-            held: held.as_ref().ok(),
+            held: Some(&held),
         };
         // Nothing to copy is done once the side that takes it has named its window: a host that is not
         // told even that would wait for ever.

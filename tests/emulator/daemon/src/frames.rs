@@ -11,6 +11,9 @@ use crate::wire::{self, engine, memory, native, p2p, runtime, system, usrwork};
 /// Frame type of the control sub-service.
 pub(crate) const CONTROL: u32 = 0x0003_0000;
 
+/// Frame type of a run of a model.
+pub(crate) const RUN_MODEL: u32 = 0x000b_0200;
+
 /// Longest frame that travels as one message on P2 and P3 (spec 1.1).
 pub(crate) const INLINE: usize = 1024;
 

@@ -110,7 +110,7 @@ fn free(session: &Session, address: u64) -> Result<(), u32> {
 }
 
 /// Marks ranges of `len` bytes at `places`, which have to be allocated, as used by this call.
-fn hold<'a>(session: &'a Session, places: &[u64], len: u64, what: &str) -> Result<Hold<'a>, u32> {
+fn hold(session: &Session, places: &[u64], len: u64, what: &str) -> Result<Hold, u32> {
     if len == 0 {
         return Err(ILLEGAL);
     }

@@ -9,14 +9,15 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::engine::Prepared;
 use crate::events::{Event, Record, Waited};
 use crate::frames::Header;
 use crate::session::Session;
 
 /// Something to be done when a stream reaches it.
 pub(crate) enum Work {
-    /// A request frame.
-    Call(Header, Vec<u8>),
+    /// A request frame, with what a run of a model was found to need.
+    Call(Header, Option<Box<Prepared>>, Vec<u8>),
     /// Anything else that is short.
     Then(Box<dyn FnOnce() + Send>),
     /// Set the mark of an event.
@@ -98,7 +99,7 @@ impl Stream {
     pub(crate) fn serve(&self, session: &Arc<Session>) {
         while let Some(work) = self.next() {
             match work {
-                Work::Call(header, frame) => session.call_safely(&header, &frame),
+                Work::Call(header, run, frame) => session.call_safely(&header, run, &frame),
                 Work::Then(job) => job(),
                 Work::Record(record) => drop(record),
                 Work::Wait(event, mark, patience) => match event.wait(mark, patience) {

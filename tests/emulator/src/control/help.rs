@@ -28,7 +28,11 @@ pub const COMMANDS: &[Line] = &[
         "all fault switches with type, description and value",
     ),
     ("images", "", "firmware images of the last boot"),
-    ("faults", "reset (false)", "DMA faults"),
+    (
+        "faults",
+        "reset (false)",
+        "DMA faults, and card memory freed while in use",
+    ),
     ("daemon", "", "the service's own report"),
     (
         "dram",

@@ -23,7 +23,8 @@ use crate::wire::engine::{ApiKind, IoMeta, NpuKind, RequestBody, ResponseBody};
 use models::{create_context, io_info, load, system_bytes, unload, unload_all, Model};
 pub(crate) use native::NativeEngine;
 pub(crate) use refused::Refused;
-use run::run;
+use run::prepare;
+pub(crate) use run::Prepared;
 
 const ILLEGAL: u32 = code(About::Engine, Why::IllegalParameter);
 const INDEX: u32 = ENGINE_INDEX;
@@ -139,17 +140,25 @@ pub(crate) fn zeroes(api: i32) -> ResponseBody {
     body
 }
 
+/// What a run that has arrived needs, if that is what the call is and if it is there.
+pub(crate) fn arrived(session: &Session, api: i32, request: &RequestBody) -> Option<Prepared> {
+    (api == ApiKind::RunModel as i32)
+        .then(|| prepare(session, request).ok())
+        .flatten()
+}
+
 /// Runs a call; `None` if it wants no answer.
 pub(crate) fn call(
     session: &Session,
     caller: &Caller<'_>,
     api: i32,
     request: RequestBody,
+    prepared: Option<Prepared>,
 ) -> Option<Answer> {
     session.card.link.count("engine.calls", 1);
     let silent = request.noresp.unwrap_or(0) != 0;
     let mut body = zeroes(api);
-    if let Err(refused) = answer(session, api, &request, &mut body) {
+    if let Err(refused) = answer(session, api, &request, prepared, &mut body) {
         session.card.link.count("engine.errors", 1);
         let name = ApiKind::try_from(api).map_or("an unknown call", |api| api.as_str_name());
         session.explain(caller, name, refused.status, &refused.why);
@@ -162,6 +171,7 @@ fn answer(
     session: &Session,
     api: i32,
     request: &RequestBody,
+    prepared: Option<Prepared>,
     body: &mut ResponseBody,
 ) -> Result<(), Refused> {
     let engine = &session.engine;
@@ -199,7 +209,11 @@ fn answer(
             )?)
         }
         ApiKind::GetModelIoInfo => body.meta = Some(io_info(&model()?.network)),
-        ApiKind::RunModel => run(session, request)?,
+        ApiKind::RunModel => {
+            // What was not there at the arrival may be by now; if not, this says what.
+            let prepared = prepared.map_or_else(|| prepare(session, request), Ok)?;
+            prepared.run(session)?;
+        }
         ApiKind::SetAffinity => {
             model()?.set_affinity(request.affinity.unwrap_or(0))?;
         }

@@ -3,6 +3,7 @@
 //! Running a model on tensors in card memory.
 
 use std::sync::atomic::Ordering;
+use std::sync::Arc;
 
 use ax650_emu_api::{Held, Hold};
 
@@ -50,14 +51,26 @@ fn slots(
     slots.collect()
 }
 
+/// A run that can be made.  From its arrival on, while it waits for its stream, the host has handed the
+/// memory over.
+pub(crate) struct Prepared {
+    model: Arc<Model>,
+    group: usize,
+    batch: u32,
+    inputs: Vec<Slot>,
+    outputs: Vec<Slot>,
+    /// The memory of inputs, outputs, weights and work space.
+    held: Hold,
+}
+
 /// Marks the memory of all tensors, which has to be allocated, as used by this run.
-fn hold<'a>(
-    session: &'a Session,
+fn hold(
+    session: &Session,
     model: &Model,
     space: u64,
     batch: u64,
     (inputs, outputs): (&[Slot], &[Slot]),
-) -> Result<Hold<'a>, Refused> {
+) -> Result<Hold, Refused> {
     let held = |address, len, what| Held {
         address,
         len,
@@ -84,8 +97,8 @@ fn hold<'a>(
     })
 }
 
-/// Runs a model, as soon as it gets its cores.
-pub(super) fn run(session: &Session, request: &RequestBody) -> Result<(), Refused> {
+/// Looks at everything that a run needs.
+pub(super) fn prepare(session: &Session, request: &RequestBody) -> Result<Prepared, Refused> {
     let model = session.engine.model(request.handle)?;
     let context = request.context.unwrap_or(0);
     let group = usize::try_from(request.group.unwrap_or(0)).unwrap_or(usize::MAX);
@@ -106,61 +119,65 @@ pub(super) fn run(session: &Session, request: &RequestBody) -> Result<(), Refuse
     let place = |tensors, io| slots(tensors, io, group, batch.into());
     let inputs = place(&model.network.inputs, &io.inputs)?;
     let outputs = place(&model.network.outputs, &io.outputs)?;
-    // From here on, before any waiting: the host has handed the memory over.
     let held = hold(session, &model, space, batch.into(), (&inputs, &outputs))?;
-    let link = &session.card.link;
-    if let Some(status) = switches::number(&**link, "engine.fail", FAILED.into()) {
-        return Err(Refused::by_switch(status as u32));
-    }
-    let mask = match model.affinity.load(Ordering::Relaxed) {
-        0 => u32::MAX,
-        mask => mask,
-    };
-    let _cores = session
-        .card
-        .npu
-        .take(model.network.cores, mask, &session.ended)
-        .ok_or_else(Refused::ending)?;
-    let run = session.engine.begin()?;
-    let result = run_batch(
-        session,
-        &model,
-        (group, batch),
-        &run.stop,
-        &held,
-        (&inputs, &outputs),
-    );
-    link.count("engine.runs", batch.into());
-    result.map_err(Refused::failed)
+    Ok(Prepared {
+        model,
+        group,
+        batch,
+        inputs,
+        outputs,
+        held,
+    })
 }
 
-fn run_batch(
-    session: &Session,
-    model: &Model,
-    (group, batch): (usize, u32),
-    stop: &Stop,
-    held: &Hold<'_>,
-    (inputs, outputs): (&[Slot], &[Slot]),
-) -> Result<(), String> {
-    let dram = session.card.link.dram();
-    for item in 0..u64::from(batch) {
-        let read = inputs.iter().map(|slot| match slot.bytes {
+impl Prepared {
+    /// Runs the model, as soon as it gets its cores.
+    pub(super) fn run(&self, session: &Session) -> Result<(), Refused> {
+        if !self.held.is_whole() {
+            let why = "memory or model of the run was freed before it began";
+            return Err(Refused::failed(why));
+        }
+        let link = &session.card.link;
+        if let Some(status) = switches::number(&**link, "engine.fail", FAILED.into()) {
+            return Err(Refused::by_switch(status as u32));
+        }
+        let model = &self.model;
+        let mask = match model.affinity.load(Ordering::Relaxed) {
+            0 => u32::MAX,
+            mask => mask,
+        };
+        let _cores = session
+            .card
+            .npu
+            .take(model.network.cores, mask, &session.ended)
+            .ok_or_else(Refused::ending)?;
+        let run = session.engine.begin()?;
+        let result = (0..self.batch.into()).try_for_each(|item| self.one(session, item, &run.stop));
+        link.count("engine.runs", self.batch.into());
+        result.map_err(Refused::failed)
+    }
+
+    /// Runs the model for one item of the batch.
+    fn one(&self, session: &Session, item: u64, stop: &Stop) -> Result<(), String> {
+        let dram = session.card.link.dram();
+        let read = self.inputs.iter().map(|slot| match slot.bytes {
             0 => Ok(Vec::new()),
             bytes => dram.read_vec(slot.address + item * bytes, bytes),
         });
         let bytes: Vec<_> = read.collect::<Result<_, _>>().map_err(|e| e.to_string())?;
-        let results = model.network.run(group, &bytes, stop)?;
-        for (index, (slot, bytes)) in outputs.iter().zip(results).enumerate() {
+        let results = self.model.network.run(self.group, &bytes, stop)?;
+        for (index, (slot, bytes)) in self.outputs.iter().zip(results).enumerate() {
             if slot.bytes == 0 {
                 continue;
             }
             let address = slot.address + item * slot.bytes;
+            let place = self.inputs.len() + index;
             // The memory may be somebody else's by now.
-            let written = held.if_intact(inputs.len() + index, || dram.write(address, &bytes));
+            let written = self.held.if_intact(place, || dram.write(address, &bytes));
             written
                 .ok_or_else(|| format!("the memory of output {index} was freed meanwhile"))?
                 .map_err(|e| e.to_string())?;
         }
+        Ok(())
     }
-    Ok(())
 }

@@ -19,7 +19,7 @@ fn invalid(command: &str, option: char) -> Outcome {
 }
 
 /// The letters of the options; the error is an argument that is none.
-fn letters<'a>(args: &'a [String]) -> Result<Vec<char>, &'a str> {
+fn letters(args: &[String]) -> Result<Vec<char>, &str> {
     let mut all = Vec::new();
     for arg in args {
         match arg.strip_prefix('-').filter(|rest| !rest.is_empty()) {

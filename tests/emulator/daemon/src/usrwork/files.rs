@@ -15,7 +15,7 @@ const DIRECTORIES: [&str; 8] = [
 ];
 
 /// Where the firmware has programs of its own.
-const PROGRAMS: [&str; 5] = ["/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/opt/bin/"];
+const PROGRAMS: [&str; 5] = ["/bin/", "/sbin/", "/usr/", "/opt/", "/soc/"];
 
 /// The files, by absolute path.
 #[derive(Debug, Default)]

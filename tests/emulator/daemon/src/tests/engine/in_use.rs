@@ -101,6 +101,53 @@ fn U9_an_output_freed_during_the_run_is_counted_and_not_written() {
     r.client.close();
 }
 
+/// A run that waits for its stream has its memory already.
+#[test]
+fn U9_memory_freed_before_a_queued_run_begins_is_counted() {
+    let r = running();
+    let second = place(&r.client, &vec![0; r.output.size as usize]);
+    let request = run(r.handle, r.context, 0, &[r.input], &[second], 1);
+    let queued = r.client.send_engine(2, ApiKind::RunModel, request);
+    // Frames are taken in order: once this call is answered the run is queued.
+    assert_eq!(r.client.free(second.address), 0);
+    let freed = r.rig.host.cmm().holds().list_freed(false);
+    assert_eq!(freed.len(), 1, "{freed:?}");
+    let other = place(&r.client, &vec![0x5a; r.output.size as usize]);
+    assert_eq!(other.address, second.address);
+    assert_eq!(r.client.engine_answer(&r.header).status, 0);
+    assert_eq!(
+        r.client.engine_answer(&queued).status,
+        0x8030_070c_u32 as i32
+    );
+    assert!(fetch(&r.client, &other).iter().all(|byte| *byte == 0x5a));
+    // A run that is dropped with its context uses nothing any more.
+    let context = |cmd: Command| ControlRequest {
+        cmd: cmd.into(),
+        context: Some(9),
+        ..Default::default()
+    };
+    assert_eq!(
+        r.client.control(context(Command::CreateContext)).status,
+        Some(0)
+    );
+    r.client.set_context(9);
+    let request = run(r.handle, r.context, 0, &[r.input], &[other], 1);
+    for _ in 0..20 {
+        r.client.send_engine(1, ApiKind::RunModel, request.clone());
+    }
+    assert_eq!(
+        r.client.control(context(Command::DestroyContext)).status,
+        Some(0)
+    );
+    r.client.set_context(1);
+    while !r.rig.host.cmm().holds().is_idle() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(r.client.free(other.address), 0);
+    assert_eq!(r.freed(), 1);
+    r.client.close();
+}
+
 #[test]
 fn U9_an_input_freed_during_the_run_is_counted() {
     let r = running();
@@ -158,5 +205,22 @@ fn U9_a_target_freed_during_a_copy_is_not_written_any_more() {
     let again = place(&client, &floats(&[0.0; 1024]));
     assert_eq!(again.address, target);
     assert_eq!(rig.host.counter("bulk.pull_bytes"), again.size);
+    client.close();
+}
+
+/// The host may free memory as soon as it is told that the copy is done.
+#[test]
+fn U9_memory_freed_right_after_a_copy_was_not_in_use() {
+    let rig = Rig::new();
+    let client = open(&rig);
+    for _ in 0..300 {
+        let there = place(&client, &[1; 64]);
+        assert_eq!(client.free(there.address), 0);
+        let back = client.alloc(64).unwrap();
+        client.copy_from_card(back, 64).unwrap();
+        assert_eq!(client.free(back), 0);
+    }
+    let freed = rig.host.cmm().holds().list_freed(false);
+    assert!(freed.is_empty(), "{freed:?}");
     client.close();
 }
