@@ -164,11 +164,9 @@ fn config(block_size: u64, count: u32) -> [u8; CONFIG_SIZE] {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let Some(timeout) = self.stream.session().health().cleanup_timeout() else {
-            return;
-        };
-        if let Err(error) = self.stream.native(&DESTROY, &[&self.id], Some(timeout)) {
-            log::debug!("{error}");
+        let session = self.stream.session();
+        if !session.is_over() {
+            session.release(self.stream.native_call(&DESTROY, &[&self.id]));
         }
     }
 }
@@ -176,12 +174,10 @@ impl Drop for Inner {
 impl Drop for Block {
     fn drop(&mut self) {
         let stream = &self.pool.inner.stream;
-        let Some(timeout) = stream.session().health().cleanup_timeout() else {
-            return;
-        };
-        let handle = self.handle.to_le_bytes();
-        if let Err(error) = stream.native(&RELEASE, &[&handle], Some(timeout)) {
-            log::debug!("{error}");
+        if !stream.session().is_over() {
+            let handle = self.handle.to_le_bytes();
+            let call = stream.native_call(&RELEASE, &[&handle]);
+            stream.session().release(call);
         }
     }
 }
