@@ -55,17 +55,24 @@ struct Room {
 
 impl Area {
     fn new(model: &Model, tensors: &[TensorInfo], group: usize) -> Result<Self> {
+        let too_large = || Error::invalid("the model's tensors are too large");
         let mut end: usize = 0;
         let mut ranges = Vec::with_capacity(tensors.len());
         for tensor in tensors {
-            let start = end.next_multiple_of(ALIGN);
+            let start = end.checked_next_multiple_of(ALIGN).ok_or_else(too_large)?;
             end = start
                 .checked_add(tensor.shapes[group].size)
-                .ok_or_else(|| Error::invalid("the model's tensors are too large"))?;
+                .ok_or_else(too_large)?;
             ranges.push(start..end);
         }
-        // Behind the last tensor there may be an empty one, which has an address all the same.
-        let size = end.max(1).next_multiple_of(ALIGN);
+        // An empty tensor at the end has an address that is its own all the same.
+        let is_empty = ranges
+            .last()
+            .is_some_and(|last: &Range<usize>| last.is_empty());
+        let size = end
+            .checked_add(usize::from(is_empty))
+            .and_then(|size| size.checked_next_multiple_of(ALIGN))
+            .ok_or_else(too_large)?;
         let room = match tensors {
             [] => None,
             _ => Some(Room {

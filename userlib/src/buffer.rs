@@ -188,13 +188,11 @@ impl Hold {
         &self.buffer
     }
 
-    pub(crate) fn is_exclusive(&self) -> bool {
-        self.exclusive
-    }
-
     /// The card may go on writing for an unknown time.
     pub(crate) fn lose(self) {
         if self.exclusive {
+            let len = self.buffer.len();
+            log::warn!("lost a buffer of {len} bytes to a failed job");
             self.buffer.inner.users().lost = true;
         }
     }

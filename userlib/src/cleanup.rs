@@ -179,18 +179,22 @@ impl Session {
 
     /// Queues a call that gives something back.
     pub(crate) fn release(&self, call: Call) {
-        if self.is_over() || self.health().cleanup_timeout().is_none() {
+        // Held until the end of this, so that the session's handle cannot become another's meanwhile.
+        let Some(alive) = self.with_life() else {
+            return;
+        };
+        if alive.health().cleanup_timeout().is_none() {
             return;
         }
-        let mut state = self.cleanup().state();
+        let mut state = alive.cleanup().state();
         state.waiting.push_back(call);
         let is_full = state.giving_back >= MOST_JOBS;
         drop(state);
         if is_full {
             // Some of them may have ended.
-            self.reap();
+            alive.reap();
         } else {
-            self.flush();
+            alive.flush();
         }
     }
 

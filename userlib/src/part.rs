@@ -147,21 +147,27 @@ impl Work {
 impl Work {
     /// Makes room for the answer, if there will be one.
     pub(crate) fn waiting(&self, session: &Session) -> Result<Waiting, Errno> {
-        let (place, reply) = match self {
+        let (place, reply, target) = match self {
             Work::Call(call) => {
                 let slot = match call.is_answered() {
                     true => Some(session.arena().take(call.capacity())?),
                     false => None,
                 };
                 let place = call.lane().place();
-                (Some(place), slot.map(|slot| (*call.header(), slot)))
+                (Some(place), slot.map(|slot| (*call.header(), slot)), None)
             }
-            Work::Copy { .. } => (None, None),
+            Work::Copy {
+                direction, buffer, ..
+            } => {
+                let is_target = *direction == Direction::FromCard;
+                (None, None, is_target.then(|| buffer.clone()))
+            }
         };
         Ok(Waiting {
             what: self.what(),
             place,
             reply,
+            target,
         })
     }
 

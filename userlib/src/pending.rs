@@ -9,7 +9,7 @@ use ax650_uapi::{ax650_step_result, ax650_wait};
 use nix::errno::Errno;
 
 use crate::arena::Slot;
-use crate::buffer::Hold;
+use crate::buffer::{Buffer, Hold};
 use crate::cleanup::{Keep, Kept};
 use crate::clock::deadline_ns;
 use crate::error::{Error, Request, Result};
@@ -24,6 +24,8 @@ pub(crate) struct Waiting {
     /// Of a call: its stream.
     pub(crate) place: Option<Place>,
     pub(crate) reply: Option<(Header, Slot)>,
+    /// Of a copy from the card: where to.
+    pub(crate) target: Option<Buffer>,
 }
 
 /// A submitted job with all that the card may touch, and all that must stay on the card until its end.
@@ -107,7 +109,7 @@ impl Outstanding {
     pub(crate) fn lose(self, session: &Session, results: Option<&[ax650_step_result]>) {
         let doubtful = |at: usize| results.is_none_or(|results| !is_sure(&results[at]));
         let mut places = results.map(|_| Vec::new());
-        let mut slots = Vec::new();
+        let (mut slots, mut targets) = (Vec::new(), Vec::new());
         for (at, step) in self.steps.into_iter().enumerate() {
             if doubtful(at) {
                 match (&mut places, step.place) {
@@ -116,9 +118,15 @@ impl Outstanding {
                     _ => places = None,
                 }
                 slots.extend(step.reply.map(|(_, slot)| slot));
+                targets.extend(step.target);
             }
         }
-        lose_all(self.holds);
+        for hold in self.holds {
+            // What was not begun, and what has ended, does not write any more.
+            if targets.iter().any(|target| target.is(hold.buffer())) {
+                hold.lose();
+            }
+        }
         session.cleanup().keep(Kept {
             job: self.job,
             places,
@@ -129,7 +137,7 @@ impl Outstanding {
 
     /// The session ends: as [`Outstanding::lose`], but nothing has to be kept.
     pub(crate) fn abandon(self) {
-        lose_all(self.holds);
+        self.holds.into_iter().for_each(Hold::lose);
         for (_, slot) in self.steps.into_iter().filter_map(|step| step.reply) {
             slot.lose();
         }
@@ -146,16 +154,6 @@ impl Outstanding {
             Err(Errno::EAGAIN | Errno::ETIME) => Ok(None),
             Err(errno) => Err(errno),
         }
-    }
-}
-
-fn lose_all(holds: Vec<Hold>) {
-    for hold in holds {
-        if hold.is_exclusive() {
-            let len = hold.buffer().len();
-            log::warn!("lost a buffer of {len} bytes to a failed job");
-        }
-        hold.lose();
     }
 }
 

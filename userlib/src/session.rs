@@ -2,8 +2,8 @@
 
 //! Sessions.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use ax650_uapi::{ax650_limits, ax650_session_create};
@@ -41,8 +41,16 @@ const LOG_LEVEL: u32 = 2;
 #[derive(Clone)]
 pub struct Session {
     core: Arc<Core>,
-    /// What the user's handles share; things that jobs keep have none, so that they do not keep the session.
-    life: Option<Arc<Life>>,
+    life: Hold,
+}
+
+/// What a handle has of the session's life.
+#[derive(Clone)]
+enum Hold {
+    /// A user's handle: it keeps the session going.
+    Strong(Arc<Life>),
+    /// That of something that jobs keep: it does not.
+    Weak(Weak<Life>),
 }
 
 struct Core {
@@ -58,12 +66,12 @@ struct Core {
     services: Services,
     health: Health,
     cleanup: Cleanup,
-    ended: AtomicBool,
 }
 
 /// Ends the session when dropped.
 struct Life {
     core: Arc<Core>,
+    has_ended: bool,
 }
 
 impl Session {
@@ -100,9 +108,11 @@ impl Session {
             services: Services::default(),
             health: Health::default(),
             cleanup: Cleanup::default(),
-            ended: AtomicBool::new(false),
         });
-        let life = Some(Arc::new(Life { core: core.clone() }));
+        let life = Hold::Strong(Arc::new(Life {
+            core: core.clone(),
+            has_ended: false,
+        }));
         Ok(Self { core, life })
     }
 
@@ -138,22 +148,21 @@ impl Session {
     /// [`Error::Busy`]: there are other handles of it, or things that were made with it; they keep it going.
     /// [`Error::Driver`]: the driver could not end it, or the card did not give back everything within `timeout`; the
     /// session has ended all the same.
-    pub fn close(mut self, timeout: Duration) -> Result<()> {
+    pub fn close(self, timeout: Duration) -> Result<()> {
         let settled = self.settle(timeout);
-        let core = self.core.clone();
-        let life = self.life.take().and_then(Arc::into_inner);
-        drop(self);
-        match life {
-            None => Err(Error::Busy(
+        let Self { core, life } = self;
+        let life = match life {
+            Hold::Strong(life) => Arc::into_inner(life),
+            Hold::Weak(_) => None,
+        };
+        let Some(mut life) = life else {
+            return Err(Error::Busy(
                 "the session is still used by other handles and by what was made with it".into(),
-            )),
-            Some(life) => {
-                let ended = life.core.end();
-                ended
-                    .map_err(|errno| core.driver_error("end a session", Request::Session, errno))?;
-                settled
-            }
-        }
+            ));
+        };
+        life.end()
+            .map_err(|errno| core.driver_error("end a session", Request::Session, errno))?;
+        settled
     }
 
     /// Generation of the card when the session began.
@@ -204,15 +213,34 @@ impl Session {
 
     /// The same session for things that must not keep it going.
     pub(crate) fn without_life(&self) -> Self {
+        let life = match &self.life {
+            Hold::Strong(life) => Hold::Weak(Arc::downgrade(life)),
+            Hold::Weak(life) => Hold::Weak(life.clone()),
+        };
         Self {
             core: self.core.clone(),
-            life: None,
+            life,
         }
+    }
+
+    /// The same session so that it goes on for as long as this is held; `None`: it is over.
+    pub(crate) fn with_life(&self) -> Option<Self> {
+        if self.core.device.is_inherited() {
+            return None;
+        }
+        let life = match &self.life {
+            Hold::Strong(life) => life.clone(),
+            Hold::Weak(life) => life.upgrade()?,
+        };
+        Some(Self {
+            core: self.core.clone(),
+            life: Hold::Strong(life),
+        })
     }
 
     /// Whether it has ended, or belongs to the parent of this process: nothing is to be given back any more.
     pub(crate) fn is_over(&self) -> bool {
-        self.core.device.is_inherited() || self.core.ended.load(Ordering::Acquire)
+        self.with_life().is_none()
     }
 
     pub(crate) fn device(&self) -> &Device {
@@ -294,20 +322,28 @@ impl Core {
             errno,
         }
     }
+}
 
+impl Life {
     /// Ends the session, once.
-    fn end(&self) -> Result<(), Errno> {
-        if self.device.is_inherited() || self.ended.swap(true, Ordering::AcqRel) {
+    fn end(&mut self) -> Result<(), Errno> {
+        let Core {
+            device,
+            cleanup,
+            created,
+            ..
+        } = &*self.core;
+        if device.is_inherited() || std::mem::replace(&mut self.has_ended, true) {
             return Ok(());
         }
-        self.cleanup.forget();
-        self.device.session_destroy(self.created.session)
+        cleanup.forget();
+        device.session_destroy(created.session)
     }
 }
 
 impl Drop for Life {
     fn drop(&mut self) {
-        if let Err(errno) = self.core.end() {
+        if let Err(errno) = self.end() {
             let (card, handle) = (self.core.device.card(), self.core.created.session);
             log::debug!("{card}: end session {handle}: {errno}");
         }

@@ -498,6 +498,24 @@ fn U17_a_job_that_surely_ended_loses_no_buffer() {
     assert!(buffer.read().is_ok());
 }
 
+/// The run took too long, but nothing was copied out of it: the binding is as good as before.
+#[test]
+fn U17_a_binding_survives_a_late_run() {
+    let (fake, session) = session();
+    let binding = model(&session).bind(0).unwrap();
+    binding.input(0).unwrap().fill(1);
+    fake.stall_next_job(1);
+    binding.run().unwrap_err();
+    fake.end_stalled();
+    binding.run().unwrap();
+    assert!(binding.output(0).unwrap().iter().all(|byte| *byte == 2));
+    // Broken off while its outputs were copied, it is not.
+    fake.fail_next_job(2, Errno::ETIME);
+    binding.run().unwrap_err();
+    assert!(matches!(binding.output(0), Err(Error::BufferLost)));
+    assert!(binding.input(0).is_ok());
+}
+
 /// Calls whose answers never come, and then many at a time.
 #[test]
 fn U18_lost_calls_use_up_no_room() {

@@ -6,7 +6,7 @@
 
 use ax650::fake::{model_image, FakeCard};
 use ax650::proto::axclrpc::engine::{IoMeta, Meta, OneMeta};
-use ax650::{Binding, DataType, Error, ErrorKind, Layout, Model, Session};
+use ax650::{Binding, DataType, Error, ErrorKind, Layout, Model, Normalize, Pixels, Session};
 use half::{bf16, f16};
 
 fn session() -> (std::sync::Arc<FakeCard>, Session) {
@@ -187,6 +187,81 @@ fn tensors_as_numbers() {
             (error.to_string().as_str(), error.kind()),
             (text, ErrorKind::Invalid)
         );
+    }
+}
+
+/// A picture, in the orders and types that models want.
+#[test]
+fn pictures_as_inputs() {
+    let (_fake, session) = session();
+    let image = |name: &str, layout: i32, format: i32, size: u64, dims: &[i32]| Meta {
+        layout,
+        ..tensor(name, format, size, dims)
+    };
+    let binding = bind(
+        &session,
+        vec![
+            image("nhwc", 1, 4, 18, &[1, 2, 3, 3]),
+            image("nchw", 2, 15, 72, &[1, 3, 2, 3]),
+            image("any", 0, 13, 36, &[3, 2, 3]),
+            image("signed", 2, 3, 18, &[3, 3, 2]),
+            image("last", 0, 14, 24, &[1, 2, 2, 3]),
+            image("two", 0, 4, 8, &[1, 2, 2, 2]),
+            image("long", 1, 9, 144, &[1, 2, 3, 3]),
+        ],
+        vec![tensor("y", 4, 1, &[1])],
+    );
+    // Two rows of three pixels: pixel n is red n, green 10 n, blue 40 n.
+    let rgb: Vec<u8> = (0..6).flat_map(|n| [n, 10 * n, 40 * n]).collect();
+    let pixels = Pixels::new(3, 2, &rgb).unwrap();
+    let plain = Normalize::default();
+    binding.set_pixels("nhwc", &pixels, &plain).unwrap();
+    assert_eq!(*binding.input("nhwc").unwrap(), *rgb);
+    binding
+        .set_pixels("nhwc", &pixels, &plain.blue_first())
+        .unwrap();
+    assert_eq!(binding.input("nhwc").unwrap()[3..6], [40, 10, 1]);
+    let normalize = Normalize::default()
+        .mean([1.0, 2.0, 3.0])
+        .scale([0.5, 2.0, 10.0]);
+    binding.set_pixels("nchw", &pixels, &normalize).unwrap();
+    let expected: Vec<f32> = (0..6)
+        .map(|n| (n as f32 - 1.0) * 0.5)
+        .chain((0..6).map(|n| (10.0 * n as f32 - 2.0) * 2.0))
+        .chain((0..6).map(|n| (40.0 * n as f32 - 3.0) * 10.0))
+        .collect();
+    assert_eq!(binding.input_as::<f32>("nchw").unwrap()[..], expected);
+    // Rounded, and no further than the type goes.
+    let turned = Pixels::new(2, 3, &rgb).unwrap();
+    binding
+        .set_pixels("signed", &turned, &plain.mean([2.6, 0.0, 0.0]))
+        .unwrap();
+    let signed = binding.input_as::<i8>("signed").unwrap();
+    assert_eq!(signed[..6], [-3, -2, -1, 0, 1, 2]);
+    assert_eq!(signed[12..], [0, 40, 80, 120, 127, 127]);
+    drop(signed);
+    let four = Pixels::new(2, 2, &rgb[..12]).unwrap();
+    binding
+        .set_pixels("last", &four, &Normalize::unit())
+        .unwrap();
+    let last = binding.input_as::<bf16>("last").unwrap();
+    assert_eq!(last[5], bf16::from_f32(40.0 / 255.0));
+    drop(last);
+
+    assert!(Pixels::new(3, 3, &rgb).is_err() && Pixels::new(usize::MAX, 2, &rgb).is_err());
+    for (name, picture, problem) in [
+        ("nhwc", &turned, "it has 2x3, but 3x2 are wanted"),
+        (
+            "any",
+            &pixels,
+            "which dimension has the channels is not said",
+        ),
+        ("two", &four, "not three channels"),
+        ("long", &pixels, "a type that pictures do not have"),
+    ] {
+        let error = binding.set_pixels(name, picture, &plain).unwrap_err();
+        assert!(error.to_string().ends_with(problem), "{error}");
+        assert_eq!(error.kind(), ErrorKind::Invalid);
     }
 }
 
