@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -160,17 +160,24 @@ fn u5_two_threads_receive() {
     let session = fake.open().session().unwrap();
     let (encoder, buffer) = encoder(&session);
     let received = AtomicU64::new(0);
+    // A thread that has failed leaves packets to the others that never come.
+    let failed = AtomicBool::new(false);
     let mut all = BTreeMap::new();
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..3)
             .map(|_| {
                 scope.spawn(|| {
                     let mut mine = Vec::new();
-                    while received.load(Ordering::SeqCst) < COUNT {
+                    while received.load(Ordering::SeqCst) < COUNT
+                        && !failed.load(Ordering::SeqCst)
+                    {
                         match encoder.receive(Duration::from_millis(2)) {
                             Ok(Received::Some(packet)) => mine.push(packet),
                             Ok(_) => continue,
-                            Err(error) => panic!("{error}"),
+                            Err(error) => {
+                                failed.store(true, Ordering::SeqCst);
+                                panic!("{error}");
+                            }
                         }
                         received.fetch_add(1, Ordering::SeqCst);
                     }
@@ -179,13 +186,13 @@ fn u5_two_threads_receive() {
             })
             .collect();
         for pts in 0..COUNT {
-            while encoder.pending() == encoder.depth() {
-                if threads.iter().any(|thread| thread.is_finished()) {
-                    break;
-                }
+            while encoder.pending() == encoder.depth() && !failed.load(Ordering::SeqCst) {
                 std::thread::yield_now();
             }
-            send(&encoder, &buffer, pts).unwrap();
+            if let Err(error) = send(&encoder, &buffer, pts) {
+                failed.store(true, Ordering::SeqCst);
+                panic!("{error}");
+            }
         }
         for thread in threads {
             for packet in thread.join().unwrap() {
