@@ -327,3 +327,53 @@ fn straight_from_decoder_to_encoder() {
     let got = ffmpeg::nv12(&venc::join(&packets), "h264");
     assert!(ffmpeg::psnr(&got, &want) > 30.0);
 }
+
+/// D2: a transcoder that is stopped in the middle, its encoder first: one who waits for packets gets the
+/// end, and all can be taken apart in order.
+#[test]
+#[allow(non_snake_case)]
+fn D2_a_transcoder_is_stopped() {
+    let clip = ffmpeg::h264(320, 240, 60);
+    for codec in [venc::H264, venc::H265] {
+        let card = Card::new();
+        let client = card.client(21);
+        let decoder = Decoder::new(&client, vdec::H264, vdec::STREAM, 320, 240);
+        let encoder = Encoder::new(&client, &venc::cbr(codec, 320, 240, 10, 2000));
+        let ends = [[8, decoder.id, 0], [7, 0, encoder.id]].map(|m| m.map(n32).concat());
+        client.ok(SYS, 31, &[&ends[0], &ends[1]]);
+        assert_eq!(decoder.send(&clip, 0, -1), 0);
+        for _ in 0..5 {
+            let packet = encoder.get(10_000).unwrap();
+            assert_eq!(encoder.release(&packet), 0);
+        }
+        let (tell, told) = std::sync::mpsc::channel();
+        let taking = encoder.clone();
+        std::thread::spawn(move || {
+            encoder.ok(17, &[]);
+            encoder.ok(18, &[]);
+            let end = loop {
+                match taking.get(-1) {
+                    Ok(packet) => drop(taking.release(&packet)),
+                    Err(code) => break code,
+                }
+            };
+            client.ok(SYS, 32, &[&ends[0], &ends[1]]);
+            decoder.ok(11, &[]);
+            decoder.ok(13, &[]);
+            let last = decoder.get(-1).err();
+            encoder.ok(4, &[]);
+            decoder.ok(7, &[]);
+            client.ok(common::VENC, 1, &[]);
+            client.ok(common::VDEC, 1, &[]);
+            tell.send((end, last)).unwrap();
+        });
+        let got = told.recv_timeout(std::time::Duration::from_secs(20));
+        assert_eq!(
+            got,
+            Ok((venc::FLOW_END, Some(vdec::FLOW_END))),
+            "codec {codec}"
+        );
+        card.media.session_end(21);
+        assert_eq!(card.link.cmm_used(), 0);
+    }
+}
