@@ -34,7 +34,8 @@ pub fn decode(card: &Card, options: &Decode) -> Result<(), Failure> {
     PictureSink::check(options)?;
     let session = card.session()?;
     let jpeg = FileKind::Jpeg;
-    let head = input.peek().map_err(|error| Failure::file(path, &error))?;
+    let head = input.peek();
+    let head = head.map_err(|error| Clip::read_failure(path, &error))?;
     if sniff(head) == Found::Known(jpeg) || FileKind::of(path) == Some(jpeg) {
         return decode_jpeg(&session, options, input);
     }

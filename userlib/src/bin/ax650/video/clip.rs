@@ -105,11 +105,15 @@ impl Clip {
         rate: Option<Rate>,
         track: Option<usize>,
     ) -> Result<Self, Failure> {
-        let head = input
-            .peek()
-            .map_err(|error| Self::read_failure(path, &error))?;
+        let named = FileKind::of(path);
+        let found = match named {
+            // Its name is enough to begin with.
+            Some(_) => input.peek().map(sniff::sniff),
+            None => sniff::look(&mut input),
+        };
+        let found = found.map_err(|error| Self::read_failure(path, &error))?;
         let name = path.display();
-        let kind = match (sniff::sniff(head), FileKind::of(path)) {
+        let kind = match (found, named) {
             (Found::Other(what), _) => {
                 let hint = sniff::hint(&name.to_string(), Codec::H264);
                 return Err(Failure::of(format!(
@@ -297,7 +301,8 @@ impl Clip {
         }
     }
 
-    fn read_failure(path: &Path, error: &std::io::Error) -> Failure {
+    /// Why reading failed: the file, or an interrupt.
+    pub fn read_failure(path: &Path, error: &std::io::Error) -> Failure {
         interrupt::check()
             .err()
             .unwrap_or_else(|| Failure::file(path, error))

@@ -11,6 +11,9 @@ use std::process::Command;
 use ax650::media::{Codec, Packet};
 
 use super::clip::{Clip, Format, Unit};
+use super::input::Input;
+use super::mp4::Reader;
+use super::mp4_write::AudioTrack;
 use super::packets::PacketFile;
 
 /// Pictures of a test clip.
@@ -218,6 +221,75 @@ fn h265_with_parameter_sets_in_band() {
         "log-level=none:keyint=6:bframes=2",
     ];
     there_and_back("hev1", Codec::H265, &encoder, true);
+}
+
+/// Audio, rotation and slow pictures come through a file that is written, as ffmpeg sees it.
+#[test]
+fn audio_and_looks_go_along() {
+    let scratch = Scratch::new("audio");
+    let file = |name: &str| scratch.0.join(name);
+    let (base, input, output) = (file("base.mp4"), file("in.mp4"), file("out.mp4"));
+    let path = |path: &PathBuf| path.to_str().unwrap().to_owned();
+    let line = format!(
+        "-f lavfi -i testsrc2=size=64x48:rate=5:duration=3 -f lavfi -i sine=frequency=300:duration=3 -c:v libx264 \
+         -profile:v baseline -pix_fmt yuv420p -color_range pc -c:a aac {}",
+        path(&base)
+    );
+    if ffmpeg(&line.split_whitespace().collect::<Vec<_>>()).is_none() {
+        return;
+    }
+    let line = format!(
+        "-display_rotation 90 -i {} -c copy {}",
+        path(&base),
+        path(&input)
+    );
+    ffmpeg(&line.split_whitespace().collect::<Vec<_>>());
+
+    let mut clip = Clip::open(&input, None, None).unwrap();
+    let packets = units(&mut clip);
+    let mut writer =
+        PacketFile::create(&output, Codec::H264, (64, 48), clip.timescale, false).unwrap();
+    let mp4 = writer.mp4().unwrap();
+    let reader = clip.mp4().unwrap();
+    assert!(AudioTrack::can_copy(&reader.movie.tracks[1]));
+    let Ok(audio) = Reader::open_as_is(Input::open(&input).unwrap(), 1) else {
+        panic!("no audio")
+    };
+    mp4.add_audio(AudioTrack::new(audio));
+    mp4.set_look(clip.look);
+    for unit in &packets {
+        let time = u64::try_from(unit.time.unwrap()).unwrap();
+        let packet = Packet {
+            data: unit.data.clone(),
+            pts: 0,
+            key: false,
+        };
+        writer.write(&output, &packet, time).unwrap();
+        let ahead = time + u64::from(clip.timescale) / 2;
+        writer.mp4().unwrap().write_audio(Some(ahead)).unwrap();
+    }
+    let mp4 = writer.mp4().unwrap();
+    mp4.set_last(packets.last().unwrap().duration);
+    mp4.write_audio(None).unwrap();
+    writer.finish(&output).unwrap();
+
+    let audio = |file: &PathBuf| {
+        ffmpeg(&["-i", &path(file), "-map", "0:a", "-f", "framemd5", "-"]).unwrap()
+    };
+    assert!(audio(&output).lines().count() > 100);
+    assert_eq!(audio(&output), audio(&input));
+    assert_eq!(checksums(&output), checksums(&input));
+    let facts = |file: &PathBuf| {
+        let entries = "stream=duration,start_time,color_range:stream_side_data=rotation";
+        let output = Command::new("ffprobe")
+            .args(["-v", "error", "-show_entries", entries, "-of", "csv"])
+            .arg(file)
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(facts(&output).contains("90"), "{}", facts(&output));
+    assert_eq!(facts(&output), facts(&input));
 }
 
 /// A file from the field: its name, pictures, and MD5 of the list of their MD5s.

@@ -91,6 +91,17 @@ impl Input {
         Ok(&self.head[self.taken..])
     }
 
+    /// Looks at more of the beginning; false if there is no more, or enough of it was seen.
+    pub fn peek_more(&mut self) -> io::Result<bool> {
+        if self.position > 0 || self.head.len() >= HEAD {
+            return Ok(false);
+        }
+        let mut more = vec![0; HEAD - self.head.len()];
+        let count = self.read_file(&mut more)?;
+        self.head.extend_from_slice(&more[..count]);
+        Ok(count > 0)
+    }
+
     /// Goes to `offset`; in a pipe forward only.
     pub fn go_to(&mut self, offset: u64) -> io::Result<()> {
         if offset == self.position {
@@ -197,7 +208,8 @@ mod tests {
             taken: 0,
             position: 0,
         };
-        assert!(!input.peek().unwrap().is_empty());
+        assert_eq!(input.peek().unwrap().len(), 200);
+        assert!(!input.peek_more().unwrap());
         input.go_to(150).unwrap();
         let mut bytes = [0; 60];
         assert_eq!(input.fill(&mut bytes).unwrap(), 50);

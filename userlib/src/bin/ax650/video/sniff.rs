@@ -2,8 +2,11 @@
 
 //! What a file is by its contents.
 
+use std::io;
+
 use ax650::media::{sps, Codec};
 
+use super::input::Input;
 use super::{mp4, FileKind};
 
 /// What a file may be.
@@ -15,6 +18,16 @@ pub enum Found {
     Other(&'static str),
     /// None that is known.
     Unknown,
+}
+
+/// Looks at as much of a file as it takes.
+pub fn look(input: &mut Input) -> io::Result<Found> {
+    loop {
+        let found = sniff(input.peek()?);
+        if found != Found::Unknown || !input.peek_more()? {
+            return Ok(found);
+        }
+    }
 }
 
 /// By the first bytes.
