@@ -3,17 +3,15 @@
 //! Room for the inputs and outputs of a model, and running it.
 
 use std::ops::Range;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use crate::buffer::{Buffer, ReadGuard, WriteGuard};
-use crate::engine::engine_answer;
 use crate::error::{Error, Result};
 use crate::job::{Job, Part};
 use crate::memory::CardMemory;
 use crate::model::Model;
-use crate::pending::{Done, Pending};
 use crate::proto::axclrpc::engine::{ApiKind, Desc, IoDesc, RequestBody};
+use crate::run::{PendingRun, RunSteps, RunTimes, RUN};
 use crate::tensor::{TensorInfo, TensorKey};
 use crate::view::{self, Element, Elements, ElementsMut, Viewed};
 
@@ -236,8 +234,8 @@ impl Binding {
     ///
     /// [`Error::Card`]: the card cannot run it; [`Error::Job`]: the card failed or was too slow.
     pub fn run(&self) -> Result<RunTimes> {
-        let steps = self.steps();
-        steps.finish(self.job().run()?)
+        let (job, steps) = self.job();
+        steps.finish(&mut job.run()?)
     }
 
     /// Starts a run.
@@ -246,10 +244,9 @@ impl Binding {
     ///
     /// [`Error::BufferBusy`]: another run, or a guard; [`Error::Driver`].
     pub fn start(&self) -> Result<PendingRun> {
-        Ok(PendingRun {
-            pending: self.job().submit()?,
-            steps: self.steps(),
-        })
+        let (job, steps) = self.job();
+        let pending = job.submit()?;
+        Ok(PendingRun { pending, steps })
     }
 
     /// Frees its memory on the card, and tells how that went; dropping it does the same without waiting.
@@ -262,16 +259,11 @@ impl Binding {
         self.outputs.close(timeout).and(inputs)
     }
 
-    fn steps(&self) -> Steps {
-        let copies_in = self.inputs.copied().is_some();
-        Steps {
-            copy_in: copies_in.then_some(0),
-            run: usize::from(copies_in),
-            copy_out: self.outputs.copied().map(|_| usize::from(copies_in) + 1),
-        }
-    }
-
-    fn job(&self) -> Job<'_> {
+    /// Adds the steps of a run to a job of the same session, behind all that it has: several runs, and what belongs to
+    /// them, can go with one request.  The job keeps what the run uses; its timeout is the job's.
+    ///
+    /// [`RunSteps::finish`] tells how the run went when the job has ended.
+    pub fn add_to<'a>(&self, mut job: Job<'a>) -> (Job<'a>, RunSteps) {
         let stream = self.model.stream();
         let body = RequestBody {
             handle: Some(self.model.handle()),
@@ -295,118 +287,43 @@ impl Binding {
             run = run.keep(&room.memory);
         }
         // Copies and calls travel on different ports: the card keeps no order between them.
-        let mut job = stream.job();
+        let first = job.len();
+        let mut copy_in = None;
         if let Some(Room {
             buffer,
             memory,
             len,
         }) = self.inputs.copied()
         {
+            copy_in = Some(job.len());
             job = job.then(Part::to_card(buffer, 0..*len, memory));
         }
+        let at = job.len();
         job = job.then(run);
+        let mut copy_out = None;
         if let Some(Room {
             buffer,
             memory,
             len,
         }) = self.outputs.copied()
         {
+            copy_out = Some(job.len());
             job = job.then(Part::from_card(buffer, 0..*len, memory));
         }
+        let steps = RunSteps {
+            first,
+            copy_in,
+            run: at,
+            copy_out,
+        };
+        (job, steps)
+    }
+
+    fn job(&self) -> (Job<'_>, RunSteps) {
+        let (job, steps) = self.add_to(self.model.stream().job());
         match self.timeout {
-            Some(timeout) => job.timeout(timeout),
-            None => job,
+            Some(timeout) => (job.timeout(timeout), steps),
+            None => (job, steps),
         }
     }
-}
-
-const RUN: &str = "run the model";
-
-/// Numbers of the steps of a run.
-#[derive(Debug, Clone, Copy)]
-struct Steps {
-    copy_in: Option<usize>,
-    run: usize,
-    copy_out: Option<usize>,
-}
-
-/// A run that is under way.
-///
-/// Dropping it does not end the run: see [`Pending`].
-#[must_use = "its result tells whether it went well"]
-pub struct PendingRun {
-    pending: Pending,
-    steps: Steps,
-}
-
-impl PendingRun {
-    /// Waits for the end of the run.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Binding::run`].
-    pub fn wait(self) -> Result<RunTimes> {
-        self.steps.finish(self.pending.wait()?)
-    }
-
-    /// Looks whether the run has ended.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Binding::run`]; [`Error::Invalid`] after the end was reported once.
-    pub fn poll(&mut self) -> Result<Option<RunTimes>> {
-        let done = self.pending.poll()?;
-        done.map(|done| self.steps.finish(done)).transpose()
-    }
-
-    /// Waits for `timeout` at most; `None`: not ended yet.
-    ///
-    /// # Errors
-    ///
-    /// As [`PendingRun::poll`].
-    pub fn wait_for(&mut self, timeout: Duration) -> Result<Option<RunTimes>> {
-        let done = self.pending.wait_for(timeout)?;
-        done.map(|done| self.steps.finish(done)).transpose()
-    }
-}
-
-impl AsFd for PendingRun {
-    /// An eventfd of this run alone, to poll: readable from the end of the run on.  Do not read it.
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.pending.as_fd()
-    }
-}
-
-impl Steps {
-    fn finish(self, mut done: Done) -> Result<RunTimes> {
-        engine_answer(RUN, ApiKind::RunModel, done.answer(self.run)?)?;
-        let span = |from: u64, to: u64| Duration::from_nanos(to.saturating_sub(from));
-        let step = |index: usize| span(done.steps[index].sent_ns, done.steps[index].done_ns);
-        Ok(RunTimes {
-            queue: span(done.queued_ns, done.steps[0].sent_ns),
-            copy_in: self.copy_in.map_or(Duration::ZERO, step),
-            run: step(self.run),
-            copy_out: self.copy_out.map_or(Duration::ZERO, step),
-            wake: span(done.done_ns, done.woken_ns),
-            total: span(done.queued_ns, done.woken_ns),
-        })
-    }
-}
-
-/// Where the time of a run went.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RunTimes {
-    /// From submit until the first message was sent.
-    pub queue: Duration,
-    /// Inputs to the card.
-    pub copy_in: Duration,
-    /// The call: from its message to its answer.
-    pub run: Duration,
-    /// Outputs from the card.
-    pub copy_out: Duration,
-    /// From the end until the waiting thread went on.
-    pub wake: Duration,
-    /// From submit until the waiting thread went on.
-    pub total: Duration,
 }

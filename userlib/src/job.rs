@@ -69,6 +69,12 @@ impl<'a> Job<'a> {
         self.add(true, part.into())
     }
 
+    /// How many steps it has so far: the number of the next one.
+    #[allow(clippy::len_without_is_empty)] // whether it is empty nobody asks
+    pub fn len(&self) -> usize {
+        self.steps.len()
+    }
+
     /// Keeps `memory` until the job has ended, for calls that name its address.
     pub fn keep(mut self, memory: &CardMemory) -> Self {
         let session = self.stream.session();

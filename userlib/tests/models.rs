@@ -87,6 +87,34 @@ fn tensors_by_name() {
     assert!(binding.model().output("a").is_err() && binding.model().input(2).is_err());
 }
 
+/// Two runs and a call between them, with one request.
+#[test]
+fn runs_in_a_job_of_ones_own() {
+    let (fake, session) = session();
+    let one = || vec![tensor("x", 4, 2, &[2])];
+    let (a, b) = (bind(&session, one(), one()), bind(&session, one(), one()));
+    a.input("x").unwrap().fill(1);
+    b.input("x").unwrap().fill(5);
+    let stream = session.stream();
+    let submits = fake.submits();
+    let (job, first) = a.add_to(stream.job());
+    let job = job.along(stream.echo_call(b"between"));
+    let (job, second) = b.add_to(job);
+    assert_eq!(job.len(), 7);
+    let mut done = job.run().unwrap();
+    assert_eq!(fake.submits() - submits, 1);
+    let times = first.finish(&mut done).unwrap();
+    assert!(times.total >= times.run);
+    second.finish(&mut done).unwrap();
+    assert_eq!(*a.output("x").unwrap(), [2, 2]);
+    assert_eq!(*b.output("x").unwrap(), [6, 6]);
+    assert!(second.finish(&mut done).is_err());
+    // Of another session it is refused.
+    let other = fake.open().session().unwrap();
+    let error = a.add_to(other.stream().job()).0.run().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+}
+
 #[test]
 fn F96_models_without_inputs_run() {
     let (fake, session) = session();
