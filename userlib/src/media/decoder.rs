@@ -323,13 +323,14 @@ impl Drop for Inner {
             return;
         }
         let call = |api, blobs: &[&[u8]]| self.stream.native_call(api, blobs);
-        give_back(&self.stream, || {
-            vec![
+        give_back(
+            &self.stream,
+            [
                 call(&STOP, &[&self.group]),
                 call(&DISABLE, &[&self.group, &CHANNEL]),
                 call(&DESTROY, &[&self.group]),
-            ]
-        });
+            ],
+        );
     }
 }
 
@@ -432,7 +433,7 @@ impl Frame {
 impl Drop for Frame {
     fn drop(&mut self) {
         if self.held {
-            give_back(&self.decoder.stream, || vec![self.release_call()]);
+            give_back(&self.decoder.stream, [self.release_call()]);
         }
     }
 }

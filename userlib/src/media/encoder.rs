@@ -427,7 +427,7 @@ impl Drop for Channel {
             return;
         }
         let call = |api| self.stream.native_call(api, &[&self.number]);
-        give_back(&self.stream, || vec![call(&STOP), call(&DESTROY)]);
+        give_back(&self.stream, [call(&STOP), call(&DESTROY)]);
     }
 }
 

@@ -165,8 +165,7 @@ fn config(block_size: u64, count: u32) -> [u8; CONFIG_SIZE] {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let call = || self.stream.native_call(&DESTROY, &[&self.id]);
-        give_back(&self.stream, || vec![call()]);
+        give_back(&self.stream, [self.stream.native_call(&DESTROY, &[&self.id])]);
     }
 }
 
@@ -174,7 +173,7 @@ impl Drop for Block {
     fn drop(&mut self) {
         let stream = &self.pool.inner.stream;
         let handle = self.handle.to_le_bytes();
-        give_back(stream, || vec![stream.native_call(&RELEASE, &[&handle])]);
+        give_back(stream, [stream.native_call(&RELEASE, &[&handle])]);
     }
 }
 

@@ -7,7 +7,6 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ax650_uapi::{ax650_telemetry, Plain, AX650_QUERY_TELEMETRY};
-use nix::errno::Errno;
 
 use super::Received;
 use crate::call::Call;
@@ -109,30 +108,9 @@ pub(super) fn send_patiently<T>(
 
 /// Queues calls that give something back on the card, in order and behind what was queued on `stream` before, and does
 /// not wait for them: who drops something has other things to do.
-pub(super) fn give_back(stream: &Stream, calls: impl Fn() -> Vec<Call>) {
-    let health = stream.session().health();
-    let Some(timeout) = health.cleanup_timeout() else {
-        return;
-    };
-    let deadline = Deadline::after(timeout);
-    let mut pause = Pause::default();
-    loop {
-        let asked = Instant::now();
-        let job = stream.job().timeout(timeout);
-        let job = calls().into_iter().fold(job, |job, call| job.along(call));
-        match job.submit() {
-            Ok(pending) => return drop(pending),
-            // Too many jobs are under way.
-            Err(Error::Driver {
-                errno: Errno::EAGAIN,
-                ..
-            }) => {}
-            Err(error) => return log::debug!("{error}"),
-        }
-        if deadline.left().is_zero() {
-            return log::warn!("too many jobs: something could not be given back");
-        }
-        pause.after(asked, deadline.left());
+pub(super) fn give_back(stream: &Stream, calls: impl IntoIterator<Item = Call>) {
+    for call in calls {
+        stream.session().release(call);
     }
 }
 
