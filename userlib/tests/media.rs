@@ -412,7 +412,7 @@ fn f8_a_card_that_takes_only_what_was_seen() {
     assert_eq!(
         error.to_string(),
         "create an encoder (H.264 High, level 1.1, 64x64 at 30 pictures per second, \
-         rate control VBR of up to 150 kbit/s): video encoder: error 0x0a (0x8007020a)"
+         rate control VBR of up to 150 kbit/s): video encoder: illegal parameter (0x8007020a)"
     );
     let rate = RateControl::Fixed {
         intra: 20,
