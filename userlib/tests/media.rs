@@ -168,8 +168,7 @@ fn u5_two_threads_receive() {
             .map(|_| {
                 scope.spawn(|| {
                     let mut mine = Vec::new();
-                    while received.load(Ordering::SeqCst) < COUNT
-                        && !failed.load(Ordering::SeqCst)
+                    while received.load(Ordering::SeqCst) < COUNT && !failed.load(Ordering::SeqCst)
                     {
                         match encoder.receive(Duration::from_millis(2)) {
                             Ok(Received::Some(packet)) => mine.push(packet),

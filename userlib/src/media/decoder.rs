@@ -2,6 +2,8 @@
 
 //! Video decoding: packets in, pictures in card memory out (spec 7.1).
 
+mod frame;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,14 +13,14 @@ use super::structs::{
 };
 use super::waiting::{give_back, send_patiently, Deadline, TURN};
 use super::{Codec, FORMAT_NV12};
-use crate::buffer::Buffer;
 use crate::error::{Error, Result};
-use crate::job::Part;
 use crate::native::{self, Api};
 use crate::proto::axclrpc::native::{Module, VdecApi};
 use crate::service::Service;
 use crate::session::{Session, Stream};
 use crate::system::MARGIN;
+
+pub use frame::Frame;
 
 /// Display mode: every picture is shown.
 const PLAYBACK: i32 = 1;
@@ -64,7 +66,6 @@ const STATUS: Api = api(
     VdecApi::AxVdecQueryStatus,
     &[VdecStatus::SIZE],
 );
-const RELEASE: Api = api("give a picture back", VdecApi::AxVdecReleaseChnFrame, &[]);
 
 /// What a decoder is made for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -263,14 +264,11 @@ impl Decoder {
             Received::Nothing => return Ok(Received::Nothing),
             Received::End => return Ok(Received::End),
         };
-        let frame = Frame {
-            info: VideoFrame::from_bytes(&answer[0]).expect("the size was checked"),
-            decoder: self.inner.clone(),
-            held: true,
-        };
-        Ok(match frame.info.luma() {
+        let info = VideoFrame::from_bytes(&answer[0]).expect("the size was checked");
+        let frame = Frame::new(self.inner.clone(), info);
+        Ok(match info.luma() {
             // A frame without a picture only carries the news.
-            0 if frame.info.end_of_stream() != 0 => {
+            0 if info.end_of_stream() != 0 => {
                 frame.forget();
                 Received::End
             }
@@ -331,110 +329,6 @@ impl Drop for Inner {
                 call(&DESTROY, &[&self.group]),
             ],
         );
-    }
-}
-
-/// A decoded picture in card memory, given back to the decoder when dropped.
-#[derive(Debug)]
-pub struct Frame {
-    decoder: Arc<Inner>,
-    info: VideoFrame,
-    held: bool,
-}
-
-impl Frame {
-    /// What the card said of it.
-    pub fn info(&self) -> &VideoFrame {
-        &self.info
-    }
-
-    pub(super) fn session(&self) -> &Session {
-        self.decoder.stream.session()
-    }
-
-    /// Presentation time, as it was sent with the packet.
-    pub fn pts(&self) -> u64 {
-        self.info.pts()
-    }
-
-    /// How it lies in card memory; in host memory after [`Frame::download`] too.
-    pub fn layout(&self) -> PictureLayout {
-        let (width, height) = (self.info.width(), self.info.height());
-        PictureLayout {
-            width,
-            height,
-            stride: self.info.luma_stride(),
-        }
-    }
-
-    fn checked(self) -> Result<Self> {
-        let info = &self.info;
-        let bad = |problem: String| Error::answer(GET.what, problem);
-        if info.format() != FORMAT_NV12 || info.compress_mode() != 0 {
-            let (format, mode) = (info.format(), info.compress_mode());
-            return Err(bad(format!(
-                "a picture of format {format}, compression {mode}"
-            )));
-        }
-        if info.luma_stride() != info.chroma_stride() && info.chroma_stride() != 0 {
-            return Err(bad("planes with different strides".into()));
-        }
-        PictureLayout::new(info.width(), info.height(), info.luma_stride())
-            .map_err(|error| bad(error.to_string()))?;
-        if info.luma() == 0 || info.chroma() == 0 {
-            return Err(bad("a picture without address".into()));
-        }
-        Ok(self)
-    }
-
-    /// Copies the picture to the beginning of `buffer` and gives it back to the decoder, in one job.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Invalid`]: the buffer is too small.
-    pub fn download(mut self, buffer: &Buffer) -> Result<PictureLayout> {
-        let layout = self.layout();
-        let (luma, size) = (layout.luma_size(), layout.size());
-        if buffer.len() < size {
-            let room = buffer.len();
-            return Err(Error::invalid(format!(
-                "a picture of {size} bytes for a buffer of {room}"
-            )));
-        }
-        let stream = &self.decoder.stream;
-        let job = if self.info.chroma() == self.info.luma() + luma as u64 {
-            stream
-                .job()
-                .then(Part::from_card(buffer, 0..size, self.info.luma()))
-        } else {
-            stream
-                .job()
-                .then(Part::from_card(buffer, 0..luma, self.info.luma()))
-                .along(Part::from_card(buffer, luma..size, self.info.chroma()))
-        };
-        let mut done = job.then(self.release_call()).run()?;
-        self.held = false;
-        let last = done.steps.len() - 1;
-        native::answer(&RELEASE, done.answer(last)?)?;
-        Ok(layout)
-    }
-
-    fn release_call(&self) -> crate::call::Call {
-        let blobs: [&[u8]; 3] = [&self.decoder.group, &CHANNEL, self.info.as_bytes()];
-        self.decoder.stream.native_call(&RELEASE, &blobs)
-    }
-
-    /// There is nothing to give back.
-    fn forget(mut self) {
-        self.held = false;
-    }
-}
-
-impl Drop for Frame {
-    fn drop(&mut self) {
-        if self.held {
-            give_back(&self.decoder.stream, [self.release_call()]);
-        }
     }
 }
 

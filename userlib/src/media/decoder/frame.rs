@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Decoded pictures, as long as they are in card memory.
+
+use std::sync::Arc;
+
+use super::{api, Inner, CHANNEL, GET};
+use crate::buffer::Buffer;
+use crate::call::Call;
+use crate::error::{Error, Result};
+use crate::job::Part;
+use crate::media::picture::PictureLayout;
+use crate::media::structs::VideoFrame;
+use crate::media::waiting::give_back;
+use crate::media::FORMAT_NV12;
+use crate::native::{self, Api};
+use crate::proto::axclrpc::native::VdecApi;
+use crate::session::Session;
+
+const RELEASE: Api = api("give a picture back", VdecApi::AxVdecReleaseChnFrame, &[]);
+
+/// A decoded picture in card memory, given back to the decoder when dropped.
+#[derive(Debug)]
+pub struct Frame {
+    decoder: Arc<Inner>,
+    info: VideoFrame,
+    held: bool,
+}
+
+impl Frame {
+    pub(super) fn new(decoder: Arc<Inner>, info: VideoFrame) -> Self {
+        Self {
+            decoder,
+            info,
+            held: true,
+        }
+    }
+
+    /// What the card said of it.
+    pub fn info(&self) -> &VideoFrame {
+        &self.info
+    }
+
+    pub(in crate::media) fn session(&self) -> &Session {
+        self.decoder.stream.session()
+    }
+
+    /// Presentation time, as it was sent with the packet.
+    pub fn pts(&self) -> u64 {
+        self.info.pts()
+    }
+
+    /// How it lies in card memory; in host memory after [`Frame::download`] too.
+    pub fn layout(&self) -> PictureLayout {
+        let (width, height) = (self.info.width(), self.info.height());
+        PictureLayout {
+            width,
+            height,
+            stride: self.info.luma_stride(),
+        }
+    }
+
+    pub(super) fn checked(self) -> Result<Self> {
+        let info = &self.info;
+        let bad = |problem: String| Error::answer(GET.what, problem);
+        if info.format() != FORMAT_NV12 || info.compress_mode() != 0 {
+            let (format, mode) = (info.format(), info.compress_mode());
+            return Err(bad(format!(
+                "a picture of format {format}, compression {mode}"
+            )));
+        }
+        if info.luma_stride() != info.chroma_stride() && info.chroma_stride() != 0 {
+            return Err(bad("planes with different strides".into()));
+        }
+        PictureLayout::new(info.width(), info.height(), info.luma_stride())
+            .map_err(|error| bad(error.to_string()))?;
+        if info.luma() == 0 || info.chroma() == 0 {
+            return Err(bad("a picture without address".into()));
+        }
+        Ok(self)
+    }
+
+    /// Copies the picture to the beginning of `buffer` and gives it back to the decoder, in one job.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`]: the buffer is too small.
+    pub fn download(mut self, buffer: &Buffer) -> Result<PictureLayout> {
+        let layout = self.layout();
+        let (luma, size) = (layout.luma_size(), layout.size());
+        if buffer.len() < size {
+            let room = buffer.len();
+            return Err(Error::invalid(format!(
+                "a picture of {size} bytes for a buffer of {room}"
+            )));
+        }
+        let stream = &self.decoder.stream;
+        let job = if self.info.chroma() == self.info.luma() + luma as u64 {
+            stream
+                .job()
+                .then(Part::from_card(buffer, 0..size, self.info.luma()))
+        } else {
+            stream
+                .job()
+                .then(Part::from_card(buffer, 0..luma, self.info.luma()))
+                .along(Part::from_card(buffer, luma..size, self.info.chroma()))
+        };
+        let mut done = job.then(self.release_call()).run()?;
+        self.held = false;
+        let last = done.steps.len() - 1;
+        native::answer(&RELEASE, done.answer(last)?)?;
+        Ok(layout)
+    }
+
+    fn release_call(&self) -> Call {
+        let blobs: [&[u8]; 3] = [&self.decoder.group, &CHANNEL, self.info.as_bytes()];
+        self.decoder.stream.native_call(&RELEASE, &blobs)
+    }
+
+    /// There is nothing to give back.
+    pub(super) fn forget(mut self) {
+        self.held = false;
+    }
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        if self.held {
+            give_back(&self.decoder.stream, [self.release_call()]);
+        }
+    }
+}
