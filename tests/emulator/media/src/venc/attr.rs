@@ -144,7 +144,6 @@ impl ChannelAttr {
             rate: Rate::parse(codec, v.at(84))?,
         };
         attr.profile_name()?;
-        attr.check_level()?;
         // Long-term references and temporal layers are hints that an encoder may do without: all of
         // its stream can be decoded either way.
         if !codec.is_jpeg() && v.u32(GOP_MODE) > MAX_GOP_MODE {
@@ -184,29 +183,15 @@ impl ChannelAttr {
         }))
     }
 
-    /// Fails unless the codec has such a level; 0 leaves the choice to the encoder.
-    fn check_level(&self) -> Result<(), Fault> {
-        let known: &[u32] = match self.codec {
-            Codec::H264 => &[
-                LEVEL_1B, 10, 11, 12, 13, 20, 21, 22, 30, 31, 32, 40, 41, 42, 50, 51, 52, 60, 61,
-                62,
-            ],
-            Codec::H265 => &[30, 60, 63, 90, 93, 120, 123, 150, 153, 156, 180, 183, 186],
-            Codec::Mjpeg | Codec::Jpeg => return Ok(()),
-        };
-        match self.level {
-            0 => Ok(()),
-            level if known.contains(&level) => Ok(()),
-            _ => Err(Fault::IllegalParam),
-        }
-    }
-
-    /// The level as libavcodec's H.264 encoder wants it; `None` leaves the choice to it.
+    /// The level as libavcodec's H.264 encoder wants it; `None`, also for one that H.264 does not have,
+    /// leaves the choice to it.
     pub fn h264_level(&self) -> Option<String> {
+        const KNOWN: [u32; 19] = [
+            10, 11, 12, 13, 20, 21, 22, 30, 31, 32, 40, 41, 42, 50, 51, 52, 60, 61, 62,
+        ];
         match self.level {
-            0 => None,
             LEVEL_1B => Some("1b".into()),
-            level => Some(level.to_string()),
+            level => KNOWN.contains(&level).then(|| level.to_string()),
         }
     }
 
@@ -290,7 +275,6 @@ mod tests {
             (0, 97),     // no codec
             (4, 320),    // wider than allowed
             (20, 0),     // no H.264 profile
-            (24, 53),    // no level
             (192, 3),    // no GOP mode
             (32, 10),    // 10 bits
             (36, 0),     // no width

@@ -128,13 +128,14 @@ impl Rate {
                 max_kbps: kbps(v.u32(4))?,
             },
             10 if v.i32(0) > 0 => Goal::Fixed {
-                intra: qp(v.u32(0))?,
+                intra: v.u32(0).min(MAX_QP),
                 predicted: 0,
             },
             _ => Goal::Quality,
         };
         self.qp = match (mode, v.u32(8)) {
-            (8 | 9, highest @ 1..) => (qp(v.u32(12))?, qp(highest)?),
+            // A range of their own is no reason to refuse.
+            (8 | 9, highest @ 1..) => (v.u32(12).min(MAX_QP), highest.min(MAX_QP)),
             _ => (0, MAX_QP),
         };
         if self.qp.0 > self.qp.1 {
