@@ -149,7 +149,7 @@ impl Cmm {
         within(&self.blocks(), address, len).cloned()
     }
 
-    /// Frees all blocks of `owner`; returns how many there were.
+    /// Frees all blocks of `owner`, whose work has ended; returns how many there were.
     pub fn free_owner(&self, owner: u32) -> usize {
         let mut blocks = self.blocks();
         let before = blocks.len();
@@ -160,6 +160,7 @@ impl Cmm {
             }
             keep
         });
+        self.holds.ended(owner);
         before - blocks.len()
     }
 

@@ -3,7 +3,7 @@
 //! Card memory in use: ranges that the card's own work reads or writes, so that memory which a host
 //! frees too early is noticed, and not written any more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::CmmBlock;
@@ -34,6 +34,8 @@ pub struct FreedInUse {
 struct State {
     next: u64,
     held: BTreeMap<u64, (Held, bool)>,
+    /// Whose work is being ended.
+    ending: BTreeSet<u32>,
     count: u64,
     freed: Vec<FreedInUse>,
 }
@@ -65,7 +67,8 @@ impl Holds {
         for held in ranges {
             let number = state.next;
             state.next += 1;
-            state.held.insert(number, (held, true));
+            let intact = !state.ending.contains(&held.owner);
+            state.held.insert(number, (held, intact));
         }
         Hold {
             holds: self.clone(),
@@ -102,14 +105,23 @@ impl Holds {
     /// The work of `owner` is being ended: what is freed of its ranges from now on is no fault, but
     /// not written any more either.
     pub fn give_up(&self, owner: u32) {
-        for (held, intact) in self.state().held.values_mut() {
+        let mut state = self.state();
+        state.ending.insert(owner);
+        for (held, intact) in state.held.values_mut() {
             *intact &= held.owner != owner;
         }
     }
 
+    /// The work of `owner` has ended: another may have its number.
+    pub(crate) fn ended(&self, owner: u32) {
+        self.state().ending.remove(&owner);
+    }
+
     /// The chip was reset: all work has ended.
     pub(crate) fn clear(&self) {
-        for (_, intact) in self.state().held.values_mut() {
+        let mut state = self.state();
+        state.ending.clear();
+        for (_, intact) in state.held.values_mut() {
             *intact = false;
         }
     }
@@ -219,9 +231,15 @@ mod tests {
         assert_eq!(cmm.hold(vec![outside.clone()]).err(), Some(outside));
         assert!(cmm.hold(vec![held(0, 0, 8)]).is_ok());
         cmm.holds().give_up(7);
+        // What begins while it ends is no better.
+        let late = cmm.hold(vec![held(a, 1, 7)]).unwrap();
+        assert!(!late.is_intact(0));
         assert_eq!(cmm.free_owner(7), 1);
         assert_eq!(cmm.holds().count_freed(false), 0);
         assert_eq!(hold.if_intact(0, || ()), None);
+        // The next session has the number.
+        let a = cmm.alloc(1, "a", 7).unwrap();
+        assert!(cmm.hold(vec![held(a, 1, 7)]).unwrap().is_whole());
         assert_eq!(cmm.free_owner(8), 1);
         assert_eq!(cmm.holds().count_freed(false), 1);
     }
