@@ -41,9 +41,11 @@
 
 mod arena;
 mod binding;
+mod boot_wait;
 mod buffer;
 mod call;
 mod card;
+mod card_log;
 mod clock;
 mod code;
 mod discover;
@@ -59,6 +61,7 @@ pub mod media;
 mod memory;
 mod model;
 mod native;
+mod node_group;
 pub mod proto;
 mod service;
 mod session;
@@ -73,9 +76,14 @@ struct Documentation;
 
 pub use ax650_uapi as uapi;
 pub use binding::{Binding, PendingRun, RunTimes};
+pub use boot_wait::{
+    boot_and_wait, explain_last_error, BootControl, BootError, BootGoal, BootOptions, Booted,
+    FIRMWARE_NAME,
+};
 pub use buffer::{Buffer, ReadGuard, WriteGuard};
 pub use call::Call;
 pub use card::{Card, Listed};
+pub use card_log::CardLog;
 pub use code::CardCode;
 pub use error::{Error, ErrorKind, Request, Result};
 pub use frame::{Header, Kind};

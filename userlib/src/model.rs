@@ -53,7 +53,7 @@ impl Model {
         if !metadata.is_file() {
             return Err(Error::invalid(format!("{}: not a file", path.display())));
         }
-        Self::load(
+        Self::load_from(
             session,
             &path.display().to_string(),
             &mut &file,
@@ -63,10 +63,16 @@ impl Model {
 
     /// Loads a model that is in memory.
     pub fn load_bytes(session: &Session, image: &[u8]) -> Result<Self> {
-        Self::load(session, "model", &mut &*image, image.len() as u64)
+        Self::load_from(session, "model", &mut &*image, image.len() as u64)
     }
 
-    fn load(session: &Session, name: &str, source: &mut dyn Read, size: u64) -> Result<Self> {
+    /// Loads the `size` bytes that `source` gives; errors call the model `name`.  An error of `source` ends it.
+    pub fn load_from(
+        session: &Session,
+        name: &str,
+        source: &mut dyn Read,
+        size: u64,
+    ) -> Result<Self> {
         if size == 0 {
             return Err(Error::invalid(format!("{name}: a model cannot be empty")));
         }

@@ -162,7 +162,7 @@ pub fn check_echo(answer: axclrpc::ResponseBody, data: &[u8]) -> Result<()> {
     }
 }
 
-fn request(module: Module, body: request_body::Kind) -> axclrpc::RequestBody {
+pub(crate) fn request(module: Module, body: request_body::Kind) -> axclrpc::RequestBody {
     let system = Request {
         head: Some(Head {
             module: module.into(),
@@ -175,7 +175,10 @@ fn request(module: Module, body: request_body::Kind) -> axclrpc::RequestBody {
     )
 }
 
-fn system_answer(what: &str, answer: axclrpc::ResponseBody) -> Result<response_body::Kind> {
+pub(crate) fn system_answer(
+    what: &str,
+    answer: axclrpc::ResponseBody,
+) -> Result<response_body::Kind> {
     match runtime_answer(answer) {
         Some(runtime::response_body::Kind::System(axclrpc::system::Response {
             body: Some(ResponseBody { kind: Some(kind) }),

@@ -65,6 +65,12 @@ impl Service {
                     system::request_body::Kind::Latency(echo) => {
                         system::response_body::Kind::Latency(echo)
                     }
+                    system::request_body::Kind::Log(request) => {
+                        system::response_body::Kind::Log(system::LogResponse {
+                            name: format!("fake_log{}.txt", request.r#type),
+                            content: b"a line\n".repeat(1 + request.flag as usize),
+                        })
+                    }
                     system::request_body::Kind::Control(control) => {
                         system::response_body::Kind::Control(system::ControlResponse {
                             cmd: control.cmd,
