@@ -152,7 +152,9 @@ fn temporary_name(path: &Path) -> PathBuf {
 
 /// Standard output, without the buffer of the standard library.
 fn standard_output() -> io::Result<File> {
-    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+    Ok(File::from(
+        crate::standard::output()?.as_fd().try_clone_to_owned()?,
+    ))
 }
 
 #[cfg(test)]
