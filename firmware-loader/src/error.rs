@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Result of this crate.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -135,21 +135,9 @@ pub enum Error {
     #[error("{} exists already", .0.display())]
     Exists(PathBuf),
 
-    /// There is no such card.
-    #[error("{0}")]
-    NoCard(String),
-    /// The kernel does not allow it.
-    #[error("{0}")]
-    Permission(String),
-    /// Another boot or reset is under way.
-    #[error("{0}")]
-    Busy(String),
     /// No firmware is installed.
     #[error("no firmware installed: none of {}", list(.0))]
     NotInstalled(Vec<PathBuf>),
-    /// The card did not come up.
-    #[error("{0}")]
-    Boot(String),
 }
 
 impl Error {
