@@ -4,7 +4,7 @@
 
 use crate::format::{CHUNK, HEADER_SIZE, MAGIC, MAX_RECORDS, VERSION};
 use std::{
-    io,
+    fmt, io,
     path::{Path, PathBuf},
 };
 
@@ -12,7 +12,7 @@ use std::{
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A file could not be read or written.
@@ -138,6 +138,13 @@ pub enum Error {
     /// No firmware is installed.
     #[error("no firmware installed: none of {}", list(.0))]
     NotInstalled(Vec<PathBuf>),
+}
+
+/// The same line as [`fmt::Display`]: it is what users see of a program whose `main` returns the error.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl Error {

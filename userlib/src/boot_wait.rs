@@ -59,7 +59,7 @@ pub enum Booted {
 }
 
 /// How it ended, if not well.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum BootError {
     /// The driver refused.
@@ -89,6 +89,13 @@ pub enum BootError {
     /// The caller broke off.
     #[error("{0}: not waited for; the boot goes on")]
     Stopped(String),
+}
+
+/// The same line as [`std::fmt::Display`], as of [`Error`].
+impl std::fmt::Debug for BootError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
 }
 
 /// Tells why the card of that name is dead, and what to do: the meaning of [`CardInfo::last_error`].

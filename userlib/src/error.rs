@@ -2,6 +2,7 @@
 
 //! What can go wrong, told in one line.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,7 @@ use crate::code::CardCode;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong.  [`Error::kind`] sorts it.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// No card answers to that name.
@@ -129,6 +130,13 @@ pub enum ErrorKind {
     Invalid,
     /// Anything else: files, memory of the host.
     Other,
+}
+
+/// The same line as [`fmt::Display`]: it is what users see of a program whose `main` returns the error.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl Error {
@@ -285,6 +293,8 @@ mod tests {
             card.to_string(),
             "allocate 8 bytes: memory: no memory (0x80300507)"
         );
+        // F10: as `fn main() -> Result<(), Error>` ends.
+        assert_eq!(format!("{card:?}"), card.to_string());
     }
 
     #[test]
