@@ -16,6 +16,7 @@ KERNEL ?=#  guest kernel: trixie-backports, forky, debug; for test also all (def
 CASES  ?=#  test, test-packages: only cases whose names match these globs, for example CASES='boot/* R06*'
 ARCH   ?= amd64#  of guest, module and programs: amd64, or arm64 (cross-built; in QEMU)
 CARDS  ?= 1#  shell: number of emulated cards
+SHARE  ?=#  shell: directory of this machine that the guest has on /mnt/share (to read and write)
 JOBS   ?= $(shell nproc)#  parallel jobs of each build
 
 export JOBS
@@ -35,6 +36,7 @@ kernel := $(patsubst stock,trixie-backports,$(strip $(KERNEL)))
 shell_kernel := $(or $(kernel),trixie-backports)
 test_kernel := $(or $(kernel),all)
 cards := $(strip $(CARDS))
+share := $(strip $(SHARE))
 case_args := $(if $(strip $(CASES)),--cases '$(strip $(CASES))')
 
 # -- where things run ----------------------------------------------------------------------------
@@ -90,12 +92,12 @@ kernels-debug: ## kernel with KASAN, lockdep and more for the guest (20 minutes,
 
 .PHONY: assets
 assets: root ## models, video clips and reference tools for the demo and the tests (1 minute, once)
-	@$(in) tests/env/assets.sh
+	@$(in) tests/env/progress.sh 'models, video clips and reference tools' tests/env/assets.sh
 
 no_crates := 'no crates; if a download failed above, the package registry (crates.io) cannot be reached'
 .PHONY: crates build build-host build-guest
 crates: root
-	@$(in) cargo fetch --locked --quiet || { echo $(no_crates) >&2; exit 1; }
+	@$(in) tests/env/progress.sh 'fetching crates' cargo fetch --locked || { echo $(no_crates) >&2; exit 1; }
 build: build-host build-guest ## all programs: emulated card, test rig, command line tools
 build-host: crates
 	@$(in) cargo build --frozen --release -j $(JOBS) $(host_crates:%=-p %)
@@ -114,7 +116,7 @@ roots_of = $(if $(filter amd64,$(ARCH)),$(if $(filter forky all,$(1)),root-forky
 test_roots := $(if $(filter-out host/% trixie-backports/% debug/%,$(or $(strip $(CASES)),*)),$(call roots_of,$(test_kernel)))
 .PHONY: rig
 rig: crates
-	@$(in) cargo build --frozen --release --quiet -j $(JOBS) -p ax650-rig
+	@$(in) tests/env/progress.sh 'building the test rig' cargo build --frozen --release -j $(JOBS) -p ax650-rig
 
 .PHONY: test
 test: rig assets $(test_roots) ## run the tests: CASES, KERNEL, ARCH
@@ -127,11 +129,14 @@ doc: crates ## the library's documentation, into the cargo target directory
 	@$(in) cargo doc --frozen --no-deps -j $(JOBS) -p ax650 -p ax650-uapi -p ax650-firmware
 
 .PHONY: demo
-demo: rig assets ## boot a card in a guest, read a picture, transcode a clip: ARCH
-	@$(in) env RUSTFLAGS='-C target-feature=+crt-static' \
-		cargo build --frozen --release --quiet -j $(JOBS) --target $(triple) -p ax650 --example ocr
-	@$(in) cargo build --frozen --release --quiet -j $(JOBS) -p ax650-emu-daemon --bin ax650-emu-model
+demo: rig assets emu-model ## boot a card in a guest, read a picture, transcode a clip: ARCH
+	@$(in) env RUSTFLAGS='-C target-feature=+crt-static' tests/env/progress.sh 'building the text recognition' \
+		cargo build --frozen --release -j $(JOBS) --target $(triple) -p ax650 --example ocr
 	@$(in) tests/demo/demo.sh
+.PHONY: emu-model
+emu-model: crates
+	@$(in) tests/env/progress.sh 'building the model tool' \
+		cargo build --frozen --release -j $(JOBS) -p ax650-emu-daemon --bin ax650-emu-model
 
 # On the host: the systems that packages are built and tried in are not the toolchain root.
 .PHONY: packages packages-deb test-packages
@@ -142,8 +147,16 @@ test-packages: packages assets ## install, boot, upgrade and remove the packages
 	@CASES='$(strip $(CASES))' tests/packages/run.sh
 
 .PHONY: shell
-shell: rig $(call roots_of,$(shell_kernel)) ## a prompt in a guest with cards: KERNEL, CARDS, ARCH
-	@$(rig) shell --kernel $(shell_kernel) --cards $(cards)
+shell: rig assets emu-model $(call roots_of,$(shell_kernel)) ## a prompt in a guest with cards, models and clips: KERNEL, CARDS, SHARE, ARCH
+	@$(in) tests/env/progress.sh 'models, picture and clip' tests/demo/inputs.sh $(cache)/target/guest/demo
+# The toolchain root does not have the whole file system of this machine: the directory goes in as an open file.
+ifneq ($(share),)
+	@[ -d '$(share)' ] || { echo "SHARE=$(share): not a directory" >&2; exit 1; }
+	@exec 7<'$(share)'; $(rig) shell --kernel $(shell_kernel) --cards $(cards) --files $(cache)/target/guest/demo \
+		--share /proc/self/fd/7
+else
+	@$(rig) shell --kernel $(shell_kernel) --cards $(cards) --files $(cache)/target/guest/demo
+endif
 
 .PHONY: dist packages-rpm
 dist: crates ## the files of a release, into dist/: source, crates, SBOM

@@ -28,6 +28,7 @@ crate() { # NAME SOURCE DIRECTORY...
     # Tests, lints and examples are left out with what they need.
     sed -E "$script"'
         s|\{ workspace = true \}|{ version = "'"$version"'", path = "../ax650-uapi-'"$version"'" }|
+        s|^ax650 = \{ workspace = true, |ax650 = { version = "'"$version"'", path = "../ax650-'"$version"'", default-features = false, |
         s|path = "\.\./uapi"|path = "../ax650-uapi-'"$version"'"|
         /^\[dev-dependencies\]/,/^$/d
         /^\[lints\]/,$d' "$tree/$source/Cargo.toml" >"$to/Cargo.toml"

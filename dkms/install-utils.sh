@@ -26,7 +26,7 @@ put() { # MODE DIRECTORY FILE...
     install -m "$mode" -t "$dir" "$@"
 }
 put 755 "$prefix/bin" "$programs/ax650" "$programs/ax650-fw"
-put 644 "$prefix/share/man/man1" docs/man/ax650.1 docs/man/ax650-{bench,decode,encode,fw,info,list,reset,run,transcode}.1
+put 644 "$prefix/share/man/man1" docs/man/ax650.1 docs/man/ax650-{bench,check,decode,encode,fw,info,list,log,reset,run,transcode}.1
 put 644 "$prefix/share/man/man4" docs/man/*.4
 put 644 "$prefix/share/bash-completion/completions" docs/completions/ax650 docs/completions/ax650-fw
 put 644 "$prefix/share/zsh/site-functions" docs/completions/_ax650 docs/completions/_ax650-fw

@@ -12,6 +12,7 @@ cd "$(dirname "$0")/.."
 # FILE, then an extended regular expression with the version as \1, for sed.
 places='
 Cargo.toml                  ^version = "([^"]*)"$
+Cargo.toml                  ^ax650 = \{ path = "userlib", version = "([^"]*)"
 Cargo.toml                  ^ax650-uapi = \{ path = "uapi", version = "([^"]*)" \}$
 kmod/glue/version.c         ^MODULE_VERSION\("([^"]*)"\);$
 dkms/rpm/ax650.spec         ^Version: +(.*)$

@@ -54,6 +54,7 @@ complete -c ax650-fw -n "__fish_ax650_fw_using_subcommand extract" -s h -l help 
 complete -c ax650-fw -n "__fish_ax650_fw_using_subcommand manifest" -l set-version -d 'Version of the firmware' -r
 complete -c ax650-fw -n "__fish_ax650_fw_using_subcommand manifest" -s q -l quiet -d 'Print nothing but errors and what was asked for'
 complete -c ax650-fw -n "__fish_ax650_fw_using_subcommand manifest" -s h -l help -d 'Print help'
+complete -c ax650-fw -n "__fish_ax650_fw_using_subcommand boot" -s d -l device -d 'The same as an option, as ax650 has it' -r
 complete -c ax650-fw -n "__fish_ax650_fw_using_subcommand boot" -l timeout -d 'How long to wait until the card runs' -r
 complete -c ax650-fw -n "__fish_ax650_fw_using_subcommand boot" -l if-needed -d 'Do nothing if the card runs'
 complete -c ax650-fw -n "__fish_ax650_fw_using_subcommand boot" -s q -l quiet -d 'Print nothing but errors and what was asked for'

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_ax650_global_optspecs
-    string join \n d/device= h/help V/version
+    string join \n d/device= v/verbose h/help V/version
 end
 
 function __fish_ax650_needs_command
@@ -25,10 +25,13 @@ function __fish_ax650_using_subcommand
 end
 
 complete -c ax650 -n "__fish_ax650_needs_command" -s d -l device -d 'Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first' -r
+complete -c ax650 -n "__fish_ax650_needs_command" -s v -l verbose -d 'Tell on standard error what is done; twice: in detail.  The environment variable AX650_LOG (such as debug or ax650::session=trace) does the same'
 complete -c ax650 -n "__fish_ax650_needs_command" -s h -l help -d 'Print help'
 complete -c ax650 -n "__fish_ax650_needs_command" -s V -l version -d 'Print version'
 complete -c ax650 -n "__fish_ax650_needs_command" -f -a "list" -d 'List the cards of this system'
 complete -c ax650 -n "__fish_ax650_needs_command" -f -a "info" -d 'Show a card\'s identity, state, temperature, memory, load and processes'
+complete -c ax650 -n "__fish_ax650_needs_command" -f -a "check" -d 'Find out what keeps this system from using its cards, and what to do about it'
+complete -c ax650 -n "__fish_ax650_needs_command" -f -a "log" -d 'Print the log of a card\'s service'
 complete -c ax650 -n "__fish_ax650_needs_command" -f -a "run" -d 'Run a model'
 complete -c ax650 -n "__fish_ax650_needs_command" -f -a "decode" -d 'Decode a video or a JPEG picture'
 complete -c ax650 -n "__fish_ax650_needs_command" -f -a "encode" -d 'Encode pictures to a video or a JPEG picture'
@@ -38,12 +41,25 @@ complete -c ax650 -n "__fish_ax650_needs_command" -f -a "reset" -d 'Reset a card
 complete -c ax650 -n "__fish_ax650_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ax650 -n "__fish_ax650_using_subcommand list" -s d -l device -d 'Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand list" -l json -d 'Print JSON'
+complete -c ax650 -n "__fish_ax650_using_subcommand list" -s v -l verbose -d 'Tell on standard error what is done; twice: in detail.  The environment variable AX650_LOG (such as debug or ax650::session=trace) does the same'
 complete -c ax650 -n "__fish_ax650_using_subcommand list" -s h -l help -d 'Print help'
 complete -c ax650 -n "__fish_ax650_using_subcommand info" -s w -l watch -d 'Repeat every SECONDS until interrupted' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand info" -s d -l device -d 'Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand info" -l json -d 'Print JSON, one object a line'
+complete -c ax650 -n "__fish_ax650_using_subcommand info" -s v -l verbose -d 'Tell on standard error what is done; twice: in detail.  The environment variable AX650_LOG (such as debug or ax650::session=trace) does the same'
 complete -c ax650 -n "__fish_ax650_using_subcommand info" -s h -l help -d 'Print help'
-complete -c ax650 -n "__fish_ax650_using_subcommand run" -s i -l input -d 'Input tensor, [NAME=]FILE, raw little endian or .npy; may be repeated.  Without names inputs are taken in order; inputs without a file are filled, see --fill' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand check" -l sysroot -d 'Look at the system below DIR; for tests' -r -F
+complete -c ax650 -n "__fish_ax650_using_subcommand check" -s d -l device -d 'Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand check" -l json -d 'Print JSON'
+complete -c ax650 -n "__fish_ax650_using_subcommand check" -s v -l verbose -d 'Tell on standard error what is done; twice: in detail.  The environment variable AX650_LOG (such as debug or ax650::session=trace) does the same'
+complete -c ax650 -n "__fish_ax650_using_subcommand check" -s h -l help -d 'Print help'
+complete -c ax650 -n "__fish_ax650_using_subcommand log" -s o -l output -d 'File for the log; - for standard output' -r -F
+complete -c ax650 -n "__fish_ax650_using_subcommand log" -l kind -d 'Number of the log, for cards that keep more than one; firmware decides what it means' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand log" -l flag -d 'Further number that is handed to the card as it is' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand log" -s d -l device -d 'Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand log" -s v -l verbose -d 'Tell on standard error what is done; twice: in detail.  The environment variable AX650_LOG (such as debug or ax650::session=trace) does the same'
+complete -c ax650 -n "__fish_ax650_using_subcommand log" -s h -l help -d 'Print help'
+complete -c ax650 -n "__fish_ax650_using_subcommand run" -s i -l input -d 'Input tensor, [NAME=]FILE, raw little endian or .npy, - for standard input; may be repeated.  Without names inputs are taken in order; inputs without a file are filled, see --fill' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand run" -s o -l output -d 'Directory for the output tensors, made if it is not there' -r -F
 complete -c ax650 -n "__fish_ax650_using_subcommand run" -s g -l group -d 'Shape group' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand run" -s r -l repeat -d 'Run N times' -r
@@ -53,6 +69,8 @@ complete -c ax650 -n "__fish_ax650_using_subcommand run" -l timeout -d 'Give up 
 complete -c ax650 -n "__fish_ax650_using_subcommand run" -s d -l device -d 'Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand run" -l npy -d 'Write outputs as .npy instead of raw'
 complete -c ax650 -n "__fish_ax650_using_subcommand run" -l json -d 'Print times as JSON'
+complete -c ax650 -n "__fish_ax650_using_subcommand run" -s q -l quiet -d 'No progress while the model is sent'
+complete -c ax650 -n "__fish_ax650_using_subcommand run" -s v -l verbose -d 'Tell on standard error what is done; twice: in detail.  The environment variable AX650_LOG (such as debug or ax650::session=trace) does the same'
 complete -c ax650 -n "__fish_ax650_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ax650 -n "__fish_ax650_using_subcommand decode" -s o -l output -d '.nv12, .yuv (planar 4:2:0) or .y4m file; - for standard output' -r -F
 complete -c ax650 -n "__fish_ax650_using_subcommand decode" -l pixels -d 'Pixel format (default: nv12; yuv420p for .yuv and .y4m)' -r -f -a "nv12\t'Luma, then interleaved chroma'
@@ -66,6 +84,7 @@ complete -c ax650 -n "__fish_ax650_using_subcommand decode" -l y4m -d 'Write a .
 complete -c ax650 -n "__fish_ax650_using_subcommand decode" -l strict -d 'Fail where the output cannot hold all of the input (bit depth, rotation and the like)'
 complete -c ax650 -n "__fish_ax650_using_subcommand decode" -l force -d 'Replace a file that exists'
 complete -c ax650 -n "__fish_ax650_using_subcommand decode" -s q -l quiet -d 'No progress and no summary'
+complete -c ax650 -n "__fish_ax650_using_subcommand decode" -s v -l verbose -d 'Tell on standard error what is done; twice: in detail.  The environment variable AX650_LOG (such as debug or ax650::session=trace) does the same'
 complete -c ax650 -n "__fish_ax650_using_subcommand decode" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ax650 -n "__fish_ax650_using_subcommand encode" -s o -l output -d '.h264, .h265, .mp4 or .jpg (the first picture only) file; - for a stream on standard output' -r -F
 complete -c ax650 -n "__fish_ax650_using_subcommand encode" -s s -l size -d 'Size of the pictures, needed unless the input is .y4m' -r
@@ -80,6 +99,7 @@ complete -c ax650 -n "__fish_ax650_using_subcommand encode" -s n -l frames -d 'S
 complete -c ax650 -n "__fish_ax650_using_subcommand encode" -s d -l device -d 'Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand encode" -l force -d 'Replace a file that exists'
 complete -c ax650 -n "__fish_ax650_using_subcommand encode" -s q -l quiet -d 'No progress and no summary'
+complete -c ax650 -n "__fish_ax650_using_subcommand encode" -s v -l verbose -d 'Tell on standard error what is done; twice: in detail.  The environment variable AX650_LOG (such as debug or ax650::session=trace) does the same'
 complete -c ax650 -n "__fish_ax650_using_subcommand encode" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -s o -l output -d '.h264, .h265 or .mp4 file; - for a stream on standard output' -r -F
 complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -l fps -d 'Pictures per second (default: what the file says, else 25)' -r
@@ -93,24 +113,29 @@ complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -s d -l device -d
 complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -l strict -d 'Fail where the output cannot hold all of the input (bit depth, rotation and the like)'
 complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -l force -d 'Replace a file that exists'
 complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -s q -l quiet -d 'No progress and no summary'
+complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -s v -l verbose -d 'Tell on standard error what is done; twice: in detail.  The environment variable AX650_LOG (such as debug or ax650::session=trace) does the same'
 complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ax650 -n "__fish_ax650_using_subcommand bench" -l calls -d 'Echoes to measure latency with' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand bench" -l sizes -d 'Sizes to measure bandwidth with, such as 64k,1M,8M' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand bench" -l volume -d 'Bytes to move per size and direction' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand bench" -s d -l device -d 'Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand bench" -l json -d 'Print JSON'
+complete -c ax650 -n "__fish_ax650_using_subcommand bench" -s v -l verbose -d 'Tell on standard error what is done; twice: in detail.  The environment variable AX650_LOG (such as debug or ax650::session=trace) does the same'
 complete -c ax650 -n "__fish_ax650_using_subcommand bench" -s h -l help -d 'Print help'
 complete -c ax650 -n "__fish_ax650_using_subcommand reset" -l timeout -d 'Give up waiting for the card after SECONDS' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand reset" -s d -l device -d 'Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand reset" -l no-boot -d 'Leave the card in its loader'
 complete -c ax650 -n "__fish_ax650_using_subcommand reset" -s y -l yes -d 'Do not ask, even if processes use the card'
+complete -c ax650 -n "__fish_ax650_using_subcommand reset" -s v -l verbose -d 'Tell on standard error what is done; twice: in detail.  The environment variable AX650_LOG (such as debug or ax650::session=trace) does the same'
 complete -c ax650 -n "__fish_ax650_using_subcommand reset" -s h -l help -d 'Print help'
-complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info run decode encode transcode bench reset help" -f -a "list" -d 'List the cards of this system'
-complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info run decode encode transcode bench reset help" -f -a "info" -d 'Show a card\'s identity, state, temperature, memory, load and processes'
-complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info run decode encode transcode bench reset help" -f -a "run" -d 'Run a model'
-complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info run decode encode transcode bench reset help" -f -a "decode" -d 'Decode a video or a JPEG picture'
-complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info run decode encode transcode bench reset help" -f -a "encode" -d 'Encode pictures to a video or a JPEG picture'
-complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info run decode encode transcode bench reset help" -f -a "transcode" -d 'Decode and encode a video on the card; pictures do not cross the link'
-complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info run decode encode transcode bench reset help" -f -a "bench" -d 'Measure latency and bandwidth'
-complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info run decode encode transcode bench reset help" -f -a "reset" -d 'Reset a card and boot it again (needs CAP_SYS_ADMIN)'
-complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info run decode encode transcode bench reset help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info check log run decode encode transcode bench reset help" -f -a "list" -d 'List the cards of this system'
+complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info check log run decode encode transcode bench reset help" -f -a "info" -d 'Show a card\'s identity, state, temperature, memory, load and processes'
+complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info check log run decode encode transcode bench reset help" -f -a "check" -d 'Find out what keeps this system from using its cards, and what to do about it'
+complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info check log run decode encode transcode bench reset help" -f -a "log" -d 'Print the log of a card\'s service'
+complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info check log run decode encode transcode bench reset help" -f -a "run" -d 'Run a model'
+complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info check log run decode encode transcode bench reset help" -f -a "decode" -d 'Decode a video or a JPEG picture'
+complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info check log run decode encode transcode bench reset help" -f -a "encode" -d 'Encode pictures to a video or a JPEG picture'
+complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info check log run decode encode transcode bench reset help" -f -a "transcode" -d 'Decode and encode a video on the card; pictures do not cross the link'
+complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info check log run decode encode transcode bench reset help" -f -a "bench" -d 'Measure latency and bandwidth'
+complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info check log run decode encode transcode bench reset help" -f -a "reset" -d 'Reset a card and boot it again (needs CAP_SYS_ADMIN)'
+complete -c ax650 -n "__fish_ax650_using_subcommand help; and not __fish_seen_subcommand_from list info check log run decode encode transcode bench reset help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -4,15 +4,15 @@
 
 use crate::format::{CHUNK, HEADER_SIZE, MAGIC, MAX_RECORDS, VERSION};
 use std::{
-    io,
+    fmt, io,
     path::{Path, PathBuf},
 };
 
 /// Result of this crate.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A file could not be read or written.
@@ -135,21 +135,16 @@ pub enum Error {
     #[error("{} exists already", .0.display())]
     Exists(PathBuf),
 
-    /// There is no such card.
-    #[error("{0}")]
-    NoCard(String),
-    /// The kernel does not allow it.
-    #[error("{0}")]
-    Permission(String),
-    /// Another boot or reset is under way.
-    #[error("{0}")]
-    Busy(String),
     /// No firmware is installed.
     #[error("no firmware installed: none of {}", list(.0))]
     NotInstalled(Vec<PathBuf>),
-    /// The card did not come up.
-    #[error("{0}")]
-    Boot(String),
+}
+
+/// The same line as [`fmt::Display`]: it is what users see of a program whose `main` returns the error.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl Error {

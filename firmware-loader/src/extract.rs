@@ -62,11 +62,10 @@ fn file_names(container: &Container) -> Vec<String> {
             "" => harmless(&record.id.to_latin1()),
             _ => name,
         };
-        let name = if name.is_empty() || taken.contains(&name) {
-            format!("{index}-{name}")
-        } else {
-            name
-        };
+        let mut name = name;
+        while name.is_empty() || taken.contains(&name) {
+            name = format!("{index}-{name}");
+        }
         taken.insert(name.clone());
         name
     });

@@ -22,8 +22,6 @@
 //! Nothing in a container is trusted: [`Container::read`] refuses what the kernel module would
 //! refuse, with a message that names the field and its value. Files are read in pieces, never whole.
 
-mod boot;
-mod card;
 mod check;
 mod container;
 mod content;
@@ -37,8 +35,6 @@ mod output;
 mod pack;
 mod sample;
 
-pub use boot::{boot, BootOptions, Booted, Step};
-pub use card::{Card, CardState, Control, Device};
 pub use container::{Container, Report};
 pub use content::{Content, Image, Source};
 pub use error::{Error, RecordFault, Result};

@@ -188,10 +188,15 @@ impl Manifest {
         let text = fs::read_to_string(path).map_err(in_file(path))?;
         toml::from_str(&text).map_err(|error| {
             let before = error.span().map_or(0, |span| span.start);
-            let line = 1 + text[..before].matches('\n').count();
+            let line = 1 + text
+                .bytes()
+                .take(before)
+                .filter(|byte| *byte == b'\n')
+                .count();
             Error::Manifest {
                 path: path.into(),
-                message: format!("line {line}: {}", error.message()),
+                // One line, as all messages.
+                message: format!("line {line}: {}", error.message().replace('\n', ", ")),
             }
         })
     }

@@ -2,6 +2,8 @@
 
 //! The program: exit codes, one-line errors, files that are whole or not there.
 
+#![allow(non_snake_case)]
+
 use std::{
     fs,
     path::Path,
@@ -197,7 +199,10 @@ fn files_are_whole_or_not_there() {
         &["pack", "--sample", "small", "-o", "s.pac"],
     );
     assert_eq!(code(&output), 1);
-    assert_eq!(stderr(&output), "ax650-fw: s.pac exists already\n");
+    assert_eq!(
+        stderr(&output),
+        "ax650-fw: s.pac exists already; --force replaces it\n"
+    );
     // Fails in the middle: the image is a directory, which can be opened but not read.
     fs::create_dir(directory.path().join("image")).unwrap();
     let manifest = "product = \"P\"\nversion = \"V\"\n[[record]]\nid = \"A\"\nfile = \"image\"\ndestination = 0\n";
@@ -228,14 +233,10 @@ fn exit_codes() {
         &["pack", ".", "--sample", "small", "-o", "x"],
         &["pack", "--sample", "huge", "-o", "x"],
         &["verify"],
-        &["boot"],
-        &["boot", "first"],
+        &["boot", "0", "1"],
     ] {
         assert_eq!(code(&run(directory.path(), arguments)), 2, "{arguments:?}");
     }
-    let output = run(directory.path(), &["boot", "4000000"]);
-    assert_eq!(code(&output), 3);
-    assert!(stderr(&output).starts_with("ax650-fw: /dev/ax650-4000000: no such card"));
     for arguments in [
         &["inspect", "nothing"][..],
         &["inspect", "."],
@@ -259,6 +260,67 @@ fn manual_page_is_complete() {
             .filter(|word| word.starts_with("--"));
         for option in options {
             assert!(page.contains(option), "{command} {option}");
+        }
+    }
+}
+
+/// All names of cards that `ax650 -d` takes, of cards that nobody has.
+#[test]
+fn F10_cards_are_named_as_everywhere() {
+    let directory = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["boot", "4000000"][..],
+        &["boot", "-d", "4000000"],
+        &["boot", "/dev/ax650-4000000"],
+        &["boot", "ax650-4000000"],
+        &["boot", "ffff:ff:1f.7"],
+        &["boot", "--device", "ff:1f.7"],
+    ] {
+        let output = run(directory.path(), arguments);
+        assert_eq!(code(&output), 3, "{arguments:?}: {}", stderr(&output));
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_ax650-fw"))
+        .arg("boot")
+        .env("AX650_DEVICE", "ff:1f.7")
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 3);
+    assert!(stderr(&output).contains("0000:ff:1f.7"), "{output:?}");
+    let output = run(directory.path(), &["boot", "first"]);
+    assert_eq!(code(&output), 1);
+    assert!(
+        stderr(&output).contains("`first` names no card"),
+        "{output:?}"
+    );
+}
+
+/// A full disk, and nothing at all, behind standard output.
+#[test]
+fn F10_what_cannot_be_written_is_one_line_and_a_status() {
+    let directory = sample();
+    for arguments in [
+        "inspect s.pac",
+        "inspect --json s.pac",
+        "verify s.pac",
+        "manifest",
+    ] {
+        for end in [">/dev/full", ">&-"] {
+            let output = Command::new("/bin/sh")
+                .arg("-c")
+                .arg(format!(
+                    "exec {} {arguments} {end}",
+                    env!("CARGO_BIN_EXE_ax650-fw")
+                ))
+                .current_dir(directory.path())
+                .output()
+                .unwrap();
+            let errors = stderr(&output);
+            assert_eq!(code(&output), 1, "{arguments} {end}: {errors}");
+            assert!(
+                errors.starts_with("ax650-fw: standard output: "),
+                "{arguments} {end}: {errors}"
+            );
+            assert_eq!(errors.lines().count(), 1, "{errors}");
         }
     }
 }

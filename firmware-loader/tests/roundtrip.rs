@@ -262,3 +262,13 @@ fn texts_that_do_not_fit() {
         ));
     }
 }
+
+/// A program whose `main` returns the error ends with a line for people.
+#[test]
+fn errors_are_shown_as_text() {
+    let error = Container::read(&mut Cursor::new(b"no")).unwrap_err();
+    assert_eq!(
+        format!("{error:?}"),
+        "2 bytes are less than a header of 128"
+    );
+}

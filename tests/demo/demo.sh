@@ -27,23 +27,12 @@ trap 'rm -rf "$share"' EXIT
 mkdir -p "$share"/{in,out/tensors,bin} "$out"
 rm -f "$out"/{text-found.png,picture.png,transcoded.mp4}
 
+progress() { "$env/progress.sh" "$@"; }
+
 step "preparing models, picture and clip"
 models=$("$env/assets.sh" print models)
-clips=$("$env/assets.sh" print clips)
 python=$("$env/assets.sh" print python)
-pin() { # MODEL OUT GROUP...
-    local groups=() model=$1 to=$2
-    shift 2
-    for group; do groups+=(--group "$group"); done
-    "$target/release/ax650-emu-model" pin "$models/$model" "${groups[@]}" -o "$share/in/$to"
-}
-# The card runs models of fixed shapes; a model may have several.
-pin ch_PP-OCRv4_det_infer.onnx det.onnx x:1x3x480x960
-pin ch_ppocr_mobile_v2.0_cls_infer.onnx cls.onnx x:1x3x48x192
-pin ch_PP-OCRv4_rec_infer.onnx rec.onnx x:1x3x48x320 x:1x3x48x640 x:1x3x48x960
-"$python" "$tree/tests/demo/prepare.py" "$models/ch_PP-OCRv4_rec_infer.onnx" \
-    "$share/in/picture.png" "$share/in/keys.txt"
-cp "$clips/bikes.mp4" "$share/in/clip.mp4"
+progress "models, picture and clip" "$tree/tests/demo/inputs.sh" "$share/in"
 cp "$programs/examples/ocr" "$share/bin/"
 cp "$tree/tests/demo/guest.sh" "$share/bin/demo-guest"
 
@@ -52,22 +41,27 @@ step "booting a guest with Debian's kernel and an emulated card"
     die "the guest's part failed, see above"
 
 step "comparing inference with ONNX Runtime on the CPU"
-"$python" "$tree/tests/demo/compare.py" "$share/out/tensors" "$models"
+# shellcheck disable=SC2016 # for that shell to expand
+progress "ONNX Runtime" bash -c '"$1" "$2" "$3" "$4" >"$5"' - \
+    "$python" "$tree/tests/demo/compare.py" "$share/out/tensors" "$models" "$share/compared"
+cat "$share/compared"
 
 step "comparing decoding with ffmpeg"
-ffmpeg -v error -i "$share/in/clip.mp4" -an -pix_fmt nv12 -f framemd5 - >"$share/clip.framemd5"
+progress "ffmpeg decodes the clip" \
+    ffmpeg -v error -i "$share/in/clip.mp4" -an -pix_fmt nv12 -f framemd5 -y "$share/clip.framemd5"
 digests() { grep -v '^#' "$1" | awk -F', *' '{print $NF}'; }
 digests "$share/clip.framemd5" >"$share/want"
 digests "$share/out/clip.md5" >"$share/have"
 cmp -s "$share/want" "$share/have" || die "decoded pictures differ from ffmpeg's"
-echo "$(wc -l <"$share/have") pictures, all equal to ffmpeg's (MD5)"
+echo "decoded: $(wc -l <"$share/have") pictures, all equal to ffmpeg's (MD5)"
 
 step "judging the encoder"
+printf 'encoded: '
 ffprobe -v error -show_entries stream=codec_name,width,height,nb_read_frames -count_frames \
     -of compact=p=0 "$share/out/transcoded.mp4"
 psnr=$(ffmpeg -v info -i "$share/out/transcoded.mp4" -i "$share/in/clip.mp4" \
     -lavfi '[0:v]settb=1/25,setpts=N[a];[1:v]settb=1/25,setpts=N[b];[a][b]psnr' -f null - 2>&1 | grep -o 'average:[0-9.a-z]*' | tail -1)
-echo "PSNR against the original: ${psnr#average:} dB"
+echo "encoded: PSNR against the original ${psnr#average:} dB"
 [ "$(awk -v p="${psnr#average:}" 'BEGIN { print (p == "inf" || p > 28) }')" = 1 ] ||
     die "the encoded clip is too far from the original"
 

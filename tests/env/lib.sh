@@ -90,7 +90,7 @@ lock() { # NAME
     }
 }
 
-# run_logged LOG WHAT CMD...: run CMD with its output in LOG, a progress line every half minute
+# run_logged LOG WHAT CMD...: run CMD with its output in LOG, a progress line every eight seconds
 # (steps are the "  CC  file" lines of a kernel build), and the end of LOG if it fails.
 run_logged() {
     local log=$1 what=$2 pid beat=0
@@ -103,7 +103,7 @@ run_logged() {
     while kill -0 "$pid" 2>/dev/null; do
         sleep 1
         beat=$((beat + 1))
-        [ $((beat % 30)) != 0 ] || say "$what: $(grep -cE '^  [A-Z]' "$log") steps"
+        [ $((beat % 8)) != 0 ] || say "$what: $(grep -cE '^  [A-Z]' "$log") steps"
     done
     wait "$pid" || {
         tail -n 30 "$log" >&2

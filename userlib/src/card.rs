@@ -38,6 +38,14 @@ pub struct Listed {
     pub info: Result<CardInfo>,
 }
 
+impl Listed {
+    /// Makes an entry of a list, for programs that get theirs from elsewhere.
+    pub fn new(index: u32, path: impl Into<PathBuf>, info: Result<CardInfo>) -> Self {
+        let path = path.into();
+        Self { index, path, info }
+    }
+}
+
 impl Card {
     /// The cards that have a device node, by index.
     pub fn list() -> Vec<Listed> {
@@ -225,8 +233,18 @@ impl Card {
     /// Resets the card and boots the installed firmware; `only_if_needed`: unless it is running.  Needs
     /// CAP_SYS_ADMIN.
     ///
-    /// Returns at once; [`CardInfo::state`] shows the progress.  All sessions of the card end.
+    /// Returns at once; [`CardInfo::state`] shows the progress, [`crate::boot_and_wait`] waits for the end.  All sessions of the card end.
     pub fn boot(&self, only_if_needed: bool) -> Result<()> {
+        self.order_boot(only_if_needed).map(drop)
+    }
+
+    /// Resets the card and leaves it in its loader.  Needs CAP_SYS_ADMIN.
+    pub fn reset(&self) -> Result<()> {
+        self.order_reset().map(drop)
+    }
+
+    /// [`Card::boot`]; the generation to come.
+    pub(crate) fn order_boot(&self, only_if_needed: bool) -> Result<u32> {
         let flags = if only_if_needed {
             AX650_CONTROL_IF_NEEDED
         } else {
@@ -235,15 +253,14 @@ impl Card {
         self.control(AX650_CONTROL_BOOT, flags, "boot")
     }
 
-    /// Resets the card and leaves it in its loader.  Needs CAP_SYS_ADMIN.
-    pub fn reset(&self) -> Result<()> {
+    /// [`Card::reset`]; the generation, which it does not change.
+    pub(crate) fn order_reset(&self) -> Result<u32> {
         self.control(AX650_CONTROL_RESET, 0, "reset")
     }
 
-    fn control(&self, op: u32, flags: u32, what: &str) -> Result<()> {
+    fn control(&self, op: u32, flags: u32, what: &str) -> Result<u32> {
         self.device
             .control(op, flags)
-            .map(drop)
             .map_err(|errno| self.error(what, Request::Control, errno))
     }
 

@@ -2,8 +2,9 @@
 
 //! What can go wrong, told in one line.
 
+use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
@@ -14,7 +15,7 @@ use crate::transport::FORKED;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong.  [`Error::kind`] sorts it.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// No card answers to that name.
@@ -22,7 +23,7 @@ pub enum Error {
     NoCard(String),
 
     /// The device node of a card cannot be opened.
-    #[error("{}: {}", .path.display(), explain_open(*.errno))]
+    #[error("{}: {}", .path.display(), explain_open(.path, *.errno))]
     Open {
         /// The node.
         path: PathBuf,
@@ -31,7 +32,7 @@ pub enum Error {
     },
 
     /// The driver refused a request.
-    #[error("{card}: {what}: {}", explain(*.request, *.errno))]
+    #[error("{card}: {what}: {}", explain(.card, *.request, *.errno))]
     Driver {
         /// Name of the card, `ax650-N`.
         card: String,
@@ -44,7 +45,7 @@ pub enum Error {
     },
 
     /// A job was begun and did not end well.
-    #[error("{card}: {what}: {}", explain(Request::Job, *.errno))]
+    #[error("{card}: {what}: {}", explain(.card, Request::Job, *.errno))]
     Job {
         /// Name of the card.
         card: String,
@@ -154,6 +155,13 @@ pub enum ErrorKind {
     Other,
 }
 
+/// The same line as [`fmt::Display`]: it is what users see of a program whose `main` returns the error.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl Error {
     /// What kind of error this is.
     pub fn kind(&self) -> ErrorKind {
@@ -217,12 +225,10 @@ impl Error {
     }
 }
 
-fn explain_open(errno: Errno) -> String {
+fn explain_open(path: &Path, errno: Errno) -> String {
     match errno {
         Errno::ENOENT => "there is no such device; is the module ax650 loaded?".into(),
-        Errno::EACCES | Errno::EPERM => {
-            "permission denied; members of the device's group (render) may use it".into()
-        }
+        Errno::EACCES | Errno::EPERM => crate::node_group::refusal(path),
         Errno::ENODEV | Errno::ENXIO => "the card is gone".into(),
         Errno::ENOTTY => "not a card of the ax650 driver".into(),
         other => other.desc().to_lowercase(),
@@ -230,7 +236,7 @@ fn explain_open(errno: Errno) -> String {
 }
 
 /// What `errno` means as an answer to `request`: the texts of `docs/uapi.md`.
-fn explain(request: Request, errno: Errno) -> String {
+fn explain(card: &str, request: Request, errno: Errno) -> String {
     use Request::*;
     let text = match (request, errno) {
         (_, Errno::ENODEV) => "the card is gone",
@@ -245,7 +251,7 @@ fn explain(request: Request, errno: Errno) -> String {
         (Query, Errno::EAGAIN) => "the card is not up (booting or being reset)",
         (Session, Errno::EAGAIN) => "the card is not running (booting or being reset)",
         (Session | Submit, Errno::EHOSTDOWN) => {
-            "the card is not running and will not be by itself; see `ax650 info`"
+            return format!("the card is not running and will not be by itself; see `ax650 info -d {card}` ({errno:?})")
         }
         (Session, Errno::ENOSPC) => "as many sessions are open as can be",
         (Session, Errno::EREMOTEIO) => "the card refused the session",
@@ -295,7 +301,16 @@ mod tests {
         };
         assert_eq!(
             open.to_string(),
-            "/dev/ax650-0: permission denied; members of the device's group (render) may use it",
+            format!(
+                "/dev/ax650-0: {}",
+                crate::node_group::refusal("/dev/ax650-0".as_ref())
+            ),
+        );
+        // F10: the command that helps is about the same card.
+        let down = driver(Request::Session, Errno::EHOSTDOWN).to_string();
+        assert!(
+            down.contains("see `ax650 info -d ax650-0` (EHOSTDOWN)"),
+            "{down}"
         );
         let card = Error::Card {
             what: "allocate 8 bytes".into(),
@@ -305,6 +320,8 @@ mod tests {
             card.to_string(),
             "allocate 8 bytes: memory: no memory (0x80300507)"
         );
+        // F10: as `fn main() -> Result<(), Error>` ends.
+        assert_eq!(format!("{card:?}"), card.to_string());
     }
 
     #[test]

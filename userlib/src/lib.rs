@@ -53,9 +53,11 @@
 
 mod arena;
 mod binding;
+mod boot_wait;
 mod buffer;
 mod call;
 mod card;
+mod card_log;
 mod cleanup;
 mod clock;
 mod code;
@@ -74,6 +76,7 @@ pub mod media;
 mod memory;
 mod model;
 mod native;
+mod node_group;
 mod part;
 mod pending;
 mod pixels;
@@ -95,9 +98,14 @@ struct Documentation;
 
 pub use ax650_uapi as uapi;
 pub use binding::Binding;
+pub use boot_wait::{
+    boot_and_wait, explain_last_error, BootControl, BootError, BootGoal, BootOptions, Booted,
+    FIRMWARE_NAME,
+};
 pub use buffer::{Buffer, ReadGuard, WriteGuard};
 pub use call::Call;
 pub use card::{Card, Listed};
+pub use card_log::CardLog;
 pub use code::CardCode;
 pub use dtype::{DataType, Layout};
 pub use error::{Error, ErrorKind, Request, Result};

@@ -4,34 +4,15 @@
 
 use std::time::Duration;
 
-use crate::error::{Error, Result};
-use crate::frame::Kind;
-use crate::proto::axclrpc::system::{request_body, response_body, LogRequest, Module};
+use crate::error::Error;
 use crate::session::Stream;
-use crate::system::{request, system_answer};
 
-/// Room for the log; a longer one is not looked at.
-const CAPACITY: usize = 4 << 20;
 /// A card that has no log may not answer at all.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// A line is cut there.
 const MOST_CHARACTERS: usize = 200;
 /// Words of lines that tell of a failure.
 const WORDS: [&str; 5] = ["error", "fail", "cannot", "refuse", "unsupported"];
-
-/// Fetches the card's log, in which other sessions are too.
-fn fetch(stream: &Stream) -> Result<Vec<u8>> {
-    let what = "fetch the card's log";
-    let body = request_body::Kind::Log(LogRequest { r#type: 0, flag: 0 });
-    let room = CAPACITY.min(stream.session().limits().max_frame_bytes as usize);
-    let call = stream
-        .prepare(what, Kind::LOG, 0, request(Module::Log, body))
-        .with_capacity(room);
-    match system_answer(what, stream.call(call, Some(PATIENCE))?)? {
-        response_body::Kind::Log(log) => Ok(log.content),
-        other => Err(Error::answer(what, format!("of another call: {other:?}"))),
-    }
-}
 
 impl Stream {
     /// Puts the reason that the card's log gives into an error that is only a number, if there is one in the log.
@@ -40,9 +21,9 @@ impl Stream {
             return error;
         };
         // On a stream of its own: the log must not wait for anything, nor anything for the log.
-        let fetched = self.session().new_context().and_then(|own| fetch(&own));
+        let fetched = self.session().new_context().and_then(|own| own.fetch_log_within(0, 0, Some(PATIENCE)));
         let reason = match (fetched, self.session().card_process()) {
-            (Ok(log), Some(process)) => reason(&log, process),
+            (Ok(log), Some(process)) => reason(&log.content, process),
             (Ok(_), None) => None,
             (Err(error), _) => {
                 log::debug!("{error}");

@@ -218,10 +218,11 @@ fn step(what: &str, command: &mut Command) -> Result<()> {
     let mut group = crate::child::Group::spawn(command.stdin(Stdio::null()), what)?;
     let status = loop {
         if let Some(status) =
-            group.wait_until(Instant::now() + std::time::Duration::from_secs(60))?
+            group.wait_until(Instant::now() + std::time::Duration::from_secs(8))?
         {
             break status;
         }
+        eprintln!("rig: {what}: {:.0} s so far", begin.elapsed().as_secs_f64());
     };
     if !status.success() {
         bail!(

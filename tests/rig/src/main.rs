@@ -82,6 +82,9 @@ enum Action {
         /// Directory that the guest has on /mnt/share
         #[arg(long, value_name = "DIR")]
         share: Option<PathBuf>,
+        /// Directory whose files are copied to /root/demo
+        #[arg(long, value_name = "DIR")]
+        files: Option<PathBuf>,
     },
     /// One command in a guest; succeeds if it does
     Guest {
@@ -166,11 +169,13 @@ fn run(cli: Cli) -> Result<bool> {
             kernel,
             cards,
             share,
+            files,
         } => {
             let options = shell::Options {
                 kernel,
                 cards: cards.into(),
                 share,
+                files,
                 run: None,
             };
             shell::run(&mut artifacts, &options)
@@ -185,6 +190,7 @@ fn run(cli: Cli) -> Result<bool> {
                 kernel,
                 cards: cards.into(),
                 share,
+                files: None,
                 run: Some(run),
             };
             shell::run(&mut artifacts, &options)

@@ -2,9 +2,12 @@
 
 //! A guest on the terminal: a prompt for people, or one command for scripts such as the demo.
 
-use std::io::IsTerminal;
-use std::path::PathBuf;
-use std::process::Stdio;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, IsTerminal};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{channel, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, Context, Result};
@@ -24,12 +27,17 @@ pub struct Options {
     pub cards: usize,
     /// directory of the host on /mnt/share
     pub share: Option<PathBuf>,
+    /// directory of the host whose files are copied to /root/demo
+    pub files: Option<PathBuf>,
     /// command, its words parted by commas; `None`: a shell
     pub run: Option<String>,
 }
 
 /// A command in a guest may take this long.
 const LIMIT: Duration = Duration::from_secs(900);
+
+/// After a silence as long there is a line that says that there is nothing to say.
+const SILENCE: Duration = Duration::from_secs(8);
 
 /// What the guest's init prints last.
 const STATUS: &str = "init: exit status ";
@@ -39,7 +47,15 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
     artifacts.build_guest_programs()?;
     artifacts.build_emulator()?;
     artifacts.build_guest(options.kernel)?;
+    if let Some(share) = options.share.as_deref().filter(|share| !share.is_dir()) {
+        bail!("{} is not a directory", share.display());
+    }
     let dir = tempfile::Builder::new().prefix("rig").tempdir()?;
+    let initrd = artifacts.initrd(options.kernel)?;
+    let initrd = match options.run {
+        Some(_) => initrd.to_owned(),
+        None => with_files(artifacts, initrd, options.files.as_deref(), dir.path())?,
+    };
     let mut cards = Vec::new();
     for index in 0..options.cards {
         let name = format!("card{index}");
@@ -53,13 +69,13 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
         )?);
     }
     let console = dir.path().join("console");
-    let listener = std::os::unix::net::UnixListener::bind(&console)?;
+    let listener = UnixListener::bind(&console)?;
     let arch = artifacts.arch();
     let machine = Machine {
         arch,
         kernel: options.kernel,
         vmlinuz: artifacts.vmlinuz(options.kernel)?.to_owned(),
-        initrd: artifacts.initrd(options.kernel)?.to_owned(),
+        initrd,
         append: options.run.as_ref().map_or_else(
             || "quiet".to_owned(),
             |command| format!("quiet ax650.run={command}"),
@@ -83,7 +99,7 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
         if !std::io::stdin().is_terminal() {
             bail!("a shell needs a terminal");
         }
-        eprintln!("The module is /lib/modules/ax650.ko (insmod); Ctrl-A x ends the machine.");
+        eprintln!("Booting; Ctrl-A x ends the machine.");
         let mut qemu = Group::spawn_foreground(&mut command, arch.qemu())?;
         while qemu.wait_until(Instant::now() + LIMIT)?.is_none() {}
         return Ok(true);
@@ -95,17 +111,69 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
     Ok(status == 0)
 }
 
+/// The root file system with what makes a shell worth while: a profile, and files in /root/demo.
+fn with_files(
+    artifacts: &Artifacts,
+    initrd: &Path,
+    files: Option<&Path>,
+    dir: &Path,
+) -> Result<PathBuf> {
+    let root = dir.join("files/root");
+    fs::create_dir_all(root.join("demo"))?;
+    let profile = artifacts.tree().join("tests/demo/profile");
+    fs::copy(&profile, root.join(".profile"))
+        .with_context(|| format!("no {}", profile.display()))?;
+    for entry in files.map(fs::read_dir).transpose()?.into_iter().flatten() {
+        let path = entry?.path();
+        if let (true, Some(name)) = (path.is_file(), path.file_name()) {
+            fs::copy(&path, root.join("demo").join(name))?;
+        }
+    }
+    // The kernel takes archives one after the other, each from a multiple of four bytes on.
+    let out = dir.join("initramfs");
+    let mut bytes = fs::read(initrd)?;
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    fs::write(&out, bytes)?;
+    let archive = File::options().append(true).open(&out)?;
+    let status = Command::new("sh")
+        .args(["-c", "find . | cpio --quiet -o -H newc -R 0:0"])
+        .current_dir(dir.join("files"))
+        .stdin(Stdio::null())
+        .stdout(archive)
+        .status()
+        .context("cannot run cpio")?;
+    if !status.success() {
+        bail!("cpio: {status}");
+    }
+    Ok(out)
+}
+
 /// Prints the console until the guest says how its command ended.
-fn follow(listener: &std::os::unix::net::UnixListener) -> Result<i32> {
-    use std::io::{BufRead, BufReader};
+fn follow(listener: &UnixListener) -> Result<i32> {
     let (stream, _) = listener.accept().context("QEMU's console")?;
-    let deadline = Instant::now() + LIMIT;
-    stream.set_read_timeout(Some(LIMIT))?;
+    let begin = Instant::now();
+    let (send, receive) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).split(b'\n') {
+            if line.map_or(true, |line| send.send(line).is_err()) {
+                return;
+            }
+        }
+    });
     let mut shown = false;
-    for line in BufReader::new(stream).split(b'\n') {
-        let line = line.context("the guest's console is silent")?;
+    while begin.elapsed() < LIMIT {
+        let line = match receive.recv_timeout(SILENCE) {
+            Ok(line) => line,
+            Err(RecvTimeoutError::Timeout) => {
+                let what = if shown { "is at work" } else { "boots" };
+                eprintln!("rig: the guest {what} ({} s)", begin.elapsed().as_secs());
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
         let text = String::from_utf8_lossy(&line);
-        let text = text.trim_end();
+        // What a terminal would show in the end.
+        let text = text.trim_end().rsplit('\r').next().unwrap_or_default();
         if let Some(status) = text.strip_prefix(STATUS) {
             return status.trim().parse().context("the guest's exit status");
         }
@@ -115,9 +183,9 @@ fn follow(listener: &std::os::unix::net::UnixListener) -> Result<i32> {
             println!("{text}");
         }
         shown |= text.starts_with("init: up");
-        if Instant::now() > deadline {
-            break;
-        }
     }
-    bail!("the guest ended without a word");
+    bail!(
+        "the guest ended without a word, or took more than {} s",
+        LIMIT.as_secs()
+    );
 }

@@ -74,6 +74,17 @@ impl Service {
                     system::request_body::Kind::Latency(echo) => {
                         system::response_body::Kind::Latency(echo)
                     }
+                    system::request_body::Kind::Log(request) => {
+                        // The usual log is what the test has put there, if any; others are as long as asked for.
+                        let content = match request.r#type {
+                            0 => self.log.clone()?,
+                            _ => b"a line\n".repeat(1 + request.flag as usize),
+                        };
+                        system::response_body::Kind::Log(system::LogResponse {
+                            name: format!("fake_log{}.txt", request.r#type),
+                            content,
+                        })
+                    }
                     system::request_body::Kind::Control(control) => {
                         system::response_body::Kind::Control(system::ControlResponse {
                             cmd: control.cmd,
@@ -83,12 +94,6 @@ impl Service {
                             stream: control.stream,
                             status: Some(0),
                             ..Default::default()
-                        })
-                    }
-                    system::request_body::Kind::Log(_) => {
-                        system::response_body::Kind::Log(system::LogResponse {
-                            name: "log.txt".into(),
-                            content: self.log.clone()?,
                         })
                     }
                     _ => return None,

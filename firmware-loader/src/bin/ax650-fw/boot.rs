@@ -2,13 +2,18 @@
 
 //! `boot`.
 
-use crate::{cli::Boot, inspect::summary, meter::Meter};
-use ax650_firmware::{BootOptions, Booted, CardState, Device, Installed, Result, Step};
-use std::{process::ExitCode, time::Duration};
+use crate::{cli::Boot, failure::Failure, inspect::summary, meter::Meter, standard};
+use ax650::{boot_and_wait, BootGoal, BootOptions, Booted, Card, CardInfo, CardState};
+use ax650_firmware::Installed;
+use std::{io::Write, ops::ControlFlow, process::ExitCode, time::Duration};
 
-pub fn boot(arguments: &Boot, quiet: bool) -> Result<ExitCode> {
+pub fn boot(arguments: &Boot, quiet: bool) -> Result<ExitCode, Failure> {
     // First what is quick to fail.
-    let mut device = Device::open(arguments.card)?;
+    let name = arguments.card.as_ref().or(arguments.device.as_ref());
+    let mut card = match name {
+        Some(name) => Card::open(name)?,
+        None => Card::open_first()?,
+    };
     let mut meter = Meter::new("checking the firmware", quiet);
     let installed = Installed::check(&mut |done, total| meter.bytes(done, total))?;
     drop(meter);
@@ -17,44 +22,62 @@ pub fn boot(arguments: &Boot, quiet: bool) -> Result<ExitCode> {
             Some(container) => summary(container),
             None => "compressed, the kernel will check it".into(),
         };
-        println!("{}: {what}", installed.path.display());
+        writeln!(standard::output()?, "{}: {what}", installed.path.display())?;
     }
 
+    let goal = if arguments.if_needed {
+        BootGoal::BootIfNeeded
+    } else {
+        BootGoal::Boot
+    };
     let options = BootOptions {
-        if_needed: arguments.if_needed,
         timeout: Duration::from_secs(arguments.timeout.into()),
         ..Default::default()
     };
-    let mut steps = Steps::new(arguments.card, quiet);
-    let booted = ax650_firmware::boot(&mut device, &options, &mut |step| steps.show(step))?;
+    let name = card.name().to_owned();
+    let mut steps = Steps::new(&name, quiet);
+    let booted = boot_and_wait(&mut card, goal, &options, &mut |info| {
+        steps.show(info);
+        ControlFlow::Continue(())
+    })?;
     drop(steps);
     if !quiet {
-        let number = arguments.card;
+        let mut out = standard::output()?;
         match booted {
-            Booted::Now(card) => println!(
-                "card {number}: running, firmware {}, boot {:.1} s",
-                card.firmware,
+            Booted::Now(card) => writeln!(
+                out,
+                "{name}: running, firmware {}, boot {:.1} s",
+                firmware(&card),
                 card.boot_time.as_secs_f64()
             ),
-            Booted::Before(card) => println!(
-                "card {number}: runs already, firmware {}; left alone",
-                card.firmware
+            Booted::Before(card) => writeln!(
+                out,
+                "{name}: runs already, firmware {}; left alone",
+                firmware(&card)
             ),
-        }
+        }?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// The version that the card reports.
+fn firmware(card: &CardInfo) -> &str {
+    match card.firmware_version.as_str() {
+        "" => "(version not reported)",
+        version => version,
+    }
+}
+
 /// A line for each state, and a meter for the bytes.
-struct Steps {
-    card: u32,
+struct Steps<'a> {
+    card: &'a str,
     quiet: bool,
     last: Option<CardState>,
     meter: Option<Meter>,
 }
 
-impl Steps {
-    fn new(card: u32, quiet: bool) -> Self {
+impl<'a> Steps<'a> {
+    fn new(card: &'a str, quiet: bool) -> Self {
         Self {
             card,
             quiet,
@@ -63,21 +86,33 @@ impl Steps {
         }
     }
 
-    fn show(&mut self, step: &Step) {
+    fn show(&mut self, card: &CardInfo) {
         // The last line is the caller's.
-        if self.last != Some(step.state) && step.state != CardState::RUNNING {
+        if self.last != Some(card.state) && card.state != CardState::Running {
             self.meter = None;
             if !self.quiet {
-                println!("card {}: {}", self.card, step.state);
+                // The last line tells if nobody listens any more.
+                let _ = standard::output()
+                    .and_then(|mut out| writeln!(out, "{}: {}", self.card, words(card.state)));
             }
         }
-        self.last = Some(step.state);
-        if let Some((done, total)) = step.sent {
+        self.last = Some(card.state);
+        if card.state == CardState::Booting {
             let quiet = self.quiet;
             let meter = self
                 .meter
                 .get_or_insert_with(|| Meter::new("sending", quiet));
-            meter.bytes(done, total);
+            meter.bytes(card.raw.boot_bytes_done, card.raw.boot_bytes_total);
         }
+    }
+}
+
+fn words(state: CardState) -> String {
+    match state {
+        CardState::Loader => "in its loader".into(),
+        CardState::Booting => "receiving firmware".into(),
+        CardState::Handshake => "starting".into(),
+        CardState::Suspect => "not answering".into(),
+        other => other.to_string(),
     }
 }

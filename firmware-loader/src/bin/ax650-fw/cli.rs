@@ -115,9 +115,18 @@ pub struct ManifestArguments {
 
 #[derive(Debug, Args)]
 pub struct Boot {
-    /// Number of the card: N of /dev/ax650-N
-    #[arg(value_name = "N")]
-    pub card: u32,
+    /// Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first
+    #[arg(value_name = "CARD")]
+    pub card: Option<String>,
+    /// The same as an option, as ax650 has it
+    #[arg(
+        short,
+        long,
+        value_name = "CARD",
+        env = "AX650_DEVICE",
+        hide_env_values = true
+    )]
+    pub device: Option<String>,
     /// Do nothing if the card runs
     #[arg(long)]
     pub if_needed: bool,

@@ -4,8 +4,10 @@
 
 use crate::{
     cli::{Extract, ManifestArguments, Pack},
+    failure::Failure,
     inspect::open,
     meter::Meter,
+    standard,
 };
 use ax650_firmware::{
     write_atomically, Content, FixedText, Manifest, Result, Sample, MANIFEST_NAME,
@@ -35,7 +37,7 @@ fn content(arguments: &Pack) -> Result<Content> {
     Ok(content)
 }
 
-pub fn pack(arguments: &Pack, quiet: bool) -> Result<ExitCode> {
+pub fn pack(arguments: &Pack, quiet: bool) -> Result<ExitCode, Failure> {
     let content = content(arguments)?;
     let mut meter = Meter::new("packing", quiet);
     let mut size = 0;
@@ -48,13 +50,14 @@ pub fn pack(arguments: &Pack, quiet: bool) -> Result<ExitCode> {
     })?;
     drop(meter);
     if !quiet {
-        println!("{}: {size} bytes", arguments.output.display());
+        let output = arguments.output.display();
+        writeln!(standard::output()?, "{output}: {size} bytes")?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// A container whose digest is wrong is not taken apart.
-pub fn extract(arguments: &Extract, quiet: bool) -> Result<ExitCode> {
+pub fn extract(arguments: &Extract, quiet: bool) -> Result<ExitCode, Failure> {
     let (mut file, container) = open(&arguments.file)?;
     let mut meter = Meter::new("checking", quiet);
     container.verify(&mut file, &mut |done, total| meter.bytes(done, total))?;
@@ -69,17 +72,18 @@ pub fn extract(arguments: &Extract, quiet: bool) -> Result<ExitCode> {
     )?;
     drop(meter);
     if !quiet {
-        for record in &manifest.records {
-            println!("{}", arguments.output.join(&record.file).display());
+        let mut out = standard::output()?;
+        let files = manifest.records.iter().map(|record| record.file.as_str());
+        for file in files.chain([MANIFEST_NAME]) {
+            writeln!(out, "{}", arguments.output.join(file).display())?;
         }
-        println!("{}", arguments.output.join(MANIFEST_NAME).display());
     }
     Ok(ExitCode::SUCCESS)
 }
 
-pub fn manifest(arguments: &ManifestArguments) -> Result<ExitCode> {
+pub fn manifest(arguments: &ManifestArguments) -> Result<ExitCode, Failure> {
     let manifest = Manifest::real(&arguments.set_version);
     manifest.content(Path::new("."))?;
-    std::io::stdout().write_all(manifest.to_toml().as_bytes())?;
+    standard::output()?.write_all(manifest.to_toml().as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

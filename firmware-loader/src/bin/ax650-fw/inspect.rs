@@ -4,7 +4,9 @@
 
 use crate::{
     cli::{Inspect, Verify},
+    failure::Failure,
     meter::Meter,
+    standard, tell,
 };
 use ax650_firmware::{Container, Error, Integrity, Report, Result};
 use serde::Serialize;
@@ -34,7 +36,7 @@ fn scan(path: &Path, quiet: bool) -> Result<(Container, Report)> {
 }
 
 /// Shows a container also if only its digest is wrong, but not with success.
-pub fn inspect(arguments: &Inspect, quiet: bool) -> Result<ExitCode> {
+pub fn inspect(arguments: &Inspect, quiet: bool) -> Result<ExitCode, Failure> {
     let (container, report) = scan(&arguments.file, quiet)?;
     let verdict = container.check(&report);
     let text = if arguments.json {
@@ -42,13 +44,13 @@ pub fn inspect(arguments: &Inspect, quiet: bool) -> Result<ExitCode> {
     } else {
         table(&container, &report)
     };
-    std::io::stdout().write_all(text.as_bytes())?;
+    standard::output()?.write_all(text.as_bytes())?;
     verdict
         .map(|()| ExitCode::SUCCESS)
-        .map_err(|error| error.within(&arguments.file))
+        .map_err(|error| error.within(&arguments.file).into())
 }
 
-pub fn verify(arguments: &Verify, quiet: bool) -> ExitCode {
+pub fn verify(arguments: &Verify, quiet: bool) -> Result<ExitCode, Failure> {
     let mut code = ExitCode::SUCCESS;
     for path in &arguments.files {
         let result =
@@ -57,15 +59,18 @@ pub fn verify(arguments: &Verify, quiet: bool) -> ExitCode {
                 Err(error) => Err(error.within(path)),
             });
         match result {
-            Ok(container) if !quiet => println!("{}: OK, {}", path.display(), summary(&container)),
+            Ok(container) if !quiet => {
+                let (path, summary) = (path.display(), summary(&container));
+                writeln!(standard::output()?, "{path}: OK, {summary}")?;
+            }
             Ok(_) => {}
             Err(error) => {
-                eprintln!("ax650-fw: {error}");
+                tell(&error.into());
                 code = ExitCode::FAILURE;
             }
         }
     }
-    code
+    Ok(code)
 }
 
 /// Product, version and what else is worth a glance.

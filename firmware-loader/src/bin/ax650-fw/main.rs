@@ -4,32 +4,40 @@
 
 mod boot;
 mod cli;
+mod failure;
 mod files;
 mod inspect;
 mod meter;
+mod standard;
 
-use ax650_firmware::{Error, Result};
 use clap::Parser;
 use cli::{Cli, Command};
-use std::process::ExitCode;
+use failure::Failure;
+use std::{
+    io::{stderr, Write},
+    process::ExitCode,
+};
 
 fn main() -> ExitCode {
     // SAFETY: no other thread runs yet. A reader that went away ends us, as it does other filters.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
     let cli = Cli::parse();
+    env_logger::Builder::new()
+        .parse_filters(&std::env::var("AX650_LOG").unwrap_or_else(|_| "off".into()))
+        .init();
     match run(&cli) {
         Ok(code) => code,
-        Err(error) => {
-            eprintln!("ax650-fw: {error}");
-            exit_code(&error)
+        Err(failure) => {
+            tell(&failure);
+            ExitCode::from(failure.code)
         }
     }
 }
 
-fn run(cli: &Cli) -> Result<ExitCode> {
+fn run(cli: &Cli) -> Result<ExitCode, Failure> {
     match &cli.command {
         Command::Inspect(arguments) => inspect::inspect(arguments, cli.quiet),
-        Command::Verify(arguments) => Ok(inspect::verify(arguments, cli.quiet)),
+        Command::Verify(arguments) => inspect::verify(arguments, cli.quiet),
         Command::Pack(arguments) => files::pack(arguments, cli.quiet),
         Command::Extract(arguments) => files::extract(arguments, cli.quiet),
         Command::Manifest(arguments) => files::manifest(arguments),
@@ -37,12 +45,7 @@ fn run(cli: &Cli) -> Result<ExitCode> {
     }
 }
 
-/// The exit codes of the manual page; clap uses 2 for wrong usage.
-fn exit_code(error: &Error) -> ExitCode {
-    ExitCode::from(match error {
-        Error::NoCard(_) => 3,
-        Error::Permission(_) => 4,
-        Error::Busy(_) => 5,
-        _ => 1,
-    })
+/// Where standard error is closed or full, the exit code has to do.
+fn tell(failure: &Failure) {
+    let _ = writeln!(stderr(), "ax650-fw: {}", failure.message);
 }

@@ -1,30 +1,43 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Progress on a terminal.
+//! Progress of work that takes a while.
 
 use std::{
     io::{stderr, IsTerminal, Write},
     time::{Duration, Instant},
 };
 
-/// Work that takes no longer than this is not worth a word; nor is a change within it.
-const PATIENCE: Duration = Duration::from_millis(300);
+/// On a terminal, work that takes no longer than this is not worth a word; nor is a change within it.
+const TERMINAL: Duration = Duration::from_millis(300);
+/// The same in a log.
+const LOG: Duration = Duration::from_secs(10);
 
-/// One line that is written over and over, and in the end erased. Nothing if standard error is not a
-/// terminal.
+/// One line on standard error: on a terminal written over and over, and in the end erased; in a log anew now and then.
 pub struct Meter {
     label: &'static str,
+    terminal: bool,
     next: Option<Instant>,
     shown: bool,
 }
 
 impl Meter {
     pub fn new(label: &'static str, quiet: bool) -> Self {
-        let visible = !quiet && stderr().is_terminal();
-        Self {
+        let terminal = stderr().is_terminal();
+        let mut meter = Self {
             label,
-            next: visible.then(|| Instant::now() + PATIENCE),
+            terminal,
+            next: None,
             shown: false,
+        };
+        meter.next = (!quiet).then(|| Instant::now() + meter.patience());
+        meter
+    }
+
+    fn patience(&self) -> Duration {
+        if self.terminal {
+            TERMINAL
+        } else {
+            LOG
         }
     }
 
@@ -40,7 +53,7 @@ impl Meter {
     pub fn text(&mut self, text: impl FnOnce(&str) -> String) {
         let now = Instant::now();
         if self.next.is_some_and(|next| now >= next) {
-            self.next = Some(now + PATIENCE);
+            self.next = Some(now + self.patience());
             self.shown = true;
             self.write(&text(self.label));
         }
@@ -49,14 +62,17 @@ impl Meter {
     /// A terminal that went away is no reason to stop the work.
     fn write(&self, text: &str) {
         let mut terminal = stderr().lock();
-        let _ = write!(terminal, "\r\x1b[K{text}");
-        let _ = terminal.flush();
+        let _ = if self.terminal {
+            write!(terminal, "\r\x1b[K{text}").and_then(|()| terminal.flush())
+        } else {
+            writeln!(terminal, "{text}")
+        };
     }
 }
 
 impl Drop for Meter {
     fn drop(&mut self) {
-        if self.shown {
+        if self.shown && self.terminal {
             self.write("");
         }
     }

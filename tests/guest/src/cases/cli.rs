@@ -35,6 +35,15 @@ crate::cases!["cli":
     bench_measures { timeout_s: 90 },
     fw_tool_boots_the_card { timeout_s: 90 },
     fw_tool_bad_input,
+    F2_reset_of_a_dead_card { timeout_s: 120 },
+    F4_missing_firmware_is_named { timeout_s: 120 },
+    F5_silent_card_is_shown { timeout_s: 90 },
+    F6_interrupted_while_loading { timeout_s: 90 },
+    F10_one_way_to_name_a_card { timeout_s: 90 },
+    F10_refused_models,
+    check_finds_what_is_wrong { timeout_s: 90 },
+    log_of_the_card,
+    standard_streams { timeout_s: 90 },
 ];
 
 const NO_CARD: Machine = Machine { cards: 0, ..USUAL };
@@ -46,6 +55,8 @@ mod code {
     pub const NO_CARD: i32 = 3;
     pub const PERMISSION: i32 = 4;
     pub const CARD: i32 = 6;
+    pub const WARNINGS: i32 = 7;
+    pub const PROBLEMS: i32 = 8;
     pub const INTERRUPTED: i32 = 130;
 }
 
@@ -207,7 +218,7 @@ fn static_in_empty_root(_: &mut Context) -> Result<()> {
         .arg(root.join("dev"))
         .status()?;
     ensure!(copied.success(), "cp: {copied}");
-    for line in ["list", "info", "run /sum.onnx --repeat 5"] {
+    for line in ["list", "info", "check", "run /sum.onnx --repeat 5"] {
         let inside = run_as(
             None,
             &format!("chroot /tmp/empty-root /ax650 {line}"),
@@ -234,9 +245,10 @@ fn run_bad_input(_: &mut Context) -> Result<()> {
     for broken in ["half.onnx", "rubbish.onnx"] {
         let output = run_as(None, &format!("ax650 run {broken}"), LIMIT)?;
         ensure!(
-            [code::FAILURE, code::CARD].contains(&output.code),
-            "{broken}: {}",
-            output.code
+            output.code == code::FAILURE,
+            "{broken}: {}: {}",
+            output.code,
+            output.err
         );
         ensure!(
             output.err.lines().count() == 1 && output.err.contains(broken),
@@ -409,8 +421,18 @@ fn no_card_at_all(_: &mut Context) -> Result<()> {
     let look = || -> Result<()> {
         bad("ax650 info", code::NO_CARD, &[])?;
         bad("ax650 bench", code::NO_CARD, &[])?;
-        let json: Value = serde_json::from_str(&good("ax650 list --json")?)?;
+        let list = run_as(None, "ax650 list --json", LIMIT)?;
+        let json: Value = serde_json::from_str(&list.out)?;
         ensure!(json == serde_json::json!([]), "{json}");
+        ensure!(list.code == code::NO_CARD, "list --json: {}", list.code);
+        bad("ax650 list", code::NO_CARD, &[])?;
+        let check = run_as(None, "ax650 check", LIMIT)?;
+        ensure!(check.code == code::PROBLEMS, "check: {}", check.code);
+        ensure!(
+            check.out.contains("no PCI device 1f4b:0650"),
+            "{}",
+            check.out
+        );
         Ok(())
     };
     // Without the module, and with it: it loads where there is no card.
@@ -422,6 +444,25 @@ fn no_card_at_all(_: &mut Context) -> Result<()> {
 }
 
 fn no_permission(_: &mut Context) -> Result<()> {
+    // sysfs is for everybody.
+    let list = run_as(Some(1000), "ax650 list", LIMIT)?;
+    let words = [card::address(0)?, "running".into(), "Gen".into()];
+    for word in &words {
+        ensure!(
+            list.code == 0 && list.out.contains(word),
+            "{}{}",
+            list.out,
+            list.err
+        );
+    }
+    let info = run_as(Some(1000), "ax650 info", LIMIT)?;
+    for word in words
+        .iter()
+        .map(String::as_str)
+        .chain(["Heartbeat", "Firmware"])
+    {
+        ensure!(info.out.contains(word), "no {word} in: {}", info.out);
+    }
     for line in ["ax650 info", "ax650 bench", "ax650 reset --yes"] {
         bad_as(Some(1000), line, code::PERMISSION, &["/dev/ax650-0"])?;
     }
@@ -604,4 +645,270 @@ fn fw_tool_bad_input(_: &mut Context) -> Result<()> {
         output.err
     );
     Ok(())
+}
+
+/// Lets the card come out of a boot dead, and gives its firmware back with the end.
+struct WithoutFirmware;
+
+const FIRMWARE: &str = "/lib/firmware/axcl/ax650_card.pac";
+
+impl WithoutFirmware {
+    fn new() -> Result<Self> {
+        std::fs::rename(FIRMWARE, "/lib/firmware/away.pac")?;
+        Ok(Self)
+    }
+}
+
+impl Drop for WithoutFirmware {
+    fn drop(&mut self) {
+        let _ = std::fs::rename("/lib/firmware/away.pac", FIRMWARE);
+    }
+}
+
+/// Kills the card: there is no firmware for it.
+fn dead_card() -> Result<WithoutFirmware> {
+    let missing = WithoutFirmware::new()?;
+    let card = Card::open(0)?;
+    card.control(AX650_CONTROL_BOOT, 0)?;
+    card.wait_state(AX650_STATE_DEAD, BOOT)?;
+    Ok(missing)
+}
+
+fn F2_reset_of_a_dead_card(_: &mut Context) -> Result<()> {
+    for program in ["ax650 reset --yes", "ax650-fw boot 0"] {
+        drop(dead_card()?);
+        let out = good(program)?;
+        let last = out.lines().last().unwrap_or_default();
+        // C4: with a version.
+        ensure!(
+            last.contains("ax650-0: running, firmware "),
+            "{program}: {last}"
+        );
+        ensure!(!last.contains("not reported"), "{program}: {last}");
+        ensure!(Card::open(0)?.info()?.state == AX650_STATE_RUNNING);
+    }
+    left_clean()
+}
+
+fn F4_missing_firmware_is_named(_: &mut Context) -> Result<()> {
+    let missing = dead_card()?;
+    let info = run_as(None, "ax650 info", LIMIT)?;
+    for (what, text) in [
+        ("info", &info.out),
+        ("check", &run_as(None, "ax650 check", LIMIT)?.out),
+        ("user's info", &run_as(Some(1000), "ax650 info", LIMIT)?.out),
+        ("reset", &run_as(None, "ax650 reset --yes", LIMIT)?.err),
+    ] {
+        for word in ["dead", FIRMWARE, "ax650 reset"] {
+            let known = what != "reset" || word != "dead";
+            ensure!(
+                !known || text.contains(word),
+                "{what}: no {word} in: {text}"
+            );
+        }
+    }
+    bad("ax650 reset --yes", code::CARD, &[FIRMWARE, "install it"])?;
+    drop(missing);
+    good("ax650 reset --yes")?;
+    left_clean()
+}
+
+/// The card stays on the bus and beats, but answers no call.
+fn F5_silent_card_is_shown(context: &mut Context) -> Result<()> {
+    context.host.switch(0, "rpc.drop", true)?;
+    let shown = run_as(None, "ax650 info", LIMIT)?;
+    let json = run_as(None, "ax650 info --json", LIMIT)?;
+    context.host.clear(0)?;
+    // Sooner or later the driver resets such a card: then it has no telemetry, which is in order.
+    ensure!(
+        [0, code::CARD].contains(&shown.code),
+        "{}: {}",
+        shown.code,
+        shown.err
+    );
+    for word in ["State", "Heartbeat", &card::address(0)?, "Gen", "Driver"] {
+        ensure!(
+            shown.out.contains(word),
+            "no {word} in: {}{}",
+            shown.out,
+            shown.err
+        );
+    }
+    let json: Value = serde_json::from_str(&json.out)?;
+    ensure!(json["state"].is_string(), "{json}");
+    Card::open(0)?.make_running()?;
+    left_clean()
+}
+
+/// The first interrupt ends the program while the card, which is slow, gets the model.
+fn F6_interrupted_while_loading(context: &mut Context) -> Result<()> {
+    file("sum.onnx", &onnx::sum_and_product(16))?;
+    // There are six calls at least before the first run, where the program would look for an interrupt.
+    context.host.switch(0, "rpc.delay_ms", 5000)?;
+    let mut child = Command::new("/bin/ax650")
+        .args(["run", "sum.onnx"])
+        .current_dir("/tmp/cli")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    std::thread::sleep(Duration::from_secs(3));
+    ensure!(child.try_wait()?.is_none(), "ended by itself");
+    // SAFETY: plain system call; the child has not been reaped.
+    unsafe { libc::kill(child.id() as i32, libc::SIGINT) };
+    let mut status = None;
+    let limit = Duration::from_secs(10) * runner::slowness();
+    let ended = kernel::until("the end of the program", limit, || {
+        status = child.try_wait()?;
+        Ok(status.is_some())
+    });
+    let _ = child.kill();
+    context.host.clear(0)?;
+    ended?;
+    let status = status.context("no status")?;
+    ensure!(status.code() == Some(code::INTERRUPTED), "{status}");
+    Card::open(0)?.make_running()?;
+    left_clean()
+}
+
+fn F10_one_way_to_name_a_card(_: &mut Context) -> Result<()> {
+    let address = card::address(0)?;
+    let short = address.trim_start_matches("0000:").to_owned();
+    for name in ["0", "ax650-0", "/dev/ax650-0", &address, &short] {
+        good(&format!("ax650 info -d {name}"))?;
+        checked(&format!("ax650 check -d {name}"))?;
+        good(&format!("ax650-fw boot {name} --if-needed"))?;
+        good(&format!("ax650-fw boot -d {name} --if-needed"))?;
+    }
+    for (variable, code) in [("0", 0), ("7", code::NO_CARD)] {
+        for words in [&["ax650", "info"][..], &["ax650-fw", "boot", "--if-needed"]] {
+            let output = Command::new(format!("/bin/{}", words[0]))
+                .args(&words[1..])
+                .env("AX650_DEVICE", variable)
+                .stdin(Stdio::null())
+                .output()?;
+            ensure!(output.status.code() == Some(code), "{words:?}: {output:?}");
+        }
+    }
+    // The library's log, where it is asked for.
+    let output = run_as(None, "ax650 list", LIMIT)?;
+    ensure!(output.err.is_empty(), "{}", output.err);
+    let output = run_as(None, "ax650 info -v", LIMIT)?;
+    ensure!(
+        output.code == 0 && output.err.contains("DEBUG"),
+        "{}",
+        output.err
+    );
+    left_clean()
+}
+
+/// The data's fault, not the card's.
+fn F10_refused_models(_: &mut Context) -> Result<()> {
+    file("text.txt", b"hello world, this is no model\n")?;
+    bad(
+        "ax650 run text.txt",
+        code::FAILURE,
+        &["text.txt", "text file"],
+    )?;
+    file("sum.onnx", &onnx::sum_and_product(16))?;
+    bad(
+        "ax650 run sum.onnx -i c=nothing.bin",
+        code::FAILURE,
+        &["no input `c`"],
+    )?;
+    bad("ax650 run - -i -", code::USAGE, &["more than once"])?;
+    // From a pipe.
+    let output = Command::new("/bin/ax650")
+        .args(["run", "-"])
+        .stdin(std::fs::File::open("/tmp/cli/sum.onnx")?)
+        .output()?;
+    ensure!(output.status.success(), "{output:?}");
+    left_clean()
+}
+
+/// Nothing has failed; the emulated card's link is narrower than it could be.
+fn checked(line: &str) -> Result<String> {
+    let output = run_as(None, line, LIMIT)?;
+    ensure!(
+        [0, code::WARNINGS].contains(&output.code),
+        "{line}: {}: {}",
+        output.code,
+        output.out
+    );
+    Ok(output.out)
+}
+
+fn check_finds_what_is_wrong(_: &mut Context) -> Result<()> {
+    let json: Value = serde_json::from_str(&checked("ax650 check --json")?)?;
+    let findings = json["findings"].as_array().context("no findings")?;
+    ensure!(findings.len() >= 7, "{json}");
+    for finding in findings {
+        let usual = finding["level"] == "ok" || finding["check"] == "link";
+        ensure!(usual, "{finding}");
+    }
+    // What is missing for a user, by its real name.
+    let output = run_as(Some(1000), "ax650 check", LIMIT)?;
+    ensure!(output.code == code::PROBLEMS, "{}", output.out);
+    ensure!(
+        output.out.contains("may not open /dev/ax650-0"),
+        "{}",
+        output.out
+    );
+    // No driver.
+    let address = card::address(0)?;
+    let driver = "/sys/bus/pci/drivers/ax650";
+    std::fs::write(format!("{driver}/unbind"), &address)?;
+    let output = run_as(Some(1000), "ax650 check", LIMIT)?;
+    let list = run_as(None, "ax650 list", LIMIT)?;
+    std::fs::write(format!("{driver}/bind"), &address)?;
+    ensure!(output.code == code::PROBLEMS, "{}", output.out);
+    ensure!(
+        output.out.contains("has no driver, although"),
+        "{}",
+        output.out
+    );
+    ensure!(
+        list.code == code::NO_CARD && list.out.contains("no driver"),
+        "{}",
+        list.out
+    );
+    Card::open(0)?.wait_state(AX650_STATE_RUNNING, BOOT)?;
+    left_clean()
+}
+
+fn log_of_the_card(_: &mut Context) -> Result<()> {
+    let log = good("ax650 log")?;
+    ensure!(log.contains("daemon started"), "{log}");
+    good("ax650 log -o card.log")?;
+    let file = std::fs::read_to_string("/tmp/cli/card.log")?;
+    ensure!(file.contains("daemon started"), "{file}");
+    left_clean()
+}
+
+/// A full disk, or nothing at all, behind standard output: one line and a status, no panic.
+fn standard_streams(_: &mut Context) -> Result<()> {
+    file("sum.onnx", &onnx::sum_and_product(16))?;
+    for line in [
+        "ax650 list",
+        "ax650 info --json",
+        "ax650 check",
+        "ax650 log",
+        "ax650 run sum.onnx",
+        "ax650-fw verify /lib/firmware/axcl/ax650_card.pac",
+    ] {
+        for end in [">/dev/full", ">&-"] {
+            let output = Command::new("/bin/sh")
+                .args(["-c", &format!("{line} {end}")])
+                .current_dir("/tmp/cli")
+                .stdin(Stdio::null())
+                .output()?;
+            let errors = String::from_utf8_lossy(&output.stderr);
+            ensure!(output.status.code() == Some(1), "{line} {end}: {output:?}");
+            ensure!(
+                errors.lines().count() == 1 && !errors.contains("panicked"),
+                "{line} {end}: {errors}"
+            );
+        }
+    }
+    left_clean()
 }

@@ -13,7 +13,7 @@ use crate::failure;
 pub use encoding::{Encoding, VideoCodec};
 
 /// Exit codes and their meaning, for help and manual.
-pub const EXIT_CODES: [(u8, &str); 9] = [
+pub const EXIT_CODES: [(u8, &str); 11] = [
     (0, "success"),
     (failure::FAILURE, "failure: a file, the data, the host"),
     (failure::USAGE, "usage: wrong arguments"),
@@ -28,6 +28,8 @@ pub const EXIT_CODES: [(u8, &str); 9] = [
         failure::INCOMPLETE,
         "done, but not whole: pictures are missing or damaged, or the input is cut short",
     ),
+    (failure::WARNINGS, "check: warnings, nothing worse"),
+    (failure::PROBLEMS, "check: something does not work"),
     (failure::INTERRUPTED, "interrupted"),
 ];
 
@@ -41,8 +43,19 @@ fn exit_codes() -> String {
 #[command(name = "ax650", version, after_help = exit_codes(), max_term_width = 100)]
 pub struct Arguments {
     /// Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first
-    #[arg(short, long, global = true, value_name = "CARD")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "CARD",
+        env = "AX650_DEVICE",
+        hide_env_values = true
+    )]
     pub device: Option<String>,
+    /// Tell on standard error what is done; twice: in detail.  The environment variable AX650_LOG (such as debug or
+    /// ax650::session=trace) does the same
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
     /// What to do
     #[command(subcommand)]
     pub command: Command,
@@ -55,6 +68,10 @@ pub enum Command {
     List(List),
     /// Show a card's identity, state, temperature, memory, load and processes
     Info(Info),
+    /// Find out what keeps this system from using its cards, and what to do about it
+    Check(Check),
+    /// Print the log of a card's service
+    Log(Log),
     /// Run a model
     Run(Run),
     /// Decode a video or a JPEG picture
@@ -91,13 +108,41 @@ pub struct Info {
     pub watch: Option<f64>,
 }
 
+/// `check`
+#[derive(Args, Debug)]
+pub struct Check {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Look at the system below DIR; for tests
+    #[arg(long, hide = true, value_name = "DIR")]
+    pub sysroot: Option<PathBuf>,
+}
+
+/// `log`
+#[derive(Args, Debug)]
+pub struct Log {
+    /// File for the log; - for standard output
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub output: PathBuf,
+    /// Number of the log, for cards that keep more than one; firmware decides what it means
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub kind: u32,
+    /// Further number that is handed to the card as it is
+    #[arg(long, value_name = "N", default_value_t = 0, hide = true)]
+    pub flag: u32,
+    /// Replace a file that exists
+    #[arg(long)]
+    pub force: bool,
+}
+
 /// `run`
 #[derive(Args, Debug)]
 pub struct Run {
-    /// Model file
+    /// Model file; - for standard input
     pub model: PathBuf,
-    /// Input tensor, [NAME=]FILE, raw little endian or .npy; may be repeated.  Without names inputs are taken in
-    /// order; inputs without a file are filled, see --fill
+    /// Input tensor, [NAME=]FILE, raw little endian or .npy, - for standard input; may be repeated.  Without names
+    /// inputs are taken in order; inputs without a file are filled, see --fill
     #[arg(short, long, value_name = "FILE")]
     pub input: Vec<String>,
     /// Directory for the output tensors, made if it is not there
@@ -121,6 +166,9 @@ pub struct Run {
     /// Print times as JSON
     #[arg(long)]
     pub json: bool,
+    /// No progress while the model is sent
+    #[arg(short, long)]
+    pub quiet: bool,
 }
 
 /// What to fill inputs with.

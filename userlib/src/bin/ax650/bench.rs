@@ -2,6 +2,7 @@
 
 //! `ax650 bench`
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use ax650::uapi::ax650_counters;
@@ -10,8 +11,8 @@ use serde_json::{json, Value};
 
 use crate::args::Bench;
 use crate::failure::{Failure, CARD};
-use crate::interrupt;
 use crate::text::{self, Spread};
+use crate::{interrupt, standard};
 
 /// Calls that do not count.
 const WARM_UP: u32 = 10;
@@ -40,17 +41,19 @@ pub fn bench(card: &Card, options: &Bench) -> Result<(), Failure> {
     }
     if options.json {
         let copies: Vec<_> = copies.iter().map(Copy::json).collect();
-        println!(
+        writeln!(
+            standard::output()?,
             "{}",
             json!({ "latency": latency.json(), "calls": chained.json(), "copies": copies })
-        );
+        )?;
     } else {
-        print!(
+        write!(
+            standard::output()?,
             "{}\n{}\n{}",
             latency.text(),
             chained.text(),
             copy_table(&copies)
-        );
+        )?;
     }
     Ok(())
 }

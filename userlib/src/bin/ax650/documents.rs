@@ -8,25 +8,138 @@ use clap::CommandFactory;
 
 use crate::args::{Arguments, EXIT_CODES};
 
-/// The section on exit codes, which every page has.
-fn exit_status() -> String {
-    let entries = EXIT_CODES.map(|(code, meaning)| format!(".TP\n\\fB{code}\\fR\n{meaning}\n"));
-    format!(".SH \"EXIT STATUS\"\n{}", entries.concat())
+/// Examples of each page: what for, and the command.
+fn examples(name: &str) -> &'static [(&'static str, &'static str)] {
+    match name {
+        "list" => &[
+            ("Which cards are there?", "ax650 list"),
+            (
+                "The PCI addresses of those that run:",
+                "ax650 list --json | jq -r '.[] | select(.state == \"running\").bus_id'",
+            ),
+        ],
+        "info" => &[
+            ("The second card, every two seconds:", "ax650 info -d 1 --watch 2"),
+            (
+                "Its temperature:",
+                "ax650 info -d 0000:01:00.0 --json | jq .temperature_c",
+            ),
+        ],
+        "check" => &[
+            ("It does not work. Why?", "ax650 check"),
+            (
+                "What has failed, for a monitor:",
+                "ax650 check --json | jq -r '.findings[] | select(.level == \"fail\").message'",
+            ),
+        ],
+        "log" => &[
+            ("Keep the log of the first card:", "ax650 log -o card.log"),
+            ("The last lines of another's:", "ax650 log -d 1 | tail"),
+        ],
+        "run" => &[
+            ("How long does a model take?", "ax650 run model.axmodel --repeat 100"),
+            (
+                "Tensors by name, outputs as NumPy reads them:",
+                "ax650 run model.axmodel -i image=in.npy -i scale=scale.bin -o out --npy",
+            ),
+            (
+                "A tensor from a pipe:",
+                "ffmpeg -i in.png -f rawvideo -pix_fmt rgb24 - | ax650 run model.axmodel -i -",
+            ),
+        ],
+        "decode" => &[(
+            "Compare with ffmpeg:",
+            "ax650 decode clip.mp4 --md5 -q >card.md5; ffmpeg -i clip.mp4 -an -pix_fmt nv12 -f framemd5 cpu.md5",
+        )],
+        "encode" => &[(
+            "Raw pictures from a pipe:",
+            "ffmpeg -i in.mkv -f rawvideo -pix_fmt nv12 - | ax650 encode - -s 1920x1080 --pixels nv12 -o out.mp4",
+        )],
+        "transcode" => &[("To H.265 at 2.5 Mbit/s:", "ax650 transcode in.mp4 --codec h265 -b 2500k -o out.mp4")],
+        "bench" => &[("Two sizes only, for a script:", "ax650 bench --sizes 64k,8M --json")],
+        "reset" => &[
+            ("Reset a card that hangs, whoever uses it:", "sudo ax650 reset -d 1 --yes"),
+            ("Leave it in its loader:", "sudo ax650 reset --no-boot"),
+        ],
+        _ => &[
+            ("What is there, and does it work?", "ax650 list; ax650 check"),
+            (
+                "The same card for all commands:",
+                "export AX650_DEVICE=0000:01:00.0; ax650 info; ax650 bench",
+            ),
+        ],
+    }
+}
+
+fn roff(text: &str) -> String {
+    text.replace('\\', "\\e")
+        .replace('-', "\\-")
+        .replace('\'', "\\(aq")
+}
+
+/// The sections behind the options: examples, environment, exit codes, other pages.
+fn end(name: &str, others: &[String]) -> String {
+    let examples: Vec<_> = examples(name)
+        .iter()
+        .map(|(what, line)| {
+            let (what, line) = (roff(what), roff(line));
+            format!("{what}\n.PP\n.nf\n.RS\n{line}\n.RE\n.fi\n.PP\n")
+        })
+        .collect();
+    let examples = examples.concat();
+    let codes = EXIT_CODES.map(|(code, meaning)| format!(".TP\n\\fB{code}\\fR\n{meaning}\n"));
+    let also: Vec<_> = others
+        .iter()
+        .map(|page| page.as_str())
+        .filter(|page| *page != format!("ax650-{name}"))
+        .map(|page| format!(".BR {} (1)", roff(page)))
+        .collect();
+    format!(
+        ".SH EXAMPLES\n{examples}.SH ENVIRONMENT\n\
+         .TP\n\\fBAX650_DEVICE\\fR\nThe card to use, unless \\fB\\-d\\fR names one.\n\
+         .TP\n\\fBAX650_LOG\\fR\nWhat to tell on standard error, such as \\fBdebug\\fR or \\fBax650::session=trace\\fR.\n\
+         .SH \"EXIT STATUS\"\n{}.SH \"SEE ALSO\"\n{},\n.BR ax650\\-fw (1),\n.BR ax650 (4)\n",
+        codes.concat(),
+        also.join(",\n")
+    )
 }
 
 #[test]
 fn manual_pages_are_up_to_date() {
     let mut command = Arguments::command().disable_help_subcommand(true);
     command.build();
-    let end = exit_status();
+    let names: Vec<_> = command
+        .get_subcommands()
+        .map(|sub| format!("ax650-{}", sub.get_name()))
+        .collect();
     // The exit codes of the help are a section here.
-    let page = |command: &clap::Command, name: &str| {
+    let page = |command: &clap::Command, name: &str, others: &[String]| {
+        let end = end(name.trim_start_matches("ax650-"), others);
         manual_page(command.clone().after_help(None::<&'static str>), name, &end);
     };
-    for sub in command.get_subcommands() {
-        page(sub, &format!("ax650-{}", sub.get_name()));
+    for (sub, name) in command.get_subcommands().zip(&names) {
+        page(sub, name, &["ax650".into(), "ax650-check".into()]);
     }
-    page(&command, "ax650");
+    page(&command, "ax650", &names);
+}
+
+/// What the pages show has to be a command line of today.
+#[test]
+fn examples_are_understood() {
+    let command = Arguments::command();
+    for sub in command.get_subcommands() {
+        for (_, line) in examples(sub.get_name()) {
+            let parts = line.split(['|', ';', '>']).map(str::trim);
+            let own = parts.map(|part| part.trim_start_matches("sudo "));
+            let mut count = 0;
+            for part in own.filter(|part| part.starts_with("ax650 ")) {
+                let parsed = Arguments::command().try_get_matches_from(part.split_whitespace());
+                assert!(parsed.is_ok(), "{part}: {}", parsed.unwrap_err());
+                count += 1;
+            }
+            assert!(count > 0, "{line}");
+        }
+    }
 }
 
 #[test]

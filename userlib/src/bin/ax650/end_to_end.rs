@@ -151,8 +151,8 @@ fn run_with_bad_input() {
         ),
         (
             vec!["run", &strange],
-            6,
-            "engine: execution failed (0x8030070c)",
+            1,
+            "the card refuses the model: engine: execution failed (0x8030070c); it is a text file",
         ),
         (vec!["run", &nothing], 1, "a model cannot be empty"),
         (
@@ -169,6 +169,16 @@ fn run_with_bad_input() {
             vec!["run", &model, "-i", "a=1", "-i", "a=2"],
             2,
             "two files for input `a`",
+        ),
+        (
+            vec!["run", &model, "-i", "c=short"],
+            1,
+            "there is no input `c`, and no such file; inputs: `a`, `b`",
+        ),
+        (
+            vec!["run", "-", "-i", "a=-"],
+            2,
+            "standard input (-) is given more than once",
         ),
     ] {
         let failure = ax650(&arguments).unwrap_err();

@@ -5,7 +5,7 @@
 use std::io;
 use std::path::Path;
 
-use ax650::{Error, ErrorKind};
+use ax650::{BootError, Error, ErrorKind};
 
 /// Why the program ends early.
 #[derive(Debug)]
@@ -30,6 +30,10 @@ pub const BUSY: u8 = 5;
 pub const CARD: u8 = 6;
 /// It went through, but pictures were lost.
 pub const INCOMPLETE: u8 = 7;
+/// `check` found nothing that does not work, but something that could be better.
+pub const WARNINGS: u8 = 8;
+/// `check` found something that does not work.
+pub const PROBLEMS: u8 = 9;
 /// As a shell would say it of SIGINT.
 pub const INTERRUPTED: u8 = 130;
 
@@ -79,5 +83,22 @@ impl From<Error> for Failure {
             _ => FAILURE,
         };
         Self::new(code, error.to_string())
+    }
+}
+
+impl From<BootError> for Failure {
+    fn from(error: BootError) -> Self {
+        match error {
+            BootError::Driver(error) => error.into(),
+            BootError::Stopped(_) => Self::new(INTERRUPTED, error.to_string()),
+            _ => Self::new(CARD, error.to_string()),
+        }
+    }
+}
+
+/// Standard output, which is what is written to without a name.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::file(Path::new("standard output"), &error)
     }
 }

@@ -1,19 +1,39 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Signals: an interrupt ends the program between two pieces of work, so that it cleans up; a second one ends it
-//! at once.
+//! Signals: an interrupt ends the program between two pieces of work, so that it cleans up, and soon in any case; a
+//! second one ends it at once.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::fd::{AsFd, AsRawFd};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
+use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::signal::{sigaction, SaFlags, SigAction, SigHandler, SigSet, Signal};
 
 use crate::failure::{Failure, INTERRUPTED};
 
+/// How long work may go on after an interrupt, to end in good order.
+const GRACE: Duration = Duration::from_millis(1500);
+
+/// Stack of the thread that does the work; as a main thread has.
+const STACK: usize = 8 << 20;
+
 static INTERRUPTED_FLAG: AtomicBool = AtomicBool::new(false);
+
+/// Written to by the handler; -1 while nobody waits.
+static WAKE: AtomicI32 = AtomicI32::new(-1);
 
 extern "C" fn on_signal(_: libc::c_int) {
     INTERRUPTED_FLAG.store(true, Ordering::Relaxed);
+    let fd = WAKE.load(Ordering::Relaxed);
+    if fd >= 0 {
+        let one = 1_u64;
+        // SAFETY: plain system call, allowed in a signal handler, of 8 bytes that are there; it cannot set errno but
+        // by failing, and an eventfd that is open and not full does not fail.
+        unsafe { libc::write(fd, (&raw const one).cast(), 8) };
+    }
 }
 
 /// Sets the handlers.
@@ -27,16 +47,77 @@ pub fn install() {
         (Signal::SIGTERM, &interrupt),
         (Signal::SIGPIPE, &pipe),
     ] {
-        // SAFETY: the handler only stores to an atomic, which is allowed in a signal handler.
+        // SAFETY: the handler only stores to an atomic and writes, which is allowed in a signal handler.
         if let Err(errno) = unsafe { sigaction(signal, action) } {
             log::debug!("{signal}: {errno}");
         }
     }
 }
 
+/// Does `work` in a thread of its own, and does not wait for its end for long after an interrupt: the program ends then,
+/// and the driver gives back what it had on the card.
+pub fn watch(work: impl FnOnce() -> Result<(), Failure> + Send + 'static) -> Result<(), Failure> {
+    let Ok(wake) = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK) else {
+        return work();
+    };
+    // It is never closed: a signal may come until the end.
+    let wake: &'static EventFd = Box::leak(Box::new(wake));
+    WAKE.store(wake.as_raw_fd(), Ordering::Relaxed);
+    let (send, receive) = mpsc::channel();
+    let (start, started) = mpsc::channel::<Box<dyn FnOnce() -> Result<(), Failure> + Send>>();
+    let thread = std::thread::Builder::new()
+        .stack_size(STACK)
+        .spawn(move || {
+            // Dropped after the result was sent, and also if there is a panic instead of a result.
+            let _end = Wake(wake);
+            let send = send;
+            if let Ok(work) = started.recv() {
+                let _ = send.send(work());
+            }
+        });
+    if thread.is_err() {
+        // No more processes for this user: then without a watch.
+        return work();
+    }
+    let _ = start.send(Box::new(work));
+    wait(wake);
+    match receive.recv_timeout(GRACE) {
+        Ok(result) => result,
+        Err(_) if is_pending() => Err(Failure::new(INTERRUPTED, "interrupted")),
+        // A panic, which has told its reason.
+        Err(_) => Err(Failure::of("internal error")),
+    }
+}
+
+/// Ends the wait when dropped.
+struct Wake(&'static EventFd);
+
+impl Drop for Wake {
+    fn drop(&mut self) {
+        let _ = self.0.write(1);
+    }
+}
+
+/// Waits for a signal or the end of the work.
+fn wait(wake: &EventFd) {
+    let mut fds = [PollFd::new(wake.as_fd(), PollFlags::POLLIN)];
+    // Another signal than ours is no reason to stop.
+    loop {
+        match poll(&mut fds, PollTimeout::NONE) {
+            Err(nix::errno::Errno::EINTR) if !is_pending() => {}
+            _ => return,
+        }
+    }
+}
+
+/// Whether there was an interrupt.
+pub fn is_pending() -> bool {
+    INTERRUPTED_FLAG.load(Ordering::Relaxed)
+}
+
 /// An error after an interrupt.
 pub fn check() -> Result<(), Failure> {
-    if INTERRUPTED_FLAG.load(Ordering::Relaxed) {
+    if is_pending() {
         return Err(Failure::new(INTERRUPTED, "interrupted"));
     }
     Ok(())

@@ -4,6 +4,7 @@
 
 mod args;
 mod bench;
+mod check;
 mod decode;
 #[cfg(test)]
 mod documents;
@@ -13,19 +14,24 @@ mod end_to_end;
 mod failure;
 #[cfg(test)]
 mod fuzz_tests;
+mod host;
 mod info;
 mod interrupt;
 mod list;
+mod log;
 mod notes;
 mod output;
 mod progress;
+mod progress_line;
 mod pump;
 mod reset;
 mod run;
+mod standard;
 mod text;
 mod transcode;
 mod video;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use ax650::Card;
@@ -37,29 +43,51 @@ use failure::Failure;
 fn main() -> ExitCode {
     interrupt::install();
     let arguments = Arguments::parse();
-    let result = match &arguments.command {
-        Command::List(options) => list::list(options),
-        Command::Info(options) => info::info(arguments.device.as_deref(), options),
-        Command::Run(options) => open(&arguments).and_then(|card| run::run(&card, options)),
-        Command::Decode(options) => {
-            open(&arguments).and_then(|card| decode::decode(&card, options))
-        }
-        Command::Encode(options) => {
-            open(&arguments).and_then(|card| encode::encode(&card, options))
-        }
-        Command::Transcode(options) => {
-            open(&arguments).and_then(|card| transcode::transcode(&card, options))
-        }
-        Command::Bench(options) => open(&arguments).and_then(|card| bench::bench(&card, options)),
-        Command::Reset(options) => open(&arguments).and_then(|card| reset::reset(&card, options)),
-    };
-    match result {
+    start_log(arguments.verbose);
+    match interrupt::watch(move || run_command(&arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { message, code }) => {
-            eprintln!("ax650: {message}");
+            // Where standard error is closed or full, the exit code has to do.
+            let _ = writeln!(std::io::stderr(), "ax650: {message}");
             ExitCode::from(code)
         }
     }
+}
+
+fn run_command(arguments: &Arguments) -> Result<(), Failure> {
+    let device = arguments.device.as_deref();
+    match &arguments.command {
+        Command::List(options) => list::list(options),
+        Command::Info(options) => info::info(device, options),
+        Command::Check(options) => check::check(device, options),
+        Command::Log(options) => open(arguments).and_then(|card| log::log(&card, options)),
+        Command::Run(options) => {
+            run::look_at_model(&options.model)?;
+            open(arguments).and_then(|card| run::run(&card, options))
+        }
+        Command::Decode(options) => open(arguments).and_then(|card| decode::decode(&card, options)),
+        Command::Encode(options) => open(arguments).and_then(|card| encode::encode(&card, options)),
+        Command::Transcode(options) => {
+            open(arguments).and_then(|card| transcode::transcode(&card, options))
+        }
+        Command::Bench(options) => open(arguments).and_then(|card| bench::bench(&card, options)),
+        Command::Reset(options) => open(arguments).and_then(|card| reset::reset(&card, options)),
+    }
+}
+
+/// The library's log, to standard error; nothing without being asked for.
+fn start_log(verbose: u8) {
+    let level = match verbose {
+        0 => "off",
+        1 => "ax650=debug",
+        _ => "ax650=trace",
+    };
+    let mut builder = env_logger::Builder::new();
+    builder.parse_filters(level);
+    if let (0, Ok(filters)) = (verbose, std::env::var("AX650_LOG")) {
+        builder.parse_filters(&filters);
+    }
+    builder.format_target(true).init();
 }
 
 fn open(arguments: &Arguments) -> Result<Card, Failure> {

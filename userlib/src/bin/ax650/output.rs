@@ -8,7 +8,6 @@ use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::fcntl::{AtFlags, RenameFlags};
 
@@ -28,22 +27,6 @@ pub struct Output {
     place: Place,
     force: bool,
 }
-
-/// Standard output was closed when the program began: the standard library then puts /dev/null there, and everything that is
-/// written is lost.
-static NO_STANDARD_OUTPUT: AtomicBool = AtomicBool::new(false);
-
-extern "C" fn look_at_standard_output() {
-    // SAFETY: asks for flags of a file descriptor, which may be closed.
-    if unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFD) } < 0 {
-        NO_STANDARD_OUTPUT.store(true, Ordering::Relaxed);
-    }
-}
-
-/// The C library calls it before the standard library has a look at the file descriptors.
-#[used]
-#[link_section = ".init_array"]
-static LOOK_EARLY: extern "C" fn() = look_at_standard_output;
 
 enum Place {
     Direct,
@@ -241,10 +224,9 @@ fn temporary_name(path: &Path) -> PathBuf {
 
 /// Standard output, without the buffer of the standard library.
 fn standard_output() -> io::Result<File> {
-    if NO_STANDARD_OUTPUT.load(Ordering::Relaxed) {
-        return Err(io::Error::from_raw_os_error(libc::EBADF));
-    }
-    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+    Ok(File::from(
+        crate::standard::output()?.as_fd().try_clone_to_owned()?,
+    ))
 }
 
 #[cfg(test)]

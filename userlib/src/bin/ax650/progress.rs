@@ -2,29 +2,28 @@
 
 //! Progress of jobs that take a while, on standard error.
 
-use std::io::{stderr, IsTerminal, Write};
-use std::time::{Duration, Instant};
+use std::io::{stderr, Write};
+use std::time::Instant;
+
+use crate::progress_line::ProgressLine;
 
 /// Counts pictures, and tells how many there were how fast.
 pub struct Progress {
     begin: Instant,
-    shown: Instant,
+    line: ProgressLine,
     frames: u64,
     total: Option<u64>,
-    live: bool,
     quiet: bool,
 }
 
 impl Progress {
     /// Begins to count; `total` is how many there should be.
     pub fn new(total: Option<u64>, quiet: bool) -> Self {
-        let now = Instant::now();
         Self {
-            begin: now,
-            shown: now,
+            begin: Instant::now(),
+            line: ProgressLine::new(quiet),
             frames: 0,
             total,
-            live: !quiet && stderr().is_terminal(),
             quiet,
         }
     }
@@ -32,19 +31,12 @@ impl Progress {
     /// One more picture.
     pub fn frame(&mut self) {
         self.frames += 1;
-        if self.live && self.shown.elapsed() > Duration::from_millis(200) {
-            self.shown = Instant::now();
-            let total = self
-                .total
-                .map(|total| format!(" of {total}"))
-                .unwrap_or_default();
-            eprint!(
-                "\r\x1b[K{}{total} frames, {:.1} frames/s",
-                self.frames,
-                self.rate()
-            );
-            let _ = stderr().flush();
-        }
+        let (frames, rate) = (self.frames, self.rate());
+        let total = self.total;
+        self.line.show(|| {
+            let total = total.map(|total| format!(" of {total}")).unwrap_or_default();
+            format!("{frames}{total} frames, {rate:.1} frames/s")
+        });
     }
 
     /// Pictures so far.
@@ -57,27 +49,17 @@ impl Progress {
     }
 
     /// Says what was done.
-    pub fn finish(mut self, what: &str) {
-        self.clear();
-        if !self.quiet {
-            let seconds = self.begin.elapsed().as_secs_f64();
-            eprintln!(
-                "{what}: {} frames in {seconds:.2} s, {:.1} frames/s",
-                self.frames,
-                self.rate()
+    pub fn finish(self, what: &str) {
+        let (frames, rate, quiet) = (self.frames, self.rate(), self.quiet);
+        let seconds = self.begin.elapsed().as_secs_f64();
+        // Takes the line away.
+        drop(self.line);
+        if !quiet {
+            // Where standard error is closed, the exit code has to do.
+            let _ = writeln!(
+                stderr(),
+                "{what}: {frames} frames in {seconds:.2} s, {rate:.1} frames/s"
             );
         }
-    }
-
-    fn clear(&mut self) {
-        if std::mem::take(&mut self.live) {
-            eprint!("\r\x1b[K");
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.clear();
     }
 }

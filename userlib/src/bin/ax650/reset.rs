@@ -3,17 +3,18 @@
 //! `ax650 reset`
 
 use std::io::{stderr, stdin, IsTerminal, Write};
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use ax650::{Card, CardInfo, CardState};
+use ax650::{boot_and_wait, BootControl, BootGoal, BootOptions, Booted, Card, CardInfo, CardState};
 
 use crate::args::Reset;
-use crate::failure::{Failure, CARD};
-use crate::{interrupt, text};
+use crate::failure::Failure;
+use crate::progress_line::ProgressLine;
+use crate::{interrupt, standard, text};
 
 /// Resets a card, and waits until it is up again.
 pub fn reset(card: &Card, options: &Reset) -> Result<(), Failure> {
-    let before = card.info()?.generation;
     let clients = card.clients()?;
     if !clients.is_empty() && !options.yes {
         let names: Vec<_> = clients
@@ -25,70 +26,53 @@ pub fn reset(card: &Card, options: &Reset) -> Result<(), Failure> {
             .collect();
         confirm(&format!("{} is used by {}", card.name(), names.join(", ")))?;
     }
-    let begin = Instant::now();
-    if options.no_boot {
-        card.reset()?;
+    let line = reset_and_wait(&mut card.clone(), options)?;
+    writeln!(standard::output()?, "{line}")?;
+    Ok(())
+}
+
+/// The same without questions; what is to be said of it.
+fn reset_and_wait(card: &mut impl BootControl, options: &Reset) -> Result<String, Failure> {
+    let goal = if options.no_boot {
+        BootGoal::Loader
     } else {
-        card.boot(false)?;
-    }
-    let mut shown = None;
-    loop {
-        let info = card.info()?;
-        if let Some(done) = outcome(&info, before, options.no_boot) {
-            clear(shown.is_some());
-            done?;
-            let seconds = begin.elapsed().as_secs_f64();
-            let firmware = &info.firmware_version;
-            println!(
-                "{}: {} {firmware} after {seconds:.1} s",
-                card.name(),
-                info.state
-            );
-            return Ok(());
-        }
-        if begin.elapsed() > Duration::from_secs_f64(options.timeout) {
-            clear(shown.is_some());
-            let message = format!(
-                "{}: still {} after {} s",
-                card.name(),
-                info.state,
-                options.timeout
-            );
-            return Err(Failure::new(CARD, message));
-        }
-        if stderr().is_terminal() {
-            let line = format!("{}, {}", info.state, text::percent(info.boot_progress()));
-            if shown.as_ref() != Some(&line) {
-                eprint!("\r\x1b[K{line}");
-                let _ = stderr().flush();
-                shown = Some(line);
+        BootGoal::Boot
+    };
+    let wait = BootOptions {
+        timeout: Duration::from_secs_f64(options.timeout),
+        ..Default::default()
+    };
+    let begin = Instant::now();
+    let mut line = ProgressLine::new(false);
+    let result = boot_and_wait(card, goal, &wait, &mut |info| {
+        line.show(|| match info.state {
+            CardState::Booting => {
+                format!("{}, {}", info.state, text::percent(info.boot_progress()))
             }
+            state => state.to_string(),
+        });
+        if interrupt::is_pending() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
         }
-        interrupt::sleep(Duration::from_millis(100))?;
-    }
+    });
+    drop(line);
+    let (Booted::Now(info) | Booted::Before(info)) = result?;
+    let seconds = begin.elapsed().as_secs_f64();
+    Ok(format!(
+        "{}: {} after {seconds:.1} s",
+        card.name(),
+        words(&info)
+    ))
 }
 
-fn clear(shown: bool) {
-    if shown {
-        eprint!("\r\x1b[K");
-    }
-}
-
-/// Whether it is over, and how.
-fn outcome(info: &CardInfo, before: u32, no_boot: bool) -> Option<Result<(), Failure>> {
-    let failed = |why: String| Some(Err(Failure::new(CARD, why)));
-    match info.state {
-        CardState::Loader if no_boot => Some(Ok(())),
-        CardState::Running if !no_boot && info.generation != before => Some(Ok(())),
-        CardState::Dead => failed(match info.last_error {
-            Some(errno) => format!(
-                "the card did not boot: {}; see the kernel log",
-                errno.desc().to_lowercase()
-            ),
-            None => "the card did not boot; see the kernel log".into(),
-        }),
-        CardState::Gone => failed("the card does not answer on the bus any more".into()),
-        _ => None,
+/// State, and the firmware where there is one.
+fn words(info: &CardInfo) -> String {
+    match (info.state, info.firmware_version.as_str()) {
+        (CardState::Running, "") => "running, firmware version not reported".into(),
+        (CardState::Running, version) => format!("running, firmware {version}"),
+        (state, _) => state.to_string(),
     }
 }
 
@@ -98,8 +82,8 @@ fn confirm(what: &str) -> Result<(), Failure> {
             "{what}; give --yes to reset it all the same"
         )));
     }
-    eprint!("{what}.  Reset it all the same? [y/N] ");
-    let _ = stderr().flush();
+    let _ =
+        write!(stderr(), "{what}.  Reset it all the same? [y/N] ").and_then(|()| stderr().flush());
     let mut answer = String::new();
     let read = stdin().read_line(&mut answer);
     if read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {
@@ -109,34 +93,71 @@ fn confirm(what: &str) -> Result<(), Failure> {
 }
 
 #[cfg(test)]
+#[allow(non_snake_case)]
 mod tests {
     use super::*;
-    use ax650::uapi::{
-        ax650_card_info, AX650_STATE_BOOTING, AX650_STATE_DEAD, AX650_STATE_RUNNING,
-    };
+    use ax650::uapi::*;
 
-    #[test]
-    fn when_it_is_over() {
-        let info = |state, generation| {
-            CardInfo::from(ax650_card_info {
+    /// A card that is what a list says, one entry a look.
+    struct Scripted(Vec<(u32, u32, &'static str)>);
+
+    impl BootControl for Scripted {
+        fn name(&self) -> String {
+            "ax650-0".into()
+        }
+
+        fn look(&mut self) -> ax650::Result<CardInfo> {
+            let (state, generation, firmware) = self.0.remove(0);
+            let mut info = ax650_card_info {
                 state,
                 generation,
                 last_error: -5,
                 ..Default::default()
-            })
+            };
+            info.firmware_version[..firmware.len()].copy_from_slice(firmware.as_bytes());
+            Ok(info.into())
+        }
+
+        fn order(&mut self, _goal: BootGoal) -> ax650::Result<u32> {
+            Ok(4)
+        }
+    }
+
+    fn reset(script: &[(u32, u32, &'static str)]) -> Result<String, Failure> {
+        let options = Reset {
+            no_boot: false,
+            yes: true,
+            timeout: 5.0,
         };
-        // Still the old run of the card: the reset has not begun.
-        assert!(outcome(&info(AX650_STATE_RUNNING, 3), 3, false).is_none());
-        assert!(outcome(&info(AX650_STATE_BOOTING, 4), 3, false).is_none());
-        assert!(outcome(&info(AX650_STATE_RUNNING, 4), 3, false)
-            .unwrap()
-            .is_ok());
-        let failure = outcome(&info(AX650_STATE_DEAD, 4), 3, false)
-            .unwrap()
-            .unwrap_err();
+        reset_and_wait(&mut Scripted(script.to_vec()), &options)
+    }
+
+    #[test]
+    fn F2_C1_a_dead_card_that_comes_up_is_a_success() {
+        let line = reset(&[
+            (AX650_STATE_DEAD, 3, ""),
+            (AX650_STATE_DEAD, 3, ""), // not yet taken up
+            (AX650_STATE_RESETTING, 3, ""),
+            (AX650_STATE_RUNNING, 4, ""), // C4: does not know its firmware yet
+            (AX650_STATE_RUNNING, 4, "V3.10.2"),
+        ])
+        .unwrap();
+        assert!(
+            line.starts_with("ax650-0: running, firmware V3.10.2 after 0."),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn what_fails_is_told() {
+        let failure =
+            reset(&[(AX650_STATE_RUNNING, 3, ""), (AX650_STATE_DEAD, 3, "")]).unwrap_err();
         assert_eq!(
             (failure.message.as_str(), failure.code),
-            ("the card did not boot: i/o error; see the kernel log", 6)
+            (
+                "ax650-0: the card did not boot: i/o error; see the kernel log",
+                6
+            )
         );
     }
 }

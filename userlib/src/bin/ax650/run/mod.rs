@@ -2,9 +2,13 @@
 
 //! `ax650 run`
 
+mod load;
 pub mod npy;
 mod tensors;
 
+use std::io::Write;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ax650::{Binding, Card, Model, RunTimes, TensorInfo};
@@ -13,32 +17,56 @@ use serde_json::{json, Value};
 use crate::args::Run;
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::progress_line::Ticker;
+use crate::standard;
 use crate::text::{self, Spread};
+
+pub use load::look_at_model;
 
 /// Runs a model.
 pub fn run(card: &Card, options: &Run) -> Result<(), Failure> {
+    tensors::one_standard_input(options)?;
     let session = card.session()?;
-    let model = Model::load_file(&session, &options.model)?;
+    let model = load::load(&session, &options.model, options.quiet)?;
     let mut binding = model.bind(options.group)?;
     binding.set_timeout(options.timeout.map(Duration::from_secs_f64));
+    if options.npy {
+        tensors::can_be_npy(&model)?;
+    }
     tensors::fill_inputs(&binding, options)?;
     if !options.json {
-        print!("{}", describe(&model, options.group));
+        write!(standard::output()?, "{}", describe(&model, options.group))?;
     }
-    let mut times = Vec::with_capacity(options.repeat as usize);
-    for _ in 0..options.repeat {
-        interrupt::check()?;
-        times.push(binding.run()?);
-    }
+    let times = repeat(&binding, options)?;
     if let Some(directory) = &options.output {
         tensors::write_outputs(&binding, options.group, directory, options.npy)?;
     }
     if options.json {
-        println!("{}", to_json(&binding, options.group, &times));
+        writeln!(
+            standard::output()?,
+            "{}",
+            to_json(&binding, options.group, &times)
+        )?;
     } else {
-        print!("\n{}", stages(&times));
+        write!(standard::output()?, "\n{}", stages(&times))?;
     }
     Ok(())
+}
+
+fn repeat(binding: &Binding, options: &Run) -> Result<Vec<RunTimes>, Failure> {
+    let count = options.repeat;
+    let done = Arc::new(AtomicU32::new(0));
+    let seen = done.clone();
+    let _ticker = Ticker::new(options.quiet, move || {
+        format!("{} of {count} runs", seen.load(Ordering::Relaxed))
+    });
+    let mut times = Vec::with_capacity(count as usize);
+    for _ in 0..count {
+        interrupt::check()?;
+        times.push(binding.run()?);
+        done.fetch_add(1, Ordering::Relaxed);
+    }
+    Ok(times)
 }
 
 fn describe(model: &Model, group: usize) -> String {

@@ -7,6 +7,8 @@ use ax650::DataType;
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// The data begins at a multiple of this.
 const ALIGN: usize = 64;
+/// NumPy itself refuses to look at longer headers.
+pub const MAX_HEADER: usize = 10_000;
 
 /// An array in a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,6 +38,9 @@ pub fn parse(file: &[u8]) -> Result<Array<'_>, String> {
         }
         _ => return Err(cut()),
     };
+    if len > MAX_HEADER {
+        return Err(format!("a header of {len} bytes"));
+    }
     let (header, data) = rest.split_at_checked(len).ok_or_else(cut)?;
     let header = std::str::from_utf8(header).map_err(|_| "the header is no text")?;
     let descr = value(header, "descr")
@@ -99,8 +104,21 @@ pub fn descr(data_type: DataType) -> Option<&'static str> {
         DataType::Fp16 => "<f2",
         DataType::Fp32 => "<f4",
         DataType::Fp64 => "<f8",
+        // NumPy has none of its own; this is how it writes that of the package ml_dtypes.
+        DataType::Bf16 => "<V2",
         _ => return None,
     })
+}
+
+/// Whether elements that NumPy calls `descr` can be those of a tensor.
+pub fn fits(data_type: DataType, descr: &str) -> bool {
+    match descr {
+        "|b1" => data_type == DataType::Uint8,
+        // Bits that have no name in NumPy.
+        "|V2" | "<V2" | "<u2" if data_type == DataType::Bf16 => true,
+        "|V1" | "<V1" | "|u1" if data_type == DataType::Fp8 => true,
+        _ => self::descr(data_type) == Some(descr),
+    }
 }
 
 #[cfg(test)]
@@ -132,6 +150,62 @@ mod tests {
         let file = b"\x93NUMPY\x01\x00\x3e\x00{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }  \n1234";
         let array = parse(file).unwrap();
         assert_eq!((array.shape, array.data), (vec![2, 3], &b"1234"[..]));
+    }
+
+    #[test]
+    fn types_of_tensors_and_of_numpy() {
+        for (data_type, good, bad) in [
+            (DataType::Fp32, &["<f4"][..], &[">f4", "<f8", "|b1", ""][..]),
+            (DataType::Uint8, &["|u1", "|b1"], &["|i1", "<u2"]),
+            (DataType::Bf16, &["<V2", "|V2", "<u2"], &["<f2", "<V4"]),
+            (DataType::Fp8, &["|V1", "|u1"], &["<V2"]),
+            (DataType::Int4, &[], &["|i1", "|V1"]),
+        ] {
+            assert!(
+                good.iter().all(|descr| fits(data_type, descr)),
+                "{data_type}"
+            );
+            assert!(
+                !bad.iter().any(|descr| fits(data_type, descr)),
+                "{data_type}"
+            );
+        }
+    }
+
+    /// AX650_FUZZ_SECONDS says for how long; a moment without it.
+    #[test]
+    fn mutated_files_never_panic() {
+        let seconds = std::env::var("AX650_FUZZ_SECONDS").ok();
+        let seconds = seconds.and_then(|text| text.parse().ok()).unwrap_or(0.2);
+        let end = std::time::Instant::now() + std::time::Duration::from_secs_f64(seconds);
+        let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+        let mut random = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state % below as u64) as usize
+        };
+        let mut seed = header("<f4", &[1, 3, 2]);
+        seed.extend([0; 24]);
+        while std::time::Instant::now() < end {
+            for _ in 0..200 {
+                let mut file = seed.clone();
+                for _ in 0..1 + random(6) {
+                    let at = random(file.len());
+                    match random(4) {
+                        0 => file[at] ^= 1 << random(8),
+                        1 => file[at] = b"'(),:{}0 9x\xff"[random(12)],
+                        2 => file.truncate(at.max(1)),
+                        _ => file.insert(at, random(256) as u8),
+                    }
+                }
+                if let Ok(array) = parse(&file) {
+                    assert!(array.data.len() <= file.len());
+                    let dims = array.shape.len();
+                    assert!(dims <= MAX_HEADER, "{dims}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -3,10 +3,10 @@
 //! Tensors from and to files.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::path::Path;
 
-use ax650::{Binding, DataType, TensorInfo};
+use ax650::{Binding, DataType, Model, TensorInfo};
 
 use super::npy;
 use crate::args::{Fill, Run};
@@ -18,9 +18,7 @@ pub fn fill_inputs(binding: &Binding, options: &Run) -> Result<(), Failure> {
     let inputs = binding.model().inputs();
     let mut files: Vec<Option<&str>> = vec![None; inputs.len()];
     for argument in &options.input {
-        let named = argument.split_once('=').and_then(|(name, file)| {
-            Some((inputs.iter().position(|input| input.name == name)?, file))
-        });
+        let named = named(inputs, argument)?;
         let (index, file) = match named {
             Some((index, _)) if files[index].is_some() => {
                 let name = &inputs[index].name;
@@ -59,14 +57,76 @@ pub fn fill_inputs(binding: &Binding, options: &Run) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Input and file of `NAME=FILE`; `None` if it is a file alone.
+fn named<'a>(
+    inputs: &[TensorInfo],
+    argument: &'a str,
+) -> Result<Option<(usize, &'a str)>, Failure> {
+    // Names may have the character in them, and so may files.
+    let splits = argument.match_indices('=').map(|(at, _)| at);
+    let mut found = splits.filter_map(|at| {
+        let name = &argument[..at];
+        let index = inputs.iter().position(|input| input.name == name)?;
+        Some((index, &argument[at + 1..]))
+    });
+    if let Some(found) = found.next() {
+        return Ok(Some(found));
+    }
+    match argument.split_once('=') {
+        Some((name, _)) if !Path::new(argument).exists() => {
+            let names: Vec<_> = inputs
+                .iter()
+                .map(|input| format!("`{}`", input.name))
+                .collect();
+            let names = if names.is_empty() {
+                "none".into()
+            } else {
+                names.join(", ")
+            };
+            Err(Failure::of(format!(
+                "{argument}: there is no input `{name}`, and no such file; inputs: {names}"
+            )))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Standard input can be read once.
+pub fn one_standard_input(options: &Run) -> Result<(), Failure> {
+    let inputs = options.input.iter();
+    let dashes = inputs
+        .filter(|input| *input == "-" || input.ends_with("=-"))
+        .count();
+    if dashes + usize::from(options.model == Path::new("-")) > 1 {
+        return Err(Failure::usage("standard input (-) is given more than once"));
+    }
+    Ok(())
+}
+
+/// A file, or standard input, of `most` bytes and a bit.
+fn read_file(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // One more than can be right is enough to know; nobody wants the whole of /dev/zero.
+    if path == Path::new("-") {
+        io::stdin().lock().take(most + 1).read_to_end(&mut bytes)?;
+    } else {
+        fs::File::open(path)?
+            .take(most + 1)
+            .read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
 fn read_tensor(
     path: &Path,
     tensor: &TensorInfo,
     group: usize,
     input: &mut [u8],
 ) -> Result<(), Failure> {
-    let file = fs::read(path).map_err(|error| Failure::file(path, &error))?;
     let shape = &tensor.shapes[group];
+    // An .npy file has a header besides.
+    let most = input.len() as u64 + npy::MAX_HEADER as u64;
+    let file = read_file(path, most).map_err(|error| Failure::file(path, &error))?;
     let bad = |problem: String| {
         let (path, name) = (path.display(), &tensor.name);
         Err(Failure::of(format!(
@@ -79,7 +139,7 @@ fn read_tensor(
             Ok(array) => array,
             Err(problem) => return Err(Failure::of(format!("{}: {problem}", path.display()))),
         };
-        if npy::descr(tensor.data_type).is_some_and(|descr| descr != array.descr) {
+        if !npy::fits(tensor.data_type, array.descr) {
             return bad(format!("elements of type {}", array.descr));
         }
         if array.shape != shape.dims {
@@ -91,7 +151,12 @@ fn read_tensor(
     };
     let packed = shape.packed_size(tensor.data_type);
     if (data.len() != input.len() && Some(data.len()) != packed) || data.len() > input.len() {
-        return bad(format!("{} bytes", data.len()));
+        let more = if file.len() as u64 > most {
+            "more than "
+        } else {
+            ""
+        };
+        return bad(format!("{more}{} bytes", data.len()));
     }
     // What the card wants behind the elements is 0, as the buffer is.
     input[..data.len()].copy_from_slice(data);
@@ -138,6 +203,19 @@ fn fill(bytes: &mut [u8], data_type: DataType, fill: Fill, seed: u64) {
     }
 }
 
+/// Before the first run, as it cannot be helped after the last.
+pub fn can_be_npy(model: &Model) -> Result<(), Failure> {
+    let without = |tensor: &&TensorInfo| npy::descr(tensor.data_type).is_none();
+    match model.outputs().iter().find(without) {
+        Some(TensorInfo {
+            name, data_type, ..
+        }) => Err(Failure::of(format!(
+            "output `{name}`: .npy files have no type {data_type}; leave out --npy"
+        ))),
+        None => Ok(()),
+    }
+}
+
 /// Writes all outputs, each to a file `INDEX_NAME.bin` or `.npy`.
 pub fn write_outputs(
     binding: &Binding,
@@ -155,13 +233,7 @@ pub fn write_outputs(
             .unwrap_or(data.len())
             .min(data.len());
         let descr = npy::descr(tensor.data_type).filter(|_| as_npy);
-        if as_npy && descr.is_none() {
-            let (name, data_type) = (&tensor.name, tensor.data_type);
-            return Err(Failure::of(format!(
-                "output `{name}`: .npy files have no type {data_type}"
-            )));
-        }
-        let extension = if as_npy { "npy" } else { "bin" };
+        let extension = if descr.is_some() { "npy" } else { "bin" };
         let name = format!("{index}_{}.{extension}", file_name(&tensor.name));
         let mut file = Output::create(&directory.join(name), true)?;
         let header = descr
