@@ -197,7 +197,10 @@ fn files_are_whole_or_not_there() {
         &["pack", "--sample", "small", "-o", "s.pac"],
     );
     assert_eq!(code(&output), 1);
-    assert_eq!(stderr(&output), "ax650-fw: s.pac exists already\n");
+    assert_eq!(
+        stderr(&output),
+        "ax650-fw: s.pac exists already; --force replaces it\n"
+    );
     // Fails in the middle: the image is a directory, which can be opened but not read.
     fs::create_dir(directory.path().join("image")).unwrap();
     let manifest = "product = \"P\"\nversion = \"V\"\n[[record]]\nid = \"A\"\nfile = \"image\"\ndestination = 0\n";

@@ -20,7 +20,11 @@ fn main() -> ExitCode {
     match run(&cli) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("ax650-fw: {error}");
+            let remedy = match error {
+                Error::Exists(_) => "; --force replaces it",
+                _ => "",
+            };
+            eprintln!("ax650-fw: {error}{remedy}");
             exit_code(&error)
         }
     }
