@@ -21,7 +21,10 @@ impl Stream {
             return error;
         };
         // On a stream of its own: the log must not wait for anything, nor anything for the log.
-        let fetched = self.session().new_context().and_then(|own| own.fetch_log_within(0, 0, Some(PATIENCE)));
+        let fetched = self
+            .session()
+            .new_context()
+            .and_then(|own| own.fetch_log_within(0, 0, Some(PATIENCE)));
         let reason = match (fetched, self.session().card_process()) {
             (Ok(log), Some(process)) => reason(&log.content, process),
             (Ok(_), None) => None,

@@ -165,7 +165,10 @@ fn config(block_size: u64, count: u32) -> [u8; CONFIG_SIZE] {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        give_back(&self.stream, [self.stream.native_call(&DESTROY, &[&self.id])]);
+        give_back(
+            &self.stream,
+            [self.stream.native_call(&DESTROY, &[&self.id])],
+        );
     }
 }
 

@@ -126,7 +126,7 @@ fn every_file_decodes(_: &mut Context) -> Result<()> {
         let got = sums(&output.stdout);
         let found = (
             got.0.to_string(),
-            got.1,
+            if digest == "-" { "-".into() } else { got.1 },
             output.status.code().unwrap_or(-1).to_string(),
         );
         if found != (count.into(), digest.into(), code.into()) {
@@ -289,13 +289,13 @@ fn looks_and_times_are_carried_over(_: &mut Context) -> Result<()> {
     status("ax650 transcode m12_rot90.mp4 -o rot.mp4 -q", 0)?;
     ensure!(contains(
         "rot.mp4",
-        &[0, 1, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0, 0]
+        &[0xFF, 0xFF, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0]
     )?);
     let text = status("ax650 transcode m12_rot90.mp4 -o rot.h264 -q", 0)?;
-    ensure!(text.contains("90 degrees"), "{text}");
+    ensure!(text.contains("270 degrees"), "{text}");
     let text = status("ax650 transcode m12_rot90.mp4 -o rot2.h264 -q --strict", 1)?;
     ensure!(
-        text.contains("90 degrees") && text.lines().count() == 1,
+        text.contains("270 degrees") && text.lines().count() == 1,
         "{text}"
     );
     status("ax650 transcode a12_fullrange.h264 -o range.mp4 -q", 0)?;

@@ -34,7 +34,9 @@ impl Progress {
         let (frames, rate) = (self.frames, self.rate());
         let total = self.total;
         self.line.show(|| {
-            let total = total.map(|total| format!(" of {total}")).unwrap_or_default();
+            let total = total
+                .map(|total| format!(" of {total}"))
+                .unwrap_or_default();
             format!("{frames}{total} frames, {rate:.1} frames/s")
         });
     }

@@ -329,8 +329,12 @@ impl Report {
     /// What is to be said of a clip that went through, and a failure if anything of it was lost.
     pub fn judge(&self, name: &str, clip: &Clip, notes: &mut Notes) -> Result<(), Failure> {
         if self.shown == 0 {
+            let errors = match self.errors.join(", ") {
+                errors if errors.is_empty() => errors,
+                errors => format!("; the decoder counted errors: {errors}"),
+            };
             return Err(Failure::of(format!(
-                "{name}: no picture of it could be decoded"
+                "{name}: no picture of it could be decoded{errors}"
             )));
         }
         if !self.complete {

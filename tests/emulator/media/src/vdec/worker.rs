@@ -173,7 +173,9 @@ impl Worker {
         if let Some(data) = decoded.frame.side_data(side_data::Type::SEI_UNREGISTERED) {
             state.add_user_data(data.data());
         }
-        if decoded.frame.is_corrupt() {
+        // SAFETY: the frame is valid as long as it is borrowed; this is a number in it.
+        let damaged = unsafe { (*decoded.frame.as_ptr()).decode_error_flags } != 0;
+        if damaged || decoded.frame.is_corrupt() {
             state.errors.reference += 1;
         }
         if state.pictures_left == Some(0) {

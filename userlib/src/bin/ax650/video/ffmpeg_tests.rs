@@ -330,7 +330,7 @@ fn files_from_the_field() {
             .map(|byte| format!("{byte:02x}"))
             .collect();
         let md5 = digits.concat();
-        if (sums.len(), &md5) != (*count, digest) {
+        if sums.len() != *count || !["-", &md5].contains(&digest.as_str()) {
             wrong.push(format!("{name}: {} of {count} pictures, {md5}", sums.len()));
         }
     }
