@@ -57,6 +57,7 @@ complete -c ax650 -n "__fish_ax650_using_subcommand log" -s o -l output -d 'File
 complete -c ax650 -n "__fish_ax650_using_subcommand log" -l kind -d 'Number of the log, for cards that keep more than one; firmware decides what it means' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand log" -l flag -d 'Further number that is handed to the card as it is' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand log" -s d -l device -d 'Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand log" -l force -d 'Replace a file that exists'
 complete -c ax650 -n "__fish_ax650_using_subcommand log" -s v -l verbose -d 'Tell on standard error what is done; twice: in detail.  The environment variable AX650_LOG (such as debug or ax650::session=trace) does the same'
 complete -c ax650 -n "__fish_ax650_using_subcommand log" -s h -l help -d 'Print help'
 complete -c ax650 -n "__fish_ax650_using_subcommand run" -s i -l input -d 'Input tensor, [NAME=]FILE, raw little endian or .npy, - for standard input; may be repeated.  Without names inputs are taken in order; inputs without a file are filled, see --fill' -r
@@ -87,14 +88,29 @@ complete -c ax650 -n "__fish_ax650_using_subcommand decode" -s q -l quiet -d 'No
 complete -c ax650 -n "__fish_ax650_using_subcommand decode" -s v -l verbose -d 'Tell on standard error what is done; twice: in detail.  The environment variable AX650_LOG (such as debug or ax650::session=trace) does the same'
 complete -c ax650 -n "__fish_ax650_using_subcommand decode" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ax650 -n "__fish_ax650_using_subcommand encode" -s o -l output -d '.h264, .h265, .mp4 or .jpg (the first picture only) file; - for a stream on standard output' -r -F
-complete -c ax650 -n "__fish_ax650_using_subcommand encode" -s s -l size -d 'Size of the pictures, needed unless the input is .y4m' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand encode" -s s -l size -d 'Size of the pictures, needed unless the input is .y4m; pictures are not scaled' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand encode" -l fps -d 'Pictures per second, such as 30 or 30000/1001 (default: that of the .y4m, else 30)' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand encode" -l pixels -d 'Pixel format of the input (default: by its name)' -r -f -a "nv12\t'Luma, then interleaved chroma'
 yuv420p\t'Luma, then the two planes of chroma'"
 complete -c ax650 -n "__fish_ax650_using_subcommand encode" -l codec -d 'Codec (default: by the name of the output; h264 for .mp4)' -r -f -a "h264\t'H.264'
 h265\t'H.265'"
-complete -c ax650 -n "__fish_ax650_using_subcommand encode" -s b -l bitrate -d 'Bit rate, bits per second, such as 2500k or 4M (default: by the size)' -r
-complete -c ax650 -n "__fish_ax650_using_subcommand encode" -s g -l gop -d 'Pictures from one intra picture to the next (default: two seconds)' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand encode" -l profile -d 'Profile (default: high of H.264, main of H.265)' -r -f -a "baseline\t'H.264 for the oldest decoders'
+main\t'H.264 or H.265'
+high\t'H.264'
+high10\t'H.264 for decoders that can do 10 bits a sample; there are 8 all the same'
+main10\t'H.265 for decoders that can do 10 bits a sample; there are 8 all the same'"
+complete -c ax650 -n "__fish_ax650_using_subcommand encode" -l level -d 'Level, such as 4.1 (default: the lowest that suits size, pictures per second and bit rate)' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand encode" -l rc -d 'Rate control (default: cbr with --bitrate, cqp with --qp, else vbr)' -r -f -a "cbr\t'Constant bit rate'
+vbr\t'Steady quality below a bit rate'
+avbr\t'As vbr, and still scenes cost less'
+cvbr\t'Variable, with a bit rate that holds in the long run'
+qvbr\t'Quality as the scene needs it, around a bit rate'
+cqp\t'Fixed quantisers'"
+complete -c ax650 -n "__fish_ax650_using_subcommand encode" -s b -l bitrate -d 'Bit rate of cbr, cvbr or qvbr, bits per second, such as 2500k or 4M (default: by size and pictures per second)' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand encode" -l max-bitrate -d 'Bit rate that vbr, avbr or cvbr do not exceed (default: one and a half times the usual rate)' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand encode" -l qp -d 'Fixed quantisers of cqp, 0 (best) to 51: one for all pictures, or those of intra, predicted and two-way predicted ones as I,P or I,P,B; also for a JPEG picture' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand encode" -s g -l gop -d 'Pictures from one intra picture to the next (default: four seconds)' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand encode" -l bframes -d 'Pictures predicted both ways between two others; only 0 is possible' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand encode" -s n -l frames -d 'Stop after N pictures' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand encode" -s d -l device -d 'Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand encode" -l force -d 'Replace a file that exists'
@@ -106,8 +122,23 @@ complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -l fps -d 'Pictur
 complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -l track -d 'Track of an MP4 file, from 1 (default: the first video that can be decoded)' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -l codec -d 'Codec (default: by the name of the output; h264 for .mp4)' -r -f -a "h264\t'H.264'
 h265\t'H.265'"
-complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -s b -l bitrate -d 'Bit rate, bits per second, such as 2500k or 4M (default: by the size)' -r
-complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -s g -l gop -d 'Pictures from one intra picture to the next (default: two seconds)' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -l profile -d 'Profile (default: high of H.264, main of H.265)' -r -f -a "baseline\t'H.264 for the oldest decoders'
+main\t'H.264 or H.265'
+high\t'H.264'
+high10\t'H.264 for decoders that can do 10 bits a sample; there are 8 all the same'
+main10\t'H.265 for decoders that can do 10 bits a sample; there are 8 all the same'"
+complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -l level -d 'Level, such as 4.1 (default: the lowest that suits size, pictures per second and bit rate)' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -l rc -d 'Rate control (default: cbr with --bitrate, cqp with --qp, else vbr)' -r -f -a "cbr\t'Constant bit rate'
+vbr\t'Steady quality below a bit rate'
+avbr\t'As vbr, and still scenes cost less'
+cvbr\t'Variable, with a bit rate that holds in the long run'
+qvbr\t'Quality as the scene needs it, around a bit rate'
+cqp\t'Fixed quantisers'"
+complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -s b -l bitrate -d 'Bit rate of cbr, cvbr or qvbr, bits per second, such as 2500k or 4M (default: by size and pictures per second)' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -l max-bitrate -d 'Bit rate that vbr, avbr or cvbr do not exceed (default: one and a half times the usual rate)' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -l qp -d 'Fixed quantisers of cqp, 0 (best) to 51: one for all pictures, or those of intra, predicted and two-way predicted ones as I,P or I,P,B; also for a JPEG picture' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -s g -l gop -d 'Pictures from one intra picture to the next (default: four seconds)' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -l bframes -d 'Pictures predicted both ways between two others; only 0 is possible' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -s n -l frames -d 'Stop after N pictures' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -s d -l device -d 'Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -l strict -d 'Fail where the output cannot hold all of the input (bit depth, rotation and the like)'
