@@ -73,7 +73,9 @@ impl RateControl {
     /// The rate that is not exceeded for long, if there is one.
     pub fn highest_bit_rate(&self) -> Option<u32> {
         match *self {
-            Self::Constant { bit_rate } | Self::Quality { bit_rate } => Some(bit_rate),
+            Self::Constant { bit_rate } => Some(bit_rate),
+            // That is an average; half as much more for a while is what such controls do.
+            Self::Quality { bit_rate } => Some(bit_rate.saturating_add(bit_rate / 2)),
             Self::Variable { max_bit_rate }
             | Self::Adaptive { max_bit_rate }
             | Self::Constrained { max_bit_rate, .. } => Some(max_bit_rate),
@@ -312,6 +314,24 @@ mod tests {
             (constrained(0, 1), Codec::H264, false),
         ] {
             assert_eq!(rate.check(codec).is_ok(), good, "{rate} {codec}");
+        }
+    }
+
+    #[test]
+    fn highest_rates() {
+        for (rate, highest) in [
+            (RateControl::Constant { bit_rate: 10 }, Some(10)),
+            (RateControl::Quality { bit_rate: 10 }, Some(15)),
+            (
+                RateControl::Constrained {
+                    bit_rate: 10,
+                    max_bit_rate: 12,
+                },
+                Some(12),
+            ),
+            (FIXED, None),
+        ] {
+            assert_eq!(rate.highest_bit_rate(), highest, "{rate}");
         }
     }
 
