@@ -192,7 +192,7 @@ fn parameters_of_the_rate_control() {
     assert_eq!(param[28..88], first[100..160]);
     let pixels = ffmpeg::pictures(WIDTH, HEIGHT, 50);
     let mut sizes = Vec::new();
-    for (rate, fps) in [(8000, 25f32), (300, 25.0), (300, 0.0)] {
+    for (rate, fps) in [(8000, 25f32), (150, 25.0), (150, 0.0)] {
         param[20..24].copy_from_slice(&fps.to_le_bytes());
         param[24..28].copy_from_slice(&fps.to_le_bytes());
         param[36..40].copy_from_slice(&n32(rate));

@@ -138,13 +138,13 @@ impl<T> Encoder<T> {
     }
 }
 
-/// How much an encoder takes upon itself.  The cards' are hardware, which keeps up with its source; x264's
-/// fastest preset does so too, x265's does not for large pictures.
+/// How much an encoder takes upon itself.  The cards' are hardware, which keeps up with its source, and small streams are
+/// expected of it: x264 can do both for small pictures only, x265 neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effort {
-    /// The fastest preset, in one thread.
+    /// x264: what makes small streams; x265: the fastest preset, in one thread.
     Usual,
-    /// Less than that, and two threads.
+    /// x264: the fastest preset; x265: less than that, and two threads.
     Least,
 }
 
@@ -157,6 +157,14 @@ impl Effort {
         match attr.size.0 * attr.size.1 {
             0..=Self::LARGE => Self::Usual,
             _ => Self::Least,
+        }
+    }
+
+    /// Preset and tunes of x264.
+    fn x264(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Usual => ("fast", "psnr,zerolatency"),
+            Self::Least => ("ultrafast", "zerolatency"),
         }
     }
 
@@ -178,8 +186,12 @@ fn options(attr: &ChannelAttr, quality: u32, effort: Effort) -> Result<Dictionar
     if attr.codec.is_jpeg() {
         return Ok(o);
     }
-    o.set("preset", "ultrafast");
-    o.set("tune", "zerolatency");
+    let (preset, tune) = match attr.codec {
+        Codec::H264 => effort.x264(),
+        _ => ("ultrafast", "zerolatency"),
+    };
+    o.set("preset", preset);
+    o.set("tune", tune);
     o.set("forced-idr", "1");
     if let Some(profile) = attr.profile_name()? {
         o.set("profile", profile);
