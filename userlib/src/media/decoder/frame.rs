@@ -72,10 +72,18 @@ impl Frame {
         if info.luma_stride() != info.chroma_stride() && info.chroma_stride() != 0 {
             return Err(bad("planes with different strides".into()));
         }
-        PictureLayout::new(info.width(), info.height(), info.luma_stride())
+        let layout = PictureLayout::new(info.width(), info.height(), info.luma_stride())
             .map_err(|error| bad(error.to_string()))?;
         if info.luma() == 0 || info.chroma() == 0 {
             return Err(bad("a picture without address".into()));
+        }
+        for (address, size) in [
+            (info.luma(), layout.luma_size()),
+            (info.chroma(), layout.chroma_size()),
+        ] {
+            if address.checked_add(size as u64).is_none() {
+                return Err(bad(format!("a picture at {address:#x}")));
+            }
         }
         Ok(self)
     }
