@@ -11,6 +11,16 @@ use nix::errno::Errno;
 use crate::code::CardCode;
 use crate::transport::FORKED;
 
+/// `text` without what is no good in a line, and cut where it is too long for people.
+fn one_line(text: String, most: usize) -> String {
+    let mut text = text.replace(char::is_control, " ");
+    if let Some((end, _)) = text.char_indices().nth(most) {
+        text.truncate(end);
+        text.push_str(" ...");
+    }
+    text
+}
+
 /// Result of this library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -206,13 +216,15 @@ impl Error {
     }
 
     pub(crate) fn invalid(what: impl Into<String>) -> Self {
-        Error::Invalid(what.into())
+        // Names of a model's tensors may be in it, as many and as long as the card likes.
+        Error::Invalid(one_line(what.into(), 6000))
     }
 
     pub(crate) fn answer(what: impl Into<String>, problem: impl Into<String>) -> Self {
         Error::Answer {
             what: what.into(),
-            problem: problem.into(),
+            // An answer may have megabytes.
+            problem: one_line(problem.into(), 300),
         }
     }
 

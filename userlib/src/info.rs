@@ -185,7 +185,8 @@ impl From<ax650_card_info> for CardInfo {
         Self {
             state: CardState::from_raw(raw.state),
             generation: raw.generation,
-            last_error: (raw.last_error != 0).then(|| Errno::from_raw(-raw.last_error)),
+            last_error: (raw.last_error != 0)
+                .then(|| Errno::from_raw(raw.last_error.wrapping_neg())),
             pci: PciAddress {
                 domain: raw.pci_domain,
                 bus: raw.pci_bus as u8,

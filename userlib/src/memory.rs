@@ -74,6 +74,10 @@ impl CardMemory {
             Some(address) if address != 0 => address,
             _ => return Err(Error::answer(what, "no address")),
         };
+        // All addresses in it can be counted from here on.
+        if address.checked_add(size).is_none() {
+            return Err(Error::answer(what, format!("memory at {address:#x}")));
+        }
         let piece = Arc::new(Piece {
             stream: session.stream().without_life(),
             address,

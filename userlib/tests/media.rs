@@ -13,10 +13,11 @@ use ax650::media::{
     Codec, Decoder, DecoderConfig, Encoder, EncoderConfig, Frame, Packet, Profile, RateControl,
     Received,
 };
+use ax650::proto::axclrpc::native::{Module, VdecApi};
 use ax650::uapi::{ax650_session_create, ax650_step_result, ax650_wait};
 use ax650::{
-    Action, Buffer, Card, CardMemory, Direction, Error, ErrorKind, Mapping, Session, Submission,
-    Transport,
+    Action, Buffer, Card, CardMemory, Direction, Error, ErrorKind, Kind, Mapping, Session,
+    Submission, Transport,
 };
 use nix::errno::Errno;
 
@@ -454,4 +455,33 @@ fn u13_dropped_without_waiting() {
     drop(frame);
     assert_eq!(faulty.waits.load(Ordering::SeqCst), waits);
     assert!(faulty.fake.card_memory_in_use() < in_use);
+}
+
+/// U20: a picture is given back once, also when the answer to that is lost, and when the copy ahead of it fails.
+#[test]
+fn u20_a_download_that_fails_gives_back_once() {
+    let api = VdecApi::AxVdecReleaseChnFrame.into();
+    let release = Kind::native(Module::Vdec.into(), api).0.to_le_bytes();
+    for (from_behind, carried_out) in [(1, true), (1, false), (2, false)] {
+        let (faulty, session) = Faulty::new();
+        let (decoder, frame) = one_frame(&session);
+        let buffer = session.buffer(frame.layout().size()).unwrap();
+        faulty.fail_once(move |job| {
+            let step = job.steps.len().checked_sub(from_behind)?;
+            copies(job, Direction::FromCard).then_some((step, carried_out))
+        });
+        let error = frame.download(&buffer).unwrap_err();
+        assert!(matches!(error, Error::Job { .. }), "{error}");
+        drop(decoder);
+        drop(session);
+        let requests = faulty.fake.take_requests();
+        let releases = requests.iter().filter(|frame| frame[..4] == release);
+        // A step that fails was sent, or is told to have been, but the fake card has seen only what it carried out.
+        let seen = if from_behind == 1 && !carried_out {
+            0
+        } else {
+            1
+        };
+        assert_eq!(releases.count(), seen, "{from_behind} {carried_out}");
+    }
 }

@@ -8,6 +8,7 @@
 //! the driver moves bytes, is tested against the emulated card in `tests/emulator`.
 
 mod engine;
+mod hostile;
 mod memory;
 mod service;
 mod video;
@@ -27,6 +28,7 @@ use crate::clock::now_ns;
 use crate::transport::{Action, Direction, Mapping, Submission, Transport};
 
 pub use engine::model_image;
+use hostile::Hostile;
 use service::Service;
 
 /// A card made of a few data structures.
@@ -55,6 +57,7 @@ struct State {
     holding: bool,
     limit: Option<usize>,
     submits: u64,
+    hostile: Option<Hostile>,
 }
 
 enum Job {
@@ -295,7 +298,10 @@ impl State {
             }
             OwnedStep::Call { ref frame, reply } => {
                 self.requests.push(frame.clone());
-                let answer = self.service.answer(frame).ok_or(Errno::EBADMSG)?;
+                let mut answer = self.service.answer(frame).ok_or(Errno::EBADMSG)?;
+                if let Some(hostile) = &mut self.hostile {
+                    answer = hostile.answer(answer);
+                }
                 let Some((buffer, offset, capacity)) = reply else {
                     return Ok(0);
                 };
@@ -326,8 +332,8 @@ fn give(value: &impl Plain, data: &mut [u8]) -> usize {
 
 impl Transport for FakeCard {
     fn query(&self, kind: u32, data: &mut [u8]) -> Result<usize, Errno> {
-        let state = self.state();
-        Ok(match kind {
+        let mut state = self.state();
+        let len = match kind {
             AX650_QUERY_CARD => {
                 let info = ax650_card_info {
                     abi_version: AX650_ABI_VERSION,
@@ -402,7 +408,12 @@ impl Transport for FakeCard {
                 give(&limits, data)
             }
             _ => return Err(Errno::EINVAL),
-        })
+        };
+        if let Some(hostile) = &mut state.hostile {
+            let end = len.min(data.len());
+            hostile.facts(kind, &mut data[..end]);
+        }
+        Ok(len)
     }
 
     fn session_create(&self, request: &mut ax650_session_create) -> Result<(), Errno> {

@@ -185,6 +185,12 @@ impl Service {
                     .encoder(&mut self.memory, api.try_into().ok()?, &data)?;
                 Answer::Venc(native::VencResponse { api, data })
             }
+            Ask::Sys(native::SysRequest { api, data }) => {
+                let data = self
+                    .video
+                    .pools(&mut self.memory, api.try_into().ok()?, &data)?;
+                Answer::Sys(native::SysResponse { api, data })
+            }
             _ => return None,
         })
     }

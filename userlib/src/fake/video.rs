@@ -9,7 +9,7 @@ use super::memory::Memory;
 use crate::media::{
     VdecGroup, VdecStatus, VdecStream, VencChannel, VencStream, VideoFrame, FORMAT_NV12,
 };
-use crate::proto::axclrpc::native::{VdecApi, VencApi};
+use crate::proto::axclrpc::native::{SysApi, VdecApi, VencApi};
 
 /// Bytes of a packet of the fake encoder, at most.
 const PACKET: usize = 64;
@@ -21,12 +21,18 @@ pub(super) struct Video {
     decoders: Vec<Decoder>,
     encoders: Vec<Encoder>,
     check: Option<fn(&VencChannel) -> bool>,
+    told: Option<Box<dyn Fn(VideoFrame) -> VideoFrame + Send>>,
 }
 
 impl super::FakeCard {
     /// Lets the card refuse encoders whose attributes do not pass `check`, until all sessions have ended.
     pub fn check_encoders(&self, check: fn(&VencChannel) -> bool) {
         self.state().service.video.check = Some(check);
+    }
+
+    /// Lets the card tell something else of its pictures than what is so, until all sessions have ended.
+    pub fn tell_of_pictures(&self, told: impl Fn(VideoFrame) -> VideoFrame + Send + 'static) {
+        self.state().service.video.told = Some(Box::new(told));
     }
 }
 
@@ -56,6 +62,31 @@ fn number(blobs: &[Vec<u8>], at: usize) -> Option<u32> {
 }
 
 impl Video {
+    /// Pools of which each block is card memory of its own; their handles are its pages.
+    pub(super) fn pools(
+        &mut self,
+        memory: &mut Memory,
+        api: SysApi,
+        blobs: &[Vec<u8>],
+    ) -> Option<Vec<Vec<u8>>> {
+        Some(vec![match api {
+            SysApi::AxPoolCreatePool | SysApi::AxPoolDestroyPool => vec![0; 4],
+            SysApi::AxPoolGetBlock => {
+                let size = u64::from_le_bytes(blobs.get(1)?.as_slice().try_into().ok()?);
+                let page = memory.allocate(size).map_or(0, |address| address >> 12);
+                (page as u32).to_le_bytes().to_vec()
+            }
+            SysApi::AxPoolHandle2PhysAddr => {
+                (u64::from(number(blobs, 0)?) << 12).to_le_bytes().to_vec()
+            }
+            SysApi::AxPoolReleaseBlock => {
+                memory.free(u64::from(number(blobs, 0)?) << 12);
+                vec![0; 4]
+            }
+            _ => return None,
+        }])
+    }
+
     pub(super) fn decoder(
         &mut self,
         memory: &mut Memory,
@@ -65,6 +96,10 @@ impl Video {
         let error = |id: u32| 0x8008_0100 | id;
         if api == VdecApi::AxVdecInit {
             return give(0, &[]);
+        }
+        if api == VdecApi::AxVdecJpegDecodeOneFrame {
+            // The picture stays what the memory was.
+            return give(0, &[blobs[0].clone()]);
         }
         if api == VdecApi::AxVdecCreateGrpEx {
             let group = VdecGroup::from_bytes(&blobs[0])?;
@@ -120,7 +155,8 @@ impl Video {
             VdecApi::AxVdecGetChnFrame => match decoder.ready.pop_front() {
                 Some(frame) => {
                     decoder.out.push(frame.luma());
-                    give(0, &[frame.as_bytes().to_vec()])
+                    let told = self.told.as_ref().map_or(frame, |told| told(frame));
+                    give(0, &[told.as_bytes().to_vec()])
                 }
                 None => {
                     let code = error(if decoder.ended { 0x28 } else { 0x27 });

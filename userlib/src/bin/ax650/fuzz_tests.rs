@@ -208,6 +208,42 @@ fn fuzz_nal_units() {
     });
 }
 
+/// Files of a few megabytes that are not worth more time than others.
+#[test]
+fn no_time_for_what_is_only_much() {
+    let good = seeds(&["h264"]).concat();
+    for (what, part, times) in [
+        ("delimiters", &[0, 0, 1, 9, 0xF0][..], 600_000),
+        ("messages", &[0, 0, 0, 1, 6, 5, 1, 0, 0x80], 300_000),
+        ("parameter sets", &[0, 0, 1, 0x68, 0xCE], 600_000),
+        ("start codes", &[0, 0, 1], 1_000_000),
+        ("zeros", &[0], 3_000_000),
+        ("a unit that does not end", &[0x65], 3_000_000),
+    ] {
+        let begin = Instant::now();
+        read_clip(&[&part.repeat(times), &good[..]].concat());
+        read_clip(&[&good[..], &part.repeat(times)].concat());
+        let took = begin.elapsed();
+        assert!(took < PATIENCE, "{what}: {took:?}");
+    }
+    // Samples without a picture, which go with the one that follows.
+    let mut writer = Mp4Writer::new(Cursor::new(Vec::new()), Codec::H264, 64, 64, 25).unwrap();
+    for time in 0..100_000 {
+        let message = [0, 0, 0, 1, 6, 5, 1, 0, 0x80];
+        writer.write(&message, time).unwrap();
+    }
+    for (packet, time) in annexb::packets(Codec::H264, &good).zip(100_000..) {
+        writer.write(&packet, time).unwrap();
+    }
+    let begin = Instant::now();
+    read_clip(writer.finish().unwrap().get_ref());
+    assert!(
+        begin.elapsed() < PATIENCE,
+        "samples without a picture: {:?}",
+        begin.elapsed()
+    );
+}
+
 #[test]
 fn fuzz_streams() {
     fuzz(&seeds(&["h264"]), read_clip);

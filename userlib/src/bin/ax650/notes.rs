@@ -2,6 +2,8 @@
 
 //! What is told about a job beside its result: warnings, and what it lost.
 
+use std::io::{stderr, Write};
+
 use crate::failure::{Failure, INCOMPLETE};
 
 /// Tells what a file loses on its way; with `--strict` each of these is a failure.
@@ -26,7 +28,8 @@ impl Notes {
             return Err(failure);
         }
         if !self.told.contains(&failure.message) {
-            eprintln!("ax650: warning: {}", failure.message);
+            // Where standard error is closed or full, that is no reason to stop the work.
+            let _ = writeln!(stderr(), "ax650: warning: {}", failure.message);
             self.told.push(failure.message);
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{api, Inner, CHANNEL, GET};
 use crate::buffer::Buffer;
 use crate::call::Call;
-use crate::error::{Error, Result};
+use crate::error::{Error, Request, Result};
 use crate::job::Part;
 use crate::media::picture::PictureLayout;
 use crate::media::structs::VideoFrame;
@@ -72,10 +72,18 @@ impl Frame {
         if info.luma_stride() != info.chroma_stride() && info.chroma_stride() != 0 {
             return Err(bad("planes with different strides".into()));
         }
-        PictureLayout::new(info.width(), info.height(), info.luma_stride())
+        let layout = PictureLayout::new(info.width(), info.height(), info.luma_stride())
             .map_err(|error| bad(error.to_string()))?;
         if info.luma() == 0 || info.chroma() == 0 {
             return Err(bad("a picture without address".into()));
+        }
+        for (address, size) in [
+            (info.luma(), layout.luma_size()),
+            (info.chroma(), layout.chroma_size()),
+        ] {
+            if address.checked_add(size as u64).is_none() {
+                return Err(bad(format!("a picture at {address:#x}")));
+            }
         }
         Ok(self)
     }
@@ -105,8 +113,9 @@ impl Frame {
                 .then(Part::from_card(buffer, 0..luma, self.info.luma()))
                 .along(Part::from_card(buffer, luma..size, self.info.chroma()))
         };
-        let mut done = job.then(self.release_call()).run()?;
-        self.held = false;
+        let done = job.then(self.release_call()).run();
+        self.held = done.as_ref().err().is_some_and(was_not_released);
+        let mut done = done?;
         let last = done.steps.len() - 1;
         native::answer(&RELEASE, done.answer(last)?)?;
         Ok(layout)
@@ -120,6 +129,18 @@ impl Frame {
     /// There is nothing to give back.
     pub(super) fn forget(mut self) {
         self.held = false;
+    }
+}
+
+/// Whether a download ended so that the card has not been told to take the picture back.  Twice would be once for another
+/// picture at the same place.
+fn was_not_released(error: &Error) -> bool {
+    match error {
+        // No step behind the one that failed was begun.
+        Error::Job { what, .. } => what != RELEASE.what,
+        Error::Driver { request, .. } => *request != Request::Wait,
+        Error::Answer { .. } => false,
+        _ => true,
     }
 }
 

@@ -318,17 +318,17 @@ impl Clip {
                 return Ok(None);
             };
             let codec = unit.format.codec;
-            if !self.carried.is_empty() {
-                unit.data.splice(..0, std::mem::take(&mut self.carried));
-            }
-            if !annexb::has_picture(codec, &unit.data) {
+            let has_picture = annexb::has_picture(codec, &unit.data);
+            // Appended and looked at once each: there may be very many of them.
+            self.carried.append(&mut unit.data);
+            if !has_picture {
                 // Parameter sets and messages go with the picture that follows.
-                if unit.data.len() > MAX_PACKET {
+                if self.carried.len() > MAX_PACKET {
                     return Err(self.too_large());
                 }
-                self.carried = unit.data;
                 continue;
             }
+            unit.data = std::mem::take(&mut self.carried);
             if self.complete(&mut unit) {
                 return Ok(Some(unit));
             }

@@ -8,6 +8,9 @@ use super::tables::Sample;
 /// No file has more edits that are worth following.
 const MAX_EDITS: usize = 1024;
 
+/// All samples are looked at for each edit; no film needs more looks.
+const MAX_LOOKS: usize = 1 << 27;
+
 /// A sample to be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
@@ -38,7 +41,8 @@ pub fn apply(
     };
     let mut steps = Vec::new();
     let mut begin = 0_i64;
-    let edits = &edits[..edits.len().min(MAX_EDITS)];
+    let most = (1 + MAX_LOOKS / samples.len().max(1)).min(MAX_EDITS);
+    let edits = &edits[..edits.len().min(most)];
     for edit in edits {
         let mut duration = ticks(edit.duration);
         if edit.from < 0 {

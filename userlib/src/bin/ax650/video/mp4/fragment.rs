@@ -6,6 +6,9 @@ use super::fields::{boxes, find, Fields};
 use super::movie::Defaults;
 use super::tables::{Sample, MAX_SAMPLE};
 
+/// Samples of a `moof` box that have nothing of their own, at most: pictures all of one size are rare.
+const MAX_BARE: u32 = 1 << 12;
+
 /// Reads the body of the `moof` box that begins at `at`; `end` is the decoding time at which the track's earlier samples
 /// end, and becomes that at which these do.  As many samples as can be read, and what is wrong if that is not all.
 pub fn samples(
@@ -15,22 +18,32 @@ pub fn samples(
     end: &mut i64,
 ) -> (Vec<Sample>, Option<&'static str>) {
     let mut samples = Vec::new();
-    let mut place = at;
+    let (mut place, mut bare) = (at, MAX_BARE);
     for (_, traf) in boxes(moof).filter(|(kind, _)| kind == b"traf") {
-        if fragment(traf, at, defaults, end, &mut place, &mut samples).is_none() {
+        if fragment(
+            traf,
+            at,
+            defaults,
+            end,
+            (&mut place, &mut bare),
+            &mut samples,
+        )
+        .is_none()
+        {
             return (samples, Some("a fragment is damaged"));
         }
     }
     (samples, None)
 }
 
-/// `place`: where the data of the fragment ahead ends, and where those of this one do.
+/// `place`: where the data of the fragment ahead ends, and where those of this one do.  `bare`: how many samples without
+/// anything of their own there may be yet.
 fn fragment(
     traf: &[u8],
     at: u64,
     mut defaults: Defaults,
     end: &mut i64,
-    place: &mut u64,
+    (place, bare): (&mut u64, &mut u32),
     samples: &mut Vec<Sample>,
 ) -> Option<()> {
     let mut header = Fields(find(traf, b"tfhd")?);
@@ -67,9 +80,14 @@ fn fragment(
             0 => None,
             _ => Some(run.u32()?),
         };
-        // What each sample has of its own; if it has nothing, the count may be anything.
-        if flags & 0xF00 == 0 && count > 1 << 20 {
-            return None;
+        // Samples that have nothing of their own take no bytes here, so the count may be anything.
+        if flags & 0xF00 == 0 {
+            if !ours {
+                let bytes = u64::from(defaults.size).checked_mul(count.into())?;
+                *place = place.checked_add(bytes)?;
+                continue;
+            }
+            *bare = bare.checked_sub(count)?;
         }
         for number in 0..count {
             let mut field = |flag: u32, default: u32| match flags & flag {
@@ -173,5 +191,33 @@ mod tests {
         .concat();
         let (samples, problem) = samples(&block(b"traf", &[], &huge), 0, defaults(), &mut 0);
         assert!(samples.is_empty() && problem.is_some());
+    }
+
+    /// Many runs of 16 bytes each that tell of a million samples.
+    #[test]
+    fn no_memory_for_samples_that_are_only_counted() {
+        let runs = |track| {
+            let mut traf = block(b"tfhd", &[0x2_0010, track, 1], &[]);
+            for _ in 0..4 {
+                traf.extend(block(b"trun", &[0, 1 << 20], &[]));
+            }
+            block(b"traf", &[], &traf)
+        };
+        let (all, problem) = samples(&runs(2), 0, defaults(), &mut 0);
+        assert!(all.len() <= MAX_BARE as usize && problem.is_some());
+        // Those of another track are nobody's business, but for where they end.
+        let ours = block(
+            b"traf",
+            &[],
+            &[
+                block(b"tfhd", &[0, 2], &[]),
+                block(b"trun", &[0x200, 1, 7], &[]),
+            ]
+            .concat(),
+        );
+        let (all, problem) = samples(&[runs(1), ours].concat(), 10, defaults(), &mut 0);
+        assert_eq!(problem, None);
+        let places: Vec<_> = all.iter().map(|sample| sample.offset).collect();
+        assert_eq!(places, [10 + (4 << 20)]);
     }
 }

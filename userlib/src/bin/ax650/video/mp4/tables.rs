@@ -6,6 +6,8 @@ use super::fields::{find, Fields};
 
 /// No track has more samples.
 const MAX_SAMPLES: usize = 1 << 24;
+/// Samples that are all of one size take no bytes in the tables; in a pipe nothing else tells that there cannot be so many.
+const MAX_UNSEEN: usize = 1 << 16;
 /// No sample is larger.
 pub const MAX_SAMPLE: u32 = 256 << 20;
 
@@ -152,6 +154,10 @@ fn fill(
         false => chunks.u32().map(u64::from),
     };
     let (mut number, mut delta) = (0_usize, 0_u32);
+    let most = match (&sizes, end) {
+        (Sizes::Same(_), None) => MAX_UNSEEN,
+        _ => MAX_SAMPLES,
+    };
     for chunk in 1_u32.. {
         let mut offset = offset_of().ok_or(SHORT)?;
         while let Some(next) = next_run.filter(|next| next.0 <= chunk) {
@@ -174,7 +180,7 @@ fn fill(
             }
             // What lies behind the end of the file is missing, and is found out when it is read; only that there
             // cannot be so many is seen here.
-            if samples.all.len() == MAX_SAMPLES || end.is_some_and(|end| number as u64 > end) {
+            if samples.all.len() == most || end.is_some_and(|end| number as u64 > end) {
                 return Err("it has too many samples");
             }
             if size > 0 {
@@ -271,6 +277,8 @@ mod tests {
         ]
         .concat();
         assert!(samples(&many, Some(1000)).problem.is_some());
+        let piped = samples(&many, None);
+        assert!(piped.problem.is_some() && piped.all.len() <= 1 << 16);
         let large = samples(&tables(&[1, u32::MAX], &[1, 2]), None);
         assert_eq!((large.all.len(), large.problem.is_some()), (1, true));
         assert!(samples(&[], None).all.is_empty());
