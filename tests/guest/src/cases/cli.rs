@@ -55,8 +55,8 @@ mod code {
     pub const NO_CARD: i32 = 3;
     pub const PERMISSION: i32 = 4;
     pub const CARD: i32 = 6;
-    pub const WARNINGS: i32 = 7;
-    pub const PROBLEMS: i32 = 8;
+    pub const WARNINGS: i32 = 8;
+    pub const PROBLEMS: i32 = 9;
     pub const INTERRUPTED: i32 = 130;
 }
 
