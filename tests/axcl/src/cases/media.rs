@@ -35,7 +35,7 @@ fn D1_pool_exit_before_init(_: &mut Context) -> Result<()> {
     ready()?;
     let device = Device::open()?;
     let scope = device.scope();
-    for api in [SysApi::AxPoolExit, SysApi::AxPoolInit, SysApi::AxPoolExit] {
+    for api in [SysApi::AxPoolExit, SysApi::AxPoolExit] {
         let code = system(&scope, api, Vec::new())?;
         ensure!(code == 0, "{api:?}: {code:#x}");
     }

@@ -299,7 +299,7 @@ fn looks_and_times_are_carried_over(_: &mut Context) -> Result<()> {
         "{text}"
     );
     status("ax650 transcode a12_fullrange.h264 -o range.mp4 -q", 0)?;
-    ensure!(contains("range.mp4", b"colrnclx\0\x01\0\x01\0\x01\x80")?);
+    ensure!(contains("range.mp4", b"colrnclx\0\x02\0\x02\0\x02\x80")?);
     let text = status("ax650 transcode a12_fullrange.h264 -o range.h265 -q", 0)?;
     ensure!(text.contains("full range"), "{text}");
     let text = status("ax650 transcode m01_av.mp4 -o av.mp4 -q", 0)?;
