@@ -10,12 +10,13 @@ use ax650::Kind;
 use ax650_uapi::*;
 
 use crate::card::Card;
-use crate::case::{Context, Machine, TWO_CARDS};
+use crate::case::{Context, Machine, TWO_CARDS, USUAL};
 use crate::client::{canary, Client};
 use crate::{frame, kernel, process};
 
 crate::cases!["fuzz":
-    P6_random_requests { timeout_s: 120 },
+    // They may ask for all that a file may have, 1 GiB.
+    P6_random_requests { timeout_s: 120, machines: &[Machine { memory: 2048, ..USUAL }] },
     P6_random_requests_on_two_cards { timeout_s: 120, machines: &[Machine { memory: 2048, ..TWO_CARDS }] },
     P6_random_frames { timeout_s: 90 },
 ];
