@@ -150,7 +150,7 @@ impl Hostile {
     fn number(&mut self, old: u64) -> u64 {
         match self.below(4) {
             0 => old.wrapping_add(1),
-            1 => old ^ 1 << self.below(64),
+            1 => old ^ (1 << self.below(64)),
             // What is added to it cannot be counted any more.
             2 => u64::MAX - self.below(1 << 14) as u64,
             _ => NUMBERS[self.below(NUMBERS.len())],
