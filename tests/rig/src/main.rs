@@ -28,6 +28,7 @@ mod test;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -100,6 +101,9 @@ enum Action {
         /// The command, its words parted by commas
         #[arg(long, value_name = "WORD,WORD...")]
         run: String,
+        /// Seconds that it may take
+        #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+        limit: u32,
     },
 }
 
@@ -177,6 +181,7 @@ fn run(cli: Cli) -> Result<bool> {
                 share,
                 files,
                 run: None,
+                limit: Duration::MAX,
             };
             shell::run(&mut artifacts, &options)
         }
@@ -185,6 +190,7 @@ fn run(cli: Cli) -> Result<bool> {
             cards,
             share,
             run,
+            limit,
         } => {
             let options = shell::Options {
                 kernel,
@@ -192,6 +198,7 @@ fn run(cli: Cli) -> Result<bool> {
                 share,
                 files: None,
                 run: Some(run),
+                limit: Duration::from_secs(limit.into()),
             };
             shell::run(&mut artifacts, &options)
         }

@@ -31,10 +31,9 @@ pub struct Options {
     pub files: Option<PathBuf>,
     /// command, its words parted by commas; `None`: a shell
     pub run: Option<String>,
+    /// the command may take this long, boot and all
+    pub limit: Duration,
 }
-
-/// A command in a guest may take this long.
-const LIMIT: Duration = Duration::from_secs(900);
 
 /// After a silence as long there is a line that says that there is nothing to say.
 const SILENCE: Duration = Duration::from_secs(8);
@@ -101,12 +100,15 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
         }
         eprintln!("Booting; Ctrl-A x ends the machine.");
         let mut qemu = Group::spawn_foreground(&mut command, arch.qemu())?;
-        while qemu.wait_until(Instant::now() + LIMIT)?.is_none() {}
+        while qemu
+            .wait_until(Instant::now() + Duration::from_secs(3600))?
+            .is_none()
+        {}
         return Ok(true);
     }
     command.stdin(Stdio::null()).stdout(Stdio::null());
     let mut qemu = Group::spawn(&mut command, arch.qemu())?;
-    let status = follow(&listener)?;
+    let status = follow(&listener, options.limit)?;
     qemu.wait_until(Instant::now() + Duration::from_secs(30))?;
     Ok(status == 0)
 }
@@ -148,8 +150,8 @@ fn with_files(
     Ok(out)
 }
 
-/// Prints the console until the guest says how its command ended.
-fn follow(listener: &UnixListener) -> Result<i32> {
+/// Prints the console until the guest says how its command ended, which may take as long as `limit`.
+fn follow(listener: &UnixListener, limit: Duration) -> Result<i32> {
     let (stream, _) = listener.accept().context("QEMU's console")?;
     let begin = Instant::now();
     let (send, receive) = channel();
@@ -161,7 +163,7 @@ fn follow(listener: &UnixListener) -> Result<i32> {
         }
     });
     let mut shown = false;
-    while begin.elapsed() < LIMIT {
+    while begin.elapsed() < limit {
         let line = match receive.recv_timeout(SILENCE) {
             Ok(line) => line,
             Err(RecvTimeoutError::Timeout) => {
@@ -186,6 +188,6 @@ fn follow(listener: &UnixListener) -> Result<i32> {
     }
     bail!(
         "the guest ended without a word, or took more than {} s",
-        LIMIT.as_secs()
+        limit.as_secs()
     );
 }
