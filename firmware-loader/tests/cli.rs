@@ -324,3 +324,15 @@ fn F10_what_cannot_be_written_is_one_line_and_a_status() {
         }
     }
 }
+
+#[test]
+fn help_has_to_arrive() {
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let status = std::process::Command::new(env!("CARGO_BIN_EXE_ax650-fw"))
+        .arg("--help")
+        .stdout(full)
+        .stderr(std::process::Stdio::null())
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(1));
+}

@@ -18,6 +18,8 @@ pub struct Splitter {
     buffer: Vec<u8>,
     /// No start code that has not been looked at begins before this.
     scanned: usize,
+    /// No start code ends the NAL unit at `scanned` before this.
+    searched: usize,
     /// Where the start code begins of what comes before the next picture, if it is one.
     cut: Option<usize>,
     has_picture: bool,
@@ -53,6 +55,7 @@ impl Splitter {
             codec,
             buffer: Vec::new(),
             scanned: 0,
+            searched: 0,
             cut: None,
             has_picture: false,
             ended: false,
@@ -114,10 +117,11 @@ impl Splitter {
                 return None;
             };
             let start = code + 3;
-            let next = find_start_code(&self.buffer, start);
+            let next = find_start_code(&self.buffer, start.max(self.searched));
             let end = next.unwrap_or(self.buffer.len());
             if next.is_none() && !self.ended && !self.is_enough(start, end) {
                 self.scanned = code;
+                self.searched = self.buffer.len().saturating_sub(2);
                 self.drop_what_is_ahead();
                 return None;
             }
@@ -135,6 +139,7 @@ impl Splitter {
             let rubbish = if nal.is_empty() { start } else { from };
             if first && rubbish > 0 {
                 self.buffer.drain(..rubbish);
+                self.searched = 0;
                 self.scanned = 0;
                 continue;
             }
@@ -259,6 +264,7 @@ impl Splitter {
     fn take(&mut self, at: usize) -> Vec<u8> {
         let rest = self.buffer.split_off(at);
         self.scanned = 0;
+        self.searched = 0;
         self.cut = None;
         self.has_picture = false;
         std::mem::replace(&mut self.buffer, rest)
@@ -276,6 +282,7 @@ impl Splitter {
             let keep = self.scanned.saturating_sub(1);
             self.buffer.drain(..keep);
             self.scanned -= keep;
+            self.searched = self.searched.saturating_sub(keep);
         }
     }
 }

@@ -14,14 +14,26 @@ use clap::Parser;
 use cli::{Cli, Command};
 use failure::Failure;
 use std::{
-    io::{stderr, Write},
+    io::{self, stderr, Write},
     process::ExitCode,
 };
 
 fn main() -> ExitCode {
     // SAFETY: no other thread runs yet. A reader that went away ends us, as it does other filters.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(help) if !help.use_stderr() => {
+            return match show(&help) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    tell(&error.into());
+                    ExitCode::FAILURE
+                }
+            }
+        }
+        Err(error) => error.exit(),
+    };
     env_logger::Builder::new()
         .parse_filters(&std::env::var("AX650_LOG").unwrap_or_else(|_| "off".into()))
         .init();
@@ -43,6 +55,13 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Manifest(arguments) => files::manifest(arguments),
         Command::Boot(arguments) => boot::boot(arguments, cli.quiet),
     }
+}
+
+/// Shows a help text or the version, which has to arrive like other output.
+fn show(text: &clap::Error) -> io::Result<()> {
+    standard::output().map(drop)?;
+    text.print()?;
+    io::stdout().flush()
 }
 
 /// Where standard error is closed or full, the exit code has to do.

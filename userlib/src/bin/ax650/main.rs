@@ -42,7 +42,11 @@ use failure::Failure;
 
 fn main() -> ExitCode {
     interrupt::install();
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(help) if !help.use_stderr() => return show(&help),
+        Err(error) => error.exit(),
+    };
     start_log(arguments.verbose);
     match interrupt::watch(move || run_command(&arguments)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -50,6 +54,21 @@ fn main() -> ExitCode {
             // Where standard error is closed or full, the exit code has to do.
             let _ = writeln!(std::io::stderr(), "ax650: {message}");
             ExitCode::from(code)
+        }
+    }
+}
+
+/// Shows a help text or the version, which has to arrive like other output.
+fn show(text: &clap::Error) -> ExitCode {
+    let shown = standard::output()
+        .map(drop)
+        .and_then(|()| text.print())
+        .and_then(|()| std::io::stdout().flush());
+    match shown {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "ax650: standard output: {error}");
+            ExitCode::from(failure::FAILURE)
         }
     }
 }

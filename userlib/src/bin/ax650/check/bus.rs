@@ -8,8 +8,8 @@ use nix::errno::Errno;
 use super::Finding;
 use crate::host::{PciCard, System, DRIVER};
 
-/// A card that runs is heard of every second.
-const HEARTBEAT_LIMIT_MS: u64 = 10_000;
+/// Cards beat at least every 9 s (spec 6); the driver calls one suspect by the interval that it announces.
+const HEARTBEAT_LIMIT_MS: u64 = 20_000;
 
 /// The cards' nodes in `/dev`.
 pub fn nodes(system: &System) -> Vec<String> {
