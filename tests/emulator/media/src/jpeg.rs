@@ -14,7 +14,7 @@ use crate::vdec::attr::{Codec, GroupAttr, Stream};
 use crate::vdec::decode::{Decoder, Options};
 use crate::vdec::split::MAX_UNIT;
 use crate::venc::attr::ChannelAttr;
-use crate::venc::encode::{pixel, Effort, Encoder};
+use crate::venc::encode::{pixel, Encoder};
 
 /// JpegDecodeOneFrame: `AX_VDEC_DEC_ONE_FRM_T` with the image's card address and the addresses
 /// and strides of the frame to fill; returns the same with the frame's size filled in.  When
@@ -121,7 +121,7 @@ fn encode(dram: &Dram, source: &Nv12, quality: u32) -> Result<Vec<u8>, Fault> {
     let size = (source.width, source.height);
     let attr = ChannelAttr::single_image(size)?;
     let mut picture = from_card(dram, source, (0, 0), size, pixel(attr.codec))?;
-    let mut encoder = Encoder::new(&attr, quality, Effort::Usual)?;
+    let mut encoder = Encoder::new(&attr, quality)?;
     let mut packets = encoder.encode(&mut picture, true, ())?;
     packets.extend(encoder.drain()?);
     packets.pop().map(|p| p.bytes).ok_or(Fault::Codec)

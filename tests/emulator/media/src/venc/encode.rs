@@ -29,7 +29,6 @@ pub struct Encoded<T> {
 /// An encoder for one stream; `T` goes with each picture.
 pub struct Encoder<T> {
     codec: Codec,
-    effort: Effort,
     inner: encoder::Video,
     /// Of the pictures that are in the encoder; they leave in the order they came.
     tags: VecDeque<T>,
@@ -47,7 +46,7 @@ pub fn pixel(codec: Codec) -> Pixel {
 
 impl<T> Encoder<T> {
     /// An encoder for pictures of `attr.size`; `quality` is that of JPEG images.
-    pub fn new(attr: &ChannelAttr, quality: u32, effort: Effort) -> Result<Self, Fault> {
+    pub fn new(attr: &ChannelAttr, quality: u32) -> Result<Self, Fault> {
         let name = match attr.codec {
             Codec::H264 => "libx264",
             Codec::H265 => "libx265",
@@ -65,25 +64,14 @@ impl<T> Encoder<T> {
         video.set_frame_rate(Some(rate));
         video.set_time_base(rate.invert());
         let inner = video
-            .open_as_with(codec, options(attr, quality, effort)?)
+            .open_as_with(codec, options(attr, quality)?)
             .map_err(|_| Fault::IllegalParam)?;
         Ok(Self {
             codec: attr.codec,
-            effort,
             inner,
             tags: VecDeque::new(),
             pictures: 0,
         })
-    }
-
-    /// What it was made for.
-    pub fn effort(&self) -> Effort {
-        self.effort
-    }
-
-    /// Pictures that it has been given.
-    pub fn pictures(&self) -> i64 {
-        self.pictures
     }
 
     /// Encodes one picture; `intra` makes it decodable without others.
@@ -138,10 +126,10 @@ impl<T> Encoder<T> {
     }
 }
 
-/// How much an encoder takes upon itself.  The cards' are hardware, which keeps up with its source, and small streams are
-/// expected of it: x264 can do both for small pictures only, x265 neither.
+/// How much an encoder takes upon itself, by the size of its pictures alone: the cards' are hardware, which keeps up with
+/// its source, and a stream's parameter sets must stay as they are, so it cannot be changed under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effort {
+enum Effort {
     /// x264: what makes small streams; x265: the fastest preset, in one thread.
     Usual,
     /// x264: the fastest preset; x265: less than that, and two threads.
@@ -149,14 +137,15 @@ pub enum Effort {
 }
 
 impl Effort {
-    /// Pictures of more pixels are large.
-    const LARGE: u32 = 1280 * 720;
-
-    /// What a channel begins with.
-    pub fn of_size(attr: &ChannelAttr) -> Self {
-        match attr.size.0 * attr.size.1 {
-            0..=Self::LARGE => Self::Usual,
-            _ => Self::Least,
+    /// Of pictures with more pixels two busy processors cannot encode 30 a second by [`Effort::Usual`].
+    fn of(attr: &ChannelAttr) -> Self {
+        let most = match attr.codec {
+            Codec::H264 => 640 * 480,
+            _ => 1280 * 720,
+        };
+        match attr.size.0 * attr.size.1 <= most {
+            true => Self::Usual,
+            false => Self::Least,
         }
     }
 
@@ -177,7 +166,7 @@ impl Effort {
 }
 
 /// Settings of the encoder: fast ones without delay, in the caller's thread.
-fn options(attr: &ChannelAttr, quality: u32, effort: Effort) -> Result<Dictionary<'static>, Fault> {
+fn options(attr: &ChannelAttr, quality: u32) -> Result<Dictionary<'static>, Fault> {
     let mut o = Dictionary::new();
     o.set("threads", "1");
     for (key, value) in attr.rate.options(attr.codec, quality) {
@@ -186,6 +175,7 @@ fn options(attr: &ChannelAttr, quality: u32, effort: Effort) -> Result<Dictionar
     if attr.codec.is_jpeg() {
         return Ok(o);
     }
+    let effort = Effort::of(attr);
     let (preset, tune) = match attr.codec {
         Codec::H264 => effort.x264(),
         _ => ("ultrafast", "zerolatency"),

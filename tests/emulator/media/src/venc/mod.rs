@@ -8,7 +8,6 @@ mod channel;
 pub mod encode;
 mod layout;
 mod nal;
-mod pace;
 mod pack;
 mod params;
 pub mod rate;

@@ -3,7 +3,6 @@
 //! A channel's thread: encodes the pictures, puts the packets into card memory.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use ax650_emu_api::Link;
 use ffmpeg_next::frame::Video;
@@ -11,7 +10,6 @@ use ffmpeg_next::frame::Video;
 use super::channel::{Channel, Input, Packet, Tag};
 use super::encode::{Encoded, Encoder};
 use super::nal;
-use super::pace::Pace;
 use super::pack::Pack;
 use crate::errors::Fault;
 use crate::priority::give_way;
@@ -24,8 +22,6 @@ pub struct Worker {
     epoch: u64,
     /// The encoder, and the version of the settings it was made with.
     encoder: Option<(Encoder<Tag>, u64)>,
-    /// What its pictures cost.
-    pace: Pace,
 }
 
 /// A picture and what is to be done with it.
@@ -43,7 +39,6 @@ impl Worker {
             channel,
             link,
             encoder: None,
-            pace: Pace::default(),
         }
     }
 
@@ -101,26 +96,22 @@ impl Worker {
         let state = self.channel.state();
         let (attr, version, quality) = (state.attr, state.version, state.params.quality());
         drop(state);
-        let effort = self.pace.effort(&attr);
-        let outdated = |(encoder, made): &(Encoder<Tag>, u64)| {
-            // With less effort from the next picture on that begins anew anyway.
-            let begins = job.intra || encoder.pictures() % i64::from(attr.rate.gop) == 0;
-            *made != version || begins && encoder.effort() != effort
-        };
-        if self.encoder.as_ref().is_some_and(outdated) {
+        if self
+            .encoder
+            .as_ref()
+            .is_some_and(|(_, made)| *made != version)
+        {
             self.drain();
         }
         let encoder = match self.encoder.take() {
             Some((encoder, _)) => Ok(encoder),
-            None => Encoder::new(&attr, quality, effort),
+            None => Encoder::new(&attr, quality),
         };
-        let begin = Instant::now();
         let result = encoder.and_then(|mut encoder| {
             let packets = encoder.encode(&mut job.picture, job.intra, job.tag)?;
             self.encoder = Some((encoder, version));
             Ok(packets)
         });
-        self.pace.took(begin.elapsed());
         match result {
             Ok(packets) => packets.into_iter().for_each(|p| self.put(p)),
             Err(_) => self.error(),
