@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::attr::{ChannelAttr, Codec};
 use super::channel::Channel;
-use super::encode::{Effort, Encoder};
+use super::encode::Encoder;
 use super::params::{Params, JPEG, RATE};
 use super::rate::Rate;
 use super::worker::Worker;
@@ -155,7 +155,7 @@ impl Venc {
 
 /// Fails if there is no encoder for these settings: the client is to learn it now.
 fn try_out(attr: &ChannelAttr) -> Result<(), Fault> {
-    Encoder::<()>::new(attr, Params::default().quality(), Effort::of_size(attr)).map(drop)
+    Encoder::<()>::new(attr, Params::default().quality()).map(drop)
 }
 
 fn init(session: &Session, args: Args) -> Outcome {
