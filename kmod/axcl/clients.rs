@@ -203,7 +203,7 @@ impl Clients {
         }
     }
 
-    /// The card goes down: all groups are gone, and their programs are told (spec 5.7, R16).
+    /// The card goes down: all groups are gone, and their programs are told ([pcie 5.7], R16).
     pub(crate) fn fail(&self, card: &Card) {
         let was_up = core::mem::take(&mut self.state.lock().up);
         if was_up {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `/dev/msg_userdev`: an open file for each port (spec 8.2).
+//! `/dev/msg_userdev`: an open file for each port [pcie 8.2].
 
 use kernel::{
     fs::{File, Kiocb},
@@ -92,7 +92,7 @@ impl Endpoint {
             me.state.lock().stopped = false;
             return Ok(());
         }
-        // Whatever the reason (spec 8.2).
+        // Whatever the reason [pcie 8.2].
         line.attach(me).map_err(|_| FAILED)?;
         let (old, messages) = {
             let mut state = me.state.lock();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The ports of a program on a card, and the serving process behind them (spec 5.4 to 5.6).
+//! The ports of a program on a card, and the serving process behind them [pcie 5.4] to [pcie 5.6].
 
 use kernel::{
     new_mutex,
@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-/// The card's answer is waited for so long (spec 5.4).
+/// The card's answer is waited for so long [pcie 5.4].
 const CREATE_NS: u64 = 50 * S;
 
 /// Room in the ring for a farewell is waited for so long.
@@ -145,7 +145,7 @@ impl Group {
         packet.ports = self.ports;
     }
 
-    /// What the card is told when the program ends without a word (spec 5.5).
+    /// What the card is told when the program ends without a word [pcie 5.5].
     pub(super) fn farewell(&self, card: &Card) -> Packet {
         Packet {
             command: DESTROY,

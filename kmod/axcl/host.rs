@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `/dev/axcl_host`: which cards there are, their state, and ports on them (spec 8.1).
+//! `/dev/axcl_host`: which cards there are, their state, and ports on them [pcie 8.1].
 
 use kernel::{
     fs::{File, Kiocb},

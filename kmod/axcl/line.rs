@@ -30,7 +30,7 @@ use crate::{
     },
 };
 
-/// How often a message is tried to be sent when the ring is full, and the pause between (spec 4.6).
+/// How often a message is tried to be sent when the ring is full, and the pause between [pcie 4.6].
 const SEND_TRIES: u32 = 10;
 const SEND_PAUSE_US: u32 = 1000;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `/dev/ax_mmb_dev`: host memory for the card, one buffer for each open file (spec 7).
+//! `/dev/ax_mmb_dev`: host memory for the card, one buffer for each open file [pcie 7].
 //!
 //! The memory is that of the driver's own buffers: zeroed, accounted, counted in the card's limit,
 //! pages that are still mapped stay when everything else has gone.  It is mapped cached whatever is

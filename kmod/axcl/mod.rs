@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The AXCL ABI: four device nodes that Axera's own user space opens (spec 5, 7, 8).
+//! The AXCL ABI: four device nodes that Axera's own user space opens [pcie 5], [pcie 7], [pcie 8].
 //!
 //! A second door to the same cards.  Programs get message ports and host memory, and run the protocol
 //! above them by themselves; so the kernel sees to it that a port is used by its owner only, that the
@@ -40,7 +40,7 @@ use record::Record;
 /// A request whose arguments cannot be read or make no sense; -1 in the ABI.
 const FAILED: Error = EPERM;
 
-/// A card that is being booted is waited for so long (spec 2.4).
+/// A card that is being booted is waited for so long [pcie 2.4].
 const UP_NS: u64 = 120 * S;
 
 /// Between looks at the state of a card, should its thread have forgotten to tell.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `/dev/p2p`: where the BARs of the cards are, for cards that talk to each other (spec 8.3).
+//! `/dev/p2p`: where the BARs of the cards are, for cards that talk to each other [pcie 8.3].
 //!
 //! The driver does not touch the bridges (R50): whether cards reach each other is for the kernel's own
 //! rules about peers to say, and for the administrator to change.

@@ -28,7 +28,7 @@ const MOST_EVENTS: u32 = 1 << 16;
 /// An open file.
 #[pin_data]
 pub(crate) struct Record {
-    /// The thread that opened it, which is what the ABI calls a process (spec 5.7).
+    /// The thread that opened it, which is what the ABI calls a process [pcie 5.7].
     pub(crate) thread: Process,
     events: Atomic<u32>,
     queue: PollCondVarBox,

@@ -116,7 +116,7 @@ pub(crate) fn remove_file(file: &Arc<Record>) {
     drop(removed);
 }
 
-/// A card has died: tells the files that have no ports on any card (spec 5.7).
+/// A card has died: tells the files that have no ports on any card [pcie 5.7].
 pub(crate) fn wake_idle_files() {
     let table = TABLE.lock();
     for file in table.files.iter() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reset and reboot, which two of the nodes have (spec 2.9).  Both hit everybody who uses the card, so
+//! Reset and reboot, which two of the nodes have [pcie 2.9].  Both hit everybody who uses the card, so
 //! they are for the administrator only (R17); everybody's ports are lost, and they are told (R16).
 
 use kernel::{prelude::*, sync::Arc};

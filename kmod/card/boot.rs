@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sending the firmware: the card reads it by DMA, piece by piece (spec 3.2 to 3.6).
+//! Sending the firmware: the card reads it by DMA, piece by piece [pcie 3.2] to [pcie 3.6].
 
 use kernel::{firmware::Firmware, prelude::*};
 
@@ -142,7 +142,7 @@ impl Card {
         }
     }
 
-    /// Why the chip was started (spec 3.7); U-Boot runs by now.
+    /// Why the chip was started [pcie 3.7]; U-Boot runs by now.
     fn look_at_boot_reason(&self) -> Result {
         let reason = self.read_boot(REASON)?;
         self.write_boot(REASON, 0)?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! From "firmware started" to "rings in use" (spec 2.4 to 2.7).
+//! From "firmware started" to "rings in use" [pcie 2.4] to [pcie 2.7].
 
 use kernel::prelude::*;
 

@@ -55,7 +55,7 @@ use telemetry::Cache;
 use thread::Orders;
 
 /// The smallest shared region worth having: U-Boot must fit it in one piece, as it is the bounce
-/// buffer of the firmware too (spec 3.1).
+/// buffer of the firmware too [pcie 3.1].
 const SMALLEST_REGION: usize = 0x20_0000;
 
 /// As many lines the driver logs about a misbehaving card in [`LOG_WINDOW_NS`].
@@ -79,7 +79,7 @@ pub(crate) struct Card {
     /// Number of its device node.
     pub(crate) index: u32,
     /// What the protocol calls the card: its bus number as the host sees it.  Only the card's own
-    /// use of it depends on it, never the driver (spec 1.7).
+    /// use of it depends on it, never the driver [pcie 1.7].
     pub(crate) id: u32,
     pub(crate) region: Region,
     pub(crate) geometry: Geometry,

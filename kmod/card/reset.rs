@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Resetting the chip, and putting back what the reset takes away (spec 1.3, 1.6).
+//! Resetting the chip, and putting back what the reset takes away [pcie 1.3], [pcie 1.6].
 
 use kernel::{prelude::*, sync::atomic::Relaxed};
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the card says of itself, asked with the fixed command lines that its own tools use (rpc 4.2).
+//! What the card says of itself, asked with the fixed command lines that its own tools use [rpc 4.2].
 
 use kernel::{prelude::*, sync::Arc};
 

@@ -174,7 +174,7 @@ fn both_ways() -> bindings::dma_data_direction {
     DataDirection::Bidirectional.into()
 }
 
-/// The longest piece: entries of the card's lists have 32-bit lengths (rpc 2.1).
+/// The longest piece: entries of the card's lists have 32-bit lengths [rpc 2.1].
 const MAX_PIECE: u32 = 0x4000_0000;
 
 /// What the protocol and the way to the card allow: bounce buffers are small.

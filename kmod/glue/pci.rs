@@ -23,7 +23,7 @@ pub(super) fn raw<C: DeviceContext>(pdev: &pci::Device<C>) -> *mut bindings::pci
     ptr::from_ref(pdev).cast_mut().cast()
 }
 
-/// The identity of the cards (spec 1.1), with any subsystem id.
+/// The identity of the cards [pcie 1.1], with any subsystem id.
 ///
 /// `pci::Vendor::from_raw` is private to the kernel crate and 0x1f4b is not in its list.
 // SAFETY: `pci::DeviceId` is a transparent wrapper of `pci_device_id`.
@@ -119,7 +119,7 @@ pub(crate) fn set_master(pdev: &pci::Device) {
 }
 
 /// Sets the maximum read request size to what the card's boot code needs: it fails with less than 512
-/// bytes, and more is slower (spec 1.8).
+/// bytes, and more is slower [pcie 1.8].
 pub(crate) fn set_read_request(pdev: &pci::Device) {
     // SAFETY: a valid device.  Fails only for devices without a PCI Express capability.
     if unsafe { bindings::pcie_set_readrq(raw(pdev), 512) } != 0 {
@@ -170,7 +170,7 @@ pub(crate) fn reaches(client: &pci::Device, provider: &pci::Device) -> bool {
     unsafe { shim::ax650_pci_reaches(raw(client), raw(provider)) }
 }
 
-/// A copy of the configuration as the kernel programmed it, to be put back after resets (spec 1.6).
+/// A copy of the configuration as the kernel programmed it, to be put back after resets [pcie 1.6].
 pub(crate) struct SavedConfig(NonNull<bindings::pci_saved_state>);
 
 // SAFETY: plain memory.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The memory that host and card share: control page and rings (spec 4.2).
+//! The memory that host and card share: control page and rings [pcie 4.2].
 
 use kernel::{
     device::{Bound, Device},

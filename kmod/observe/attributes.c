@@ -61,7 +61,7 @@ static const struct attribute_group ax650_group = {
 
 const struct attribute_group *ax650_groups[] = { &ax650_group, NULL };
 
-/* The chip switches itself off at this temperature (spec 1.8). */
+/* The chip switches itself off at this temperature [pcie 1.8]. */
 #define AX650_TEMP_CRIT	120000
 
 static umode_t ax650_sensor_visible(const void *data, enum hwmon_sensor_types type, u32 attr,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Answers of the card, by message or by DMA, and the calls they belong to (rpc 1.2).
+//! Answers of the card, by message or by DMA, and the calls they belong to [rpc 1.2].
 
 use kernel::{prelude::*, sync::Arc};
 
@@ -44,7 +44,7 @@ impl Engine {
     }
 
     /// Finds out whose answer this is.  Sequence number, context and stream decide; the card id is
-    /// not looked at, as it may be what the card takes itself for (spec 1.7).
+    /// not looked at, as it may be what the card takes itself for [pcie 1.7].
     pub(super) fn begin_answer(&mut self, session: &Session, header: &frame::Header) -> Answer {
         let found = self.pending.iter().position(|p| {
             let own = &p.header;

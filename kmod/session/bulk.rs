@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Transactions on port P0: copies, and calls too long for a message (rpc 2.3, 2.4, 5.3).
+//! Transactions on port P0: copies, and calls too long for a message [rpc 2.3], [rpc 2.4], [rpc 5.3].
 //!
 //! The card moves the bytes; the messages here only say where they are.  As few messages as the
 //! protocol allows stand alone: request, record and list of a copy go out under one doorbell, and so

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Transactions on port P1: answers too long for a message (rpc 2.4).
+//! Transactions on port P1: answers too long for a message [rpc 2.4].
 
 use kernel::{prelude::*, sync::Arc};
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sessions: one serving process on the card each, with four ports (rpc 1 and 2).
+//! Sessions: one serving process on the card each, with four ports [rpc 1] and [rpc 2].
 //!
 //! A session is a state machine that never waits.  Whatever happens (a job is submitted, a message
 //! comes, time passes) takes the engine's lock, changes its state, sends what can be sent, and goes;
@@ -26,10 +26,10 @@ use crate::{
 };
 use engine::{Engine, Phase};
 
-/// The card's DMA buffer for a session, hence the most one chunk of a copy moves (rpc 2.3).
+/// The card's DMA buffer for a session, hence the most one chunk of a copy moves [rpc 2.3].
 pub(crate) const WINDOW: u32 = 0x40_0000;
 
-/// Roles of the four ports, as indices into [`Session::ports`] (rpc 1.1).
+/// Roles of the four ports, as indices into [`Session::ports`] [rpc 1.1].
 pub(crate) mod role {
     /// Transactions begun by the host.
     pub(crate) const HOST_BULK: usize = 0;

@@ -21,7 +21,7 @@ use crate::{
     wire::{frame, rpc, transfer::Transfer},
 };
 
-/// How often SYNC is repeated, and how long each is waited for (rpc 2.2).
+/// How often SYNC is repeated, and how long each is waited for [rpc 2.2].
 const SYNC_TRIES: u32 = 25;
 const SYNC_WAIT_NS: u64 = 200 * MS;
 

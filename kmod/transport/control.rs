@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Port 11: asking the card to make and end the serving process of a session (spec 5.2 to 5.5).
+//! Port 11: asking the card to make and end the serving process of a session [pcie 5.2] to [pcie 5.5].
 
 use kernel::{
     new_condvar, new_mutex,
@@ -156,7 +156,7 @@ pub(crate) fn create_packet(card: &Card, pid: i32, ports: &Group, log_level: u32
     }
 }
 
-/// Tells the card that a session has ended; no answer is expected (spec 5.5).  False if the ring has no
+/// Tells the card that a session has ended; no answer is expected [pcie 5.5].  False if the ring has no
 /// room for that now.
 #[must_use]
 pub(crate) fn destroy(card: &Card, pid: i32, ports: &Group) -> bool {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which session or program owns which port (spec 5.1).
+//! Which session or program owns which port [pcie 5.1].
 
 use kernel::{prelude::*, sync::Arc};
 
@@ -107,7 +107,7 @@ impl Ports {
         Ok(group)
     }
 
-    /// Takes the lowest free ports, as programs that speak the AXCL ABI know it (spec 5.1): as many as
+    /// Takes the lowest free ports, as programs that speak the AXCL ABI know it [pcie 5.1]: as many as
     /// there is room for in `ports`, or none.  Those where a late answer may come are the last choice: a
     /// program that tries again would take it for the answer to its new request.
     pub(crate) fn reserve_lowest(&mut self, ports: &mut [u32]) -> Result {

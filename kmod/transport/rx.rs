@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Receiving: the card to host ring (spec 4.7, 4.9).
+//! Receiving: the card to host ring [pcie 4.7], [pcie 4.9].
 //!
 //! The card may write anything anywhere in the ring at any time.  Every header and every payload is
 //! copied once, and only the copy is looked at.
@@ -23,7 +23,7 @@ use crate::{
 /// Programs that speak the AXCL ABI get messages of any length.
 const LONGEST: usize = 4096;
 
-/// Re-reads of a header whose check word is wrong, 10 us apart (spec 4.7).
+/// Re-reads of a header whose check word is wrong, 10 us apart [pcie 4.7].
 const HEADER_TRIES: u32 = 9;
 
 /// The receiving side of one card.  Empty unless the rings are set up.

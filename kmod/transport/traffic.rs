@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Statistics of the messages of a card in one direction, since the driver was bound (spec 8.4).
+//! Statistics of the messages of a card in one direction, since the driver was bound [pcie 8.4].
 
 /// Sizes and times.
 #[derive(Clone, Copy, Default)]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sending: the host to card ring and its doorbell (spec 4.6, 4.8).
+//! Sending: the host to card ring and its doorbell [pcie 4.6], [pcie 4.8].
 
 use kernel::prelude::*;
 
@@ -231,7 +231,7 @@ impl Live {
 }
 
 impl Card {
-    /// Asks the mailbox for a slot (spec 4.8).
+    /// Asks the mailbox for a slot [pcie 4.8].
     fn mailbox_slot(&self, tries: u32) -> Option<crate::wire::mailbox::Slot> {
         for _ in 0..tries {
             match SlotRequest::interpret(self.read_mailbox(SLOT_REQUEST).ok()?) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Boot register block at the start of BAR0 while the card's loader or U-Boot runs (spec 3.2 to
-//! 3.7). All registers are u32.
+//! Boot register block at the start of BAR0 while the card's loader or U-Boot runs [pcie 3.2] to
+//! [pcie 3.7]. All registers are u32.
 
 use core::fmt;
 
@@ -131,7 +131,7 @@ pub const REASON_WATCHDOG0: u32 = 1 << 3;
 /// Boot reason: watchdog 4.
 pub const REASON_WATCHDOG4: u32 = 1 << 4;
 
-/// The gravest of the reasons set in the boot reason register (spec 3.7).
+/// The gravest of the reasons set in the boot reason register [pcie 3.7].
 pub fn reason_name(reason: u32) -> &'static str {
     match reason {
         0 => "normal",

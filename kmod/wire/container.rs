@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Firmware container (`.pac`, spec 3.1): header, records, images.
+//! Firmware container (`.pac`, [pcie 3.1]): header, records, images.
 //!
 //! A container is checked completely before the card is touched (R20): whoever gets past
 //! [`Container::parse`] needs no further bounds checks, and past [`Container::verify`] has the bytes

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The control packet: how sessions are asked for and given back on port 11 (spec 5.2 to 5.6). It
+//! The control packet: how sessions are asked for and given back on port 11 [pcie 5.2] to [pcie 5.6]. It
 //! is also the argument of several requests of the AXCL ABI.
 
 use super::bytes::u32_at;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The 28 bytes in front of every call and answer (rpc 3.1).
+//! The 28 bytes in front of every call and answer [rpc 3.1].
 
 use super::bytes::{u32_at, u64_at};
 
 /// Length of the header.
 pub const HEADER_SIZE: usize = 28;
-/// Longest frame that travels as a message; longer ones go by DMA (rpc 2.4).
+/// Longest frame that travels as a message; longer ones go by DMA [rpc 2.4].
 pub const MAX_MESSAGE: usize = 1024;
 
 /// Latency echo.
@@ -118,7 +118,7 @@ impl Header {
     }
 
     /// Whether `self` heads the answer to the request headed by `request`: sequence, card, context
-    /// and stream agree (rpc 1.2).
+    /// and stream agree [rpc 1.2].
     pub fn answers(&self, request: &Self) -> bool {
         (self.sequence, self.card, self.context, self.stream)
             == (

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Words of the handshake and of the time sync (spec 2.4 to 2.10).
+//! Words of the handshake and of the time sync [pcie 2.4] to [pcie 2.10].
 //!
 //! Step 0 goes through BAR0, which shows card DRAM by then; step 1 and the time sync go through the
 //! first 64 bytes of the shared region, "the control page".

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The 24 bytes in front of every message (spec 4.4).
+//! The 24 bytes in front of every message [pcie 4.4].
 
 use super::bytes::u32_at;
 use super::ring::padded;
@@ -16,7 +16,7 @@ pub const PORT_COUNT: u32 = 128;
 const CHECK: u32 = 0xA65;
 
 /// What the host believes of a header. The ids in it are no part of this: a card is known by the
-/// ring its messages are in (spec 1.7, R02).
+/// ring its messages are in ([pcie 1.7], R02).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// Port, below [`PORT_COUNT`].

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The card's heartbeat: a stamp in the control page that has to change in time (spec 6).
+//! The card's heartbeat: a stamp in the control page that has to change in time [pcie 6].
 //!
 //! One rule for firmware V2 and V3: accept whenever the u32 at [`STAMP`] differs from the one
-//! accepted last, and ignore the device id next to it (spec 10).
+//! accepted last, and ignore the device id next to it [pcie 10].
 
 /// Offset in the control page, u32, card: its own idea of its device id; informative.
 pub const DEVICE: usize = 0x00;

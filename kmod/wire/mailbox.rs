@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The doorbell of the card: a mailbox behind BAR1 (spec 4.8).
+//! The doorbell of the card: a mailbox behind BAR1 [pcie 4.8].
 
 /// Master id of host messages.
 pub const MASTER_HOST: u32 = 5;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The card's properties are texts that command lines on the card write (rpc 4.2). Their exact
+//! The card's properties are texts that command lines on the card write [rpc 4.2]. Their exact
 //! format on a real card is not known, so the readers look for the words that matter, accept any
 //! bytes around them, and give `None` for what they cannot find.
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The 57 byte record that describes a copy between card and host (rpc 5.3).
+//! The 57 byte record that describes a copy between card and host [rpc 5.3].
 
 use super::bytes::Writer;
 use super::frame;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Geometry of the two message rings in the shared region (spec 4.3, 4.5).
+//! Geometry of the two message rings in the shared region [pcie 4.3], [pcie 4.5].
 //!
 //! Pointers are free-running byte counts; the position in a ring is the pointer modulo the ring
 //! size, which is not a power of two.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The driver's own calls and their answers (rpc 3.2, 4): contexts, the card's property texts, the
+//! The driver's own calls and their answers [rpc 3.2], [rpc 4]: contexts, the card's property texts, the
 //! latency echo.
 
 use super::frame::{self, Header, HEADER_SIZE};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Messages that start and move transactions on a session's ports P0 and P1 (rpc 2.1 to 2.4).
+//! Messages that start and move transactions on a session's ports P0 and P1 [rpc 2.1] to [rpc 2.4].
 
 use super::bytes::{u32_at, u64_at, Writer};
 use core::fmt;

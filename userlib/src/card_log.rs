@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The log of the card's service (spec 4.3).
+//! The log of the card's service [rpc 4.3].
 
 use std::time::Duration;
 

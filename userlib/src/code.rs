@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Error numbers of the card and what they mean (spec 3.3).
+//! Error numbers of the card and what they mean [rpc 3.3].
 
 use std::fmt;
 

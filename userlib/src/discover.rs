@@ -10,7 +10,7 @@ use nix::sys::stat::{major, minor};
 
 use crate::info::PciAddress;
 
-/// PCI vendor and device id of the card (pcie 1.1).
+/// PCI vendor and device id of the card [pcie 1.1].
 const PCI_ID: (&str, &str) = ("0x1f4b", "0x0650");
 
 pub(crate) fn device_directory() -> PathBuf {

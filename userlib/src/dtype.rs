@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Types of the elements of tensors, and the order of their dimensions (spec 6): the numbers are those of AXCL's public
+//! Types of the elements of tensors, and the order of their dimensions [rpc 6]: the numbers are those of AXCL's public
 //! interface, which the card's engine service uses unchanged.
 
 use std::fmt;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Calls of the engine service (spec 6).
+//! Calls of the engine service [rpc 6].
 
 use crate::call::Call;
 use crate::code::CardCode;

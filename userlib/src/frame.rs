@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Frames: a binary header and a protobuf message (spec 3).
+//! Frames: a binary header and a protobuf message [rpc 3].
 
 use prost::Message;
 
@@ -10,7 +10,7 @@ use crate::proto::axclrpc::{
 };
 use crate::transport::Place;
 
-/// The header of a frame (spec 3.1); an answer repeats that of its request.
+/// The header of a frame [rpc 3.1]; an answer repeats that of its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
     /// What is asked for, see [`Kind`].
@@ -57,7 +57,7 @@ impl Header {
     }
 }
 
-/// The type of a frame: service and api number (spec 3.1).
+/// The type of a frame: service and api number [rpc 3.1].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Kind(pub u32);
 

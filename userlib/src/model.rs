@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Models (spec 6).
+//! Models [rpc 6].
 
 use std::fs::File;
 use std::io::Read;

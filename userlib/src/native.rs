@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Native calls: the functions of the card's own media interface, arguments as blobs (spec 7).
+//! Native calls: the functions of the card's own media interface, arguments as blobs [rpc 7].
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The card's log (spec 4.3), for the reason that an error number does not tell.
+//! The card's log [rpc 4.3], for the reason that an error number does not tell.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The system service: contexts, streams, events and the latency echo (spec 4).
+//! The system service: contexts, streams, events and the latency echo [rpc 4].
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The library's frames are, byte for byte, those seen on the wire (spec 9).
+//! The library's frames are, byte for byte, those seen on the wire [rpc 9].
 //!
 //! The library talks to a fake card, which gives the same addresses and handles as the card of the examples.  What
 //! differs from run to run (sequence number, ids of process and thread, time, context) is put in from the example

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a bystander knows of the bulk transfers on a port: P0 and P1 (rpc 2.3), and the ports that a
+//! What a bystander knows of the bulk transfers on a port: P0 and P1 [rpc 2.3], and the ports that a
 //! program has asked for besides, where the same messages move the data of its own programs on the
-//! card (rpc 8).
+//! card [rpc 8].
 //!
 //! Programs run these transfers themselves; the kernel only hands the messages over. But it must know
 //! when the card may be reading or writing host memory, so that the memory is not given to somebody
@@ -67,7 +67,7 @@ pub enum FromHost<'a> {
 
 /// Kinds of the two lists.
 const LISTS: [u8; 2] = [8, 9];
-/// Length of the record of a copy, and where the number of bytes is in it (rpc 5.3).
+/// Length of the record of a copy, and where the number of bytes is in it [rpc 5.3].
 const RECORD: usize = 57;
 const RECORD_BYTES: usize = 53;
 

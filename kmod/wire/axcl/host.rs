@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `/dev/axcl_host` (spec 8.1). Requests are told apart by all 32 bits of their code; any other code
+//! `/dev/axcl_host` [pcie 8.1]. Requests are told apart by all 32 bits of their code; any other code
 //! is accepted and does nothing.
 
 use super::{put_u32, DEVICES, MINUS_1, MINUS_14, MINUS_2};

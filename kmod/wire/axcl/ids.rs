@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Device ids of the AXCL ABI: 8 bits, the card's bus number where that is free (spec 1.7, R01).
+//! Device ids of the AXCL ABI: 8 bits, the card's bus number where that is free ([pcie 1.7], R01).
 
 use super::DEVICES;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `/dev/ax_mmb_dev` (spec 7).
+//! `/dev/ax_mmb_dev` [pcie 7].
 
 use super::{put_u32, put_u64};
 use crate::wire::bytes::u32_at;

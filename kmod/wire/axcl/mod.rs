@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The AXCL user ABI as pure logic (spec 5, 7, 8): numbers and layouts of the four legacy nodes, the
+//! The AXCL user ABI as pure logic [pcie 5], [pcie 7], [pcie 8]: numbers and layouts of the four legacy nodes, the
 //! device ids that their users know cards by, and what is known of a transfer by looking on.
 //!
 //! All layouts are those of LP64; they are the same on all architectures.

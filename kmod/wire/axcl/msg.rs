@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `/dev/msg_userdev` (spec 8.2). Requests are told apart by type and number; all have the same
+//! `/dev/msg_userdev` [pcie 8.2]. Requests are told apart by type and number; all have the same
 //! argument.
 
 use super::{put_u32, DEVICES};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `/dev/p2p` (spec 8.3), of which the host has one request: where the BARs of all cards are.
+//! `/dev/p2p` [pcie 8.3], of which the host has one request: where the BARs of all cards are.
 
 use super::{put_u32, put_u64};
 

@@ -2,14 +2,14 @@
 
 //! Card addresses in requests.
 //!
-//! The card reaches host memory through windows in its own address space (spec 2.4, 12.1: from
+//! The card reaches host memory through windows in its own address space ([pcie 2.4], [pcie 12.1]: from
 //! 0x5100_0000), the first of which shows the message rings of all sessions. A client that could
 //! make the card copy from or to there would read and forge the messages of others. So addresses
 //! have to lie in card memory proper.
 
 use super::Refusal;
 
-/// Start of card DRAM (spec 3.1).
+/// Start of card DRAM [pcie 3.1].
 pub const DRAM_BASE: u64 = 0x1_0000_0000;
 /// End of what may be DRAM: 32 GiB, twice that of any known card, and few enough bits that no part
 /// of the card cuts the address down to one outside.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The native media calls (rpc 7): which there are, who may make them, where card addresses are in
+//! The native media calls [rpc 7]: which there are, who may make them, where card addresses are in
 //! their arguments.
 //!
 //! No native call carries a host bus address. Arguments are numbers and C structures in raw bytes;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Command lines that anyone may run on the card: the property queries (rpc 4.2), letter by letter.
+//! Command lines that anyone may run on the card: the property queries [rpc 4.2], letter by letter.
 //! They only read, take no arguments, and tell nothing that is secret.
 
 use super::{Once, Refusal};

@@ -6,8 +6,8 @@
 //! It is a third reading of the notes, after the driver's and the emulated card's, and shares no
 //! code with either: a client written from nothing but the ioctl tables and the RPC notes.
 //!
-//! * [`node`]: the nodes, one file each, with every request of the tables (PCIe notes 5, 7, 8);
-//! * [`wire`]: what travels on the message ports below the RPC (RPC notes 2, 3.1, 5.3);
+//! * [`node`]: the nodes, one file each, with every request of the tables [pcie 5], [pcie 7], [pcie 8];
+//! * [`wire`]: what travels on the message ports below the RPC [rpc 2], [rpc 3.1], [rpc 5.3];
 //! * [`rpc`]: bodies of calls;
 //! * [`client`]: a small runtime on top: a process's connection with a card, memory, copies,
 //!   models, codec;

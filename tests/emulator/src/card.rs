@@ -26,7 +26,7 @@ pub use crate::lifecycle::{Generation, Interrupted};
 /// How a card is made.
 #[derive(Debug, Clone)]
 pub struct CardOptions {
-    /// The id that the card calls itself: the bus number that its endpoint has captured (spec 1.7).
+    /// The id that the card calls itself: the bus number that its endpoint has captured [pcie 1.7].
     /// vfio-user does not pass bus numbers on; without one here the card goes by what the host calls
     /// it in its messages.
     pub card_id: Option<u8>,
@@ -44,7 +44,7 @@ pub struct CardOptions {
     pub mailbox_slots: usize,
     /// Base and size of step 0 must be there with the flag.
     pub strict: bool,
-    /// Heartbeats are those of V2 firmware (spec 10).
+    /// Heartbeats are those of V2 firmware [pcie 10].
     pub heartbeat_v2: bool,
     /// Switches that the service reads.
     pub service_switches: ServiceSwitches,
@@ -339,7 +339,7 @@ impl Card {
         }
     }
 
-    /// Name of a register of BAR4 (spec 1.3).
+    /// Name of a register of BAR4 [pcie 1.3].
     pub(crate) fn bar4_register(&self, offset: u64) -> &'static str {
         let reset = match self.config.lock().bar4_size() {
             0x10_0000 => 0x50,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The smallest service a card can have (spec 12, item 7): port groups on port 11, and an echo on
+//! The smallest service a card can have ([pcie 12], item 7): port groups on port 11, and an echo on
 //! all user ports.  It stands in for the real one where only the hardware is tested.
 
 use std::collections::BTreeSet;

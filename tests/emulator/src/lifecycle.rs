@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The card's life, from reset to reset (spec 2.1).
+//! The card's life, from reset to reset [pcie 2.1].
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use crate::boot;
 use crate::card::Card;
 use crate::link::{self, DaemonLink, WallClock};
 
-/// Boot reason after a chip reset by software (spec 3.7).
+/// Boot reason after a chip reset by software [pcie 3.7].
 const SOFTWARE_RESET: u32 = 1;
 
 /// Where the card is in its life.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Fault switches: how tests make the card misbehave (spec 12).
+//! Fault switches: how tests make the card misbehave [pcie 12].
 
 mod table;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The boot stages (spec 3).
+//! The boot stages [pcie 3].
 
 mod host;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Heartbeat, reset, loss of the card and of the host (spec 2.9, 6, 12).
+//! Heartbeat, reset, loss of the card and of the host [pcie 2.9], [pcie 6], [pcie 12].
 
 mod host;
 
@@ -413,7 +413,7 @@ fn handshake_switches() {
     eventually("the end of step 1", || {
         (host.memory.get(region, 0) == 0).then_some(())
     });
-    // Rung too early: the card's clear makes the counters disagree (spec 2.7).
+    // Rung too early: the card's clear makes the counters disagree [pcie 2.7].
     host.memory.set64(region, 0x20, 5);
     host.memory.set(region, 0, 0x2222_2222);
     std::thread::sleep(Duration::from_millis(50));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Handshake, rings, doorbells, interrupts (spec 2, 4).
+//! Handshake, rings, doorbells, interrupts [pcie 2], [pcie 4].
 
 mod host;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The card under the vendor's host driver (spec 1 to 6): it has to come up and work with every order
+//! The card under the vendor's host driver [pcie 1] to [pcie 6]: it has to come up and work with every order
 //! and width of that driver, and the faults that break the driver have to break it here.
 
 mod host;
@@ -189,7 +189,7 @@ fn smaller_regions() {
     }
 }
 
-/// The saved words of MSI are those of a vector that is not in use (spec 1.6): the card is alive
+/// The saved words of MSI are those of a vector that is not in use [pcie 1.6]: the card is alive
 /// after a reboot, and its answers lie unread.
 #[test]
 fn no_interrupt_after_a_reboot() {
@@ -242,7 +242,7 @@ fn a_card_that_still_runs_takes_no_firmware() {
     assert_eq!(vendor.host.state()["name"], "alive");
 }
 
-/// The check request on a card that runs (spec 4.12, item 15): step 0 cannot succeed, and does no harm to
+/// The check request on a card that runs ([pcie 4.12], item 15): step 0 cannot succeed, and does no harm to
 /// the card.
 #[test]
 fn a_second_handshake_is_not_answered() {

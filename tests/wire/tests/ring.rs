@@ -67,7 +67,7 @@ fn padding_table_of_the_notes() {
     assert_eq!(padded(u32::MAX) % 32, 31, "saturates, does not wrap");
 }
 
-/// Six messages of the greatest length, spec 4.5.
+/// Six messages of the greatest length, [pcie 4.5].
 #[test]
 fn long_messages_wrap_where_the_notes_say() {
     let ring = standard().h2c;

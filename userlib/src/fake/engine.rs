@@ -12,7 +12,7 @@ use crate::proto::axclrpc::engine::{ApiKind, Head, IoMeta, ModelKind, RequestBod
 /// First bytes of a model image.
 const MAGIC: &[u8] = b"fake model";
 
-/// Handles count up from here; the first is that of the worked examples (spec 9).
+/// Handles count up from here; the first is that of the worked examples [rpc 9].
 const FIRST: u64 = 0x55_0000_0000;
 
 /// Runtime engine: illegal parameter; execution failed.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Video decoding: packets in, pictures in card memory out (spec 7.1).
+//! Video decoding: packets in, pictures in card memory out [rpc 7.1].
 
 mod frame;
 

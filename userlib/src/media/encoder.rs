@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Video encoding: pictures in, packets out (spec 7.2).
+//! Video encoding: pictures in, packets out [rpc 7.2].
 
 mod receive;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Video and pictures: [`Decoder`], [`Encoder`], [`jpeg`] and what they need (spec 7).
+//! Video and pictures: [`Decoder`], [`Encoder`], [`jpeg`] and what they need [rpc 7].
 //!
 //! Pictures are NV12 everywhere: a plane of luma, then one of interleaved chroma at half size.
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Pools: equal blocks of card memory that the card's media modules count references of (spec 7.3).
+//! Pools: equal blocks of card memory that the card's media modules count references of [rpc 7.3].
 
 use std::sync::Arc;
 
@@ -153,7 +153,7 @@ impl Getter {
     }
 }
 
-/// `AX_POOL_CONFIG_T` (spec 7.6).
+/// `AX_POOL_CONFIG_T` [rpc 7.6].
 fn config(block_size: u64, count: u32) -> [u8; CONFIG_SIZE] {
     let mut config = [0; CONFIG_SIZE];
     config[0..8].copy_from_slice(&META_SIZE.to_le_bytes());
@@ -184,7 +184,7 @@ impl Drop for Block {
 mod tests {
     #[test]
     fn configuration_of_the_notes() {
-        // Spec 9, AX_POOL_CreatePool: 10 blocks of 640x480 NV12.
+        // [rpc 9], AX_POOL_CreatePool: 10 blocks of 640x480 NV12.
         let config = super::config(0x70800, 10);
         let head = [
             0, 2, 0, 0, 0, 0, 0, 0, 0, 8, 7, 0, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,

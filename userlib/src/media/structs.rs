@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Structures of the card's media interface, byte for byte (LP64 layout, spec 7.6).
+//! Structures of the card's media interface, byte for byte (LP64 layout, [rpc 7.6]).
 //!
 //! A structure is its bytes; fields are read and written at their offsets, as the notes list them.  What has no
 //! name here stays as it came, so that a structure can be handed back to the card unchanged.

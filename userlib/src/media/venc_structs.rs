@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Structures of the card's encoder, byte for byte (LP64 layout, spec 7.6); as those of [`super::structs`].
+//! Structures of the card's encoder, byte for byte (LP64 layout, [rpc 7.6]); as those of [`super::structs`].
 
 use super::structs::{structure, Field};
 

@@ -130,7 +130,7 @@ pub struct ReplyRange {
     pub capacity: u32,
 }
 
-/// A queue of the card: work of the same place is done in order (spec 4.1).
+/// A queue of the card: work of the same place is done in order [rpc 4.1].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Place {
     /// Context id.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Orders of native calls that programs make, and their ends (RPC notes 7).
+//! Orders of native calls that programs make, and their ends [rpc 7].
 
 use anyhow::{ensure, Context as _, Result};
 use ax650_test_kit::case::Context;
@@ -16,7 +16,7 @@ ax650_test_kit::cases!["axcl_media":
     E8_links_that_cannot_be,
 ];
 
-/// The end of a stream (RPC notes 3.3).
+/// The end of a stream [rpc 3.3].
 const VENC_END: u32 = 0x8007_0228;
 
 /// Numbers of modules in links.

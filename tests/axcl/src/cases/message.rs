@@ -597,7 +597,7 @@ fn R41_write_of_1_gib(_: &mut Context) -> Result<()> {
     canary()
 }
 
-/// Programs of users on the card move their data by such ports (RPC notes 8): lists there name memory of
+/// Programs of users on the card move their data by such ports [rpc 8]: lists there name memory of
 /// this process; short data is what it is.
 fn R48_lists_on_extra_ports(context: &mut Context) -> Result<()> {
     const SIZE: u32 = 0x8000;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Files and programs of the user (RPC notes 8.2).
+//! Files and programs of the user [rpc 8.2].
 
 use anyhow::{ensure, Context as _, Result};
 use ax650_test_kit::case::Context;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The calls of the card's service over the legacy nodes, and the worked examples (RPC notes 2 to
-//! 7, 9).
+//! The calls of the card's service over the legacy nodes, and the worked examples [rpc 2] to
+//! [rpc 7], [rpc 9].
 
 use std::time::{Duration, Instant};
 

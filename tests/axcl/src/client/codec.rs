@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! H.264 encoder and decoder (RPC notes 7.1, 7.2, 7.6).
+//! H.264 encoder and decoder [rpc 7.1], [rpc 7.2], [rpc 7.6].
 
 use anyhow::{bail, ensure, Result};
 

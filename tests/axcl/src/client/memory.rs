@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Card memory and copies (RPC notes 5).
+//! Card memory and copies [rpc 5].
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 

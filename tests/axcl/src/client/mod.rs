@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! A small runtime over the legacy nodes: what a process does to use a card (RPC notes 1 and 10.1).
+//! A small runtime over the legacy nodes: what a process does to use a card [rpc 1] and [rpc 10.1].
 
 mod answers;
 mod codec;

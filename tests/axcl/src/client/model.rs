@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Models (RPC notes 6).
+//! Models [rpc 6].
 
 use anyhow::{ensure, Context, Result};
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! A program of the user on the card, by its four ports (RPC notes 8.2).
+//! A program of the user on the card, by its four ports [rpc 8.2].
 
 use anyhow::{Context, Result};
 

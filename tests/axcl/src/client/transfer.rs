@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The two patterns in which bytes move (RPC notes 2.3).
+//! The two patterns in which bytes move [rpc 2.3].
 
 use std::time::{Duration, Instant};
 

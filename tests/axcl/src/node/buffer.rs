@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! `/dev/ax_mmb_dev`: host memory that the card reaches (PCIe notes 7).
+//! `/dev/ax_mmb_dev`: host memory that the card reaches [pcie 7].
 
 use std::io;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! `/dev/axcl_host`: cards, ports, state, reset (PCIe notes 5.2 to 5.7 and 8.1).
+//! `/dev/axcl_host`: cards, ports, state, reset [pcie 5.2] to [pcie 5.7] and [pcie 8.1].
 
 use std::io;
 

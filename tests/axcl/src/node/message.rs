@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! `/dev/msg_userdev`: a message port for each open file (PCIe notes 8.2).
+//! `/dev/msg_userdev`: a message port for each open file [pcie 8.2].
 
 use std::io;
 use std::time::Duration;

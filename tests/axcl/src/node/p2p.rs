@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! `/dev/p2p`: where other cards are, in the cards' eyes (PCIe notes 8.3).
+//! `/dev/p2p`: where other cards are, in the cards' eyes [pcie 8.3].
 
 use std::io;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The engine service (RPC notes 6).
+//! The engine service [rpc 6].
 
 use anyhow::{bail, ensure, Context, Result};
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The memory service (RPC notes 5).
+//! The memory service [rpc 5].
 
 use anyhow::{bail, ensure, Context, Result};
 

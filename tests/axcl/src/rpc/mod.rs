@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Calls of the card's service: requests and answers (RPC notes 3.2).
+//! Calls of the card's service: requests and answers [rpc 3.2].
 
 pub mod engine;
 pub mod memory;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The native service: the media calls of the card's SDK (RPC notes 7).
+//! The native service: the media calls of the card's SDK [rpc 7].
 
 use anyhow::{bail, ensure, Context, Result};
 

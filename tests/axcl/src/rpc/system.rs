@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The system service: control, latency, log (RPC notes 4).
+//! The system service: control, latency, log [rpc 4].
 
 use anyhow::{bail, ensure, Context, Result};
 

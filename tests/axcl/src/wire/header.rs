@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The header of frames (RPC notes 3.1).
+//! The header of frames [rpc 3.1].
 
 use crate::node::{get32, get64};
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The record of a copy between host and card (RPC notes 5.3).
+//! The record of a copy between host and card [rpc 5.3].
 
 use anyhow::{ensure, Context, Result};
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Messages of the transaction ports (RPC notes 2.1).
+//! Messages of the transaction ports [rpc 2.1].
 
 use anyhow::{bail, ensure, Context, Result};
 

@@ -31,7 +31,7 @@ unsafe impl Send for Dram {}
 unsafe impl Sync for Dram {}
 
 impl Dram {
-    /// First address of the card's DRAM (spec 3.1).
+    /// First address of the card's DRAM [pcie 3.1].
     pub const BASE: u64 = 0x1_0000_0000;
 
     /// `size` bytes of zeroed memory at [`Self::BASE`].

@@ -29,10 +29,10 @@ pub enum DmaError {
 /// Why a message could not be put into the card to host ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// The ring stayed full for the whole retry time (spec 4.6).
+    /// The ring stayed full for the whole retry time [pcie 4.6].
     #[error("the host does not empty the ring")]
     Full,
-    /// Longer than a message may be (spec 4.6).
+    /// Longer than a message may be [pcie 4.6].
     #[error("a message of {0} bytes")]
     TooLong(usize),
     /// The card has been reset since the work began.
@@ -57,7 +57,7 @@ pub trait Link: Send + Sync {
     fn dram(&self) -> &Arc<Dram>;
     /// The allocator of the card's CMM memory.
     fn cmm(&self) -> &Arc<Cmm>;
-    /// The id the card calls itself (spec 1.7).
+    /// The id the card calls itself [pcie 1.7].
     fn card_id(&self) -> u32;
     /// Adds `by` to the named counter, which the control socket shows.
     fn count(&self, counter: &str, by: u64);

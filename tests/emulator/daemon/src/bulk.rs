@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The two bulk patterns of a transaction port: pull and push (spec 2.3).
+//! The two bulk patterns of a transaction port: pull and push [rpc 2.3].
 
 use ax650_emu_api::{DmaError, Hold};
 use parking_lot::Mutex;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The log of the daemon, which the host can fetch (spec 4.3).
+//! The log of the daemon, which the host can fetch [rpc 4.3].
 
 use std::collections::VecDeque;
 use std::fmt::Write;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The contexts of a session, with their streams and events (spec 4.1).
+//! The contexts of a session, with their streams and events [rpc 4.1].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

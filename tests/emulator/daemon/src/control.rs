@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Control commands that are about the queues themselves: contexts, streams, events (spec 4.1).
+//! Control commands that are about the queues themselves: contexts, streams, events [rpc 4.1].
 //! They run in the session's main thread, so a blocked stream cannot hold them up.
 
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Port 11: groups of ports come and go (pcie notes, section 5).
+//! Port 11: groups of ports come and go [pcie 5].
 
 use std::sync::Arc;
 use std::thread::JoinHandle;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Copies between host and card memory: the 57 byte record (spec 5.3) and the copies that the card
-//! starts when a stream reaches them (spec 5.4).
+//! Copies between host and card memory: the 57 byte record [rpc 5.3] and the copies that the card
+//! starts when a stream reaches them [rpc 5.4].
 
 use std::collections::HashMap;
 use std::time::Instant;

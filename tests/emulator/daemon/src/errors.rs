@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Error numbers of the card (spec 3.3).
+//! Error numbers of the card [rpc 3.3].
 
 /// What a runtime error is about: the `sub` part of the number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

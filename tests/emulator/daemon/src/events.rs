@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Events: marks that one stream sets and others wait for (spec 4.1).
+//! Events: marks that one stream sets and others wait for [rpc 4.1].
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

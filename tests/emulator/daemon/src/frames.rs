@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! RPC frames: the 28 byte header and the envelope of answers (spec 3).
+//! RPC frames: the 28 byte header and the envelope of answers [rpc 3].
 
 use prost::Message;
 
@@ -14,10 +14,10 @@ pub(crate) const CONTROL: u32 = 0x0003_0000;
 /// Frame type of a run of a model.
 pub(crate) const RUN_MODEL: u32 = 0x000b_0200;
 
-/// Longest frame that travels as one message on P2 and P3 (spec 1.1).
+/// Longest frame that travels as one message on P2 and P3 [rpc 1.1].
 pub(crate) const INLINE: usize = 1024;
 
-/// Frame header (spec 3.1).
+/// Frame header [rpc 3.1].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
     /// Service, sub-service or module and api.

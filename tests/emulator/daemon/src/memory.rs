@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The memory service (spec 5.1, 5.4).
+//! The memory service [rpc 5.1], [rpc 5.4].
 
 use ax650_emu_api::{Cmm, CmmError, Held, Hold};
 

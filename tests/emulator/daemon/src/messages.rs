@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Control messages of the transaction ports P0 and P1 (spec 2.1).
+//! Control messages of the transaction ports P0 and P1 [rpc 2.1].
 
 /// A run of bytes in host or card memory, of a list message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

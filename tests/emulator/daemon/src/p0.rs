@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! P0: the handshake, and transactions begun by the host (spec 2.2, 2.4, 5.3).
+//! P0: the handshake, and transactions begun by the host [rpc 2.2], [rpc 2.4], [rpc 5.3].
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Transfers between cards (spec 8.1).  This card keeps what it is told of the others, but it has no
+//! Transfers between cards [rpc 8.1].  This card keeps what it is told of the others, but it has no
 //! bus to them: a bandwidth test is refused.
 
 use crate::errors::{code, About, Why};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! One worker: the card's side of a group of four ports (spec 1.1).
+//! One worker: the card's side of a group of four ports [rpc 1.1].
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -197,7 +197,7 @@ impl Session {
         })
     }
 
-    /// Sends a frame: on P3 if it is short enough, else by push on P1 (spec 2.4).
+    /// Sends a frame: on P3 if it is short enough, else by push on P1 [rpc 2.4].
     pub(crate) fn send_frame(&self, frame: &[u8]) {
         let [.., p3] = self.ports;
         if frame.len() <= INLINE {

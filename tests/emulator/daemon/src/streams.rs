@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! Streams: in-order queues, each with a thread of its own, so that a call that blocks holds up
-//! nothing but its own stream (spec 4.1).
+//! nothing but its own stream [rpc 4.1].
 
 use std::collections::VecDeque;
 use std::sync::Arc;

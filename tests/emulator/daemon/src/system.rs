@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The system calls that take their turn in a stream: shell, log, latency (spec 4.1 to 4.3).
+//! The system calls that take their turn in a stream: shell, log, latency [rpc 4.1] to [rpc 4.3].
 
 use crate::control::reply;
 use crate::errors::{code, About, Why};

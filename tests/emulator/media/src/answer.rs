@@ -53,7 +53,7 @@ impl Answer {
     }
 }
 
-/// The blobs of `call`'s answer: all of them at their full size (spec 7).
+/// The blobs of `call`'s answer: all of them at their full size [rpc 7].
 pub fn blobs(call: &Call, outcome: Outcome) -> Vec<Vec<u8>> {
     let Answer { ret, out } = outcome.unwrap_or_else(|fault| {
         let code = Area::of(call.module, call.api).code(fault);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Arguments and structures as they travel: little endian, LP64 layout (spec 7, 7.6).
+//! Arguments and structures as they travel: little endian, LP64 layout [rpc 7], [rpc 7.6].
 
 /// Reads fields of a structure by offset.  What lies beyond its end reads as zero; the sizes of
 /// all arguments are checked before a call is looked at.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Return values of the card's calls: module, part of the module and what went wrong (spec 3.3).
+//! Return values of the card's calls: module, part of the module and what went wrong [rpc 3.3].
 
 /// Why a call failed: the lowest byte of the code, the same in all modules but for [`Self::Codec`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! `AX_VIDEO_FRAME_T` and `AX_VIDEO_FRAME_INFO_T`: a picture in card memory (spec 7.6).
+//! `AX_VIDEO_FRAME_T` and `AX_VIDEO_FRAME_INFO_T`: a picture in card memory [rpc 7.6].
 
 use ax650_emu_api::Dram;
 
@@ -212,7 +212,7 @@ impl Nv12 {
 mod tests {
     use super::*;
 
-    /// The picture of the worked example in spec 9, field for field.
+    /// The picture of the worked example in [rpc 9], field for field.
     #[test]
     fn worked_example() {
         let mut picture = Nv12::packed(1920, 1080, 2048, 0x1_4100_0000)

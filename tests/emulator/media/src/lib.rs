@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! Codec, image processor and pools of the emulated card: the native calls of the modules SYS, VDEC,
-//! VENC, IVPS and DMADIM (spec 7), done for real.  Streams are decoded and encoded by libavcodec; pictures lie in the
+//! VENC, IVPS and DMADIM [rpc 7], done for real.  Streams are decoded and encoded by libavcodec; pictures lie in the
 //! card's memory, in blocks of the card's CMM.
 //!
 //! Groups, channels and pools are numbered over the whole card, as their hardware is, but each
@@ -129,7 +129,7 @@ impl Media {
     }
 
     /// Serves one call of the session: `args` are its blobs in the order of declaration.  Returns
-    /// the return value and all output blobs, at their full size also on failure (spec 7.5).
+    /// the return value and all output blobs, at their full size also on failure [rpc 7.5].
     ///
     /// Blocks as long as the call's timeout says, at most until [`Self::session_end`] of the
     /// session.  May be called by many threads at once.

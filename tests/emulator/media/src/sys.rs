@@ -3,7 +3,7 @@
 //! The SYS calls: card memory, links between modules ([`crate::links`]), time stamps.
 //!
 //! "Virtual addresses" are those of the card's processor and mean nothing to a client; here they
-//! are equal to the card addresses, as in the worked examples of spec 9.
+//! are equal to the card addresses, as in the worked examples of [rpc 9].
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! The calls of the native service that this crate serves, with the sizes of their blobs
-//! (spec 7.5).
+//! [rpc 7.5].
 
 /// In place of a size: any length, also 0.
 pub const VAR: usize = usize::MAX;

@@ -24,7 +24,7 @@ fn wide(client: &Client, api: u32, args: &[&[u8]]) -> u64 {
     u64_at(&client.call(SYS, api, args)[0], 0)
 }
 
-/// Pool, block and address of the worked example in spec 9.
+/// Pool, block and address of the worked example in [rpc 9].
 #[test]
 fn worked_example() {
     let card = Card::new();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! State L1: the first-stage loader (spec 3.5).
+//! State L1: the first-stage loader [pcie 3.5].
 
 use log::info;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! From reset to Linux: the boot register block in BAR0 and the two stages that serve it (spec 3).
+//! From reset to Linux: the boot register block in BAR0 and the two stages that serve it [pcie 3].
 
 mod images;
 mod loader;

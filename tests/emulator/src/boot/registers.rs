@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! BAR0: the boot register block, later 8 MiB of card memory (spec 1.2, 3.2).
+//! BAR0: the boot register block, later 8 MiB of card memory [pcie 1.2], [pcie 3.2].
 
 use parking_lot::Mutex;
 
@@ -17,7 +17,7 @@ const SIZE: usize = 0x1c;
 const BOOT_REASON: usize = 0x24;
 const FINISH: usize = 0x28;
 
-/// What a host has posted (spec 3.4).
+/// What a host has posted [pcie 3.4].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Command {
     pub bits: u32,
@@ -147,7 +147,7 @@ impl Bar0 {
         (double(0x10), double(0x18))
     }
 
-    /// Sets the boot reason (spec 3.7).
+    /// Sets the boot reason [pcie 3.7].
     pub fn set_boot_reason(&self, reason: u32) {
         self.set_word(BOOT_REASON, reason);
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! One boot command: DMA between host memory and card memory (spec 3.4, 3.5).
+//! One boot command: DMA between host memory and card memory [pcie 3.4], [pcie 3.5].
 
 use log::{debug, warn};
 use parking_lot::Mutex;
@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use super::registers::Command;
 use crate::card::Card;
 
-/// Largest transfer (spec 3.2).
+/// Largest transfer [pcie 3.2].
 pub(super) const CHUNK: u32 = 0x30_0000;
 
 pub(super) const READ_DONE: u32 = 1 << 0;
@@ -16,7 +16,7 @@ const READ_FAILED: u32 = 1 << 1;
 const WRITE_DONE: u32 = 1 << 13;
 const WRITE_FAILED: u32 = 1 << 14;
 
-/// On-chip memory, where U-Boot goes (spec 3.1).
+/// On-chip memory, where U-Boot goes [pcie 3.1].
 pub struct OnChipRam(Mutex<Vec<u8>>);
 
 impl OnChipRam {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! State L2: U-Boot (spec 3.5, 3.6).
+//! State L2: U-Boot [pcie 3.5], [pcie 3.6].
 
 use std::time::Duration;
 

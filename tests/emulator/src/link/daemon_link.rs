@@ -13,7 +13,7 @@ use super::rings::{Publish, Refused, Transport};
 use super::Header;
 use crate::card::{Card, Generation};
 
-/// How often a full ring is tried again (spec 4.6).
+/// How often a full ring is tried again [pcie 4.6].
 const RETRIES: usize = 10;
 /// A sleep of 1 ms on a kernel with 250 ticks per second.  A guest without hardware virtualisation
 /// needs that time to empty its ring, too.
@@ -125,7 +125,7 @@ impl DaemonLink {
 
 impl Link for DaemonLink {
     fn send(&self, port: u32, payload: &[u8]) -> Result<(), SendError> {
-        // Empty messages are as impossible as long ones (spec 4.6).
+        // Empty messages are as impossible as long ones [pcie 4.6].
         if payload.is_empty() || payload.len() >= MAX_PAYLOAD {
             self.card.counters.hit("ring.c2h.bad_length");
             return Err(SendError::TooLong(payload.len()));

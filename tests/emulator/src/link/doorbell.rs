@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What the card does when a doorbell rings (spec 4.8).
+//! What the card does when a doorbell rings [pcie 4.8].
 
 use log::{debug, warn};
 
@@ -11,7 +11,7 @@ use crate::card::Card;
 /// Place of the card's doorbell counter in the control page.
 const HANDLED: u64 = 0x28;
 
-/// Ports that exist (spec 5.1).
+/// Ports that exist [pcie 5.1].
 const PORTS: u32 = 128;
 
 /// Serves doorbells until the card is switched off.

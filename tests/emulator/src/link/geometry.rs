@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Where things lie in the shared region, and how much room a message takes (spec 4.3, 4.5).
+//! Where things lie in the shared region, and how much room a message takes [pcie 4.3], [pcie 4.5].
 
 /// Bytes of a message header.
 const HEADER: u64 = 24;
 
-/// Messages must be shorter than this (spec 4.6).
+/// Messages must be shorter than this [pcie 4.6].
 pub const MAX_PAYLOAD: usize = 0x6_0000;
 
 /// One ring.  All places are offsets from the start of the region.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Handshake steps 0 and 1 and the ring set-up (spec 2.4 to 2.6).
+//! Handshake steps 0 and 1 and the ring set-up [pcie 2.4] to [pcie 2.6].
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The message header (spec 4.4).
+//! The message header [pcie 4.4].
 
 /// Bytes.
 pub const HEADER_SIZE: usize = 24;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Heartbeat (spec 6, 10).
+//! Heartbeat [pcie 6], [pcie 10].
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The message interrupt, with everything that switches can do to it (spec 1.5, 4.9).
+//! The message interrupt, with everything that switches can do to it [pcie 1.5], [pcie 4.9].
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! BAR1: the mailbox (spec 4.8).
+//! BAR1: the mailbox [pcie 4.8].
 
 use std::collections::VecDeque;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The running card and its host: handshake, rings, doorbells, heartbeat (spec 2, 4, 6).
+//! The running card and its host: handshake, rings, doorbells, heartbeat [pcie 2], [pcie 4], [pcie 6].
 
 mod daemon_link;
 mod doorbell;

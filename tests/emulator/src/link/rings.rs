@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The two message rings as the card uses them (spec 4.6, 4.7).
+//! The two message rings as the card uses them [pcie 4.6], [pcie 4.7].
 
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ impl Transport {
         }
     }
 
-    /// Ring set-up (spec 2.5): zeroes the low halves of all four pointers; the host has to do the rest.
+    /// Ring set-up [pcie 2.5]: zeroes the low halves of all four pointers; the host has to do the rest.
     pub fn clear_pointers(&self) -> Result<(), DmaError> {
         let Geometry { h2c, c2h } = self.geometry;
         [h2c, c2h]

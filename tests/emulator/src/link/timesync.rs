@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Time sync (spec 2.7).
+//! Time sync [pcie 2.7].
 
 use std::time::{Duration, Instant};
 

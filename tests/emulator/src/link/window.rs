@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The outbound window: the host's shared region as the card sees it (spec 2.4, 4.2).
+//! The outbound window: the host's shared region as the card sees it [pcie 2.4], [pcie 4.2].
 
 use std::sync::Arc;
 

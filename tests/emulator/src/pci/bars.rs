@@ -4,9 +4,9 @@
 
 use crate::card::Card;
 
-/// Bytes of BAR0: boot registers, later card DRAM (spec 1.2).
+/// Bytes of BAR0: boot registers, later card DRAM [pcie 1.2].
 pub const BAR0_SIZE: u64 = 8 << 20;
-/// Bytes of BAR1: the mailbox (spec 4.8).
+/// Bytes of BAR1: the mailbox [pcie 4.8].
 pub const BAR1_SIZE: u64 = 64 << 10;
 
 /// A BAR that exists.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The reset image of configuration space (spec 1.4) with its write masks.
+//! The reset image of configuration space [pcie 1.4] with its write masks.
 
 use super::config::{Bar4, Subsystem};
 

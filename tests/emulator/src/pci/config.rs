@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Configuration space of the function (spec 1).
+//! Configuration space of the function [pcie 1].
 
 use super::capabilities::{
     Image, BAR0, BAR1, BAR4, BAR5, COMMAND, CONFIG_SIZE, EXPRESS, MSI, PM, REBAR,
 };
 use super::{BAR0_SIZE, BAR1_SIZE};
 
-/// Size of BAR4 that the card's loader leaves behind (spec 1.2).
+/// Size of BAR4 that the card's loader leaves behind [pcie 1.2].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bar4 {
     /// 1 MiB.
@@ -66,7 +66,7 @@ impl ConfigSpace {
         Self { image, now }
     }
 
-    /// Back to the reset values: BARs, COMMAND, MSI, link control, Resizable BAR (spec 1.6).
+    /// Back to the reset values: BARs, COMMAND, MSI, link control, Resizable BAR [pcie 1.6].
     pub fn reset(&mut self) {
         *self.now = self.image.bytes;
     }

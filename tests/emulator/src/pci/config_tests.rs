@@ -8,7 +8,7 @@ fn dword(config: &ConfigSpace, at: usize) -> u32 {
     u32::from_le_bytes(data)
 }
 
-/// The dwords of a real card (spec 1.4), less what the host had written to them.
+/// The dwords of a real card [pcie 1.4], less what the host had written to them.
 #[test]
 fn reset_image_is_that_of_a_card() {
     let config = ConfigSpace::new(Subsystem::default(), Bar4::Small);

@@ -15,5 +15,5 @@ pub use config::{Bar4, ConfigSpace, Subsystem};
 pub use msi::Msi;
 pub use server::{clear_stale, hang_up, Listener, ServeError};
 
-/// MSI vectors that the function has (spec 1.4).
+/// MSI vectors that the function has [pcie 1.4].
 pub const VECTORS: usize = 4;

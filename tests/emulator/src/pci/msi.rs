@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Message signalled interrupts (spec 1.5, 4.9).
+//! Message signalled interrupts [pcie 1.5], [pcie 4.9].
 
 use std::fs::File;
 use std::io::Write;

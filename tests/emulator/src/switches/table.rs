@@ -67,7 +67,7 @@ impl Kind {
     }
 }
 
-/// The words of a message header, in their order (spec 4.4).
+/// The words of a message header, in their order [pcie 4.4].
 pub const HEADER_FIELDS: [&str; 6] = [
     "destination",
     "sender",

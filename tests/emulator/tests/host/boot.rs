@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Firmware, handshake and time sync as the host does them (spec 2.4 to 2.7, 3.4).
+//! Firmware, handshake and time sync as the host does them [pcie 2.4] to [pcie 2.7], [pcie 3.4].
 
 use std::time::{Duration, Instant};
 

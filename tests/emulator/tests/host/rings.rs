@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Messages and doorbells as the host handles them (spec 4).
+//! Messages and doorbells as the host handles them [pcie 4].
 
 use super::{eventually, Buffer, Host};
 
@@ -28,7 +28,7 @@ pub struct Shared {
     pub region: Buffer,
 }
 
-/// Data start and size of a ring for N = 0x400000 (spec 4.3).
+/// Data start and size of a ring for N = 0x400000 [pcie 4.3].
 const H2C: (u64, u64) = (0x80, 0x1f_fec0);
 const C2H: (u64, u64) = (0x20_0080, 0x1f_fe40);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Firmware, crash dump, handshake and time sync (spec 2, 3).
+//! Firmware, crash dump, handshake and time sync [pcie 2], [pcie 3].
 
 use std::time::{Duration, Instant};
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Rings, doorbells and the control packet (spec 4, 5).
+//! Rings, doorbells and the control packet [pcie 4], [pcie 5].
 
 use std::time::Duration;
 
 use super::{Vendor, FAILED, TIMEOUT};
 
-/// One ring as spec 4.3 lays it out.
+/// One ring as [pcie 4.3] lays it out.
 #[derive(Debug, Clone, Copy)]
 pub struct Ring {
     pub start: u64,
@@ -109,7 +109,7 @@ impl Vendor {
         length as i32
     }
 
-    /// The doorbell of spec 4.8 with its flow control, one try.
+    /// The doorbell of [pcie 4.8] with its flow control, one try.
     fn ring(&mut self) -> bool {
         let (rung, handled) = self.doorbells();
         if rung.wrapping_sub(handled) as u32 > 8 {

@@ -20,7 +20,7 @@ use crate::host::{Buffer, Host};
 
 pub use boot::{images, Record};
 
-/// Dwords of configuration space that are saved at probe: 0x290 bytes (spec 1.6).
+/// Dwords of configuration space that are saved at probe: 0x290 bytes [pcie 1.6].
 const SAVED: usize = 164;
 /// "-EFAULT", "-2", "-1" as the driver returns them.
 pub const EFAULT: i32 = -14;
@@ -137,7 +137,7 @@ impl Vendor {
         }
     }
 
-    /// The reset of spec 2.9 with the restore of 1.6.
+    /// The reset of [pcie 2.9] with the restore of 1.6.
     pub fn reset(&mut self) {
         self.host.write(4, 0x50, 1);
         std::thread::sleep(Duration::from_millis(1000));

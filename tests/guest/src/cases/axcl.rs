@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The AXCL ABI: four device nodes for Axera's own user space (spec 5, 7, 8).
+//! The AXCL ABI: four device nodes for Axera's own user space [pcie 5], [pcie 7], [pcie 8].
 
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::time::Duration;
@@ -373,7 +373,7 @@ fn a_call_and_its_answer(_: &mut Context) -> Result<()> {
     Ok(())
 }
 
-/// Two cards that call themselves by the same number, which is that of neither (spec 1.7).
+/// Two cards that call themselves by the same number, which is that of neither [pcie 1.7].
 fn R02_cards_with_strange_ids(context: &mut Context) -> Result<()> {
     for card in [0, 1] {
         context.host.switch(card, "card_id", 77)?;

@@ -29,7 +29,7 @@ crate::cases!["firmware":
 
 const GOOD: &str = "/lib/firmware/axcl/ax650_card.pac";
 
-/// Offsets in the container (spec 3.1).
+/// Offsets in the container [pcie 3.1].
 const HEADER_VERSION: usize = 48;
 const RECORD_OFFSET: usize = 80;
 const RECORD_COUNT: usize = 84;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The engine service: a session's models (spec 6).
+//! The engine service: a session's models [rpc 6].
 
 mod models;
 pub(crate) mod native;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The native ENGINE module (spec 7.5): the same NPU by the calls of the card's SDK.  Its handles are not
+//! The native ENGINE module [rpc 7.5]: the same NPU by the calls of the card's SDK.  Its handles are not
 //! those of the runtime's engine service.
 //!
 //! Calls whose arguments or answers are descriptions of a layout that the notes do not give are not

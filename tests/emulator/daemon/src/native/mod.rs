@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The native service: one call of the card's SDK per request (spec 7).  What the codec does not
+//! The native service: one call of the card's SDK per request [rpc 7].  What the codec does not
 //! have is refused with an answer of the right sizes.
 
 mod modules;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The calls of the notes (spec 7.5) with the sizes of their blobs, read from `data/native-calls.txt`.
+//! The calls of the notes [rpc 7.5] with the sizes of their blobs, read from `data/native-calls.txt`.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;

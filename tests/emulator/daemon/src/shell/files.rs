@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! The card's `proc` and `sys` files.  Their forms are those that the host's parsers look for
-//! (spec 4.2); all numbers are the state of the emulated card.
+//! [rpc 4.2]; all numbers are the state of the emulated card.
 
 use std::fmt::Write;
 use std::sync::atomic::Ordering;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The card's shell, as far as property queries use it (spec 4.2) and people type at it.  Nothing is run
+//! The card's shell, as far as property queries use it [rpc 4.2] and people type at it.  Nothing is run
 //! on this machine: a few harmless commands are interpreted, all others are not found.
 
 mod clock;

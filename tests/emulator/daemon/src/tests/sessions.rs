@@ -58,7 +58,7 @@ fn ports_given_out_again_without_a_destroy() {
     new.close();
 }
 
-/// A host that runs out of ports sends what it has (pcie notes, 5.4): that is no failure.
+/// A host that runs out of ports sends what it has [pcie 5.4]: that is no failure.
 #[test]
 fn groups_with_too_few_ports() {
     let rig = Rig::new();

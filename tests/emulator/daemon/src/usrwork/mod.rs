@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Files and programs of the user on the card (spec 8.2).
+//! Files and programs of the user on the card [rpc 8.2].
 
 mod files;
 mod workers;

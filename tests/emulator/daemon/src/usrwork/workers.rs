@@ -179,7 +179,7 @@ fn serve(session: &Session, worker: &Worker) {
     }
 }
 
-/// Takes `size` bytes: one message, or by pull (spec 8.2).
+/// Takes `size` bytes: one message, or by pull [rpc 8.2].
 fn take(session: &Session, worker: &Worker, size: u32) -> Result<u64, BulkError> {
     if (size as usize) < INLINE {
         let patience = session.card.options.patience;

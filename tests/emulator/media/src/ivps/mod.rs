@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The image processor (spec 7.4): single-shot operations on images in card memory, and groups,
+//! The image processor [rpc 7.4]: single-shot operations on images in card memory, and groups,
 //! through which pictures flow.
 //!
 //! The card has three engines of it (TDP, VPP, VGP), which differ in speed and in what they can do;

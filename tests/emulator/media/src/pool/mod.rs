@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Pools of equal blocks of card memory, with reference counts (spec 7.3).
+//! Pools of equal blocks of card memory, with reference counts [rpc 7.3].
 
 pub mod calls;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The decoder's structures (spec 7.6).
+//! The decoder's structures [rpc 7.6].
 
 use crate::blobs::{Record, View};
 use crate::errors::Fault;
@@ -306,7 +306,7 @@ mod tests {
         numbers.iter().flat_map(|n| n.to_le_bytes()).collect()
     }
 
-    /// CreateGrp and SetChnAttr of the worked example in spec 9.
+    /// CreateGrp and SetChnAttr of the worked example in [rpc 9].
     #[test]
     fn worked_example() {
         let mut group = vec![96, 1, 1920, 1088, 0x3f_c000, 1];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The decoder: groups, each with a thread of its own and three output channels (spec 7.1).
+//! The decoder: groups, each with a thread of its own and three output channels [rpc 7.1].
 
 pub mod attr;
 mod calls;

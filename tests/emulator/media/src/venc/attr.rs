@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The encoder's channel attribute (spec 7.6).
+//! The encoder's channel attribute [rpc 7.6].
 
 use super::rate::Rate;
 use crate::blobs::{Record, View};
@@ -216,7 +216,7 @@ impl ChannelAttr {
 mod tests {
     use super::*;
 
-    /// `AX_VENC_CHN_ATTR_T` of the worked example in spec 9.
+    /// `AX_VENC_CHN_ATTR_T` of the worked example in [rpc 9].
     pub fn example() -> Vec<u8> {
         let mut bytes = vec![0; 224];
         let mut put = |at: usize, n: u32| bytes[at..at + 4].copy_from_slice(&n.to_le_bytes());

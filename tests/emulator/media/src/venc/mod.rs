@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The encoder: channels, each with a thread of its own (spec 7.2).
+//! The encoder: channels, each with a thread of its own [rpc 7.2].
 
 pub mod attr;
 mod calls;

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use super::Finding;
 use crate::host::{PciCard, System, DRIVER};
 
-/// Cards beat at least every 9 s (spec 6); the driver calls one suspect by the interval that it announces.
+/// Cards beat at least every 9 s [rpc 6]; the driver calls one suspect by the interval that it announces.
 const HEARTBEAT_LIMIT_MS: u64 = 20_000;
 
 /// The cards' nodes in `/dev`.
