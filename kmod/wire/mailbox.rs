@@ -72,7 +72,7 @@ impl Slot {
 /// silence the session. So what is outstanding at a moment when the card provably needs no doorbell
 /// (its read pointer has caught up), or provably got none (the re-ring timer fired), is written off
 /// (R31).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FlowControl {
     forgiven: u32,
 }
