@@ -5,15 +5,28 @@
 //! Step 0 goes through BAR0, which shows card DRAM by then; step 1 and the time sync go through the
 //! first 64 bytes of the shared region, "the control page".
 
-/// Step 0, BAR0, u32: host writes [`HOST_PRESENT`], again until the card acknowledges.
-pub const BAR0_FLAG: usize = 0x00;
-/// Step 0, BAR0, u32: card writes [`CARD_ACK`].
-pub const BAR0_ACK: usize = 0x04;
-/// Step 0, BAR0, u64: bus address of the shared region. Written before the flag, never cleared: the
-/// card reads it after its acknowledge.
-pub const BAR0_REGION_BASE: usize = 0x10;
-/// Step 0, BAR0, u64: size of the shared region.
-pub const BAR0_REGION_SIZE: usize = 0x18;
+use super::{boot::Bar0, register::register};
+
+register! {
+    /// Step 0: host writes [`HOST_PRESENT`], again until the card acknowledges [pcie 2.4].
+    pub FLAG(u32) @ 0x00 in Bar0;
+
+    /// Step 0: card writes [`CARD_ACK`] [pcie 2.4].
+    pub ACK(u32) @ 0x04 in Bar0;
+
+    /// Step 0: bus address of the shared region, lower half. Written before the flag, never cleared: the
+    /// card reads it after its acknowledge [pcie 2.4].
+    pub REGION_BASE_LOW(u32) @ 0x10 in Bar0;
+
+    /// Upper half of [`REGION_BASE_LOW`] [pcie 2.4].
+    pub REGION_BASE_HIGH(u32) @ 0x14 in Bar0;
+
+    /// Step 0: size of the shared region, lower half [pcie 2.4].
+    pub REGION_SIZE_LOW(u32) @ 0x18 in Bar0;
+
+    /// Upper half of [`REGION_SIZE_LOW`] [pcie 2.4].
+    pub REGION_SIZE_HIGH(u32) @ 0x1C in Bar0;
+}
 
 /// Step 1 and time sync, u32: written by the host.
 pub const PAGE_FLAG: usize = 0x00;
