@@ -7,7 +7,7 @@ use kernel::{prelude::*, sync::Arc};
 use super::{attendant::Verdict, Card};
 use crate::glue::compat::errno::ESTALE;
 use crate::{
-    glue::time,
+    glue::time::{Instant, Moment},
     wire::{
         heartbeat::{Beat, ACCEPTED, DEVICE, INTERVAL, STAMP},
         state::State,
@@ -34,7 +34,7 @@ impl Card {
             let Some(watch) = &mut status.watch else {
                 return;
             };
-            let beat = watch.on_poll(time::now(), stamp, interval);
+            let beat = watch.on_poll(Instant::now().nanos(), stamp, interval);
             if beat == Beat::Accepted {
                 status.heartbeat_id = device;
                 status.heartbeat_interval = interval;
@@ -85,7 +85,7 @@ impl Card {
             }
         }
         if let Some(watch) = &mut self.status.lock().watch {
-            watch.excuse(time::now());
+            watch.excuse(Instant::now().nanos());
         }
         self.set_state(State::Running);
     }

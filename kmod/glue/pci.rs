@@ -11,7 +11,10 @@ use kernel::{
     prelude::*,
 };
 
-use super::shim;
+use super::{
+    shim,
+    time::{read_poll_timeout, Delta},
+};
 
 /// `Device::as_raw` is private to the kernel crate; the type is transparent.
 pub(super) fn raw_device<C: DeviceContext>(dev: &Device<C>) -> *mut bindings::device {
@@ -75,20 +78,19 @@ pub(crate) fn presence(pdev: &pci::Device) -> Presence {
     }
 }
 
-/// A card that is just being reset is back within this time; 10 ms steps.
-const BACK_STEPS: u32 = 1000;
+// TIMEOUT: a card that is just being reset is back within a second [pcie 2.9]; the rest is patience.
+const BACK: Delta = Delta::from_secs(10);
+const BACK_PAUSE: Delta = Delta::from_millis(10);
 
 /// Waits for a card that is just being reset.  Enabling it would fail.
 pub(crate) fn wait_until_present(pdev: &pci::Device) -> Result {
-    let mut steps = 0;
-    while presence(pdev) == Presence::Absent {
-        if steps == BACK_STEPS {
-            return Err(ENODEV);
-        }
-        steps += 1;
-        super::time::sleep_us(10_000);
-    }
-    Ok(())
+    let back = read_poll_timeout(
+        || Ok(presence(pdev)),
+        |presence| *presence != Presence::Absent,
+        BACK_PAUSE,
+        BACK,
+    );
+    back.map(|_| ()).map_err(|_| ENODEV)
 }
 
 /// Makes the registers of a card reachable whose configuration was wiped by a reset that nobody

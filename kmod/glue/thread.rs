@@ -6,7 +6,10 @@ use core::{marker::PhantomData, ptr};
 
 use kernel::{bindings, prelude::*, sync::Arc};
 
-use super::{shim, time};
+use super::{
+    shim,
+    time::{fsleep, Delta},
+};
 
 /// What a thread runs.
 pub(crate) trait Main: Send + Sync + 'static {
@@ -29,7 +32,7 @@ impl Running {
 }
 
 /// Between looks of a thread that has nothing to do any more but to be stopped.
-const END_US: u32 = 100_000;
+const END: Delta = Delta::from_millis(100);
 
 /// A running thread; dropping it stops it and waits for its end.
 pub(crate) struct Thread<T: Main> {
@@ -75,7 +78,7 @@ unsafe extern "C" fn run<T: Main>(data: *mut c_void) -> c_int {
     target.main(&me);
     // Nobody has a reference of the task's own: it must be there when it is stopped.
     while !me.should_stop() {
-        time::sleep_us(END_US);
+        fsleep(END);
     }
     0
 }
