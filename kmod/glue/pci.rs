@@ -6,7 +6,8 @@ use core::ptr::{self, NonNull};
 
 use kernel::{
     bindings,
-    device::{Device, DeviceContext},
+    device::{Core, Device, DeviceContext},
+    dma::{Device as _, DmaMask},
     pci,
     prelude::*,
 };
@@ -82,8 +83,34 @@ pub(crate) fn presence(pdev: &pci::Device) -> Presence {
 const BACK: Delta = Delta::from_secs(10);
 const BACK_PAUSE: Delta = Delta::from_millis(10);
 
+/// Makes the memory of a card reachable, whatever state it is in, but not the host's for the card: the
+/// first thing that probe does.
+///
+/// # Errors
+///
+/// `ENODEV` if there is no card; else what the kernel has against it.
+pub(crate) fn enable(pdev: &pci::Device<Core<'_>>) -> Result {
+    wait_until_present(pdev)?;
+    // Before it is enabled: addresses that a reset has wiped would be decoded as zeros.
+    make_reachable(pdev);
+    pdev.enable_device_mem()?;
+    // A card that still runs somebody else's firmware must not reach memory: bus mastering stays off
+    // until the card has been reset.
+    clear_master(pdev);
+    // SAFETY: no DMA allocation exists yet: this is called in probe, which all of them come after.
+    unsafe {
+        pdev.dma_set_mask_and_coherent(DmaMask::new::<64>())?;
+        pdev.dma_set_max_seg_size(u32::MAX);
+    }
+    Ok(())
+}
+
 /// Waits for a card that is just being reset.  Enabling it would fail.
-pub(crate) fn wait_until_present(pdev: &pci::Device) -> Result {
+///
+/// # Errors
+///
+/// `ENODEV` if it does not come back.
+fn wait_until_present(pdev: &pci::Device) -> Result {
     let back = read_poll_timeout(
         || Ok(presence(pdev)),
         |presence| *presence != Presence::Absent,
@@ -95,7 +122,7 @@ pub(crate) fn wait_until_present(pdev: &pci::Device) -> Result {
 
 /// Makes the registers of a card reachable whose configuration was wiped by a reset that nobody
 /// waited for.
-pub(crate) fn make_reachable(pdev: &pci::Device) {
+fn make_reachable(pdev: &pci::Device) {
     if presence(pdev) == Presence::Blank {
         // SAFETY: a valid device.
         unsafe { shim::ax650_pci_program_addresses(raw(pdev)) };

@@ -230,7 +230,11 @@ macro_rules! register {
         { $($(#[$field_doc:meta])+ $high:literal : $low:literal $field:ident : $ty:ty;)* }
     ) => {
         $(#[$doc])*
-        #[allow(non_camel_case_types, reason = "as the kernel crate's macro names registers")]
+        #[allow(
+            non_camel_case_types,
+            clippy::upper_case_acronyms,
+            reason = "as the kernel crate's macro names registers"
+        )]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub struct $name(u32);
 
