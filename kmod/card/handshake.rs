@@ -102,13 +102,13 @@ impl Card {
         self.poll(STEP_TIMEOUT, || {
             // Nothing tells of a card that vanishes now but a look.
             self.check_present()?;
-            Ok(self.region.read32(PAGE_ACK)? == CARD_ACK)
+            Ok(PAGE_ACK::read(&self.region)? == PAGE_ACK::from(CARD_ACK))
         })?;
         self.rx.lock().start();
         self.tx.lock().start();
         self.region.zero(0, STEP1_CLEAR)?;
         region::write_barrier();
-        self.region.write32(PAGE_FLAG, HOST_PRESENT)?;
+        PAGE_FLAG::from(HOST_PRESENT).write(&self.region)?;
         fsleep(SETTLE);
         Ok(())
     }
@@ -117,12 +117,13 @@ impl Card {
     /// before that would upset the doorbell counters for good.
     fn sync_time(&self) -> Result {
         let (seconds, nanoseconds) = time::wall_clock();
-        self.region.write64(PAGE_SECONDS, seconds as u64)?;
-        self.region.write64(PAGE_NANOSECONDS, nanoseconds as u64)?;
+        PAGE_SECONDS::from(seconds as u64).write(&self.region)?;
+        PAGE_NANOSECONDS::from(nanoseconds as u64).write(&self.region)?;
         region::write_barrier();
-        self.region.write32(PAGE_FLAG, TIME_MAGIC)?;
+        let magic = PAGE_FLAG::from(TIME_MAGIC);
+        magic.write(&self.region)?;
         let cleared = self.poll(TIME_SYNC_TIMEOUT, || {
-            Ok(self.region.read32(PAGE_FLAG)? != TIME_MAGIC)
+            Ok(PAGE_FLAG::read(&self.region)? != magic)
         });
         match cleared {
             Err(e) if e == ETIMEDOUT => {

@@ -6,8 +6,8 @@ use core::marker::PhantomData;
 
 use kernel::{device::Bound, io::Io as _, pci, prelude::*};
 
-use super::compat::Bar;
-use crate::wire::register::{Block, Io};
+use super::compat;
+use crate::wire::register::{self, Io};
 
 /// The mapped BAR of block `B`.
 ///
@@ -15,12 +15,12 @@ use crate::wire::register::{Block, Io};
 ///
 /// `size` is that of `bar`, and not less than `B::BYTES`.
 pub(crate) struct Window<B> {
-    bar: Bar,
+    bar: compat::Bar,
     size: usize,
     block: PhantomData<fn() -> B>,
 }
 
-impl<B: Block> Window<B> {
+impl<B: register::Bar> Window<B> {
     /// Maps all of the BAR.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ impl<B: Block> Window<B> {
 }
 
 /// After unbind every access fails with `ENODEV`.
-impl<B: Block> Io<B> for Window<B> {
+impl<B: register::Bar> Io<B> for Window<B> {
     type Error = Error;
 
     fn load(&self, offset: usize) -> Result<u32> {

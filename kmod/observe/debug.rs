@@ -17,6 +17,7 @@ use crate::{
     wire::{
         bytes::Text,
         handshake::{PAGE_HANDLED, PAGE_RUNG},
+        register::FixedRegister,
         ring::Ring,
     },
 };
@@ -51,8 +52,12 @@ fn transport(card: &Card, seq: &SeqFile) -> Result {
     seq_print!(seq, "region_bus_address {:#x}\n", card.region.bus());
     ring(seq, "send", &geometry.h2c, wp, word(geometry.h2c.rp_at)?);
     ring(seq, "receive", &geometry.c2h, word(geometry.c2h.wp_at)?, rp);
-    seq_print!(seq, "doorbells_rung {}\n", card.region.read64(PAGE_RUNG)?);
-    let handled = card.region.read64(PAGE_HANDLED)?;
+    seq_print!(
+        seq,
+        "doorbells_rung {}\n",
+        u64::from(PAGE_RUNG::read(&card.region)?)
+    );
+    let handled: u64 = PAGE_HANDLED::read(&card.region)?.into();
     seq_print!(seq, "doorbells_handled {}\n", handled);
     let counters = &card.counters;
     traffic(seq, "sent", counters.messages_sent.get(), &sent);

@@ -133,12 +133,12 @@ impl Tx {
         }
         if rp == live.wp {
             // All messages are read, so whatever bells are missing in the count are lost for good.
-            if let Ok(handled) = card.region.read64(PAGE_HANDLED) {
-                live.flow.forgive(live.rung, handled);
+            if let Ok(handled) = PAGE_HANDLED::read(&card.region) {
+                live.flow.forgive(live.rung, handled.into());
             }
         } else if now.saturating_sub(live.seen_at) >= RECOVERY_NS {
-            if let Ok(handled) = card.region.read64(PAGE_HANDLED) {
-                live.flow.forgive(live.rung, handled);
+            if let Ok(handled) = PAGE_HANDLED::read(&card.region) {
+                live.flow.forgive(live.rung, handled.into());
             }
             card.counters.doorbells_recovered.add(1);
             live.ring(card);
@@ -213,10 +213,10 @@ impl Live {
         // Either the card finds the message when it handles its last bell, or that bell is seen to be
         // handled here: the write pointer must not be on its way still when the counter is read.
         region::full_barrier();
-        let Ok(handled) = card.region.read64(PAGE_HANDLED) else {
+        let Ok(handled) = PAGE_HANDLED::read(&card.region) else {
             return;
         };
-        if !self.flow.may_ring(self.rung, handled) {
+        if !self.flow.may_ring(self.rung, handled.into()) {
             card.counters.doorbell_busy.add(1);
             return;
         }
@@ -235,7 +235,7 @@ impl Live {
         self.rung = self.rung.wrapping_add(1);
         card.counters.doorbells.add(1);
         // Fails only when the driver is being unbound.
-        let _ = card.region.write64(PAGE_RUNG, self.rung);
+        let _ = PAGE_RUNG::from(self.rung).write(&card.region);
     }
 }
 

@@ -5,13 +5,13 @@
 
 use core::fmt;
 
-use super::register::{register, Block, Register};
+use super::register::{register, Bar, Register};
 
 /// BAR0. Until the card's Linux has put its memory there it shows on-chip RAM with the boot registers
 /// in front [pcie 1.2].
 pub struct Bar0;
 
-impl Block for Bar0 {
+impl Bar for Bar0 {
     const BAR: u32 = 0;
     const BYTES: usize = 0x1000;
 }

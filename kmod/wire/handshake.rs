@@ -28,18 +28,29 @@ register! {
     pub REGION_SIZE_HIGH(u32) @ 0x1C in Bar0;
 }
 
-/// Step 1 and time sync, u32: written by the host.
-pub const PAGE_FLAG: usize = 0x00;
-/// Step 1, u32: card writes [`CARD_ACK`] when its side of the rings is set up.
-pub const PAGE_ACK: usize = 0x04;
-/// Time sync, s64: seconds of UTC.
-pub const PAGE_SECONDS: usize = 0x10;
-/// Time sync, s64: nanoseconds.
-pub const PAGE_NANOSECONDS: usize = 0x18;
-/// Running, u64: doorbells the host has rung.
-pub const PAGE_RUNG: usize = 0x20;
-/// Running, u64: doorbells the card has handled.
-pub const PAGE_HANDLED: usize = 0x28;
+/// The control page, in memory that card and host share.
+pub struct ControlPage;
+
+register! {
+    /// Step 1 and time sync: written by the host [pcie 2.6], [pcie 2.7].
+    pub PAGE_FLAG(u32) @ 0x00 in ControlPage;
+
+    /// Step 1: card writes [`CARD_ACK`] when its side of the rings is set up [pcie 2.6].
+    pub PAGE_ACK(u32) @ 0x04 in ControlPage;
+
+    /// Time sync: seconds of UTC, signed [pcie 2.7].
+    pub PAGE_SECONDS(u64) @ 0x10 in ControlPage;
+
+    /// Time sync: nanoseconds [pcie 2.7].
+    pub PAGE_NANOSECONDS(u64) @ 0x18 in ControlPage;
+
+    /// Running: doorbells the host has rung [pcie 4.8].
+    pub PAGE_RUNG(u64) @ 0x20 in ControlPage;
+
+    /// Running: doorbells the card has handled [pcie 4.8].
+    pub PAGE_HANDLED(u64) @ 0x28 in ControlPage;
+}
+
 /// Length of the control page. The card clears it after the time sync.
 pub const PAGE_SIZE: usize = 0x40;
 /// What the host clears of it before it raises the flag of step 1.

@@ -2,12 +2,12 @@
 
 //! The doorbell of the card: a mailbox behind BAR1 [pcie 4.8].
 
-use super::register::{register, Block, Register};
+use super::register::{register, Bar, Register};
 
 /// BAR1: the mailbox block [pcie 4.8].
 pub struct Bar1;
 
-impl Block for Bar1 {
+impl Bar for Bar1 {
     const BAR: u32 = 1;
     const BYTES: usize = 0x1_0000;
 }

@@ -9,54 +9,62 @@
 use core::{fmt, marker::PhantomData};
 
 /// A block of registers at the start of a BAR.
-pub trait Block {
+pub trait Bar {
     /// Number of the BAR.
     const BAR: u32;
     /// Bytes that the BAR has at least.
     const BYTES: usize;
 }
 
-/// A way to the registers of a block.
-pub trait Io<B: Block> {
+/// A way to the registers of block `B` that have the size of a `W`.
+pub trait Io<B, W = u32> {
     /// Why a register cannot be reached.
     type Error;
 
-    /// Reads the 32 bits at `offset`.
+    /// Reads the register at `offset`.
     ///
     /// # Errors
     ///
     /// The block cannot be reached.
-    fn load(&self, offset: usize) -> Result<u32, Self::Error>;
+    fn load(&self, offset: usize) -> Result<W, Self::Error>;
 
-    /// Writes the 32 bits at `offset`.
+    /// Writes the register at `offset`.
     ///
     /// # Errors
     ///
     /// The block cannot be reached.
-    fn store(&self, offset: usize, value: u32) -> Result<(), Self::Error>;
+    fn store(&self, offset: usize, value: W) -> Result<(), Self::Error>;
 }
 
 /// The value of a register. Methods that reach a register make one access each; there is none that
 /// reads and writes, as no register of the card keeps what the host has written.
-pub trait Register: Copy + From<u32> + Into<u32> {
+pub trait Register: Copy + From<Self::Raw> + Into<Self::Raw> {
     /// The block that it belongs to.
-    type Block: Block;
+    type Block;
+    /// An integer of its size.
+    type Raw: Default;
 
     /// A value with all bits 0.
     #[must_use]
     fn zeroed() -> Self {
-        Self::from(0)
+        Self::from(Self::Raw::default())
     }
 
     /// The value of `field`.
-    fn get<T: FieldType>(self, field: Field<Self, T>) -> T {
+    fn get<T: FieldType>(self, field: Field<Self, T>) -> T
+    where
+        Self: Register<Raw = u32>,
+    {
         let raw: u32 = self.into();
         T::from_bits((raw & field.mask).wrapping_shr(field.low))
     }
 
     /// The same value with another one of `field`, whose surplus bits are dropped.
     #[must_use]
-    fn with<T: FieldType>(self, field: Field<Self, T>, value: T) -> Self {
+    fn with<T: FieldType>(self, field: Field<Self, T>, value: T) -> Self
+    where
+        Self: Register<Raw = u32>,
+    {
         let raw: u32 = self.into();
         Self::from(raw & !field.mask | value.bits().wrapping_shl(field.low) & field.mask)
     }
@@ -72,7 +80,7 @@ pub trait FixedRegister: Register {
     /// # Errors
     ///
     /// Those of [`Io::load`].
-    fn read<I: Io<Self::Block>>(io: &I) -> Result<Self, I::Error> {
+    fn read<I: Io<Self::Block, Self::Raw>>(io: &I) -> Result<Self, I::Error> {
         io.load(Self::OFFSET).map(Self::from)
     }
 
@@ -81,7 +89,7 @@ pub trait FixedRegister: Register {
     /// # Errors
     ///
     /// Those of [`Io::store`].
-    fn write<I: Io<Self::Block>>(self, io: &I) -> Result<(), I::Error> {
+    fn write<I: Io<Self::Block, Self::Raw>>(self, io: &I) -> Result<(), I::Error> {
         io.store(Self::OFFSET, self.into())
     }
 }
@@ -106,7 +114,11 @@ pub trait RegisterArray: Register {
     /// # Errors
     ///
     /// Those of [`Io::store`].
-    fn write_at<I: Io<Self::Block>>(self, io: &I, index: Self::Index) -> Result<(), I::Error> {
+    fn write_at<I: Io<Self::Block, Self::Raw>>(
+        self,
+        io: &I,
+        index: Self::Index,
+    ) -> Result<(), I::Error> {
         io.store(Self::offset(index), self.into())
     }
 }
@@ -178,7 +190,7 @@ impl<R, T> fmt::Debug for Field<R, T> {
     }
 }
 
-/// Defines registers of 32 bits.
+/// Defines registers of 32 bits, which may have fields, and of 64 bits.
 ///
 /// ```ignore
 /// register! {
@@ -201,11 +213,11 @@ macro_rules! register {
     () => {};
     (
         $(#[$doc:meta])*
-        pub $name:ident(u32) @ $offset:literal in $block:ident
+        pub $name:ident($raw:ident) @ $offset:literal in $block:ident
         $({ $($fields:tt)* })? $(;)?
         $($(#[$more:meta])+ pub $($rest:tt)*)?
     ) => {
-        register!(@value [$(#[$doc])*] $name $block { $($($fields)*)? });
+        register!(@value [$(#[$doc])*] $name $raw $block { $($($fields)*)? });
         impl $crate::wire::register::FixedRegister for $name {
             const OFFSET: usize = $offset;
         }
@@ -217,7 +229,7 @@ macro_rules! register {
         $({ $($fields:tt)* })? $(;)?
         $($(#[$more:meta])+ pub $($rest:tt)*)?
     ) => {
-        register!(@value [$(#[$doc])*] $name $block { $($($fields)*)? });
+        register!(@value [$(#[$doc])*] $name u32 $block { $($($fields)*)? });
         impl $crate::wire::register::RegisterArray for $name {
             type Index = $index;
             const OFFSET: usize = $offset;
@@ -226,7 +238,7 @@ macro_rules! register {
         register!($($(#[$more])+ pub $($rest)*)?);
     };
     (
-        @value [$(#[$doc:meta])*] $name:ident $block:ident
+        @value [$(#[$doc:meta])*] $name:ident $raw:ident $block:ident
         { $($(#[$field_doc:meta])+ $high:literal : $low:literal $field:ident : $ty:ty;)* }
     ) => {
         $(#[$doc])*
@@ -236,7 +248,7 @@ macro_rules! register {
             reason = "as the kernel crate's macro names registers"
         )]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub struct $name(u32);
+        pub struct $name($raw);
 
         impl $name {
             $(
@@ -246,20 +258,21 @@ macro_rules! register {
             )*
         }
 
-        impl From<u32> for $name {
-            fn from(raw: u32) -> Self {
+        impl From<$raw> for $name {
+            fn from(raw: $raw) -> Self {
                 Self(raw)
             }
         }
 
-        impl From<$name> for u32 {
-            fn from(value: $name) -> u32 {
+        impl From<$name> for $raw {
+            fn from(value: $name) -> $raw {
                 value.0
             }
         }
 
         impl $crate::wire::register::Register for $name {
             type Block = $block;
+            type Raw = $raw;
         }
     };
 }

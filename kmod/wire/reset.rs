@@ -5,12 +5,12 @@
 //! Where it is depends on how much BAR4 shows. The chip goes down at the write: the register must not
 //! be read back.
 
-use super::register::{register, Block};
+use super::register::{register, Bar};
 
 /// BAR4: the reset block.
 pub struct Bar4;
 
-impl Block for Bar4 {
+impl Bar for Bar4 {
     const BAR: u32 = 4;
     const BYTES: usize = SMALL_WINDOW;
 }

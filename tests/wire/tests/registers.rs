@@ -10,28 +10,33 @@ use ax650_wire_tests::wire::{
         REASON, SIZE, SOURCE_HIGH, SOURCE_LOW, STATUS,
     },
     handshake::{
-        ACK, FLAG, REGION_BASE_HIGH, REGION_BASE_LOW, REGION_SIZE_HIGH, REGION_SIZE_LOW,
+        ControlPage, ACK, FLAG, PAGE_ACK, PAGE_FLAG, PAGE_HANDLED, PAGE_NANOSECONDS, PAGE_RUNG,
+        PAGE_SECONDS, REGION_BASE_HIGH, REGION_BASE_LOW, REGION_SIZE_HIGH, REGION_SIZE_LOW,
     },
+    heartbeat::{ACCEPTED, DEVICE, INTERVAL, STAMP},
     mailbox::{
         Bar1, Slot, SlotRequest, INTERRUPT_CLEAR, INTERRUPT_STATUS, SLOT_DATA, SLOT_INFO,
         SLOT_REQUEST, SLOT_UNLOCK,
     },
-    register::{Block, Field, FieldType, FixedRegister, Io, Register, RegisterArray},
+    register::{Bar, Field, FieldType, FixedRegister, Io, Register, RegisterArray},
     reset::{Bar4, RESET, RESET_LARGE, SMALL_WINDOW},
 };
 
-/// The offset of a register, and whether it is in block `B`.
-fn at<B: Block, R: FixedRegister<Block = B>>() -> usize {
+/// The offset of a register of block `B`.
+fn at<B, R: FixedRegister<Block = B>>() -> usize {
     R::OFFSET
 }
 
 /// The bits of a field, as its setter writes them and its getter reads them.
-fn bits<R: Register, T: FieldType>(field: Field<R, T>) -> u32 {
+fn bits<R: Register<Raw = u32>, T: FieldType>(field: Field<R, T>) -> u32 {
     let all = R::zeroed().with(field, T::from_bits(u32::MAX));
     let written: u32 = all.into();
     let ones: u32 = R::from(u32::MAX).with(field, T::from_bits(0)).into();
     assert_eq!(!ones, field.mask(), "clearing touches other bits");
-    assert_eq!(R::from(field.mask()).get(field).bits(), all.get(field).bits());
+    assert_eq!(
+        R::from(field.mask()).get(field).bits(),
+        all.get(field).bits()
+    );
     assert_eq!(R::from(!field.mask()).get(field).bits(), 0);
     written
 }
@@ -94,6 +99,28 @@ fn handshake_registers() {
     assert_eq!(offsets, [0x00, 0x04, 0x10, 0x14, 0x18, 0x1C]);
 }
 
+/// [pcie 2.6], [pcie 2.7], [pcie 2.10]
+#[test]
+fn words_of_the_control_page() {
+    let offsets = [
+        at::<ControlPage, PAGE_FLAG>(),
+        at::<ControlPage, PAGE_ACK>(),
+        at::<ControlPage, PAGE_SECONDS>(),
+        at::<ControlPage, PAGE_NANOSECONDS>(),
+        at::<ControlPage, PAGE_RUNG>(),
+        at::<ControlPage, PAGE_HANDLED>(),
+    ];
+    assert_eq!(offsets, [0x00, 0x04, 0x10, 0x18, 0x20, 0x28]);
+    let heartbeat = [
+        at::<ControlPage, DEVICE>(),
+        at::<ControlPage, INTERVAL>(),
+        at::<ControlPage, STAMP>(),
+        at::<ControlPage, ACCEPTED>(),
+    ];
+    assert_eq!(heartbeat, [0x00, 0x04, 0x08, 0x0C]);
+    assert_eq!(u64::from(PAGE_RUNG::from(1 << 40)), 1 << 40);
+}
+
 fn slot(number: u32) -> Slot {
     match SlotRequest::interpret(number.into()) {
         SlotRequest::Slot(slot) => slot,
@@ -134,7 +161,7 @@ fn reset_registers() {
 #[derive(Default)]
 struct Noting(RefCell<Vec<(char, usize, u32)>>);
 
-impl<B: Block> Io<B> for Noting {
+impl<B> Io<B> for Noting {
     type Error = ();
 
     fn load(&self, offset: usize) -> Result<u32, ()> {
