@@ -33,6 +33,11 @@ const CHUNK_TIMEOUT: Delta = Delta::from_millis(CHUNK_TIMEOUT_MS as i64);
 
 impl Card {
     /// Boots the card, which is in its loader: firmware, handshake, time.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` no firmware file; `EINVAL`, `EFBIG` one that cannot be used; `ETIMEDOUT`, `EREMOTEIO`, `EIO` the card
+    /// does not take it; `ENODEV` the card has gone; `EINTR` the thread shall stop.
     pub(super) fn boot(&self) -> Result {
         let start = Instant::now();
         if !self.set_state(State::Loader) {
@@ -107,6 +112,11 @@ impl Card {
     }
 
     /// Has the card read one chunk.
+    ///
+    /// # Errors
+    ///
+    /// `ETIMEDOUT` no answer; `EREMOTEIO` the card says that it failed; `EIO` there are no registers; `ENODEV` there
+    /// is no card; `EINTR` the thread shall stop.
     fn send_chunk(&self, chunk: &[u8], to: u64) -> Result {
         self.region.copy_in(0, chunk)?;
         let from = self.region.bus();

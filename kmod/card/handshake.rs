@@ -38,6 +38,12 @@ const STEP_TIMEOUT: Delta = Delta::from_millis(STEP_TIMEOUT_MS as i64);
 const TIME_SYNC_TIMEOUT: Delta = Delta::from_millis(TIME_SYNC_TIMEOUT_MS as i64);
 
 impl Card {
+    /// Shakes hands with the firmware that was started, and gives it the time.
+    ///
+    /// # Errors
+    ///
+    /// `ETIMEDOUT` the firmware does not answer; `ENODEV`, `EIO` the card has gone, or its registers;
+    /// `EINTR` the thread shall stop.
     pub(super) fn shake_hands(&self) -> Result {
         if !self.set_state(State::Handshake) {
             return Err(ENODEV);
@@ -63,6 +69,10 @@ impl Card {
     }
 
     /// Polls `look` until it is true.
+    ///
+    /// # Errors
+    ///
+    /// Those of `look`; `ETIMEDOUT`; `EINTR` if the thread shall stop.
     fn poll(&self, timeout: Delta, mut look: impl FnMut() -> Result<bool>) -> Result {
         let look_on = || match look()? {
             true => Ok(true),

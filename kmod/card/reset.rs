@@ -36,6 +36,11 @@ const LOOK: Delta = Delta::from_millis(10);
 impl Card {
     /// Resets the chip and leaves it in its loader, with bus mastering off.  All sessions end with
     /// `error`.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` the card has gone or is not back; `EIO` its configuration cannot be restored; `EINTR` the thread
+    /// shall stop.
     pub(super) fn reset(&self, error: Error) -> Result {
         if !self.set_state(State::Resetting) {
             return Err(ENODEV);

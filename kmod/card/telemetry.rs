@@ -112,6 +112,11 @@ impl Card {
     }
 
     /// The card's values, not older than `max_age` nanoseconds.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::check_serving`]; `EAGAIN` if there is no session yet; `ETIMEDOUT` if the card answers
+    /// nothing.
     pub(crate) fn telemetry(&self, max_age: u64) -> Result<Telemetry> {
         let generation = self.generation();
         self.check_serving(generation)?;

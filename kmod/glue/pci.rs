@@ -200,6 +200,10 @@ pub(crate) fn reaches(client: &pci::Device, provider: &pci::Device) -> bool {
 }
 
 /// A copy of the configuration as the kernel programmed it, to be put back after resets [pcie 1.6].
+///
+/// # Invariants
+///
+/// Made by `pci_store_saved_state`, and owned.
 pub(crate) struct SavedConfig(NonNull<bindings::pci_saved_state>);
 
 // SAFETY: plain memory.
@@ -209,6 +213,10 @@ unsafe impl Sync for SavedConfig {}
 
 impl SavedConfig {
     /// Copies the configuration of `pdev`, which must not be in reset.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(crate) fn save(pdev: &pci::Device) -> Result<Self> {
         // SAFETY: a valid device.
         let state = unsafe {
@@ -219,6 +227,10 @@ impl SavedConfig {
     }
 
     /// Writes it back, with the interrupt as it is set up now, and bus mastering off.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel has against the saved configuration, which is of this device: none is known.
     pub(crate) fn restore(&self, pdev: &pci::Device) -> Result {
         // SAFETY: the state is one of this device; `pci_restore_state` programs MSI out of the
         // kernel's own descriptors.

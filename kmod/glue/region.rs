@@ -14,7 +14,11 @@ use super::{compat::bus_address, shim};
 use crate::wire::{handshake::ControlPage, register::Io};
 
 /// Coherent DMA memory, 64 KiB aligned.  The card changes it at any time, so there are no references
-/// into it: only copies.  After unbind every access fails with `ENODEV`.
+/// into it: only copies.
+///
+/// # Invariants
+///
+/// `memory` has at least `skip + size` bytes, of which `bus` is the address of the one at `skip`.
 pub(crate) struct Region {
     memory: Devres<Coherent<[u8]>>,
     skip: usize,
@@ -32,6 +36,10 @@ const ALIGN: usize = 0x1_0000;
 impl Region {
     /// Allocates `largest` bytes, or the largest power of two below that can be had, down to
     /// `smallest`: fragmented hosts without an IOMMU have no 4 MiB in one piece.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM` if not even `smallest` bytes can be had.
     pub(crate) fn new(pdev: &pci::Device<Bound>, largest: usize, smallest: usize) -> Result<Self> {
         let mut size = largest;
         loop {
@@ -61,6 +69,7 @@ impl Region {
         skip: usize,
         size: usize,
     ) -> Result<Self> {
+        // INVARIANT: the callers have allocated so much.
         Ok(Self {
             skip,
             bus: bus_address(&memory) + skip as u64,
@@ -80,6 +89,10 @@ impl Region {
     }
 
     /// Runs `f` with a pointer to `[offset, offset + len)`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if that is not inside; `ENODEV` after unbind.  So do all accesses below.
     fn with<R>(&self, offset: usize, len: usize, f: impl FnOnce(*mut u8) -> R) -> Result<R> {
         if offset.checked_add(len).is_none_or(|end| end > self.size) {
             return Err(EINVAL);

@@ -35,6 +35,10 @@ impl Running {
 const END: Delta = Delta::from_millis(100);
 
 /// A running thread; dropping it stops it and waits for its end.
+///
+/// # Invariants
+///
+/// `task` runs [`run`] with the content of the box, and is not stopped but by dropping `self`.
 pub(crate) struct Thread<T: Main> {
     task: ptr::NonNull<bindings::task_struct>,
     // In a box, so that the thread can be given its address.
@@ -48,6 +52,10 @@ unsafe impl<T: Main> Sync for Thread<T> {}
 
 impl<T: Main> Thread<T> {
     /// Starts a thread that runs `target.main()`.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(crate) fn start(target: Arc<T>, name: &CStr) -> Result<Self> {
         let target = KBox::new(target, GFP_KERNEL)?;
         let data = core::ptr::from_ref(&*target).cast_mut().cast();
