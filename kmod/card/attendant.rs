@@ -19,10 +19,10 @@ use crate::{
     wire::{bytes::Text, rpc},
 };
 
-/// An echo takes well under a millisecond on a card in order.
+// TIMEOUT: an echo takes well under a millisecond on a card in order.
 const PING: Delta = Delta::from_secs(2);
 
-/// A new serving process is made within a few hundred milliseconds.
+// TIMEOUT: a new serving process is made within a few hundred milliseconds.
 const SESSION: Delta = Delta::from_secs(5);
 
 /// Between attempts to make the driver's own session, and to ask what was not answered.

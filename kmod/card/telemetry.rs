@@ -21,7 +21,7 @@ use crate::{
 /// Values are asked for again after this.
 pub(crate) const MAX_AGE_NS: u64 = time::S;
 
-/// All questions together may take this long.
+// TIMEOUT: all questions together; each takes a few milliseconds on a card in order.
 const TIMEOUT: Delta = Delta::from_secs(2);
 
 const LOG_LEVEL: u32 = 2;

@@ -17,7 +17,8 @@ pub(crate) use kernel::{
     },
 };
 
-/// A point in time.
+/// A point in time.  Adding one of the driver's bounds to the present does not overflow: the clock has room
+/// for 292 years.
 pub(crate) type Instant = kernel::time::Instant<Monotonic>;
 
 /// Nanoseconds in a millisecond.
@@ -55,6 +56,7 @@ impl Moment for Instant {
 /// What the clock cannot count to is the last moment it can.
 impl Moment for u64 {
     fn instant(self) -> Instant {
+        // PANIC: 0 and at most `i64::MAX` are not more than that.
         EPOCH + Delta::from_nanos(i64::try_from(self).unwrap_or(i64::MAX))
     }
 }
