@@ -6,6 +6,9 @@
 //! thread, `transport` the message rings, `session` what a client has on the card, `abi` the ioctl
 //! interface, `wire` the protocol as pure logic, `glue` the way to the kernel's C side.
 
+// Only `glue` may.
+#![deny(unsafe_code)]
+
 use core::pin::Pin;
 
 use kernel::{
@@ -43,6 +46,7 @@ mod axcl;
 mod buffer;
 mod card;
 mod counters;
+#[allow(unsafe_code)]
 mod glue;
 mod observe;
 mod session;

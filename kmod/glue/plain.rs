@@ -38,6 +38,7 @@ pub(crate) unsafe trait Plain: Copy {
 macro_rules! plain {
     ($($ty:ty),+ $(,)?) => {
         $(
+            #[allow(unsafe_code, reason = "the tests check it")]
             // SAFETY: `repr(C)` structures of integers; the tests compare the sum of the sizes of
             // their fields with their size.
             unsafe impl $crate::glue::plain::Plain for $ty {}
