@@ -6,12 +6,13 @@
 //! thread, `transport` the message rings, `session` what a client has on the card, `abi` the ioctl
 //! interface, `wire` the protocol as pure logic, `glue` the way to the kernel's C side.
 
+// Only `glue` may.
+#![deny(unsafe_code)]
+
 use core::pin::Pin;
 
 use kernel::{
-    bindings,
     device::Core,
-    dma::{Device as _, DmaMask},
     driver, new_mutex, pci,
     prelude::*,
     str::CString,
@@ -45,6 +46,7 @@ mod axcl;
 mod buffer;
 mod card;
 mod counters;
+#[allow(unsafe_code)]
 mod glue;
 mod observe;
 mod session;
@@ -144,18 +146,7 @@ impl pci::Driver for Driver {
         _info: IdInfo<'bound, Self::IdInfo>,
     ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
         pin_init::pin_init_scope(move || {
-            glue::pci::wait_until_present(pdev)?;
-            // Before it is enabled: addresses that a reset has wiped would be decoded as zeros.
-            glue::pci::make_reachable(pdev);
-            pdev.enable_device_mem()?;
-            // A card that still runs somebody else's firmware must not reach memory: bus mastering
-            // stays off until the card has been reset.
-            glue::pci::clear_master(pdev);
-            // SAFETY: no DMA allocation exists yet.
-            unsafe {
-                pdev.dma_set_mask_and_coherent(DmaMask::new::<64>())?;
-                pdev.dma_set_max_seg_size(u32::MAX);
-            }
+            glue::pci::enable(pdev)?;
             let index = Index::take()?;
             let card = Card::new(pdev, index.0)?;
             let messages = Messages { card: card.clone() };
@@ -166,9 +157,6 @@ impl pci::Driver for Driver {
             let parent: &kernel::device::Device = pdev.as_ref();
             let node_card = card.clone();
             let thread_card = card.clone();
-            let sensor_card = card.clone();
-            let debug_card = card.clone();
-            let debug_name = CString::try_from_fmt(fmt!("ax650-{}", index.0))?;
             let listed = axcl::registry::Listed::new(&card)?;
             Ok(try_pin_init!(Data {
                 index,
@@ -177,8 +165,8 @@ impl pci::Driver for Driver {
                 irq <- Interrupt::new(pdev, c"ax650", messages),
                 thread <- new_mutex!(None, "ax650_thread"),
                 attendant <- new_mutex!(None, "ax650_attendant"),
-                sensor: observe::Sensor::new(pdev.as_ref(), sensor_card),
-                debug: observe::Debug::new(&debug_name, debug_card),
+                sensor: observe::sensor(pdev.as_ref(), card)?,
+                debug: observe::debug(&name, card)?,
                 node <- Node::new(name, Some(parent), node_card),
                 _: {
                     *attendant.lock() = Some(Thread::start(attendant_main, &attendant_name)?);
@@ -224,9 +212,6 @@ impl Callbacks for Driver {
     }
     fn resume(data: Pin<&Data<'_>>) {
         data.card.wake_up();
-    }
-    fn groups() -> *mut *const bindings::attribute_group {
-        observe::groups()
     }
 }
 

@@ -106,6 +106,7 @@ pub(crate) struct Client {
     pub(super) holdings: Mutex<Holdings>,
 }
 
+#[allow(unsafe_code, reason = "of the macro")]
 #[pinned_drop]
 impl PinnedDrop for Client {
     fn drop(self: Pin<&mut Self>) {

@@ -32,7 +32,7 @@ use crate::{
 
 /// How often a message is tried to be sent when the ring is full, and the pause between [pcie 4.6].
 const SEND_TRIES: u32 = 10;
-const SEND_PAUSE_US: u32 = 1000;
+const SEND_PAUSE: time::Delta = time::Delta::from_millis(1);
 
 /// Memory that the card may be told of while it has not said that it is through with what it was told
 /// before.
@@ -225,7 +225,7 @@ impl Line {
     pub(crate) fn send(&self, message: &[u8]) -> Result {
         for attempt in 0..=SEND_TRIES {
             if attempt > 0 {
-                time::sleep_us(SEND_PAUSE_US);
+                time::fsleep(SEND_PAUSE);
             }
             match self.try_send(message) {
                 Err(SendError::Full) => {}

@@ -16,10 +16,10 @@ use kernel::{
 use crate::glue::{
     compat::PollCondVarBox,
     task::Process,
-    time::{self, S},
+    time::{self, Signals, S},
 };
 
-/// Requests for ports are done one at a time in a file; a create may take a minute.
+// TIMEOUT: requests for ports are done one at a time in a file; a create may take a minute.
 const TURN_NS: u64 = 120 * S;
 
 /// Events that are remembered; as many cards can die before anybody looks.
@@ -90,16 +90,10 @@ impl Record {
     /// Waits until nobody else is at the ports of this file.
     pub(crate) fn turn(&self) -> Result<Turn<'_>> {
         let deadline = time::now() + TURN_NS;
-        loop {
-            let mut busy = self.busy.lock();
-            if !*busy {
-                *busy = true;
-                return Ok(Turn(self));
-            }
-            let waited = time::wait_until(&self.free, &mut busy, deadline);
-            drop(busy);
-            super::ended(waited, deadline)?;
-        }
+        time::wait_for(&self.busy, &self.free, deadline, Signals::Deadly, |busy| {
+            Ok((!core::mem::replace(busy, true)).then_some(()))
+        })?;
+        Ok(Turn(self))
     }
 }
 

@@ -13,23 +13,23 @@ use super::{telemetry::Identity, Card};
 use crate::{
     glue::{
         thread::{Main, Running},
-        time::{self, MS, S},
+        time::{self, Delta, Instant, Moment, Signals, MS, S},
     },
     session::Session,
     wire::{bytes::Text, rpc},
 };
 
-/// An echo takes well under a millisecond on a card in order.
-const PING_NS: u64 = 2 * S;
+// TIMEOUT: an echo takes well under a millisecond on a card in order.
+const PING: Delta = Delta::from_secs(2);
 
-/// A new serving process is made within a few hundred milliseconds.
-const SESSION_NS: u64 = 5 * S;
+// TIMEOUT: a new serving process is made within a few hundred milliseconds.
+const SESSION: Delta = Delta::from_secs(5);
 
 /// Between attempts to make the driver's own session, and to ask what was not answered.
-const RETRY_NS: u64 = 5 * S;
+const RETRY: Delta = Delta::from_secs(5);
 
 /// Between looks.
-const LOOK_NS: u64 = S;
+const LOOK: Delta = Delta::from_secs(1);
 
 /// What still works of a card whose heartbeat is late.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,8 +73,8 @@ struct Notes {
     said: bool,
     /// What has been answered.
     identity: Identity,
-    /// When to try again.
-    next: u64,
+    /// When to try again, if not at once.
+    next: Option<Instant>,
 }
 
 impl Main for Attendant {
@@ -111,14 +111,12 @@ impl Card {
     }
 
     fn rest_attendant(&self) {
-        let deadline = time::now() + LOOK_NS;
-        let mut service = self.service.lock();
-        while !service.called {
-            if time::wait_until(&self.service_wake, &mut service, deadline) != time::Waited::Woken {
-                break;
-            }
-        }
-        service.called = false;
+        let deadline = Instant::now() + LOOK;
+        let (service, wake) = (&self.service, &self.service_wake);
+        // However it ends, the attendant looks at everything next.
+        let _ = time::wait_for(service, wake, deadline, Signals::All, |service| {
+            Ok(core::mem::take(&mut service.called).then_some(()))
+        });
     }
 
     fn attend(self: &Arc<Self>, notes: &mut Notes) {
@@ -139,11 +137,11 @@ impl Card {
             self.kick();
             return;
         }
-        if time::now() >= notes.next {
+        if notes.next.is_none_or(|next| next.left().is_zero()) {
             self.keep_management_session(notes);
             notes.next = match notes.identity.is_complete() && self.management().is_some() {
-                true => 0,
-                false => time::now() + RETRY_NS,
+                true => None,
+                false => Some(Instant::now() + RETRY),
             };
         }
     }
@@ -165,8 +163,10 @@ impl Card {
             return false;
         };
         self.counters.pings.add(1);
-        let token = time::now().to_le_bytes();
-        let echo = session.call(time::now() + PING_NS, |call, out| call.latency(out, &token));
+        let start = Instant::now();
+        let token = start.nanos().to_le_bytes();
+        let deadline = (start + PING).nanos();
+        let echo = session.call(deadline, |call, out| call.latency(out, &token));
         echo.is_ok_and(|answer| rpc::latency_answer(&answer).is_ok_and(|data| data == token))
     }
 
@@ -178,7 +178,7 @@ impl Card {
             session.fail(ETIMEDOUT);
         }
         self.retire_sessions();
-        self.open_management(time::now() + SESSION_NS).is_ok() && self.ping()
+        self.open_management(Instant::now() + SESSION).is_ok() && self.ping()
     }
 
     /// The driver's own session.
@@ -192,7 +192,7 @@ impl Card {
     /// Makes the driver's own session if there is none, and asks what is not known yet.
     fn keep_management_session(self: &Arc<Self>, notes: &mut Notes) {
         if self.management().is_none() {
-            let opened = self.open_management(time::now() + SESSION_NS);
+            let opened = self.open_management(Instant::now() + SESSION);
             if let Err(e) = opened {
                 // Else nobody wonders.
                 if self.check_serving(notes.generation).is_ok() {

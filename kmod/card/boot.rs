@@ -9,15 +9,15 @@ use crate::glue::compat::errno::EREMOTEIO;
 use crate::{
     glue::{
         pci, shim,
-        time::{self, MS},
+        time::{self, fsleep, Delta, Instant},
     },
     wire::{
         boot::{
-            self, reason_name, Status, CHUNK, CHUNK_TIMEOUT_MS, COMMAND, COMMAND_READ,
-            DESTINATION_HIGH, DESTINATION_LOW, FINISH, FINISH_START, REASON, SIZE, SOURCE_HIGH,
-            SOURCE_LOW, STATUS,
+            Status, CHUNK, CHUNK_TIMEOUT_MS, COMMAND, DESTINATION_HIGH, DESTINATION_LOW, FINISH,
+            REASON, SIZE, SOURCE_HIGH, SOURCE_LOW, STATUS,
         },
         container::{Container, ContainerError},
+        register::{FixedRegister, Register},
         state::State,
     },
 };
@@ -26,12 +26,20 @@ use crate::{
 pub(crate) const FIRMWARE: &CStr = c"axcl/ax650_card.pac";
 
 /// Between looks at the status register: a chunk takes some 10 ms on the real link.
-const POLL_US: u32 = 200;
+const POLL: Delta = Delta::from_micros(200);
+
+// TIMEOUT: what [pcie 3.4] gives the card for a chunk, hundreds of times what it takes.
+const CHUNK_TIMEOUT: Delta = Delta::from_millis(CHUNK_TIMEOUT_MS as i64);
 
 impl Card {
     /// Boots the card, which is in its loader: firmware, handshake, time.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` no firmware file; `EINVAL`, `EFBIG` one that cannot be used; `ETIMEDOUT`, `EREMOTEIO`, `EIO` the card
+    /// does not take it; `ENODEV` the card has gone; `EINTR` the thread shall stop.
     pub(super) fn boot(&self) -> Result {
-        let start = time::now();
+        let start = Instant::now();
         if !self.set_state(State::Loader) {
             return Err(ENODEV);
         }
@@ -46,10 +54,10 @@ impl Card {
         self.send(&container)?;
         // Nothing of the firmware, or of an earlier life of the rings, may look like a message.
         self.region.zero(0, self.region.size())?;
-        self.write_boot(FINISH, FINISH_START)?;
+        FINISH::zeroed().with(FINISH::START, true).write(self)?;
         drop(firmware);
         self.shake_hands()?;
-        self.status.lock().boot_time = time::now().saturating_sub(start);
+        self.status.lock().boot_time = start.elapsed();
         Ok(())
     }
 
@@ -104,55 +112,57 @@ impl Card {
     }
 
     /// Has the card read one chunk.
+    ///
+    /// # Errors
+    ///
+    /// `ETIMEDOUT` no answer; `EREMOTEIO` the card says that it failed; `EIO` there are no registers; `ENODEV` there
+    /// is no card; `EINTR` the thread shall stop.
     fn send_chunk(&self, chunk: &[u8], to: u64) -> Result {
         self.region.copy_in(0, chunk)?;
         let from = self.region.bus();
         // A result left over from before must not be taken for this one's.
-        self.write_boot(STATUS, 0)?;
-        self.write_boot(SOURCE_LOW, from as u32)?;
-        self.write_boot(SOURCE_HIGH, (from >> 32) as u32)?;
-        self.write_boot(DESTINATION_LOW, to as u32)?;
-        self.write_boot(DESTINATION_HIGH, (to >> 32) as u32)?;
-        self.write_boot(SIZE, chunk.len() as u32)?;
+        STATUS::zeroed().write(self)?;
+        SOURCE_LOW::from(from as u32).write(self)?;
+        SOURCE_HIGH::from((from >> 32) as u32).write(self)?;
+        DESTINATION_LOW::from(to as u32).write(self)?;
+        DESTINATION_HIGH::from((to >> 32) as u32).write(self)?;
+        SIZE::from(chunk.len() as u32).write(self)?;
         // Register writes are ordered after the copy into DMA memory.
-        self.write_boot(COMMAND, COMMAND_READ)?;
-        let deadline = time::now() + u64::from(CHUNK_TIMEOUT_MS) * MS;
-        loop {
-            time::sleep_us(POLL_US);
-            let status = Status::of_read(self.read_boot(STATUS)?);
-            match status {
+        COMMAND::zeroed().with(COMMAND::READ, true).write(self)?;
+        fsleep(POLL);
+        time::poll(POLL, CHUNK_TIMEOUT, || {
+            match Status::of_read(STATUS::read(self)?) {
                 Status::Pending => {}
                 // A result while the command stands is not that of the command.
-                Status::Done if self.read_boot(COMMAND)? != 0 => self.write_boot(STATUS, 0)?,
-                Status::Done => return self.write_boot(STATUS, 0),
+                Status::Done if COMMAND::read(self)? != COMMAND::zeroed() => {
+                    STATUS::zeroed().write(self)?;
+                }
+                Status::Done => return STATUS::zeroed().write(self).map(Some),
                 Status::Failed(bits) => {
                     dev_err!(self.pdev, "firmware: the card reports {}\n", bits);
-                    self.write_boot(STATUS, 0)?;
+                    STATUS::zeroed().write(self)?;
                     return Err(EREMOTEIO);
                 }
                 // The card is there, so its registers are not where they were.
                 Status::Gone => return Err(EIO),
             }
-            if time::now() > deadline {
-                return Err(ETIMEDOUT);
-            }
-            if self.stopping() {
-                return Err(EINTR);
-            }
-        }
+            self.check_stopping()?;
+            Ok(None)
+        })
     }
 
     /// Why the chip was started [pcie 3.7]; U-Boot runs by now.
     fn look_at_boot_reason(&self) -> Result {
-        let reason = self.read_boot(REASON)?;
-        self.write_boot(REASON, 0)?;
-        self.status.lock().boot_reason = reason;
-        if reason & !boot::REASON_SOFTWARE != 0 {
+        let reason = REASON::read(self)?;
+        REASON::zeroed().write(self)?;
+        let raw = reason.into();
+        self.status.lock().boot_reason = raw;
+        if reason.is_unexpected() {
             dev_warn!(
                 self.pdev,
                 "started because of: {} ({:#x})\n",
-                reason_name(reason),
-                reason
+                reason.name(),
+                raw
             );
         }
         Ok(())

@@ -8,26 +8,42 @@ use super::Card;
 use crate::{
     glue::{
         region,
-        time::{self, MS, S},
+        time::{self, fsleep, read_poll_timeout, Delta, Instant},
     },
     wire::{
         boot::FINISH,
         handshake::{
-            BAR0_ACK, BAR0_FLAG, BAR0_REGION_BASE, BAR0_REGION_SIZE, CARD_ACK, HOST_PRESENT,
-            PAGE_ACK, PAGE_FLAG, PAGE_NANOSECONDS, PAGE_SECONDS, SETTLE_MS, STEP1_CLEAR,
-            STEP_TIMEOUT_MS, TIME_MAGIC, TIME_SYNC_TIMEOUT_MS,
+            ACK, CARD_ACK, FLAG, HOST_PRESENT, PAGE_ACK, PAGE_FLAG, PAGE_NANOSECONDS, PAGE_SECONDS,
+            REGION_BASE_HIGH, REGION_BASE_LOW, REGION_SIZE_HIGH, REGION_SIZE_LOW, SETTLE_MS,
+            STEP1_CLEAR, STEP_TIMEOUT_MS, TIME_MAGIC, TIME_SYNC_TIMEOUT_MS,
         },
+        register::{FixedRegister, Register},
         state::State,
     },
 };
 
 /// The card's Linux is up within this time.
-const SWAP_NS: u64 = 30 * S;
+const SWAP: Delta = Delta::from_secs(30);
 
 /// Between looks at the card's words.
-const POLL_US: u32 = 5_000;
+const POLL: Delta = Delta::from_millis(5);
+
+/// Wait after the flag of step 1.
+const SETTLE: Delta = Delta::from_millis(SETTLE_MS as i64);
+
+// TIMEOUT: the card itself waits as long in a step, and then gives up for good [pcie 2.4], [pcie 2.6].
+const STEP_TIMEOUT: Delta = Delta::from_millis(STEP_TIMEOUT_MS as i64);
+
+// TIMEOUT: the card waits 5 s for the time, and clears the control page then in any case [pcie 2.7].
+const TIME_SYNC_TIMEOUT: Delta = Delta::from_millis(TIME_SYNC_TIMEOUT_MS as i64);
 
 impl Card {
+    /// Shakes hands with the firmware that was started, and gives it the time.
+    ///
+    /// # Errors
+    ///
+    /// `ETIMEDOUT` the firmware does not answer; `ENODEV`, `EIO` the card has gone, or its registers;
+    /// `EINTR` the thread shall stop.
     pub(super) fn shake_hands(&self) -> Result {
         if !self.set_state(State::Handshake) {
             return Err(ENODEV);
@@ -47,26 +63,22 @@ impl Card {
             );
         })?;
         // Only now: the card has read what it was to read there.
-        self.write_boot(BAR0_FLAG, 0)?;
-        self.write_boot(BAR0_ACK, 0)?;
+        FLAG::zeroed().write(self)?;
+        ACK::zeroed().write(self)?;
         self.sync_time()
     }
 
     /// Polls `look` until it is true.
-    fn poll(&self, timeout_ms: u32, mut look: impl FnMut() -> Result<bool>) -> Result {
-        let deadline = time::now() + u64::from(timeout_ms) * MS;
-        loop {
-            if look()? {
-                return Ok(());
-            }
-            if time::now() > deadline {
-                return Err(ETIMEDOUT);
-            }
-            if self.stopping() {
-                return Err(EINTR);
-            }
-            time::sleep_us(POLL_US);
-        }
+    ///
+    /// # Errors
+    ///
+    /// Those of `look`; `ETIMEDOUT`; `EINTR` if the thread shall stop.
+    fn poll(&self, timeout: Delta, mut look: impl FnMut() -> Result<bool>) -> Result {
+        let look_on = || match look()? {
+            true => Ok(true),
+            false => self.check_stopping().map(|()| false),
+        };
+        read_poll_timeout(look_on, |done| *done, POLL, timeout).map(|_| ())
     }
 
     /// Tells the card where the shared memory is.  The words are written again and again: until the
@@ -77,37 +89,37 @@ impl Card {
     /// after a while everything is, lest a card leaves other things there.
     fn step0(&self) -> Result {
         let (base, size) = (self.region.bus(), self.region.size() as u64);
-        let patience = time::now() + SWAP_NS;
-        self.poll(STEP_TIMEOUT_MS, || {
-            if self.read_boot(FINISH)? != 0 && time::now() < patience {
+        let start = Instant::now();
+        self.poll(STEP_TIMEOUT, || {
+            if FINISH::read(self)? != FINISH::zeroed() && start.elapsed() < SWAP {
                 return Ok(false);
             }
-            self.write_boot(BAR0_REGION_BASE, base as u32)?;
-            self.write_boot(BAR0_REGION_BASE + 4, (base >> 32) as u32)?;
-            self.write_boot(BAR0_REGION_SIZE, size as u32)?;
-            self.write_boot(BAR0_REGION_SIZE + 4, (size >> 32) as u32)?;
+            REGION_BASE_LOW::from(base as u32).write(self)?;
+            REGION_BASE_HIGH::from((base >> 32) as u32).write(self)?;
+            REGION_SIZE_LOW::from(size as u32).write(self)?;
+            REGION_SIZE_HIGH::from((size >> 32) as u32).write(self)?;
             // The flag goes last, when the parameters have arrived: the card reads them at once.
-            if self.read_boot(BAR0_REGION_BASE)? != base as u32 {
+            if REGION_BASE_LOW::read(self)? != REGION_BASE_LOW::from(base as u32) {
                 return Ok(false);
             }
-            self.write_boot(BAR0_FLAG, HOST_PRESENT)?;
-            Ok(self.read_boot(BAR0_ACK)? == CARD_ACK)
+            FLAG::from(HOST_PRESENT).write(self)?;
+            Ok(ACK::read(self)? == ACK::from(CARD_ACK))
         })
     }
 
     /// Waits until the card has set up its side of the rings.
     fn step1(&self) -> Result {
-        self.poll(STEP_TIMEOUT_MS, || {
+        self.poll(STEP_TIMEOUT, || {
             // Nothing tells of a card that vanishes now but a look.
             self.check_present()?;
-            Ok(self.region.read32(PAGE_ACK)? == CARD_ACK)
+            Ok(PAGE_ACK::read(&self.region)? == PAGE_ACK::from(CARD_ACK))
         })?;
         self.rx.lock().start();
         self.tx.lock().start();
         self.region.zero(0, STEP1_CLEAR)?;
         region::write_barrier();
-        self.region.write32(PAGE_FLAG, HOST_PRESENT)?;
-        time::sleep_us(SETTLE_MS * 1000);
+        PAGE_FLAG::from(HOST_PRESENT).write(&self.region)?;
+        fsleep(SETTLE);
         Ok(())
     }
 
@@ -115,12 +127,13 @@ impl Card {
     /// before that would upset the doorbell counters for good.
     fn sync_time(&self) -> Result {
         let (seconds, nanoseconds) = time::wall_clock();
-        self.region.write64(PAGE_SECONDS, seconds as u64)?;
-        self.region.write64(PAGE_NANOSECONDS, nanoseconds as u64)?;
+        PAGE_SECONDS::from(seconds as u64).write(&self.region)?;
+        PAGE_NANOSECONDS::from(nanoseconds as u64).write(&self.region)?;
         region::write_barrier();
-        self.region.write32(PAGE_FLAG, TIME_MAGIC)?;
-        let cleared = self.poll(TIME_SYNC_TIMEOUT_MS, || {
-            Ok(self.region.read32(PAGE_FLAG)? != TIME_MAGIC)
+        let magic = PAGE_FLAG::from(TIME_MAGIC);
+        magic.write(&self.region)?;
+        let cleared = self.poll(TIME_SYNC_TIMEOUT, || {
+            Ok(PAGE_FLAG::read(&self.region)? != magic)
         });
         match cleared {
             Err(e) if e == ETIMEDOUT => {

@@ -44,7 +44,11 @@ use crate::{
     session::{job::Board, Session},
     transport::{control::Control, ports::Ports, rx::Rx, tx::Tx},
     wire::{
+        boot::Bar0,
         handshake::REGION_SIZE,
+        mailbox::Bar1,
+        register::Io,
+        reset::Bar4,
         ring::Geometry,
         state::{may, State},
     },
@@ -85,9 +89,9 @@ pub(crate) struct Card {
     pub(crate) geometry: Geometry,
     pub(crate) memory: Arc<Memory>,
     pub(crate) counters: Counters,
-    boot_window: Window,
-    mailbox_window: Window,
-    control_window: Window,
+    boot_window: Window<Bar0>,
+    mailbox_window: Window<Bar1>,
+    control_window: Window<Bar4>,
     config: SavedConfig,
     #[pin]
     pub(crate) tx: Mutex<Tx>,
@@ -146,9 +150,9 @@ impl Card {
     /// Maps the registers and allocates the shared memory of a card.  The card itself is not
     /// touched: it may be in any state, and bus mastering stays off.
     pub(crate) fn new(pdev: &pci::Device<Bound>, index: u32) -> Result<Arc<Self>> {
-        let boot_window = Window::map(pdev, 0, 0x1000, c"ax650 boot")?;
-        let mailbox_window = Window::map(pdev, 1, 0x1_0000, c"ax650 mailbox")?;
-        let control_window = Window::map(pdev, 4, 0x10_0000, c"ax650 control")?;
+        let boot_window = Window::map(pdev, c"ax650 boot")?;
+        let mailbox_window = Window::map(pdev, c"ax650 mailbox")?;
+        let control_window = Window::map(pdev, c"ax650 control")?;
         let region = Region::new(pdev, REGION_SIZE as usize, SMALLEST_REGION)?;
         if region.size() < REGION_SIZE as usize {
             dev_info!(pdev, "shared memory of {} KiB only\n", region.size() >> 10);
@@ -321,34 +325,6 @@ impl Card {
         self.check_present().is_ok()
     }
 
-    /// A register of the mailbox.
-    pub(crate) fn read_mailbox(&self, offset: usize) -> Result<u32> {
-        self.counters.mmio_reads.add(1);
-        self.mailbox_window.read32(offset)
-    }
-
-    /// The same, written.
-    pub(crate) fn write_mailbox(&self, offset: usize, value: u32) -> Result {
-        self.counters.mmio_writes.add(1);
-        self.mailbox_window.write32(value, offset)
-    }
-
-    /// A register of the boot block or the handshake.
-    fn read_boot(&self, offset: usize) -> Result<u32> {
-        self.counters.mmio_reads.add(1);
-        let value = self.boot_window.read32(offset)?;
-        if value == u32::MAX {
-            self.check_present()?;
-        }
-        Ok(value)
-    }
-
-    /// The same, written.
-    fn write_boot(&self, offset: usize, value: u32) -> Result {
-        self.counters.mmio_writes.add(1);
-        self.boot_window.write32(value, offset)
-    }
-
     /// Keeps `buffer` until the card has been reset, unless it has been since `generation`.
     pub(crate) fn quarantine(&self, generation: u32, buffer: Arc<Buffer>) {
         if self.generation() != generation {
@@ -454,5 +430,56 @@ impl Card {
         let mut list = self.ports.lock().sessions()?;
         list.retain(|session| session.held.is_some());
         Ok(list)
+    }
+}
+
+/// Registers of the boot block and the handshake; their accesses are counted.
+///
+/// A read that gives all ones fails if the card does not answer.
+impl Io<Bar0> for Card {
+    type Error = Error;
+
+    fn load(&self, offset: usize) -> Result<u32> {
+        self.counters.mmio_reads.add(1);
+        let value = self.boot_window.load(offset)?;
+        if value == u32::MAX {
+            self.check_present()?;
+        }
+        Ok(value)
+    }
+
+    fn store(&self, offset: usize, value: u32) -> Result {
+        self.counters.mmio_writes.add(1);
+        self.boot_window.store(offset, value)
+    }
+}
+
+/// Registers of the mailbox; their accesses are counted.
+impl Io<Bar1> for Card {
+    type Error = Error;
+
+    fn load(&self, offset: usize) -> Result<u32> {
+        self.counters.mmio_reads.add(1);
+        self.mailbox_window.load(offset)
+    }
+
+    fn store(&self, offset: usize, value: u32) -> Result {
+        self.counters.mmio_writes.add(1);
+        self.mailbox_window.store(offset, value)
+    }
+}
+
+/// The reset register; accesses to it are counted.
+impl Io<Bar4> for Card {
+    type Error = Error;
+
+    fn load(&self, offset: usize) -> Result<u32> {
+        self.counters.mmio_reads.add(1);
+        self.control_window.load(offset)
+    }
+
+    fn store(&self, offset: usize, value: u32) -> Result {
+        self.counters.mmio_writes.add(1);
+        self.control_window.store(offset, value)
     }
 }

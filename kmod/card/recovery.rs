@@ -7,9 +7,10 @@ use kernel::{prelude::*, sync::Arc};
 use super::{attendant::Verdict, Card};
 use crate::glue::compat::errno::ESTALE;
 use crate::{
-    glue::time,
+    glue::time::{Instant, Moment},
     wire::{
         heartbeat::{Beat, ACCEPTED, DEVICE, INTERVAL, STAMP},
+        register::FixedRegister,
         state::State,
     },
 };
@@ -24,9 +25,13 @@ impl Card {
             dev_err!(self.pdev, "does not follow the protocol, resetting it\n");
             return self.boot_with_retries(ESTALE);
         }
-        let read = |offset| self.region.read32(offset);
-        let (Ok(stamp), Ok(interval), Ok(device)) = (read(STAMP), read(INTERVAL), read(DEVICE))
-        else {
+        let region = &self.region;
+        let read = (
+            STAMP::read(region),
+            INTERVAL::read(region).map(u32::from),
+            DEVICE::read(region).map(u32::from),
+        );
+        let (Ok(stamp), Ok(interval), Ok(device)) = read else {
             return;
         };
         let beat = {
@@ -34,7 +39,7 @@ impl Card {
             let Some(watch) = &mut status.watch else {
                 return;
             };
-            let beat = watch.on_poll(time::now(), stamp, interval);
+            let beat = watch.on_poll(Instant::now().nanos(), stamp.into(), interval);
             if beat == Beat::Accepted {
                 status.heartbeat_id = device;
                 status.heartbeat_interval = interval;
@@ -45,7 +50,7 @@ impl Card {
             Beat::Accepted => {
                 self.counters.heartbeats.add(1);
                 // Fails only when the driver is being unbound.
-                let _ = self.region.write32(ACCEPTED, stamp);
+                let _ = ACCEPTED::from(u32::from(stamp)).write(region);
                 self.set_state(State::Running);
             }
             Beat::Quiet => {}
@@ -85,7 +90,7 @@ impl Card {
             }
         }
         if let Some(watch) = &mut self.status.lock().watch {
-            watch.excuse(time::now());
+            watch.excuse(Instant::now().nanos());
         }
         self.set_state(State::Running);
     }

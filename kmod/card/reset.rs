@@ -8,35 +8,39 @@ use super::Card;
 use crate::{
     glue::{
         pci::{self, Presence},
-        time::{self, MS, S},
+        time::{self, fsleep, Delta, Instant},
     },
-    wire::state::State,
+    wire::{
+        register::{FixedRegister, Register},
+        reset::{RESET, RESET_LARGE, SMALL_WINDOW},
+        state::State,
+    },
 };
 
-/// Reset register, behind the two sizes of BAR4.
-const RESET_SMALL: usize = 0x50;
-const RESET_LARGE: usize = 0x20_0050;
-const SMALL_WINDOW: usize = 0x10_0000;
+// TIMEOUT: loader and link are back within a second [pcie 2.9].  A card that takes so long counts as
+// unreachable, and is looked for without end.
+const BACK: Delta = Delta::from_secs(30);
 
-/// Loader and link are given so long to come back.  After that the card counts as unreachable, and is
-/// looked for without end.
-const BACK_NS: u64 = 30 * S;
+// TIMEOUT: the same at the end of the driver, when somebody waits.
+const QUIESCE: Delta = Delta::from_secs(10);
 
-/// The same at the end of the driver, when somebody waits.
-const QUIESCE_NS: u64 = 10 * S;
-
-/// A card that is to be reset is waited for so long.
-const PRESENCE_NS: u64 = 10 * S;
+// TIMEOUT: somebody else's reset of a card that is to be reset is over within a second, too.
+const PRESENCE: Delta = Delta::from_secs(10);
 
 /// A card whose configuration is still there so long after the reset has kept it.
-const WIPE_NS: u64 = 2 * S;
+const WIPE: Delta = Delta::from_secs(2);
 
 /// How often the card is looked for.
-const LOOK_US: u32 = 10_000;
+const LOOK: Delta = Delta::from_millis(10);
 
 impl Card {
     /// Resets the chip and leaves it in its loader, with bus mastering off.  All sessions end with
     /// `error`.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` the card has gone or is not back; `EIO` its configuration cannot be restored; `EINTR` the thread
+    /// shall stop.
     pub(super) fn reset(&self, error: Error) -> Result {
         if !self.set_state(State::Resetting) {
             return Err(ENODEV);
@@ -91,59 +95,55 @@ impl Card {
 
     /// Waits for a card that is just away, because of somebody else's reset.
     fn wait_for_presence(&self) -> Result<Presence> {
-        let deadline = time::now() + PRESENCE_NS;
-        loop {
-            match pci::presence(&self.pdev) {
-                Presence::Absent if time::now() > deadline => return Err(ENODEV),
-                Presence::Absent if self.stopping() => return Err(EINTR),
-                Presence::Absent => time::sleep_us(LOOK_US),
-                other => return Ok(other),
-            }
-        }
+        let present = time::poll(LOOK, PRESENCE, || match pci::presence(&self.pdev) {
+            Presence::Absent => self.check_stopping().map(|()| None),
+            other => Ok(Some(other)),
+        });
+        present.map_err(|e| if e == ETIMEDOUT { ENODEV } else { e })
     }
 
     /// Writes the reset register.  It must not be read back: the chip goes down at once.
     fn write_reset(&self) -> Result {
-        let offset = if self.control_window.size() == SMALL_WINDOW {
-            RESET_SMALL
+        if self.control_window.size() == SMALL_WINDOW {
+            RESET::zeroed().with(RESET::CHIP, true).write(self)
         } else {
-            RESET_LARGE
-        };
-        self.counters.mmio_writes.add(1);
-        self.control_window.write32(1, offset)
+            RESET_LARGE::zeroed()
+                .with(RESET_LARGE::CHIP, true)
+                .write(self)
+        }
     }
 
     /// Waits until the card is on the bus again with its configuration wiped, which proves that the
     /// reset has happened.
     fn wait_for_loader(&self) -> Result {
-        let start = time::now();
+        let start = Instant::now();
         let mut absent = false;
-        loop {
-            time::sleep_us(LOOK_US);
-            let elapsed = time::now().saturating_sub(start);
+        fsleep(LOOK);
+        let back = time::poll(LOOK, BACK, || {
             match pci::presence(&self.pdev) {
-                Presence::Blank => return Ok(()),
+                Presence::Blank => return Ok(Some(())),
                 Presence::Absent => absent = true,
                 // It was away and is back: somebody else has restored its configuration.
-                Presence::Configured if absent => return Ok(()),
-                Presence::Configured if elapsed > WIPE_NS => {
+                Presence::Configured if absent => return Ok(Some(())),
+                Presence::Configured if start.elapsed() > WIPE => {
                     dev_warn!(self.pdev, "the reset left the configuration as it was\n");
-                    return Ok(());
+                    return Ok(Some(()));
                 }
                 Presence::Configured => {}
             }
-            if elapsed > BACK_NS {
-                dev_err!(
-                    self.pdev,
-                    "not back on the bus {} ms after a reset\n",
-                    elapsed / MS
-                );
-                return Err(ENODEV);
+            self.check_stopping().map(|()| None)
+        });
+        back.map_err(|e| {
+            if e != ETIMEDOUT {
+                return e;
             }
-            if self.stopping() {
-                return Err(EINTR);
-            }
-        }
+            dev_err!(
+                self.pdev,
+                "not back on the bus {} ms after a reset\n",
+                start.elapsed().as_millis()
+            );
+            ENODEV
+        })
     }
 
     /// For the end of the driver, of the system or of its wakefulness: no access to memory, chip in
@@ -167,24 +167,21 @@ impl Card {
             }
             self.counters.resets.add(1);
         }
-        let start = time::now();
-        loop {
-            time::sleep_us(LOOK_US);
-            let elapsed = time::now().saturating_sub(start);
-            match pci::presence(&self.pdev) {
-                Presence::Blank => {
-                    // Whoever takes the card over finds its BARs in place.
-                    let _ = self.config.restore(&self.pdev);
-                    self.reset_pending.store(0, Relaxed);
-                    return true;
-                }
-                Presence::Configured if elapsed > WIPE_NS => {
-                    pci::clear_master(&self.pdev);
-                    return true;
-                }
-                Presence::Absent if elapsed > QUIESCE_NS => return false,
-                _ => {}
+        let start = Instant::now();
+        fsleep(LOOK);
+        let kept = time::poll(LOOK, QUIESCE, || match pci::presence(&self.pdev) {
+            Presence::Blank => {
+                // Whoever takes the card over finds its BARs in place.
+                let _ = self.config.restore(&self.pdev);
+                self.reset_pending.store(0, Relaxed);
+                Ok(Some(()))
             }
-        }
+            Presence::Configured if start.elapsed() > WIPE => {
+                pci::clear_master(&self.pdev);
+                Ok(Some(()))
+            }
+            _ => Ok(None),
+        });
+        kept.is_ok()
     }
 }

@@ -5,7 +5,10 @@
 use super::Card;
 use crate::{
     abi::types::{CardInfo, ABI_VERSION},
-    glue::{self, time},
+    glue::{
+        self,
+        time::{Delta, Instant, Moment},
+    },
     wire::{heartbeat::Watch, state::State},
 };
 
@@ -18,7 +21,7 @@ pub(crate) struct Status {
     pub(super) last_error: i32,
     pub(super) boot_done: u64,
     pub(super) boot_total: u64,
-    pub(super) boot_time: u64,
+    pub(super) boot_time: Delta,
     pub(super) boot_reason: u32,
     /// Version field of the container that was sent.
     pub(super) firmware_file: [u8; 32],
@@ -40,7 +43,7 @@ impl Default for Status {
             last_error: 0,
             boot_done: 0,
             boot_total: 0,
-            boot_time: 0,
+            boot_time: Delta::ZERO,
             boot_reason: 0,
             firmware_file: [0; 32],
             firmware_sha256: [0; 32],
@@ -95,10 +98,10 @@ impl Card {
             link_width: width,
             card_id: status.heartbeat_id,
             heartbeat_interval_ms: status.heartbeat_interval,
-            heartbeat_age_ns: beat.map_or(u64::MAX, |watch| watch.age_ns(time::now())),
+            heartbeat_age_ns: beat.map_or(u64::MAX, |watch| watch.age_ns(Instant::now().nanos())),
             boot_bytes_done: status.boot_done,
             boot_bytes_total: status.boot_total,
-            boot_time_ns: status.boot_time,
+            boot_time_ns: status.boot_time.as_nanos() as u64,
             boot_reason: status.boot_reason,
             reserved: 0,
             firmware_version: status.firmware_version,

@@ -10,7 +10,7 @@ use crate::{
         Telemetry, TELEMETRY_CMM, TELEMETRY_CPU, TELEMETRY_MEMORY, TELEMETRY_NPU,
         TELEMETRY_TEMPERATURE,
     },
-    glue::time::{self, S},
+    glue::time::{self, Delta, Instant, Moment},
     session::Session,
     wire::{
         proctext::{self, command},
@@ -19,10 +19,10 @@ use crate::{
 };
 
 /// Values are asked for again after this.
-pub(crate) const MAX_AGE_NS: u64 = S;
+pub(crate) const MAX_AGE_NS: u64 = time::S;
 
-/// All questions together may take this long.
-const TIMEOUT_NS: u64 = 2 * S;
+// TIMEOUT: all questions together; each takes a few milliseconds on a card in order.
+const TIMEOUT: Delta = Delta::from_secs(2);
 
 const LOG_LEVEL: u32 = 2;
 
@@ -30,7 +30,7 @@ const LOG_LEVEL: u32 = 2;
 #[derive(Default)]
 pub(crate) struct Cache {
     values: Telemetry,
-    read_at: Option<u64>,
+    read_at: Option<Instant>,
 }
 
 /// What the card has answered about itself.
@@ -54,8 +54,8 @@ impl Identity {
 
 impl Card {
     /// Opens the driver's own session.
-    pub(super) fn open_management(self: &Arc<Self>, deadline: u64) -> Result {
-        let session = Session::open(self, None, LOG_LEVEL, deadline)?;
+    pub(super) fn open_management(self: &Arc<Self>, deadline: Instant) -> Result {
+        let session = Session::open(self, None, LOG_LEVEL, deadline.nanos())?;
         *self.management.lock() = Some(session);
         Ok(())
     }
@@ -63,12 +63,12 @@ impl Card {
     /// Runs a command line on the card and hands its output to `f`.
     fn ask<R>(
         session: &Session,
-        deadline: u64,
+        deadline: Instant,
         line: &str,
         f: impl FnOnce(&[u8]) -> Option<R>,
     ) -> Option<R> {
         let answer = session
-            .call(deadline, |call, out| call.shell(out, line))
+            .call(deadline.nanos(), |call, out| call.shell(out, line))
             .ok()?;
         let answer = rpc::control_answer(&answer).ok()?;
         f(answer.output)
@@ -80,7 +80,7 @@ impl Card {
         let Some(session) = self.management() else {
             return;
         };
-        let deadline = time::now() + TIMEOUT_NS;
+        let deadline = Instant::now() + TIMEOUT;
         let ask = |answered: &mut bool, line, f: &mut dyn FnMut(&[u8])| {
             if !*answered {
                 let heard = |text: &[u8]| {
@@ -112,20 +112,24 @@ impl Card {
     }
 
     /// The card's values, not older than `max_age` nanoseconds.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::check_serving`]; `EAGAIN` if there is no session yet; `ETIMEDOUT` if the card answers
+    /// nothing.
     pub(crate) fn telemetry(&self, max_age: u64) -> Result<Telemetry> {
         let generation = self.generation();
         self.check_serving(generation)?;
         let session: Arc<Session> = self.management().ok_or(EAGAIN)?;
         let mut cache = self.telemetry.lock();
-        let now = time::now();
         if let Some(at) = cache.read_at {
-            let age = now.saturating_sub(at);
+            let age = at.elapsed().as_nanos() as u64;
             if age < max_age {
                 cache.values.age_ns = age;
                 return Ok(cache.values);
             }
         }
-        let deadline = now + TIMEOUT_NS;
+        let deadline = Instant::now() + TIMEOUT;
         let ask = |line, f: &dyn Fn(&[u8]) -> Option<u64>| {
             Self::ask(&session, deadline, line, |text| f(text))
         };
@@ -168,7 +172,7 @@ impl Card {
             return Err(ETIMEDOUT);
         }
         cache.values = values;
-        cache.read_at = Some(time::now());
+        cache.read_at = Some(Instant::now());
         Ok(values)
     }
 }

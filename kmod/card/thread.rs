@@ -13,33 +13,33 @@ use crate::{
     glue::{
         pci::{self, Presence},
         thread::{Main, Running},
-        time::{self, MS, S},
+        time::{self, Delta, Instant, Moment, Signals},
     },
     transport::rx,
     wire::state::State,
 };
 
 /// Between looks at the heartbeat.
-const WATCH_NS: u64 = S;
+const WATCH: Delta = Delta::from_secs(1);
 
 /// Between looks for lost doorbells, lost interrupts and lapsed deadlines: while work is under way,
 /// and otherwise.
-const BUSY_NS: u64 = 20 * MS;
-const IDLE_NS: u64 = S;
+const BUSY: Delta = Delta::from_millis(20);
+const IDLE: Delta = Delta::from_secs(1);
 
 /// After a sender was turned away for want of room.
-const BLOCKED_NS: u64 = 2 * MS;
+const BLOCKED: Delta = Delta::from_millis(2);
 
 /// Boots that are tried in a row before a card is given up, and the pause between them.
 const BOOT_TRIES: u32 = 3;
-const BOOT_PAUSE_NS: u64 = 2 * S;
+const BOOT_PAUSE: Delta = Delta::from_secs(2);
 
 /// A card that is lost on the bus so often without having run in between is left alone.
 const MOST_LOSSES: u32 = 5;
 
 /// No further try when the last ones took as long as this: firmware that did not answer for the two
 /// minutes of a handshake was no glitch, and whoever waits for the card shall hear of it.
-const BOOT_TRIES_NS: u64 = 60 * S;
+const BOOT_TRIES_TIME: Delta = Delta::from_secs(60);
 
 /// What the thread shall do.
 #[derive(Default)]
@@ -64,7 +64,7 @@ impl Orders {
 
 impl Main for Card {
     fn main(self: &Arc<Self>, me: &Running) {
-        let mut last_watch = 0;
+        let mut last_watch = time::EPOCH;
         while !me.should_stop() {
             {
                 let _active = self.activity.lock();
@@ -89,7 +89,7 @@ impl Card {
     }
 
     /// Does what is to be done now.
-    fn act(self: &Arc<Self>, last_watch: &mut u64) {
+    fn act(self: &Arc<Self>, last_watch: &mut Instant) {
         let state = self.state();
         let (boot, reset, paused) = self.take_orders();
         if paused || state == State::Gone {
@@ -103,8 +103,8 @@ impl Card {
         } else if state.serves_sessions() {
             self.serve();
             self.heed_attendant();
-            if time::now().saturating_sub(*last_watch) >= WATCH_NS {
-                *last_watch = time::now();
+            if last_watch.elapsed() >= WATCH {
+                *last_watch = Instant::now();
                 self.watch();
             }
             self.mend_blank();
@@ -167,6 +167,14 @@ impl Card {
         orders.stop || orders.paused
     }
 
+    /// Fails with `EINTR` if the thread shall drop what it is doing.
+    pub(super) fn check_stopping(&self) -> Result {
+        match self.stopping() {
+            true => Err(EINTR),
+            false => Ok(()),
+        }
+    }
+
     fn take_orders(&self) -> (bool, bool, bool) {
         let mut orders = self.orders.lock();
         orders.kicked = false;
@@ -183,11 +191,11 @@ impl Card {
     fn rest(&self) {
         let blocked = self.state().serves_sessions() && self.is_blocked();
         let pause = match () {
-            () if blocked => BLOCKED_NS,
-            () if self.is_busy() => BUSY_NS,
-            () => IDLE_NS,
+            () if blocked => BLOCKED,
+            () if self.is_busy() => BUSY,
+            () => IDLE,
         };
-        self.idle.store(u32::from(pause == IDLE_NS), Relaxed);
+        self.idle.store(u32::from(pause == IDLE), Relaxed);
         self.sleep(pause);
         self.idle.store(0, Relaxed);
     }
@@ -200,14 +208,12 @@ impl Card {
     }
 
     /// Sleeps for `pause`, or until there are orders.
-    fn sleep(&self, pause: u64) {
-        let deadline = time::now() + pause;
-        let mut orders = self.orders.lock();
-        while !orders.to_be_done() {
-            if time::wait_until(&self.wake, &mut orders, deadline) != time::Waited::Woken {
-                break;
-            }
-        }
+    fn sleep(&self, pause: Delta) {
+        let deadline = Instant::now() + pause;
+        // However it ends, the thread looks at everything next.
+        let _ = time::wait_for(&self.orders, &self.wake, deadline, Signals::All, |orders| {
+            Ok(orders.to_be_done().then_some(()))
+        });
     }
 
     /// Whether the card has something to do for us.
@@ -296,7 +302,7 @@ impl Card {
     /// Resets and boots.
     pub(super) fn boot_with_retries(self: &Arc<Self>, reason: Error) {
         self.orders.lock().busy = true;
-        let last_start = time::now() + BOOT_TRIES_NS;
+        let start = Instant::now();
         for attempt in 1..=BOOT_TRIES {
             let booted = self.reset(reason).and_then(|()| self.boot());
             match booted {
@@ -304,14 +310,14 @@ impl Card {
                 Err(e) if self.stopping() || self.is_gone() => return self.note_error(e),
                 // What the next attempt would meet again.
                 Err(e) if e == ENOENT || e == EINVAL || e == EFBIG => return self.give_up(e),
-                Err(e) if attempt == BOOT_TRIES || time::now() > last_start => {
+                Err(e) if attempt == BOOT_TRIES || start.elapsed() > BOOT_TRIES_TIME => {
                     return self.give_up(e)
                 }
                 Err(e) => {
                     self.counters.boot_failures.add(1);
                     self.note_error(e);
                     dev_warn!(self.pdev, "boot failed: {:?}, trying again\n", e);
-                    self.sleep(BOOT_PAUSE_NS);
+                    self.sleep(BOOT_PAUSE);
                 }
             }
         }
@@ -350,7 +356,7 @@ impl Card {
             let mut status = self.status.lock();
             status.last_error = 0;
             status.losses = 0;
-            status.watch = Some(crate::wire::heartbeat::Watch::new(time::now()));
+            status.watch = Some(crate::wire::heartbeat::Watch::new(Instant::now().nanos()));
         }
         if self.reached(State::Running) {
             self.axcl.up();

@@ -17,6 +17,8 @@ use kernel::{
     types::Opaque,
 };
 
+use super::sysfs::{self, Attributes};
+
 /// How an error on the bus stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Channel {
@@ -30,7 +32,7 @@ pub(crate) enum Channel {
 
 /// More callbacks.  None of them runs before probe has returned or after remove has begun: the PCI
 /// and PM cores hold the device lock around them.
-pub(crate) trait Callbacks: pci::Driver {
+pub(crate) trait Callbacks: Attributes {
     /// The system goes down or hands over to another kernel.
     fn shutdown(data: Pin<&Self::Data<'_>>);
     /// An error was seen on the bus; no more accesses.
@@ -47,8 +49,6 @@ pub(crate) trait Callbacks: pci::Driver {
     fn suspend(data: Pin<&Self::Data<'_>>);
     /// It is awake again.
     fn resume(data: Pin<&Self::Data<'_>>);
-    /// Attribute groups of the device, from C.
-    fn groups() -> *mut *const bindings::attribute_group;
 }
 
 /// Registers a driver with all callbacks.
@@ -74,7 +74,7 @@ unsafe impl<T: Callbacks + 'static> RegistrationOps for Adapter<T> {
             (*driver).shutdown = Some(Self::shutdown);
             (*driver).err_handler = &Self::ERRORS;
             (*driver).driver.pm = &Self::PM;
-            (*driver).dev_groups = T::groups();
+            (*driver).dev_groups = sysfs::groups::<T>();
         }
         // SAFETY: the caller's obligations.
         unsafe { <pci::Adapter<T> as RegistrationOps>::register(reg, name, module) }

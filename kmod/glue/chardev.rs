@@ -55,6 +55,10 @@ pub(crate) trait Client: MiscDevice<Ptr = Arc<Self>> + Send + Sync + 'static {
 
 /// A registered device.  `misc` comes first, so that the `&MiscDeviceRegistration<C>` which the
 /// kernel hands to `open` is also a `Node`.
+///
+/// # Invariants
+///
+/// `misc` is registered from the end of [`Self::new`] to the drop, and has a pointer into `name`.
 #[pin_data(PinnedDrop)]
 #[repr(C)]
 pub(crate) struct Node<C: Client> {
@@ -71,6 +75,10 @@ unsafe impl<C: Client> Sync for Node<C> {}
 
 impl<C: Client> Node<C> {
     /// Registers `/dev/NAME`, mode 0660, as a child of `parent` if it is that of one card.
+    ///
+    /// # Errors
+    ///
+    /// `EEXIST` if there is one of that name; what else the kernel has against it.
     pub(crate) fn new(
         name: CString,
         parent: Option<&Device>,

@@ -39,6 +39,10 @@ pub(crate) enum Owner {
 }
 
 /// A mapped scatter list.
+///
+/// # Invariants
+///
+/// In the tree of a [`State`] the table is mapped for that state's device.
 struct Mapping {
     table: KBox<bindings::sg_table>,
 }
@@ -76,6 +80,10 @@ impl Space {
 
     /// Maps `pages` for reading and writing by the card.  Returns the mapping's number and its
     /// pieces, which hold the pages in order.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` after [`Self::close`]; `ENOMEM`; what the DMA API has against it.
     pub(crate) fn map(&self, pages: &Pages) -> Result<(u64, KVVec<Piece>)> {
         let mut state = self.state.lock();
         let device = state.device.clone().ok_or(ENODEV)?;
@@ -114,7 +122,9 @@ impl Space {
                 return Err(e);
             }
         };
+        // INVARIANT: it was mapped above, with the lock held that `close` takes.
         state.mappings.insert(node.into_node(number, mapping));
+        // PANIC: nobody lives to see 2^64 mappings.
         state.next += 1;
         Ok((number, list))
     }
@@ -130,6 +140,10 @@ impl Space {
     }
 
     /// Hands ranges to the card, or takes them back from it.  They are of buffers that the caller holds.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` after [`Self::close`].
     pub(crate) fn sync(&self, ranges: impl Iterator<Item = Piece>, owner: Owner) -> Result {
         let state = self.state.lock();
         let device = raw_device(&**state.device.as_ref().ok_or(ENODEV)?);
@@ -194,12 +208,17 @@ fn parts(range: Piece, mask: u64) -> impl Iterator<Item = Piece> {
         let len = room.min(left) as u32;
         let part = Piece { bus: at, len };
         at = at.wrapping_add(len.into());
+        // PANIC: `len` is at most `left`.
         left -= u64::from(len);
         (len > 0).then_some(part)
     })
 }
 
 /// The bus addresses of a mapped table.
+///
+/// # Errors
+///
+/// `ENOMEM`.
 fn pieces(table: &bindings::sg_table) -> Result<KVVec<Piece>> {
     let mut list = KVVec::with_capacity(table.nents as usize, GFP_KERNEL)?;
     let mut entry = table.sgl;

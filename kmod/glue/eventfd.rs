@@ -9,6 +9,10 @@ use kernel::{bindings, error::from_err_ptr, prelude::*};
 use super::shim;
 
 /// A reference to an eventfd.
+///
+/// # Invariants
+///
+/// The context is one that `self` has a reference of.
 pub(crate) struct EventFd(NonNull<bindings::eventfd_ctx>);
 
 // SAFETY: eventfd contexts are reference counted and may be signalled from any thread.
@@ -18,6 +22,10 @@ unsafe impl Sync for EventFd {}
 
 impl EventFd {
     /// The eventfd that is file descriptor `fd` of the calling process.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` if there is no such descriptor, `EINVAL` if it is no eventfd.
     pub(crate) fn get(fd: i32) -> Result<Self> {
         // SAFETY: checks the descriptor itself.
         let ctx = from_err_ptr(unsafe { bindings::eventfd_ctx_fdget(fd) })?;

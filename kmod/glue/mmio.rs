@@ -2,51 +2,66 @@
 
 //! Registers behind a BAR, taken away when the driver is unbound.
 
-use kernel::{device::Bound, io::Io, pci, prelude::*};
+use core::marker::PhantomData;
 
-use super::compat::Bar;
+use kernel::{device::Bound, io::Io as _, pci, prelude::*};
 
-/// A mapped BAR.  After unbind every access fails with `ENODEV`.
-pub(crate) struct Window {
-    bar: Bar,
+use super::compat;
+use crate::wire::register::{self, Io};
+
+/// The mapped BAR of block `B`.
+///
+/// # Invariants
+///
+/// `size` is that of `bar`, and not less than `B::BYTES`.
+pub(crate) struct Window<B> {
+    bar: compat::Bar,
     size: usize,
+    block: PhantomData<fn() -> B>,
 }
 
-impl Window {
-    /// Maps all of BAR `index`, which must have at least `least` bytes.
-    pub(crate) fn map(
-        pdev: &pci::Device<Bound>,
-        index: u32,
-        least: usize,
-        name: &'static CStr,
-    ) -> Result<Self> {
-        let size = usize::try_from(pdev.resource_len(index)?)?;
-        if size < least {
+impl<B: register::Bar> Window<B> {
+    /// Maps all of the BAR.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if it is smaller than the block; else what the kernel has against mapping it.
+    pub(crate) fn map(pdev: &pci::Device<Bound>, name: &'static CStr) -> Result<Self> {
+        let size = usize::try_from(pdev.resource_len(B::BAR)?)?;
+        if size < B::BYTES {
             dev_err!(
                 pdev,
                 "BAR {} has {:#x} bytes, at least {:#x} are needed\n",
-                index,
+                B::BAR,
                 size,
-                least
+                B::BYTES
             );
             return Err(ENODEV);
         }
-        let bar = pdev.iomap_region(index, name)?.into_devres()?;
-        Ok(Self { bar, size })
+        let bar = pdev.iomap_region(B::BAR, name)?.into_devres()?;
+        // INVARIANT: all of the BAR was mapped, and its size was checked.
+        Ok(Self {
+            bar,
+            size,
+            block: PhantomData,
+        })
     }
 
     /// Bytes of the BAR.
     pub(crate) fn size(&self) -> usize {
         self.size
     }
+}
 
-    /// Reads the register at `offset`.
-    pub(crate) fn read32(&self, offset: usize) -> Result<u32> {
+/// After unbind every access fails with `ENODEV`.
+impl<B: register::Bar> Io<B> for Window<B> {
+    type Error = Error;
+
+    fn load(&self, offset: usize) -> Result<u32> {
         self.bar.try_access().ok_or(ENODEV)?.try_read32(offset)
     }
 
-    /// Writes the register at `offset`.
-    pub(crate) fn write32(&self, value: u32, offset: usize) -> Result {
+    fn store(&self, offset: usize, value: u32) -> Result {
         let bar = self.bar.try_access().ok_or(ENODEV)?;
         bar.try_write32(value, offset)
     }

@@ -3,16 +3,18 @@
 //! Where the driver touches the kernel's C side.
 //!
 //! Everything `unsafe`, every `bindings::` call and every C shim of the driver is below this
-//! directory (and in `observe/`, which hangs callbacks into sysfs and hwmon); the rest of the module
-//! is safe Rust on top of it.  What differs between kernel versions is in `compat/` alone.
+//! directory; the rest of the module is safe Rust on top of it.  What differs between kernel versions
+//! is in `compat/` alone.
 
 pub(crate) mod adapter;
 pub(crate) mod chardev;
 pub(crate) mod compat;
+pub(crate) mod debugfs;
 pub(crate) mod dma;
 pub(crate) mod eventfd;
 mod fmt;
 pub(crate) mod global;
+pub(crate) mod hwmon;
 pub(crate) mod mmio;
 pub(crate) mod pages;
 pub(crate) mod params;
@@ -20,6 +22,7 @@ pub(crate) mod pci;
 pub(crate) mod plain;
 pub(crate) mod region;
 pub(crate) mod shim;
+pub(crate) mod sysfs;
 pub(crate) mod task;
 pub(crate) mod thread;
 pub(crate) mod time;

@@ -25,6 +25,10 @@ fn order_of(count: usize) -> u32 {
 
 /// Pages, each with a reference of its own: a page that is still mapped when this is dropped stays
 /// until it is mapped no more.
+///
+/// # Invariants
+///
+/// Each element is an allocated page that `self` has a reference of.
 pub(crate) struct Pages {
     pages: KVVec<NonNull<bindings::page>>,
 }
@@ -37,6 +41,10 @@ unsafe impl Sync for Pages {}
 impl Pages {
     /// Allocates `count` pages, charged to the memory cgroup of the caller: large blocks first, then
     /// smaller ones.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(crate) fn new(count: usize) -> Result<Self> {
         let mut this = Self {
             pages: KVVec::with_capacity(count, GFP_KERNEL)?,
@@ -46,6 +54,7 @@ impl Pages {
         while this.pages.len() < count {
             let left = count - this.pages.len();
             while (1usize << order) > left {
+                // PANIC: `left` is not 0, so the loop ends at order 0.
                 order -= 1;
             }
             if let Err(e) = this.add_block(order, left, false) {
@@ -56,6 +65,10 @@ impl Pages {
     }
 
     /// The same, in as few blocks as can be had.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(crate) fn in_few_blocks(count: usize) -> Result<Self> {
         // SAFETY: no preconditions.
         let mut order = unsafe { shim::ax650_max_order() };
@@ -73,6 +86,10 @@ impl Pages {
     }
 
     /// The same, in one block.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(crate) fn contiguous(count: usize) -> Result<Self> {
         let order = order_of(count);
         // SAFETY: no preconditions.
@@ -130,6 +147,7 @@ impl Pages {
         while at < end {
             let page = self.pages.get(at / PAGE_SIZE).ok_or(EINVAL)?;
             let within = at % PAGE_SIZE;
+            // PANIC: `within` is less than a page, and `offset <= at < end`.
             let n = (PAGE_SIZE - within).min(end - at);
             f(page.as_ptr(), within, n, at - offset);
             at += n;
@@ -138,6 +156,10 @@ impl Pages {
     }
 
     /// Copies `data` to `offset`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if that is not inside; what was is written then.
     pub(crate) fn write(&self, offset: usize, data: &[u8]) -> Result {
         self.walk(offset, data.len(), |page, within, n, done| {
             // SAFETY: `walk` keeps within the page, and `done + n <= data.len()`.
@@ -146,6 +168,10 @@ impl Pages {
     }
 
     /// Copies from `offset` to `to`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if that is not inside; what was is read then.
     pub(crate) fn read(&self, offset: usize, to: &mut [u8]) -> Result {
         let to_ptr = to.as_mut_ptr();
         self.walk(offset, to.len(), |page, within, n, done| {
@@ -155,6 +181,10 @@ impl Pages {
     }
 
     /// Maps the pages from `first` on, in order, into all of `vma`, which may be shorter.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there are not so many; `ENOMEM`.
     pub(crate) fn map(&self, vma: &VmaNew, first: usize) -> Result {
         let wanted = (vma.end() - vma.start()) / PAGE_SIZE;
         if first > self.pages.len() || wanted > self.pages.len() - first {

@@ -6,12 +6,16 @@ use core::ptr::{self, NonNull};
 
 use kernel::{
     bindings,
-    device::{Device, DeviceContext},
+    device::{Core, Device, DeviceContext},
+    dma::{Device as _, DmaMask},
     pci,
     prelude::*,
 };
 
-use super::shim;
+use super::{
+    shim,
+    time::{read_poll_timeout, Delta},
+};
 
 /// `Device::as_raw` is private to the kernel crate; the type is transparent.
 pub(super) fn raw_device<C: DeviceContext>(dev: &Device<C>) -> *mut bindings::device {
@@ -75,25 +79,50 @@ pub(crate) fn presence(pdev: &pci::Device) -> Presence {
     }
 }
 
-/// A card that is just being reset is back within this time; 10 ms steps.
-const BACK_STEPS: u32 = 1000;
+// TIMEOUT: a card that is just being reset is back within a second [pcie 2.9]; the rest is patience.
+const BACK: Delta = Delta::from_secs(10);
+const BACK_PAUSE: Delta = Delta::from_millis(10);
 
-/// Waits for a card that is just being reset.  Enabling it would fail.
-pub(crate) fn wait_until_present(pdev: &pci::Device) -> Result {
-    let mut steps = 0;
-    while presence(pdev) == Presence::Absent {
-        if steps == BACK_STEPS {
-            return Err(ENODEV);
-        }
-        steps += 1;
-        super::time::sleep_us(10_000);
+/// Makes the memory of a card reachable, whatever state it is in, but not the host's for the card: the
+/// first thing that probe does.
+///
+/// # Errors
+///
+/// `ENODEV` if there is no card; else what the kernel has against it.
+pub(crate) fn enable(pdev: &pci::Device<Core<'_>>) -> Result {
+    wait_until_present(pdev)?;
+    // Before it is enabled: addresses that a reset has wiped would be decoded as zeros.
+    make_reachable(pdev);
+    pdev.enable_device_mem()?;
+    // A card that still runs somebody else's firmware must not reach memory: bus mastering stays off
+    // until the card has been reset.
+    clear_master(pdev);
+    // SAFETY: no DMA allocation exists yet: this is called in probe, which all of them come after.
+    unsafe {
+        pdev.dma_set_mask_and_coherent(DmaMask::new::<64>())?;
+        pdev.dma_set_max_seg_size(u32::MAX);
     }
     Ok(())
 }
 
+/// Waits for a card that is just being reset.  Enabling it would fail.
+///
+/// # Errors
+///
+/// `ENODEV` if it does not come back.
+fn wait_until_present(pdev: &pci::Device) -> Result {
+    let back = read_poll_timeout(
+        || Ok(presence(pdev)),
+        |presence| *presence != Presence::Absent,
+        BACK_PAUSE,
+        BACK,
+    );
+    back.map(|_| ()).map_err(|_| ENODEV)
+}
+
 /// Makes the registers of a card reachable whose configuration was wiped by a reset that nobody
 /// waited for.
-pub(crate) fn make_reachable(pdev: &pci::Device) {
+fn make_reachable(pdev: &pci::Device) {
     if presence(pdev) == Presence::Blank {
         // SAFETY: a valid device.
         unsafe { shim::ax650_pci_program_addresses(raw(pdev)) };
@@ -171,6 +200,10 @@ pub(crate) fn reaches(client: &pci::Device, provider: &pci::Device) -> bool {
 }
 
 /// A copy of the configuration as the kernel programmed it, to be put back after resets [pcie 1.6].
+///
+/// # Invariants
+///
+/// Made by `pci_store_saved_state`, and owned.
 pub(crate) struct SavedConfig(NonNull<bindings::pci_saved_state>);
 
 // SAFETY: plain memory.
@@ -180,6 +213,10 @@ unsafe impl Sync for SavedConfig {}
 
 impl SavedConfig {
     /// Copies the configuration of `pdev`, which must not be in reset.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(crate) fn save(pdev: &pci::Device) -> Result<Self> {
         // SAFETY: a valid device.
         let state = unsafe {
@@ -190,6 +227,10 @@ impl SavedConfig {
     }
 
     /// Writes it back, with the interrupt as it is set up now, and bus mastering off.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel has against the saved configuration, which is of this device: none is known.
     pub(crate) fn restore(&self, pdev: &pci::Device) -> Result {
         // SAFETY: the state is one of this device; `pci_restore_state` programs MSI out of the
         // kernel's own descriptors.

@@ -38,6 +38,7 @@ pub(crate) unsafe trait Plain: Copy {
 macro_rules! plain {
     ($($ty:ty),+ $(,)?) => {
         $(
+            #[allow(unsafe_code, reason = "the tests check it")]
             // SAFETY: `repr(C)` structures of integers; the tests compare the sum of the sizes of
             // their fields with their size.
             unsafe impl $crate::glue::plain::Plain for $ty {}
@@ -47,6 +48,10 @@ macro_rules! plain {
 
 /// Reads a structure of `size` bytes as the caller knows it: what the caller's version lacks is 0,
 /// what ours lacks must be 0 (`E2BIG`).
+///
+/// # Errors
+///
+/// `EFAULT`; `E2BIG`.
 pub(crate) fn read<T: Plain>(user: UserSlice) -> Result<T> {
     let mut reader = user.reader();
     let mut value = T::zeroed();
@@ -65,6 +70,10 @@ pub(crate) fn read<T: Plain>(user: UserSlice) -> Result<T> {
 }
 
 /// Writes as much of `value` as the caller has room for.
+///
+/// # Errors
+///
+/// `EFAULT`.
 pub(crate) fn write<T: Plain>(user: UserSlice, value: &T) -> Result {
     let mut writer = user.writer();
     let common = writer.len().min(size_of::<T>());

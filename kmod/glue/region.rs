@@ -11,9 +11,14 @@ use kernel::{
 };
 
 use super::{compat::bus_address, shim};
+use crate::wire::{handshake::ControlPage, register::Io};
 
 /// Coherent DMA memory, 64 KiB aligned.  The card changes it at any time, so there are no references
-/// into it: only copies.  After unbind every access fails with `ENODEV`.
+/// into it: only copies.
+///
+/// # Invariants
+///
+/// `memory` has at least `skip + size` bytes, of which `bus` is the address of the one at `skip`.
 pub(crate) struct Region {
     memory: Devres<Coherent<[u8]>>,
     skip: usize,
@@ -31,6 +36,10 @@ const ALIGN: usize = 0x1_0000;
 impl Region {
     /// Allocates `largest` bytes, or the largest power of two below that can be had, down to
     /// `smallest`: fragmented hosts without an IOMMU have no 4 MiB in one piece.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM` if not even `smallest` bytes can be had.
     pub(crate) fn new(pdev: &pci::Device<Bound>, largest: usize, smallest: usize) -> Result<Self> {
         let mut size = largest;
         loop {
@@ -60,6 +69,7 @@ impl Region {
         skip: usize,
         size: usize,
     ) -> Result<Self> {
+        // INVARIANT: the callers have allocated so much.
         Ok(Self {
             skip,
             bus: bus_address(&memory) + skip as u64,
@@ -79,6 +89,10 @@ impl Region {
     }
 
     /// Runs `f` with a pointer to `[offset, offset + len)`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if that is not inside; `ENODEV` after unbind.  So do all accesses below.
     fn with<R>(&self, offset: usize, len: usize, f: impl FnOnce(*mut u8) -> R) -> Result<R> {
         if offset.checked_add(len).is_none_or(|end| end > self.size) {
             return Err(EINVAL);
@@ -90,34 +104,18 @@ impl Region {
         }))
     }
 
-    /// One 32-bit read.
-    pub(crate) fn read32(&self, offset: usize) -> Result<u32> {
+    /// Reads the 64 bits of a ring pointer.
+    pub(crate) fn read64(&self, offset: usize) -> Result<u64> {
         // SAFETY: in bounds, and all offsets in the protocol are aligned; the card may write at the
         // same time, hence volatile.
-        self.with(offset & !3, 4, |p| unsafe {
-            u32::from_le(p.cast::<u32>().read_volatile())
-        })
-    }
-
-    /// One 32-bit write.
-    pub(crate) fn write32(&self, offset: usize, value: u32) -> Result {
-        // SAFETY: as in `read32`.
-        self.with(offset & !3, 4, |p| unsafe {
-            p.cast::<u32>().write_volatile(value.to_le())
-        })
-    }
-
-    /// One 64-bit read.
-    pub(crate) fn read64(&self, offset: usize) -> Result<u64> {
-        // SAFETY: as in `read32`.
         self.with(offset & !7, 8, |p| unsafe {
             u64::from_le(p.cast::<u64>().read_volatile())
         })
     }
 
-    /// One 64-bit write.
+    /// Writes the 64 bits of a ring pointer.
     pub(crate) fn write64(&self, offset: usize, value: u64) -> Result {
-        // SAFETY: as in `read32`.
+        // SAFETY: as in `read64`.
         self.with(offset & !7, 8, |p| unsafe {
             p.cast::<u64>().write_volatile(value.to_le())
         })
@@ -143,6 +141,38 @@ impl Region {
     pub(crate) fn zero(&self, offset: usize, len: usize) -> Result {
         // SAFETY: in bounds.
         self.with(offset, len, |p| unsafe { p.write_bytes(0, len) })
+    }
+}
+
+/// Words of the control page.
+impl Io<ControlPage, u32> for Region {
+    type Error = Error;
+
+    fn load(&self, offset: usize) -> Result<u32> {
+        // SAFETY: as in `read64`.
+        self.with(offset & !3, 4, |p| unsafe {
+            u32::from_le(p.cast::<u32>().read_volatile())
+        })
+    }
+
+    fn store(&self, offset: usize, value: u32) -> Result {
+        // SAFETY: as in `read64`.
+        self.with(offset & !3, 4, |p| unsafe {
+            p.cast::<u32>().write_volatile(value.to_le())
+        })
+    }
+}
+
+/// Long words of the control page.
+impl Io<ControlPage, u64> for Region {
+    type Error = Error;
+
+    fn load(&self, offset: usize) -> Result<u64> {
+        self.read64(offset)
+    }
+
+    fn store(&self, offset: usize, value: u64) -> Result {
+        self.write64(offset, value)
     }
 }
 

@@ -9,6 +9,10 @@ use kernel::{bindings, prelude::*};
 use super::shim;
 
 /// A reference to the identity of a process.
+///
+/// # Invariants
+///
+/// The pid is one that `self` has a reference of.
 pub(crate) struct Process(NonNull<bindings::pid>);
 
 // SAFETY: `struct pid` is reference counted and immutable but for the count.
@@ -18,6 +22,10 @@ unsafe impl Sync for Process {}
 
 impl Process {
     /// The calling process.
+    ///
+    /// # Errors
+    ///
+    /// `ESRCH`, not in practice: a task that runs has a pid.
     pub(crate) fn current() -> Result<Self> {
         // SAFETY: takes a reference to the pid of the current task.
         NonNull::new(unsafe { shim::ax650_current_pid() })
@@ -26,6 +34,10 @@ impl Process {
     }
 
     /// The calling thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::current`].
     pub(crate) fn current_thread() -> Result<Self> {
         // SAFETY: takes a reference to the pid of the current task.
         NonNull::new(unsafe { shim::ax650_current_thread() })
@@ -34,6 +46,10 @@ impl Process {
     }
 
     /// Whether it is the calling process.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::current`].
     pub(crate) fn is_current(&self) -> Result<bool> {
         Ok(*self == Self::current()?)
     }

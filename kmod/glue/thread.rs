@@ -6,7 +6,10 @@ use core::{marker::PhantomData, ptr};
 
 use kernel::{bindings, prelude::*, sync::Arc};
 
-use super::{shim, time};
+use super::{
+    shim,
+    time::{fsleep, Delta},
+};
 
 /// What a thread runs.
 pub(crate) trait Main: Send + Sync + 'static {
@@ -29,9 +32,13 @@ impl Running {
 }
 
 /// Between looks of a thread that has nothing to do any more but to be stopped.
-const END_US: u32 = 100_000;
+const END: Delta = Delta::from_millis(100);
 
 /// A running thread; dropping it stops it and waits for its end.
+///
+/// # Invariants
+///
+/// `task` runs [`run`] with the content of the box, and is not stopped but by dropping `self`.
 pub(crate) struct Thread<T: Main> {
     task: ptr::NonNull<bindings::task_struct>,
     // In a box, so that the thread can be given its address.
@@ -45,6 +52,10 @@ unsafe impl<T: Main> Sync for Thread<T> {}
 
 impl<T: Main> Thread<T> {
     /// Starts a thread that runs `target.main()`.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(crate) fn start(target: Arc<T>, name: &CStr) -> Result<Self> {
         let target = KBox::new(target, GFP_KERNEL)?;
         let data = core::ptr::from_ref(&*target).cast_mut().cast();
@@ -75,7 +86,7 @@ unsafe extern "C" fn run<T: Main>(data: *mut c_void) -> c_int {
     target.main(&me);
     // Nobody has a reference of the task's own: it must be there when it is stopped.
     while !me.should_stop() {
-        time::sleep_us(END_US);
+        fsleep(END);
     }
     0
 }

@@ -1,25 +1,69 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Time in nanoseconds of `CLOCK_MONOTONIC`, as in the ioctl interface.
+//! Time of `CLOCK_MONOTONIC`, and waiting for it to pass.
 
 use kernel::{
     bindings,
-    sync::{lock::Backend, CondVar, CondVarTimeoutResult},
+    prelude::*,
+    sync::{lock::Backend, CondVar, CondVarTimeoutResult, Mutex},
+    time::{msecs_to_jiffies, Monotonic},
+};
+
+pub(crate) use kernel::{
+    io::poll::{read_poll_timeout, read_poll_timeout_atomic},
     time::{
         delay::{fsleep, udelay},
-        msecs_to_jiffies, Delta,
+        Delta,
     },
 };
+
+/// A point in time.  Adding one of the driver's bounds to the present does not overflow: the clock has room
+/// for 292 years.
+pub(crate) type Instant = kernel::time::Instant<Monotonic>;
 
 /// Nanoseconds in a millisecond.
 pub(crate) const MS: u64 = 1_000_000;
 /// Nanoseconds in a second.
 pub(crate) const S: u64 = 1_000 * MS;
 
-/// The present time.
+/// When the clock began: before everything.
+// SAFETY: an `Instant` is a transparent wrapper of nanoseconds since then, which may be 0.
+pub(crate) const EPOCH: Instant = unsafe { core::mem::transmute::<bindings::ktime_t, Instant>(0) };
+
+/// A point in time as an [`Instant`], or in nanoseconds as in the ioctl interface.
+pub(crate) trait Moment: Copy {
+    /// The same as an instant.
+    fn instant(self) -> Instant;
+
+    /// The same in nanoseconds.
+    fn nanos(self) -> u64 {
+        // By the invariant of `Instant` the difference is not negative.
+        (self.instant() - EPOCH).as_nanos() as u64
+    }
+
+    /// How long it is until then, 0 if that is over.
+    fn left(self) -> Delta {
+        Delta::ZERO.max(self.instant() - Instant::now())
+    }
+}
+
+impl Moment for Instant {
+    fn instant(self) -> Instant {
+        self
+    }
+}
+
+/// What the clock cannot count to is the last moment it can.
+impl Moment for u64 {
+    fn instant(self) -> Instant {
+        // PANIC: 0 and at most `i64::MAX` are not more than that.
+        EPOCH + Delta::from_nanos(i64::try_from(self).unwrap_or(i64::MAX))
+    }
+}
+
+/// The present time in nanoseconds.
 pub(crate) fn now() -> u64 {
-    // SAFETY: no preconditions.
-    unsafe { bindings::ktime_get() }.max(0) as u64
+    Instant::now().nanos()
 }
 
 /// The wall clock, UTC: seconds and nanoseconds.
@@ -30,14 +74,21 @@ pub(crate) fn wall_clock() -> (i64, i64) {
     (ts.tv_sec, ts.tv_nsec as i64)
 }
 
-/// Sleeps for `us` microseconds.
-pub(crate) fn sleep_us(us: u32) {
-    fsleep(Delta::from_micros(us.into()));
-}
-
-/// Spins for `us` microseconds.
-pub(crate) fn delay_us(us: u32) {
-    udelay(Delta::from_micros(us.into()));
+/// Calls `look` until it finds something, with a `pause` after each time, for `timeout`.
+///
+/// For what has more to look at than a condition, such as a card that may go or a thread that may be
+/// stopped: `look` fails then, and that ends it.
+///
+/// # Errors
+///
+/// Those of `look`, and `ETIMEDOUT`.
+pub(crate) fn poll<R>(
+    pause: Delta,
+    timeout: Delta,
+    look: impl FnMut() -> Result<Option<R>>,
+) -> Result<R> {
+    // It ends with something found, or with an error.
+    read_poll_timeout(look, Option::is_some, pause, timeout)?.ok_or(ETIMEDOUT)
 }
 
 /// Why a timed wait returned.
@@ -61,7 +112,7 @@ pub(crate) enum Signals {
 }
 
 /// A wait that goes on in spite of a signal cannot be woken; it looks as often as this.
-const NAP_US: u32 = 10_000;
+const NAP: Delta = Delta::from_millis(10);
 
 impl Signals {
     /// After a wait that a signal has ended: false if the wait is over, true, after a nap, if it goes
@@ -70,7 +121,7 @@ impl Signals {
         if self == Self::All || super::task::must_leave() {
             return false;
         }
-        sleep_us(NAP_US);
+        fsleep(NAP);
         true
     }
 }
@@ -79,16 +130,49 @@ impl Signals {
 pub(crate) fn wait_until<T: ?Sized, B: Backend>(
     condition: &CondVar,
     guard: &mut kernel::sync::lock::Guard<'_, T, B>,
-    deadline: u64,
+    deadline: impl Moment,
 ) -> Waited {
-    let left = deadline.saturating_sub(now());
-    if left == 0 {
+    let left = deadline.left();
+    if left.is_zero() {
         return Waited::TimedOut;
     }
-    let ms = left.div_ceil(MS).min(u64::from(u32::MAX >> 1)) as u32;
+    let ms = (left.as_nanos() as u64)
+        .div_ceil(MS)
+        .min(u64::from(u32::MAX >> 1)) as u32;
     match condition.wait_interruptible_timeout(guard, msecs_to_jiffies(ms)) {
         CondVarTimeoutResult::Signal { .. } => Waited::Signal,
-        CondVarTimeoutResult::Timeout if now() >= deadline => Waited::TimedOut,
+        CondVarTimeoutResult::Timeout if deadline.left().is_zero() => Waited::TimedOut,
         _ => Waited::Woken,
+    }
+}
+
+/// Waits until `look`, called with the lock held and again after each notification, finds something.
+///
+/// # Errors
+///
+/// Those of `look`; `ETIMEDOUT` at `deadline`; `ERESTARTSYS` for a signal of those that end the wait.
+pub(crate) fn wait_for<T: Unpin, R>(
+    lock: &Mutex<T>,
+    condition: &CondVar,
+    deadline: impl Moment,
+    signals: Signals,
+    mut look: impl FnMut(&mut T) -> Result<Option<R>>,
+) -> Result<R> {
+    let mut guard = lock.lock();
+    loop {
+        if let Some(found) = look(&mut guard)? {
+            return Ok(found);
+        }
+        match wait_until(condition, &mut guard, deadline) {
+            Waited::Woken => {}
+            Waited::TimedOut => return Err(ETIMEDOUT),
+            Waited::Signal => {
+                drop(guard);
+                if !signals.ignore() {
+                    return Err(ERESTARTSYS);
+                }
+                guard = lock.lock();
+            }
+        }
     }
 }

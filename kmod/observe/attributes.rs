@@ -2,41 +2,31 @@
 
 //! Values of the sysfs attributes.
 
-use kernel::{bindings, page::PAGE_SIZE, prelude::*, str::CString};
+use core::pin::Pin;
 
-use crate::{glue::adapter, wire::bytes::Text, Driver};
+use kernel::{prelude::*, str::CString};
 
-// The empty structs that bindgen makes of opaque types are behind pointers only.
-#[allow(improper_ctypes)]
-extern "C" {
-    static mut ax650_groups: [*const bindings::attribute_group; 2];
+use crate::{card::Card, glue::sysfs::Attributes, wire::bytes::Text, Data, Driver};
+
+impl Attributes for Driver {
+    fn show(data: Pin<&Data<'_>>, name: &[u8]) -> Result<CString> {
+        value(&data.card, name)
+    }
+
+    fn control(data: Pin<&Data<'_>>, reset: bool) -> Result {
+        data.card.order(reset, false).map(|_| ())
+    }
 }
 
-/// The attribute groups of the device.
-pub(crate) fn groups() -> *mut *const bindings::attribute_group {
-    (&raw mut ax650_groups).cast()
-}
-
-/// `enum ax650_attribute`.
-mod attribute {
-    pub(super) const STATE: u32 = 0;
-    pub(super) const GENERATION: u32 = 1;
-    pub(super) const FIRMWARE_VERSION: u32 = 2;
-    pub(super) const FIRMWARE_SHA256: u32 = 3;
-    pub(super) const HEARTBEAT_AGE: u32 = 4;
-    pub(super) const SESSIONS: u32 = 5;
-    pub(super) const LAST_ERROR: u32 = 6;
-}
-
-fn value(card: &crate::card::Card, number: u32) -> Result<CString> {
+fn value(card: &Card, name: &[u8]) -> Result<CString> {
     let info = card.info();
-    Ok(match number {
-        attribute::STATE => CString::try_from_fmt(fmt!("{}\n", card.state().name()))?,
-        attribute::GENERATION => CString::try_from_fmt(fmt!("{}\n", info.generation))?,
-        attribute::FIRMWARE_VERSION => {
+    Ok(match name {
+        b"state" => CString::try_from_fmt(fmt!("{}\n", card.state().name()))?,
+        b"generation" => CString::try_from_fmt(fmt!("{}\n", info.generation))?,
+        b"firmware_version" => {
             CString::try_from_fmt(fmt!("{}\n", Text::new(&info.firmware_version)))?
         }
-        attribute::FIRMWARE_SHA256 => {
+        b"firmware_sha256" => {
             let mut hex: KVec<u8> = KVec::new();
             for byte in info.firmware_sha256 {
                 for digit in [byte >> 4, byte & 15] {
@@ -47,56 +37,17 @@ fn value(card: &crate::card::Card, number: u32) -> Result<CString> {
             CString::try_from_fmt(fmt!("{}\n", Text::new(&hex)))?
         }
         // -1: there was none.
-        attribute::HEARTBEAT_AGE if info.heartbeat_age_ns == u64::MAX => {
+        b"heartbeat_age_ms" if info.heartbeat_age_ns == u64::MAX => {
             CString::try_from_fmt(fmt!("-1\n"))?
         }
-        attribute::HEARTBEAT_AGE => {
+        b"heartbeat_age_ms" => {
             CString::try_from_fmt(fmt!("{}\n", info.heartbeat_age_ns / 1_000_000))?
         }
-        attribute::SESSIONS => {
+        b"sessions" => {
             let sessions = card.sessions()?.len() + card.axcl.count();
             CString::try_from_fmt(fmt!("{}\n", sessions))?
         }
-        attribute::LAST_ERROR => CString::try_from_fmt(fmt!("{}\n", info.last_error))?,
+        b"last_error" => CString::try_from_fmt(fmt!("{}\n", info.last_error))?,
         _ => return Err(EINVAL),
     })
-}
-
-/// `show` of all attributes.
-///
-/// # Safety
-///
-/// `dev` is bound to the driver; `buf` is the page that sysfs gives.
-#[no_mangle]
-unsafe extern "C" fn ax650_attribute_show(
-    dev: *mut bindings::device,
-    number: u32,
-    buf: *mut u8,
-) -> isize {
-    // SAFETY: the attributes exist only while the driver is bound.
-    let data = unsafe { adapter::data::<Driver>(dev) };
-    match value(&data.card, number) {
-        Ok(text) => {
-            let bytes = text.to_bytes();
-            let len = bytes.len().min(PAGE_SIZE - 1);
-            // SAFETY: `buf` has a page.
-            unsafe { buf.copy_from_nonoverlapping(bytes.as_ptr(), len) };
-            len as isize
-        }
-        Err(e) => e.to_errno() as isize,
-    }
-}
-
-/// `store` of `control`; only root can open it.
-///
-/// # Safety
-///
-/// `dev` is bound to the driver.
-#[no_mangle]
-unsafe extern "C" fn ax650_attribute_control(dev: *mut bindings::device, reset: bool) -> c_int {
-    // SAFETY: the attributes exist only while the driver is bound.
-    let data = unsafe { adapter::data::<Driver>(dev) };
-    data.card
-        .order(reset, false)
-        .map_or_else(|e| e.to_errno(), |_| 0)
 }

@@ -3,11 +3,12 @@
 //! Text of the files in debugfs: how rings, ports and programs of a card stand.  These are facts for
 //! people who look for a fault; programs use the ioctl interface.
 
-use kernel::{bindings, prelude::*, seq_file::SeqFile, seq_print, sync::Arc};
+use kernel::{prelude::*, seq_file::SeqFile, seq_print, sync::Arc};
 
 use crate::{
     axcl::{group::Group, line::Line},
     card::Card,
+    glue::debugfs::{Dir, Show},
     session::{role, Session},
     transport::{
         ports::{Listener, Use},
@@ -16,79 +17,27 @@ use crate::{
     wire::{
         bytes::Text,
         handshake::{PAGE_HANDLED, PAGE_RUNG},
+        register::FixedRegister,
         ring::Ring,
     },
 };
 
-// The empty structs that bindgen makes of opaque types are behind pointers only.
-#[allow(improper_ctypes)]
-extern "C" {
-    fn ax650_debug_create(name: *const c_char, card: *const c_void) -> *mut bindings::dentry;
-    fn ax650_debug_remove(dir: *mut bindings::dentry);
-}
-
-/// `enum ax650_debug_file`.
-mod file {
-    pub(super) const TRANSPORT: u32 = 0;
-    pub(super) const COUNTERS: u32 = 1;
-    pub(super) const PORTS: u32 = 2;
-    pub(super) const CLIENTS: u32 = 3;
-}
-
 /// The directory of a card.
-pub(crate) struct Debug {
-    /// May be an error; then there is no directory.
-    dir: *mut bindings::dentry,
-    /// The files have a pointer to it.
-    _card: Arc<Card>,
-}
+pub(crate) type Debug = Dir<Card>;
 
-// SAFETY: the directory may be removed on any thread.
-unsafe impl Send for Debug {}
-// SAFETY: no methods.
-unsafe impl Sync for Debug {}
-
-impl Debug {
-    /// Makes the directory `name`.
-    pub(crate) fn new(name: &CStr, card: Arc<Card>) -> Self {
-        // SAFETY: the name is copied; the card outlives the files, as `_card` is dropped after `drop`
-        // has run.
-        let dir = unsafe { ax650_debug_create(name.as_char_ptr(), Arc::as_ptr(&card).cast()) };
-        Self { dir, _card: card }
-    }
-}
-
-impl Drop for Debug {
-    fn drop(&mut self) {
-        // SAFETY: made in `new`.  Waits for readers, who take the card's locks: none is held here.
-        unsafe { ax650_debug_remove(self.dir) };
-    }
-}
-
-/// Writes the text of a file.
+/// Makes the directory `name`.
 ///
-/// # Safety
+/// # Errors
 ///
-/// `card` is what was given to `ax650_debug_create`, and its directory has not been removed; `seq` is
-/// for this call only.
-#[no_mangle]
-unsafe extern "C" fn ax650_debug_show(
-    card: *const c_void,
-    number: u32,
-    seq: *mut bindings::seq_file,
-) -> c_int {
-    // SAFETY: debugfs calls this only while the directory is there, and that keeps the card.
-    let card = unsafe { &*card.cast::<Card>() };
-    // SAFETY: as per the caller.
-    let seq = unsafe { SeqFile::from_raw(seq) };
-    let shown = match number {
-        file::TRANSPORT => transport(card, seq),
-        file::COUNTERS => counters(card, seq),
-        file::PORTS => ports(card, seq),
-        file::CLIENTS => clients(card, seq),
-        _ => Err(EINVAL),
-    };
-    shown.map_or_else(|e| e.to_errno(), |()| 0)
+/// `ENOMEM`.
+pub(crate) fn debug(name: &CStr, card: &Arc<Card>) -> Result<Debug> {
+    let files: [(&CStr, Show<Card>); 4] = [
+        (c"transport", transport),
+        (c"counters", counters),
+        (c"ports", ports),
+        (c"clients", clients),
+    ];
+    Dir::new(name, card, &files)
 }
 
 /// Rings, doorbells, messages.  The pointers are read one after the other while the card works.
@@ -103,8 +52,12 @@ fn transport(card: &Card, seq: &SeqFile) -> Result {
     seq_print!(seq, "region_bus_address {:#x}\n", card.region.bus());
     ring(seq, "send", &geometry.h2c, wp, word(geometry.h2c.rp_at)?);
     ring(seq, "receive", &geometry.c2h, word(geometry.c2h.wp_at)?, rp);
-    seq_print!(seq, "doorbells_rung {}\n", card.region.read64(PAGE_RUNG)?);
-    let handled = card.region.read64(PAGE_HANDLED)?;
+    seq_print!(
+        seq,
+        "doorbells_rung {}\n",
+        u64::from(PAGE_RUNG::read(&card.region)?)
+    );
+    let handled: u64 = PAGE_HANDLED::read(&card.region)?.into();
     seq_print!(seq, "doorbells_handled {}\n", handled);
     let counters = &card.counters;
     traffic(seq, "sent", counters.messages_sent.get(), &sent);

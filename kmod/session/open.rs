@@ -15,7 +15,7 @@ use crate::{
     glue::{
         shim,
         task::Process,
-        time::{self, Waited, MS},
+        time::{self, Delta, Signals, MS},
     },
     transport::{control, tx::SendError},
     wire::{frame, rpc, transfer::Transfer},
@@ -26,7 +26,9 @@ const SYNC_TRIES: u32 = 25;
 const SYNC_WAIT_NS: u64 = 200 * MS;
 
 /// How long ports of sessions that are just ending are waited for.
-const PORTS_WAIT_NS: u64 = 500 * MS;
+// TIMEOUT: the card answers a farewell within a few milliseconds; who waits longer waits in vain.
+const PORTS_WAIT: Delta = Delta::from_millis(500);
+const PORTS_PAUSE: Delta = Delta::from_millis(10);
 
 /// Context and stream that the driver makes and uses.
 pub(crate) const CONTEXT: u32 = 1;
@@ -138,18 +140,12 @@ impl Session {
 
     /// Waits until `f` finds what it looks for.
     fn wait<R>(&self, deadline: u64, mut f: impl FnMut(&mut Engine) -> Option<R>) -> Result<R> {
-        let mut engine = self.engine.lock();
-        loop {
-            if let Some(found) = f(&mut engine) {
-                return Ok(found);
-            }
-            engine.check_open()?;
-            match time::wait_until(&self.changed, &mut engine, deadline) {
-                Waited::Woken => {}
-                Waited::TimedOut => return Err(ETIMEDOUT),
-                Waited::Signal => return Err(ERESTARTSYS),
-            }
-        }
+        let look = |engine: &mut Engine| match f(engine) {
+            Some(found) => Ok(Some(found)),
+            None => engine.check_open().map(|()| None),
+        };
+        // TIMEOUT: the caller's.
+        time::wait_for(&self.engine, &self.changed, deadline, Signals::All, look)
     }
 
     /// Makes a call of the driver's own and returns the answer frame.  `build` writes the request.
@@ -202,13 +198,13 @@ impl Session {
 
 /// Takes four ports, waiting a little for those of sessions that are just ending.
 fn reserve(card: &Card, for_driver: bool) -> Result<crate::transport::ports::Group> {
-    let until = time::now() + PORTS_WAIT_NS;
-    loop {
+    let reserved = time::poll(PORTS_PAUSE, PORTS_WAIT, || {
         match card.ports.lock().reserve(for_driver) {
-            Err(e) if e == ENOSPC && time::now() < until => {}
-            other => return other,
+            Err(e) if e == ENOSPC => {}
+            other => return other.map(Some),
         }
         card.kick();
-        time::sleep_us(10_000);
-    }
+        Ok(None)
+    });
+    reserved.map_err(|e| if e == ETIMEDOUT { ENOSPC } else { e })
 }

@@ -14,10 +14,13 @@ use crate::{
     card::Card,
     glue::{
         task,
-        time::{self, Signals, Waited},
+        time::{self, Delta, Moment, Signals},
     },
     wire::control::{Packet, CREATE, DESTROY, NOTIFY_PORT},
 };
+
+/// Between looks for room in the ring.
+const ROOM_PAUSE: Delta = Delta::from_millis(1);
 
 /// A request that waits for its answer.
 struct Waiter {
@@ -121,25 +124,15 @@ impl Control {
         deadline: u64,
         signals: Signals,
     ) -> Result<Packet> {
-        let mut waiters = self.waiters.lock();
-        loop {
+        let look = |waiters: &mut KVec<Waiter>| {
             let waiter = waiters.iter().find(|w| w.request == *request);
-            if let Some(answer) = waiter.and_then(|w| w.answer) {
-                return Ok(answer);
+            match waiter.and_then(|w| w.answer) {
+                Some(answer) => Ok(Some(answer)),
+                None => card.check_serving(generation).map(|()| None),
             }
-            card.check_serving(generation)?;
-            match time::wait_until(&self.changed, &mut waiters, deadline) {
-                Waited::Woken => {}
-                Waited::TimedOut => return Err(ETIMEDOUT),
-                Waited::Signal => {
-                    drop(waiters);
-                    if !signals.ignore() {
-                        return Err(ERESTARTSYS);
-                    }
-                    waiters = self.waiters.lock();
-                }
-            }
-        }
+        };
+        // TIMEOUT: the caller's.
+        time::wait_for(&self.waiters, &self.changed, deadline, signals, look)
     }
 }
 
@@ -193,20 +186,17 @@ pub(crate) fn send(card: &Card, packet: &Packet, deadline: u64) -> Result {
 
 /// The same, until `give_up` says so at the longest: `ERESTARTSYS`.
 fn send_unless(card: &Card, packet: &Packet, deadline: u64, give_up: impl Fn() -> bool) -> Result {
-    loop {
+    // TIMEOUT: the caller's.
+    time::poll(ROOM_PAUSE, deadline.left(), || {
         let mut tx = card.tx.lock();
         match tx.publish(card, NOTIFY_PORT, &packet.encode()) {
             Ok(()) => {
                 tx.ring(card);
-                return Ok(());
+                Ok(Some(()))
             }
-            Err(SendError::Failed(e)) => return Err(e),
-            Err(SendError::Full) if time::now() >= deadline => return Err(ETIMEDOUT),
-            Err(SendError::Full) => drop(tx),
+            Err(SendError::Failed(e)) => Err(e),
+            Err(SendError::Full) if give_up() => Err(ERESTARTSYS),
+            Err(SendError::Full) => Ok(None),
         }
-        if give_up() {
-            return Err(ERESTARTSYS);
-        }
-        time::sleep_us(1000);
-    }
+    })
 }

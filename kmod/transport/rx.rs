@@ -23,8 +23,9 @@ use crate::{
 /// Programs that speak the AXCL ABI get messages of any length.
 const LONGEST: usize = 4096;
 
-/// Re-reads of a header whose check word is wrong, 10 us apart [pcie 4.7].
+// TIMEOUT: how often, and how far apart, a header is read again whose check word is wrong [pcie 4.7].
 const HEADER_TRIES: u32 = 9;
+const HEADER_PAUSE: time::Delta = time::Delta::from_micros(10);
 
 /// The receiving side of one card.  Empty unless the rings are set up.
 pub(crate) struct Rx {
@@ -101,7 +102,7 @@ fn take(card: &Card, rx: &mut Rx) -> Result<bool> {
         match Header::parse(&raw, available) {
             Err(crate::wire::header::HeaderError::Check(_)) if tries < HEADER_TRIES => {
                 tries += 1;
-                time::delay_us(10);
+                time::udelay(HEADER_PAUSE);
             }
             other => break other,
         }

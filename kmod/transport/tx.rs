@@ -8,17 +8,26 @@ use super::traffic::Traffic;
 use crate::glue::compat::errno::{EHOSTDOWN, EPROTO};
 use crate::{
     card::Card,
-    glue::{region, time},
+    glue::{
+        region,
+        time::{self, read_poll_timeout_atomic, Delta},
+    },
     wire::{
         handshake::{PAGE_HANDLED, PAGE_RUNG},
         header::Header,
-        mailbox::{FlowControl, SlotRequest, DATA_WORD, DATA_WORDS, INFO_WORD, SLOT_REQUEST},
+        mailbox::{
+            FlowControl, Slot, SlotRequest, DATA_WORD, DATA_WORDS, SLOT_DATA, SLOT_INFO,
+            SLOT_REQUEST,
+        },
+        register::{FixedRegister, RegisterArray},
         ring,
     },
 };
 
-/// How often a slot of the mailbox is asked for, 10 us apart.
-const SLOT_TRIES: u32 = 10;
+// TIMEOUT: how often, and how far apart, Axera's driver asks for a slot of the mailbox [pcie 4.8].  A
+// doorbell that is not rung now is rung by `recover`.
+const SLOT_TRIES: usize = 10;
+const SLOT_PAUSE: Delta = Delta::from_micros(10);
 
 /// A doorbell that the card has not acted upon for so long is rung again.
 const RECOVERY_NS: u64 = 50 * time::MS;
@@ -124,12 +133,12 @@ impl Tx {
         }
         if rp == live.wp {
             // All messages are read, so whatever bells are missing in the count are lost for good.
-            if let Ok(handled) = card.region.read64(PAGE_HANDLED) {
-                live.flow.forgive(live.rung, handled);
+            if let Ok(handled) = PAGE_HANDLED::read(&card.region) {
+                live.flow.forgive(live.rung, handled.into());
             }
         } else if now.saturating_sub(live.seen_at) >= RECOVERY_NS {
-            if let Ok(handled) = card.region.read64(PAGE_HANDLED) {
-                live.flow.forgive(live.rung, handled);
+            if let Ok(handled) = PAGE_HANDLED::read(&card.region) {
+                live.flow.forgive(live.rung, handled.into());
             }
             card.counters.doorbells_recovered.add(1);
             live.ring(card);
@@ -204,20 +213,20 @@ impl Live {
         // Either the card finds the message when it handles its last bell, or that bell is seen to be
         // handled here: the write pointer must not be on its way still when the counter is read.
         region::full_barrier();
-        let Ok(handled) = card.region.read64(PAGE_HANDLED) else {
+        let Ok(handled) = PAGE_HANDLED::read(&card.region) else {
             return;
         };
-        if !self.flow.may_ring(self.rung, handled) {
+        if !self.flow.may_ring(self.rung, handled.into()) {
             card.counters.doorbell_busy.add(1);
             return;
         }
-        let Some(slot) = card.mailbox_slot(SLOT_TRIES) else {
+        let Some(slot) = card.mailbox_slot() else {
             card.counters.doorbell_busy.add(1);
             return;
         };
         let rung = (0..DATA_WORDS)
-            .try_for_each(|_| card.write_mailbox(slot.data(), DATA_WORD))
-            .and_then(|()| card.write_mailbox(slot.info(), INFO_WORD));
+            .try_for_each(|_| SLOT_DATA::from(DATA_WORD).write_at(card, slot))
+            .and_then(|()| SLOT_INFO::doorbell().write_at(card, slot));
         if rung.is_err() {
             return;
         }
@@ -226,32 +235,25 @@ impl Live {
         self.rung = self.rung.wrapping_add(1);
         card.counters.doorbells.add(1);
         // Fails only when the driver is being unbound.
-        let _ = card.region.write64(PAGE_RUNG, self.rung);
+        let _ = PAGE_RUNG::from(self.rung).write(&card.region);
     }
 }
 
 impl Card {
     /// Asks the mailbox for a slot [pcie 4.8].
-    fn mailbox_slot(&self, tries: u32) -> Option<crate::wire::mailbox::Slot> {
-        for _ in 0..tries {
-            match SlotRequest::interpret(self.read_mailbox(SLOT_REQUEST).ok()?) {
-                SlotRequest::Slot(slot) => return Some(slot),
-                SlotRequest::NoneOrGone => {
-                    if !self.is_present() {
-                        return None;
-                    }
-                }
-                SlotRequest::Bad(value) => {
-                    dev_err_ratelimited!(
-                        self,
-                        "mailbox gave slot {:#x}, which does not exist\n",
-                        value
-                    );
-                    return None;
-                }
+    fn mailbox_slot(&self) -> Option<Slot> {
+        let ask = || match SlotRequest::interpret(SLOT_REQUEST::read(self)?) {
+            SlotRequest::Slot(slot) => Ok(Some(slot)),
+            SlotRequest::NoneOrGone => self.check_present().map(|()| None),
+            SlotRequest::Bad(value) => {
+                dev_err_ratelimited!(
+                    self,
+                    "mailbox gave slot {:#x}, which does not exist\n",
+                    value
+                );
+                Err(EPROTO)
             }
-            time::delay_us(10);
-        }
-        None
+        };
+        read_poll_timeout_atomic(ask, Option::is_some, SLOT_PAUSE, SLOT_TRIES).ok()?
     }
 }

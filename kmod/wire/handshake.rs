@@ -5,28 +5,52 @@
 //! Step 0 goes through BAR0, which shows card DRAM by then; step 1 and the time sync go through the
 //! first 64 bytes of the shared region, "the control page".
 
-/// Step 0, BAR0, u32: host writes [`HOST_PRESENT`], again until the card acknowledges.
-pub const BAR0_FLAG: usize = 0x00;
-/// Step 0, BAR0, u32: card writes [`CARD_ACK`].
-pub const BAR0_ACK: usize = 0x04;
-/// Step 0, BAR0, u64: bus address of the shared region. Written before the flag, never cleared: the
-/// card reads it after its acknowledge.
-pub const BAR0_REGION_BASE: usize = 0x10;
-/// Step 0, BAR0, u64: size of the shared region.
-pub const BAR0_REGION_SIZE: usize = 0x18;
+use super::{boot::Bar0, register::register};
 
-/// Step 1 and time sync, u32: written by the host.
-pub const PAGE_FLAG: usize = 0x00;
-/// Step 1, u32: card writes [`CARD_ACK`] when its side of the rings is set up.
-pub const PAGE_ACK: usize = 0x04;
-/// Time sync, s64: seconds of UTC.
-pub const PAGE_SECONDS: usize = 0x10;
-/// Time sync, s64: nanoseconds.
-pub const PAGE_NANOSECONDS: usize = 0x18;
-/// Running, u64: doorbells the host has rung.
-pub const PAGE_RUNG: usize = 0x20;
-/// Running, u64: doorbells the card has handled.
-pub const PAGE_HANDLED: usize = 0x28;
+register! {
+    /// Step 0: host writes [`HOST_PRESENT`], again until the card acknowledges [pcie 2.4].
+    pub FLAG(u32) @ 0x00 in Bar0;
+
+    /// Step 0: card writes [`CARD_ACK`] [pcie 2.4].
+    pub ACK(u32) @ 0x04 in Bar0;
+
+    /// Step 0: bus address of the shared region, lower half. Written before the flag, never cleared: the
+    /// card reads it after its acknowledge [pcie 2.4].
+    pub REGION_BASE_LOW(u32) @ 0x10 in Bar0;
+
+    /// Upper half of [`REGION_BASE_LOW`] [pcie 2.4].
+    pub REGION_BASE_HIGH(u32) @ 0x14 in Bar0;
+
+    /// Step 0: size of the shared region, lower half [pcie 2.4].
+    pub REGION_SIZE_LOW(u32) @ 0x18 in Bar0;
+
+    /// Upper half of [`REGION_SIZE_LOW`] [pcie 2.4].
+    pub REGION_SIZE_HIGH(u32) @ 0x1C in Bar0;
+}
+
+/// The control page, in memory that card and host share.
+pub struct ControlPage;
+
+register! {
+    /// Step 1 and time sync: written by the host [pcie 2.6], [pcie 2.7].
+    pub PAGE_FLAG(u32) @ 0x00 in ControlPage;
+
+    /// Step 1: card writes [`CARD_ACK`] when its side of the rings is set up [pcie 2.6].
+    pub PAGE_ACK(u32) @ 0x04 in ControlPage;
+
+    /// Time sync: seconds of UTC, signed [pcie 2.7].
+    pub PAGE_SECONDS(u64) @ 0x10 in ControlPage;
+
+    /// Time sync: nanoseconds [pcie 2.7].
+    pub PAGE_NANOSECONDS(u64) @ 0x18 in ControlPage;
+
+    /// Running: doorbells the host has rung [pcie 4.8].
+    pub PAGE_RUNG(u64) @ 0x20 in ControlPage;
+
+    /// Running: doorbells the card has handled [pcie 4.8].
+    pub PAGE_HANDLED(u64) @ 0x28 in ControlPage;
+}
+
 /// Length of the control page. The card clears it after the time sync.
 pub const PAGE_SIZE: usize = 0x40;
 /// What the host clears of it before it raises the flag of step 1.

@@ -5,14 +5,21 @@
 //! One rule for firmware V2 and V3: accept whenever the u32 at [`STAMP`] differs from the one
 //! accepted last, and ignore the device id next to it [pcie 10].
 
-/// Offset in the control page, u32, card: its own idea of its device id; informative.
-pub const DEVICE: usize = 0x00;
-/// Offset in the control page, u32, card: milliseconds it may stay silent.
-pub const INTERVAL: usize = 0x04;
-/// Offset in the control page, u32, card: any value but the one before.
-pub const STAMP: usize = 0x08;
-/// Offset in the control page, u32, host: the stamp accepted last.
-pub const ACCEPTED: usize = 0x0C;
+use super::{handshake::ControlPage, register::register};
+
+register! {
+    /// The card's own idea of its device id; informative [pcie 6].
+    pub DEVICE(u32) @ 0x00 in ControlPage;
+
+    /// Written by the card: milliseconds it may stay silent [pcie 6].
+    pub INTERVAL(u32) @ 0x04 in ControlPage;
+
+    /// Written by the card: any value but the one before [pcie 6].
+    pub STAMP(u32) @ 0x08 in ControlPage;
+
+    /// Written by the host: the stamp accepted last [pcie 6].
+    pub ACCEPTED(u32) @ 0x0C in ControlPage;
+}
 
 /// Grace after a boot, and the longest silence a card may ask for.
 pub const GRACE_MS: u32 = 50_000;

@@ -2,25 +2,55 @@
 
 //! The doorbell of the card: a mailbox behind BAR1 [pcie 4.8].
 
+use super::register::{register, Bar, Register};
+
+/// BAR1: the mailbox block [pcie 4.8].
+pub struct Bar1;
+
+impl Bar for Bar1 {
+    const BAR: u32 = 1;
+    const BYTES: usize = 0x1_0000;
+}
+
+register! {
+    /// Takes the data of a slot, word by word [pcie 4.8].
+    pub SLOT_DATA(u32)[Slot, stride = 4] @ 0xC000 in Bar1;
+
+    /// Describes a slot's message; writing it sends the slot [pcie 4.8].
+    pub SLOT_INFO(u32)[Slot, stride = 4] @ 0xC100 in Bar1 {
+        /// Bytes of data.
+        23:0 BYTES: u32;
+        /// Master id of the sender.
+        27:24 MASTER: u32;
+        /// The CPU that receives it.
+        31:28 CPU: u32;
+    }
+
+    /// Interrupt status of host messages; not used by a host [pcie 4.8].
+    pub INTERRUPT_STATUS(u32) @ 0xC350 in Bar1;
+
+    /// Clears interrupts of host messages; not used by a host [pcie 4.8].
+    pub INTERRUPT_CLEAR(u32) @ 0xC354 in Bar1;
+
+    /// Allocates a slot for host messages when read, see [`SlotRequest`] [pcie 4.8].
+    pub SLOT_REQUEST(u32) @ 0xC358 in Bar1;
+
+    /// Frees a slot of host messages; not used by a host [pcie 4.8].
+    pub SLOT_UNLOCK(u32) @ 0xC35C in Bar1;
+}
+
 /// Master id of host messages.
 pub const MASTER_HOST: u32 = 5;
-/// Read: allocates a slot for host messages, or gives [`NO_SLOT`].
-pub const SLOT_REQUEST: usize = 0xC358;
 /// Slots there may be.
 pub const SLOT_COUNT: u32 = 64;
 /// Both data words of a doorbell.
 pub const DATA_WORD: u32 = 1;
 /// How many of them; all go to the same address.
-pub const DATA_WORDS: usize = 2;
-/// Written to a slot's info register, sends it: master 5, 8 bytes.
-pub const INFO_WORD: u32 = (MASTER_HOST << 24) | 8;
+pub const DATA_WORDS: u32 = 2;
 /// What [`SLOT_REQUEST`] reads when no slot is free, and when the link is dead.
 pub const NO_SLOT: u32 = u32::MAX;
 /// Outstanding doorbells above which none is rung: nine may be under way.
 pub const OUTSTANDING_LIMIT: u32 = 8;
-
-const DATA: usize = 0xC000;
-const INFO: usize = 0xC100;
 
 /// A slot number that was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,29 +69,27 @@ pub enum SlotRequest {
 
 impl SlotRequest {
     /// Interprets the value read.
-    pub fn interpret(value: u32) -> Self {
-        match value {
-            0..SLOT_COUNT => Self::Slot(Slot(value)),
+    pub fn interpret(value: SLOT_REQUEST) -> Self {
+        match value.into() {
+            slot @ 0..SLOT_COUNT => Self::Slot(Slot(slot)),
             NO_SLOT => Self::NoneOrGone,
-            _ => Self::Bad(value),
+            other => Self::Bad(other),
         }
     }
 }
 
-impl Slot {
-    /// Offset of the slot's data register in BAR1.
-    pub fn data(self) -> usize {
-        DATA.saturating_add(self.offset())
+impl From<Slot> for u32 {
+    fn from(slot: Slot) -> u32 {
+        slot.0
     }
+}
 
-    /// Offset of the slot's info register in BAR1.
-    pub fn info(self) -> usize {
-        INFO.saturating_add(self.offset())
-    }
-
-    /// At most 63 * 4.
-    fn offset(self) -> usize {
-        (self.0 as usize).saturating_mul(4)
+impl SLOT_INFO {
+    /// Describes a doorbell.
+    pub fn doorbell() -> Self {
+        Self::zeroed()
+            .with(Self::MASTER, MASTER_HOST)
+            .with(Self::BYTES, DATA_WORDS.saturating_mul(4))
     }
 }
 

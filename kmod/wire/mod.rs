@@ -41,6 +41,8 @@ pub mod pb;
 pub mod policy;
 pub mod proctext;
 pub mod record;
+pub mod register;
+pub mod reset;
 pub mod ring;
 pub mod rpc;
 pub mod state;
