@@ -71,6 +71,27 @@ fn links_lead_somewhere() {
     assert!(broken.is_empty(), "broken links:\n{}", broken.join("\n"));
 }
 
+/// Comments, messages and packages name documents without a link.
+#[test]
+fn documents_that_are_named_exist() {
+    let name = Regex::new(r"\bdocs/[A-Za-z0-9_/-]+\.md\b").expect("a pattern");
+    let top = top();
+    let mut count = 0;
+    let mut missing = Vec::new();
+    for (path, text) in files(".", &[".rs", ".c", ".h", ".md", ".sh", ".proto", ".toml"]) {
+        for (number, line) in text.lines().enumerate() {
+            for found in name.find_iter(line) {
+                count += 1;
+                if !top.join(found.as_str()).exists() {
+                    missing.push(format!("{path}:{}: {}", number + 1, found.as_str()));
+                }
+            }
+        }
+    }
+    assert!(count > 50, "only {count} names found");
+    assert!(missing.is_empty(), "no such document:\n{}", missing.join("\n"));
+}
+
 #[test]
 fn anchors_are_those_of_the_usual_readers() {
     let text = "# 6. Engine service (service 2)\n```\n# not one\n```\n## `a_b` & C\n";

@@ -3,7 +3,7 @@
 //! A card in the same process, for tests without hardware.
 //!
 //! [`FakeCard`] stands where the driver and the card stand: it takes jobs, keeps buffers, and answers frames as
-//! the notes say (`docs/protocol-notes.md`).  It is as simple as it can be: jobs are carried out when they are
+//! the notes say (`docs/protocol/`).  It is as simple as it can be: jobs are carried out when they are
 //! submitted, its models add 1 to bytes, its codec makes pictures out of checksums.  What a real card computes, and how
 //! the driver moves bytes, is tested against the emulated card in `tests/emulator`.
 
