@@ -104,7 +104,8 @@ const FAIL_NAMES: [(u32, &str); 13] = [
 ];
 
 impl FailBits {
-    /// Whether the image was refused by the card's secure boot, as opposed to a failed transfer.
+    /// Returns whether the image was refused by the card's secure boot, as opposed to a failed
+    /// transfer.
     pub fn is_secure_boot(self) -> bool {
         self.0 & SECURE_BOOT != 0
     }
@@ -131,7 +132,7 @@ pub const REASON_WATCHDOG0: u32 = 1 << 3;
 /// Boot reason: watchdog 4.
 pub const REASON_WATCHDOG4: u32 = 1 << 4;
 
-/// The gravest of the reasons set in the boot reason register [pcie 3.7].
+/// Names the gravest of the reasons set in the boot reason register [pcie 3.7].
 pub fn reason_name(reason: u32) -> &'static str {
     match reason {
         0 => "normal",

@@ -60,7 +60,7 @@ pub struct Record<'a> {
     pub offset: u64,
     /// The bytes to send; at least one.
     pub image: &'a [u8],
-    /// Their address on the card; does not wrap.
+    /// Address of the image on the card; the image does not wrap.
     pub destination: u64,
 }
 
@@ -167,17 +167,17 @@ impl<'a> Container<'a> {
         Some((bytes.get(range)?, end))
     }
 
-    /// Product the firmware is for.
+    /// Returns the product the firmware is for.
     pub fn product(&self) -> Text<'a> {
         Text::new(self.bytes.get(16..48).unwrap_or(&[]))
     }
 
-    /// Version of the firmware.
+    /// Returns the version of the firmware.
     pub fn version(&self) -> Text<'a> {
         Text::new(self.bytes.get(48..80).unwrap_or(&[]))
     }
 
-    /// The records, in the order in which they are loaded.
+    /// Returns the records, in the order in which they are loaded.
     pub fn records(&self) -> impl Iterator<Item = Record<'a>> + Clone {
         let bytes = self.bytes;
         self.table

@@ -79,17 +79,17 @@ impl Watch {
         now_ns.saturating_sub(self.since_ns)
     }
 
-    /// Whether any stamp was accepted: "alive" and "has beaten" are reported apart (R11).
+    /// Returns whether any stamp was accepted: "alive" and "has beaten" are reported apart (R11).
     pub fn seen(&self) -> bool {
         self.seen
     }
 
-    /// Silence allowed now, milliseconds.
+    /// Returns the silence allowed now, milliseconds.
     pub fn timeout_ms(&self) -> u32 {
         self.timeout_ms
     }
 
-    /// The stamp to store at [`ACCEPTED`].
+    /// Returns the stamp to store at [`ACCEPTED`].
     pub fn stamp(&self) -> u32 {
         self.stamp
     }

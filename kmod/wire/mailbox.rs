@@ -49,12 +49,12 @@ impl SlotRequest {
 }
 
 impl Slot {
-    /// Offset of the slot's data register in BAR1.
+    /// Returns the offset of the slot's data register in BAR1.
     pub fn data(self) -> usize {
         DATA.saturating_add(self.offset())
     }
 
-    /// Offset of the slot's info register in BAR1.
+    /// Returns the offset of the slot's info register in BAR1.
     pub fn info(self) -> usize {
         INFO.saturating_add(self.offset())
     }
@@ -84,7 +84,7 @@ impl FlowControl {
         rung.wrapping_sub(handled) as u32
     }
 
-    /// Whether a doorbell may be rung now.
+    /// Returns whether a doorbell may be rung now.
     pub fn may_ring(&mut self, rung: u64, handled: u64) -> bool {
         let difference = Self::difference(rung, handled);
         // The card handled one late that was written off: do not forgive another in its stead.

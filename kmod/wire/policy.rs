@@ -33,7 +33,7 @@ use address::check_card_range;
 /// A frame that may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// Its header.
+    /// Header of the frame.
     pub header: Header,
     /// Whether the card will answer it.
     pub reply: bool,
@@ -74,8 +74,8 @@ pub enum Refusal<'a> {
 }
 
 impl Refusal<'_> {
-    /// Whether the frame is refused for what it asks, and not because it is malformed: EPERM, not
-    /// EINVAL.
+    /// Returns whether the frame is refused for what it asks, and not because it is malformed:
+    /// EPERM, not EINVAL.
     pub fn is_denial(&self) -> bool {
         matches!(
             self,

@@ -39,8 +39,8 @@ pub struct CopyRecord {
 }
 
 impl CopyRecord {
-    /// The record as it travels. What the card does not look at is 0: no kernel or user address
-    /// leaves the host.
+    /// Encodes the record as it travels. What the card does not look at is 0: no kernel or user
+    /// address leaves the host.
     pub fn encode(&self) -> [u8; RECORD_SIZE] {
         let header = frame::Header {
             kind: frame::COPY,

@@ -116,7 +116,7 @@ impl<'a> Transfer<'a> {
         })
     }
 
-    /// The message as it travels; `None` for lists, see [`encode_list`].
+    /// Encodes the message as it travels; `None` for lists, see [`encode_list`].
     pub fn encode(&self) -> Option<[u8; MESSAGE_SIZE]> {
         let (kind, first, second) = match *self {
             Self::Sync(number) => (0, number, 0),
@@ -167,7 +167,7 @@ impl<'a> List<'a> {
             .filter_map(|entry| Some((u64_at(entry, 0)?, u32_at(entry, 8)?)))
     }
 
-    /// Sum of the lengths. 64 u32 fit a u64.
+    /// Returns the sum of the lengths. 64 u32 fit a u64.
     pub fn total(&self) -> u64 {
         self.entries()
             .fold(0, |sum: u64, (_, length)| sum.saturating_add(length.into()))

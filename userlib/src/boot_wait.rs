@@ -25,7 +25,7 @@ const IDENTITY: Duration = Duration::from_secs(3);
 pub enum BootGoal {
     /// Reset it and boot the installed firmware.
     Boot,
-    /// The same, unless it is running.
+    /// Reset the card and boot the installed firmware, unless the card is running.
     BootIfNeeded,
     /// Reset it and leave it in its loader.
     Loader,
@@ -54,7 +54,7 @@ impl Default for BootOptions {
 pub enum Booted {
     /// The card has come to its goal.
     Now(CardInfo),
-    /// It ran already and was left alone.
+    /// The card ran already and was left alone.
     Before(CardInfo),
 }
 
@@ -76,7 +76,7 @@ pub enum BootError {
     /// The card does not answer on the bus.
     #[error("{0}: the card is gone from the bus")]
     Gone(String),
-    /// It takes longer than the caller wants to wait.
+    /// The boot takes longer than the caller wants to wait.
     #[error("{card}: still {state} after {} s; the boot goes on", .after.as_secs_f64())]
     Late {
         /// Name of the card.
@@ -91,7 +91,7 @@ pub enum BootError {
     Stopped(String),
 }
 
-/// The same line as [`std::fmt::Display`], as of [`Error`].
+/// Writes the same line as [`std::fmt::Display`], as [`Error`] does.
 impl std::fmt::Debug for BootError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         std::fmt::Display::fmt(self, f)
@@ -118,7 +118,7 @@ pub fn explain_last_error(card: &str, errno: Option<Errno>) -> String {
 
 /// What waiting needs of a card; tests put another thing in its place.
 pub trait BootControl {
-    /// Name of the card, for messages.
+    /// Returns the name of the card, for messages.
     fn name(&self) -> String;
     /// Asks for the card's state.
     fn look(&mut self) -> Result<CardInfo>;

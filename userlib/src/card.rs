@@ -47,7 +47,7 @@ impl Listed {
 }
 
 impl Card {
-    /// The cards that have a device node, by index.
+    /// Lists the cards that have a device node, by index.
     pub fn list() -> Vec<Listed> {
         discover::nodes()
             .into_iter()
@@ -91,7 +91,7 @@ impl Card {
         Self::open_path(first)
     }
 
-    /// Opens `/dev/ax650-index`.
+    /// Opens the card with the node `/dev/ax650-index`.
     pub fn open_index(index: u32) -> Result<Self> {
         let path = discover::device_directory().join(format!("ax650-{index}"));
         if !path.exists() {
@@ -157,7 +157,7 @@ impl Card {
         }
     }
 
-    /// A card that is reached in some other way than through the kernel's driver.
+    /// Makes a card that is reached in some other way than through the kernel's driver.
     #[cfg(feature = "fake")]
     pub fn with_transport(device: Arc<dyn Transport>, name: &str) -> Self {
         Self {
@@ -166,35 +166,35 @@ impl Card {
         }
     }
 
-    /// Name of its node, `ax650-N`.
+    /// Returns the name of the card's node, `ax650-N`.
     pub fn name(&self) -> &str {
         self.device.card()
     }
 
-    /// Its node.
+    /// Returns the path of the card's node.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Identity and state.
+    /// Asks the driver for identity and state of the card.
     pub fn info(&self) -> Result<CardInfo> {
         self.query_one::<ax650_card_info>(AX650_QUERY_CARD, "ask for its identity")
             .map(CardInfo::from)
     }
 
-    /// Temperature, loads and memory; the driver asks the card about once a second.
+    /// Asks for temperature, loads and memory; the driver asks the card about once a second.
     pub fn telemetry(&self) -> Result<Telemetry> {
         self.query_one::<ax650_telemetry>(AX650_QUERY_TELEMETRY, "ask for its telemetry")
             .map(Telemetry::from)
     }
 
-    /// What happened since the driver was bound.
+    /// Asks the driver for its counters since it was bound to the card.
     pub fn counters(&self) -> Result<Counters> {
         self.query_one(AX650_QUERY_COUNTERS, "ask for its counters")
             .map(Counters)
     }
 
-    /// The open sessions, and the programs of AXCL.
+    /// Asks the driver for the open sessions and the programs of AXCL.
     pub fn clients(&self) -> Result<Vec<Client>> {
         let what = "ask for its clients";
         let one = size_of::<ax650_client>();
@@ -216,7 +216,7 @@ impl Card {
         Ok(clients.collect())
     }
 
-    /// What the driver allows.
+    /// Asks the driver for its limits.
     pub fn limits(&self) -> Result<ax650_limits> {
         self.query_one(AX650_QUERY_LIMITS, "ask for its limits")
     }
@@ -243,7 +243,7 @@ impl Card {
         self.order_reset().map(drop)
     }
 
-    /// [`Card::boot`]; the generation to come.
+    /// Orders a boot for [`Card::boot`] and returns the generation to come.
     pub(crate) fn order_boot(&self, only_if_needed: bool) -> Result<u32> {
         let flags = if only_if_needed {
             AX650_CONTROL_IF_NEEDED
@@ -253,7 +253,7 @@ impl Card {
         self.control(AX650_CONTROL_BOOT, flags, "boot")
     }
 
-    /// [`Card::reset`]; the generation, which it does not change.
+    /// Orders a reset for [`Card::reset`] and returns the generation, which a reset does not change.
     pub(crate) fn order_reset(&self) -> Result<u32> {
         self.control(AX650_CONTROL_RESET, 0, "reset")
     }
@@ -270,7 +270,7 @@ impl Card {
             .map_err(|errno| self.error(what, Request::Query, errno))
     }
 
-    /// What an older driver does not know stays 0.
+    /// Asks the driver for one structure; fields that an older driver does not know stay 0.
     fn query_one<T: Plain>(&self, kind: u32, what: &str) -> Result<T> {
         let mut value = T::default();
         self.query(kind, value.as_bytes_mut(), what)?;
@@ -288,8 +288,9 @@ impl Card {
 }
 
 impl AsFd for Card {
-    /// The node: readable while ended jobs of any session wait to be looked at, be it by their
-    /// [`Pending`](crate::Pending) or, if that was dropped, by [`Session::reap`].  To wait for one job, poll its `Pending`.
+    /// Returns the node: readable while ended jobs of any session wait to be looked at, be it by their
+    /// [`Pending`](crate::Pending) or, if that was dropped, by [`Session::reap`].  To wait for one job, poll
+    /// its `Pending`.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.device.poll_fd()
     }

@@ -65,14 +65,14 @@ impl PendingRun {
 }
 
 impl AsFd for PendingRun {
-    /// An eventfd of this run alone, to poll: readable from the end of the run on.  Do not read it.
+    /// Returns an eventfd of this run alone, to poll: readable from the end of the run on.  Do not read it.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.pending.as_fd()
     }
 }
 
 impl RunSteps {
-    /// How the run went; `done` is the end of the job that it is in.
+    /// Tells how the run went; `done` is the end of the job that it is in.
     ///
     /// # Errors
     ///

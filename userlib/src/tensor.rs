@@ -20,7 +20,7 @@ pub struct TensorInfo {
     pub data_type: DataType,
     /// Order of its dimensions.
     pub layout: Layout,
-    /// Its shape in each shape group; all tensors of a model have as many.
+    /// Shape of the tensor in each shape group; all tensors of a model have as many.
     pub shapes: Vec<Shape>,
 }
 
@@ -59,7 +59,7 @@ impl Shape {
 
 /// Names a tensor among the inputs or the outputs of a model: by its number, from 0, or by its name.
 pub trait TensorKey: sealed::Sealed {
-    /// Its number.
+    /// Finds the number of the tensor.
     ///
     /// # Errors
     ///

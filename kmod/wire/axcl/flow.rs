@@ -72,7 +72,7 @@ const RECORD: usize = 57;
 const RECORD_BYTES: usize = 53;
 
 impl Flow {
-    /// That of a port which a program has asked for besides its four.
+    /// Makes the state of a port that a program has asked for besides its four.
     pub fn besides() -> Self {
         Self {
             besides: true,
@@ -99,7 +99,7 @@ impl Flow {
         }
     }
 
-    /// A message of the host has been sent.
+    /// Notes that a message of the host has been sent.
     pub fn sent(&mut self, message: &FromHost<'_>) {
         self.record = false;
         self.data[HOST] = false;
@@ -123,7 +123,8 @@ impl Flow {
         self.besides && (size as usize) < MAX_MESSAGE
     }
 
-    /// A message of the card has come; tells if the card has just got through with the memory.
+    /// Notes that a message of the card has come; tells if the card has just got through with the
+    /// memory.
     pub fn received(&mut self, message: &[u8]) -> Option<Through> {
         if core::mem::take(&mut self.data[CARD]) {
             return None;
@@ -149,7 +150,7 @@ impl Flow {
         core::mem::take(&mut self.exposed).then_some(through)
     }
 
-    /// Whether the card may be reading or writing.
+    /// Returns whether the card may be reading or writing.
     pub fn is_exposed(&self) -> bool {
         self.exposed
     }

@@ -52,7 +52,7 @@ pub enum Status {
     None = u32::MAX,
 }
 
-/// The answer to [`STATUS`], out of id and status of each card.
+/// Writes the answer to [`STATUS`], out of id and status of each card.
 pub fn status_map(cards: impl Iterator<Item = (u32, Status)>, out: &mut [u8; STATUS_SIZE]) {
     out.fill(0xFF);
     for (id, status) in cards {
@@ -60,7 +60,7 @@ pub fn status_map(cards: impl Iterator<Item = (u32, Status)>, out: &mut [u8; STA
     }
 }
 
-/// The answer to [`LIST`]; entries beyond the count are 0.
+/// Writes the answer to [`LIST`]; entries beyond the count are 0.
 pub fn list(ids: impl Iterator<Item = u32>, out: &mut [u8; LIST_SIZE]) {
     out.fill(0);
     let mut count = 0_u32;
@@ -130,7 +130,7 @@ pub enum BootFailure {
 }
 
 impl BootFailure {
-    /// The result of [`REBOOT`].
+    /// Returns the result of [`REBOOT`].
     pub fn code(self) -> i32 {
         match self {
             Self::NoFile | Self::ChunkTimeout => MINUS_2,

@@ -38,7 +38,7 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// Out of the argument for one buffer.
+    /// Reads the argument for one buffer.
     pub fn single(bytes: &[u8; SINGLE_SIZE]) -> Option<Self> {
         Some(Self {
             device: u32_at(bytes, 0)?,
@@ -46,7 +46,7 @@ impl Wanted {
         })
     }
 
-    /// Out of the argument for a buffer in pieces.
+    /// Reads the argument for a buffer in pieces.
     pub fn scatter(bytes: &[u8; SCATTER_SIZE]) -> Option<Self> {
         Some(Self {
             device: u32_at(bytes, 0)?,

@@ -30,7 +30,7 @@ pub struct Entry {
     pub bar0_size: u64,
 }
 
-/// The table of the first [`MAX_ENTRIES`] of `cards`.
+/// Writes the table of the first [`MAX_ENTRIES`] of `cards`.
 pub fn table(cards: &[Entry], out: &mut [u8; TABLE_SIZE]) {
     out.fill(0);
     let mut at = ENTRIES;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 /// Bytes of it.
 pub(super) const SIZE: u64 = 256 << 20;
-/// Its first address.
+/// First address of the card's memory.
 const START: u64 = 0x1_4100_0000;
 /// Allocations begin at multiples of this.
 const ALIGN: u64 = 4096;

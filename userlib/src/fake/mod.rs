@@ -80,7 +80,7 @@ enum OwnedStep {
 }
 
 impl FakeCard {
-    /// A card that runs.
+    /// Makes a card that runs.
     ///
     /// # Panics
     ///
@@ -94,17 +94,17 @@ impl FakeCard {
         })
     }
 
-    /// As [`Card::open`] would give it.
+    /// Opens the card, as [`Card::open`] would.
     pub fn open(self: &Arc<Self>) -> Card {
         self.open_as("ax650-0")
     }
 
-    /// The same with another name.
+    /// Opens the card under another name.
     pub fn open_as(self: &Arc<Self>, name: &str) -> Card {
         Card::with_transport(self.clone(), name)
     }
 
-    /// The request frames so far; forgets them.
+    /// Returns the request frames so far, and forgets them.
     pub fn take_requests(&self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.state().requests)
     }
@@ -146,7 +146,7 @@ impl FakeCard {
         self.state().service.memory.limit(bytes);
     }
 
-    /// The card's log, as it gives it out when asked.
+    /// Sets the card's log, as the card gives it out when asked.
     pub fn set_log(&self, text: &[u8]) {
         self.state().service.log = Some(text.to_vec());
     }
@@ -266,7 +266,7 @@ impl State {
         )
     }
 
-    /// Whether the card is still at an earlier call of the same stream.
+    /// Returns whether the card is still at an earlier call of the same stream.
     fn is_behind_stalled(&self, frame: &[u8]) -> bool {
         // Context and stream of the header.
         let place = |frame: &[u8]| frame.get(16..24).map(<[u8]>::to_vec);

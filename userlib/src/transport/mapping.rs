@@ -55,18 +55,18 @@ impl Mapping {
         Ok(mapping)
     }
 
-    /// First byte.
+    /// Returns the address of the first byte.
     pub fn as_ptr(&self) -> *mut u8 {
         self.start.as_ptr()
     }
 
-    /// Bytes.
+    /// Returns how many bytes are mapped.
     #[allow(clippy::len_without_is_empty)] // a mapping never is empty
     pub fn len(&self) -> usize {
         self.len.get()
     }
 
-    /// A copy of `len` bytes from `offset` on; they may be changing meanwhile.
+    /// Copies `len` bytes from `offset` on; they may be changing meanwhile.
     ///
     /// # Panics
     ///

@@ -20,22 +20,23 @@ pub use mapping::Mapping;
 
 /// An open card.  The error numbers are those of the driver's requests.
 pub trait Transport: Send + Sync {
-    /// QUERY: fills `data` as far as it goes; returns how many bytes there are in all.
+    /// Asks for facts (QUERY): fills `data` as far as it goes; returns how many bytes there are in all.
     fn query(&self, kind: u32, data: &mut [u8]) -> Result<usize, Errno>;
 
-    /// SESSION_CREATE: fills the answer into `request`.
+    /// Opens a session (SESSION_CREATE): fills the answer into `request`.
     fn session_create(&self, request: &mut ax650_session_create) -> Result<(), Errno>;
 
-    /// SESSION_DESTROY.
+    /// Ends a session (SESSION_DESTROY).
     fn session_destroy(&self, session: u32) -> Result<(), Errno>;
 
-    /// BUFFER_CREATE and mmap: the handle and the mapped memory, at least `size` bytes, zeroed.
+    /// Makes a buffer (BUFFER_CREATE and mmap): the handle and the mapped memory, at least `size` bytes,
+    /// zeroed.
     fn buffer_create(&self, size: usize) -> Result<(u32, Mapping), Errno>;
 
-    /// BUFFER_DESTROY.
+    /// Gives a buffer back (BUFFER_DESTROY).
     fn buffer_destroy(&self, handle: u32) -> Result<(), Errno>;
 
-    /// SUBMIT: returns the number of the job.
+    /// Queues a job (SUBMIT): returns its number.
     ///
     /// # Safety
     ///
@@ -44,7 +45,8 @@ pub trait Transport: Send + Sync {
     /// must stay.
     unsafe fn submit(&self, submission: &Submission<'_>) -> Result<u64, Errno>;
 
-    /// WAIT: until `deadline_ns` (0: just look).  Writes as many results as there is room for.
+    /// Waits for a job (WAIT) until `deadline_ns` (0: just look).  Writes as many results as there is room
+    /// for.
     fn wait(
         &self,
         job: u64,
@@ -52,10 +54,10 @@ pub trait Transport: Send + Sync {
         results: &mut [ax650_step_result],
     ) -> Result<ax650_wait, Errno>;
 
-    /// CONTROL: returns the generation.
+    /// Orders a boot or reset (CONTROL): returns the generation.
     fn control(&self, op: u32, flags: u32) -> Result<u32, Errno>;
 
-    /// A file that is readable while ended jobs wait to be looked at.
+    /// Returns a file that is readable while ended jobs wait to be looked at.
     fn poll_fd(&self) -> BorrowedFd<'_>;
 }
 
