@@ -52,7 +52,7 @@ const SECURE_BOOT: u32 = 0x1FFC;
 pub enum Status {
     /// No answer yet.
     Pending,
-    /// The card has done it.
+    /// The card has carried the command out.
     Done,
     /// The card could not do it, for the reasons these bits give.
     Failed(FailBits),

@@ -39,24 +39,24 @@ pub enum Integrity {
 pub struct Container<'a> {
     bytes: &'a [u8],
     table: &'a [u8],
-    /// Where the records begin.
+    /// Offset of the first record.
     pub record_offset: u32,
-    /// How many there are, 1 to [`MAX_RECORDS`].
+    /// Number of records, 1 to [`MAX_RECORDS`].
     pub record_count: u32,
     /// Digest over the records and images.
     pub integrity: Integrity,
 }
 
-/// One image and where it goes.
+/// Record of one image and its place on the card.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
-    /// What it is, `UBOOT` for example.
+    /// Name of the image, `UBOOT` for example.
     pub id: Text<'a>,
-    /// `CODE`.
+    /// Kind of the image: `CODE`.
     pub kind: Text<'a>,
     /// Name of the file it was packed from.
     pub name: Text<'a>,
-    /// Where in the container `image` begins.
+    /// Offset of `image` in the container.
     pub offset: u64,
     /// The bytes to send; at least one.
     pub image: &'a [u8],

@@ -37,7 +37,7 @@ pub const RECYCLE_PORTS: u32 = 8;
 /// A control packet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Packet {
-    /// What is wanted or was done.
+    /// Command that is wanted or was carried out.
     pub command: u32,
     /// Device id.
     pub device: u32,

@@ -41,7 +41,7 @@ pub mod service {
 /// Frame header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Header {
-    /// What is called, see [`Target`].
+    /// Type of the call, see [`Target`].
     pub kind: u32,
     /// Counts the requests of a session, from 1.
     pub sequence: u64,
@@ -108,7 +108,7 @@ impl Header {
         out
     }
 
-    /// Splits the type.
+    /// Splits the frame's type into its parts.
     pub fn target(&self) -> Target {
         match self.kind.to_le_bytes() {
             [0, service, api, 0] => Target::Runtime { service, api },

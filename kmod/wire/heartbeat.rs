@@ -26,9 +26,9 @@ const NS_PER_MS: u64 = 1_000_000;
 pub enum Beat {
     /// The stamp has changed.
     Accepted,
-    /// It has not, and need not yet.
+    /// The stamp has not changed, and need not yet.
     Quiet,
-    /// It should have.
+    /// The stamp should have changed.
     Late,
 }
 

@@ -35,7 +35,7 @@ use address::check_card_range;
 pub struct Verdict {
     /// Header of the frame.
     pub header: Header,
-    /// Whether the card will answer it.
+    /// The card will answer the frame.
     pub reply: bool,
 }
 
@@ -54,7 +54,7 @@ pub enum Refusal<'a> {
     Missing(&'static str),
     /// Header and message do not say the same.
     Mismatch {
-        /// Of what.
+        /// Name of the field that differs.
         what: &'static str,
         /// In the header.
         header: u32,

@@ -29,13 +29,13 @@ pub mod command {
 /// A memory's size and what is in use or free of it, KiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
-    /// Size.
+    /// Size of the memory, in all.
     pub total: u64,
-    /// Part of it; which, says the function.
+    /// Used or free part of the memory, as the function says.
     pub part: u64,
 }
 
-/// What follows the first `word` in `text`.
+/// Finds what follows the first `word` in `text`.
 fn after<'a>(text: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
     let at = text.windows(word.len()).position(|w| w == word)?;
     text.get(at.checked_add(word.len())?..)

@@ -19,7 +19,7 @@ pub enum Kind {
     ToCard = 1,
 }
 
-/// One copy.
+/// Copy between host and card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CopyRecord {
     /// Sequence number of the copy.
@@ -30,11 +30,11 @@ pub struct CopyRecord {
     pub context: u32,
     /// Stream id.
     pub stream: u32,
-    /// Direction.
+    /// Direction of the copy.
     pub kind: Kind,
     /// Address in card memory.
     pub address: u64,
-    /// Bytes.
+    /// Bytes to copy.
     pub size: u32,
 }
 

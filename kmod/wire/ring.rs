@@ -22,11 +22,11 @@ const MIN_REGION: u32 = 0x1000;
 pub struct Ring {
     /// First data byte.
     pub start: u32,
-    /// Data bytes.
+    /// Bytes of data that the ring holds.
     pub size: u32,
-    /// Where the consumer's pointer is, u64.
+    /// Offset of the consumer's pointer, a u64.
     pub rp_at: u32,
-    /// Where the producer's pointer is, u64.
+    /// Offset of the producer's pointer, a u64.
     pub wp_at: u32,
 }
 

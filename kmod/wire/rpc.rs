@@ -160,7 +160,7 @@ impl Call {
 /// Answer to a control request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ControlAnswer<'a> {
-    /// Command it answers.
+    /// Command that the answer is for.
     pub command: u32,
     /// 0 is success.
     pub status: i32,

@@ -3,7 +3,7 @@
 //! States of a card. The numbers are those of `enum ax650_card_state` in `uapi/ax650.h`, which has no
 //! [`State::Unreachable`]: programs know that as "gone".
 
-/// Where a card is in its life.
+/// State of a card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum State {

@@ -20,10 +20,10 @@ const STALE: Duration = Duration::from_secs(2);
 /// How long a card that runs may take to say which firmware it is; one that never does runs all the same.
 const IDENTITY: Duration = Duration::from_secs(3);
 
-/// What a card shall come to.
+/// State that a boot or reset shall bring a card to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BootGoal {
-    /// Reset it and boot the installed firmware.
+    /// Reset the card and boot the installed firmware.
     Boot,
     /// Reset the card and boot the installed firmware, unless the card is running.
     BootIfNeeded,
@@ -31,12 +31,12 @@ pub enum BootGoal {
     Loader,
 }
 
-/// How to wait.
+/// Limits of the wait for a boot or reset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BootOptions {
     /// How long; the boot goes on without us then.
     pub timeout: Duration,
-    /// How often to look.
+    /// Time between two looks at the card.
     pub interval: Duration,
 }
 
@@ -49,7 +49,7 @@ impl Default for BootOptions {
     }
 }
 
-/// How it ended, if well.
+/// Good end of a boot or reset.
 #[derive(Debug, Clone)]
 pub enum Booted {
     /// The card has come to its goal.
@@ -58,7 +58,7 @@ pub enum Booted {
     Before(CardInfo),
 }
 
-/// How it ended, if not well.
+/// Bad end of a boot or reset.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum BootError {
@@ -70,7 +70,7 @@ pub enum BootError {
     Failed {
         /// Name of the card.
         card: String,
-        /// What the driver noted.
+        /// Error that the driver noted.
         errno: Option<Errno>,
     },
     /// The card does not answer on the bus.
@@ -81,9 +81,9 @@ pub enum BootError {
     Late {
         /// Name of the card.
         card: String,
-        /// What it is now.
+        /// Present state of the card.
         state: CardState,
-        /// How long it was waited for.
+        /// Time that was waited.
         after: Duration,
     },
     /// The caller broke off.
@@ -121,8 +121,16 @@ pub trait BootControl {
     /// Returns the name of the card, for messages.
     fn name(&self) -> String;
     /// Asks for the card's state.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Driver`]: the driver does not tell.
     fn look(&mut self) -> Result<CardInfo>;
     /// Orders it, and returns the generation that it will lead to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Driver`]: the driver refuses the order.
     fn order(&mut self, goal: BootGoal) -> Result<u32>;
 }
 

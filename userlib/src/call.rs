@@ -126,7 +126,7 @@ impl Stream {
         }
     }
 
-    /// Runs one call and gives its answer.
+    /// Runs one call and returns the card's answer.
     ///
     /// # Errors
     ///

@@ -26,7 +26,7 @@ pub struct Card {
     path: PathBuf,
 }
 
-/// A card that the system has.
+/// Card that the system has, with its node.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Listed {
@@ -83,6 +83,10 @@ impl Card {
     }
 
     /// Opens the first card.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoCard`]: there is none; [`Error::Open`]: its node cannot be opened.
     pub fn open_first() -> Result<Self> {
         let nodes = discover::nodes();
         let Some((_, first)) = nodes.first() else {
@@ -92,6 +96,10 @@ impl Card {
     }
 
     /// Opens the card with the node `/dev/ax650-index`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoCard`]: there is no such card; [`Error::Open`]: its node cannot be opened.
     pub fn open_index(index: u32) -> Result<Self> {
         let path = discover::device_directory().join(format!("ax650-{index}"));
         if !path.exists() {
@@ -105,6 +113,10 @@ impl Card {
     }
 
     /// Opens the card at a PCI address.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoCard`]: no card has this address; [`Error::Open`]: its node cannot be opened.
     pub fn open_pci(address: PciAddress) -> Result<Self> {
         let mut refused = None;
         for (_, path) in discover::nodes() {
@@ -126,6 +138,10 @@ impl Card {
     }
 
     /// Opens a device node.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Open`]: the node does not exist, cannot be opened, or is not one of this driver.
     pub fn open_path(path: &Path) -> Result<Self> {
         let device = Kernel::open(path).map_err(|errno| Error::Open {
             path: path.into(),
@@ -177,24 +193,40 @@ impl Card {
     }
 
     /// Asks the driver for identity and state of the card.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Driver`]: the card is gone.
     pub fn info(&self) -> Result<CardInfo> {
         self.query_one::<ax650_card_info>(AX650_QUERY_CARD, "ask for its identity")
             .map(CardInfo::from)
     }
 
     /// Asks for temperature, loads and memory; the driver asks the card about once a second.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Driver`]: the card is gone, not up, or did not answer in time.
     pub fn telemetry(&self) -> Result<Telemetry> {
         self.query_one::<ax650_telemetry>(AX650_QUERY_TELEMETRY, "ask for its telemetry")
             .map(Telemetry::from)
     }
 
     /// Asks the driver for its counters since it was bound to the card.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Driver`]: the card is gone.
     pub fn counters(&self) -> Result<Counters> {
         self.query_one(AX650_QUERY_COUNTERS, "ask for its counters")
             .map(Counters)
     }
 
     /// Asks the driver for the open sessions and the programs of AXCL.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Driver`]: the card is gone.
     pub fn clients(&self) -> Result<Vec<Client>> {
         let what = "ask for its clients";
         let one = size_of::<ax650_client>();
@@ -217,6 +249,10 @@ impl Card {
     }
 
     /// Asks the driver for its limits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Driver`]: the card is gone.
     pub fn limits(&self) -> Result<ax650_limits> {
         self.query_one(AX650_QUERY_LIMITS, "ask for its limits")
     }
@@ -234,11 +270,19 @@ impl Card {
     /// CAP_SYS_ADMIN.
     ///
     /// Returns at once; [`CardInfo::state`] shows the progress, [`crate::boot_and_wait`] waits for the end.  All sessions of the card end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Driver`]: the privilege is missing, a boot or reset is under way, or the card is gone.
     pub fn boot(&self, only_if_needed: bool) -> Result<()> {
         self.order_boot(only_if_needed).map(drop)
     }
 
     /// Resets the card and leaves it in its loader.  Needs CAP_SYS_ADMIN.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Driver`]: the privilege is missing, a boot or reset is under way, or the card is gone.
     pub fn reset(&self) -> Result<()> {
         self.order_reset().map(drop)
     }

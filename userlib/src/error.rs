@@ -37,7 +37,7 @@ pub enum Error {
     Open {
         /// The node.
         path: PathBuf,
-        /// Why.
+        /// Why the node cannot be opened.
         errno: Errno,
     },
 
@@ -61,7 +61,7 @@ pub enum Error {
         card: String,
         /// The step that failed.
         what: String,
-        /// How it ended.
+        /// Error that the step ended with.
         errno: Errno,
     },
 
@@ -90,7 +90,7 @@ pub enum Error {
     Answer {
         /// The call.
         what: String,
-        /// What is wrong with it.
+        /// What is wrong with the answer.
         problem: String,
     },
 
@@ -111,12 +111,12 @@ pub enum Error {
     #[error("{0}")]
     Busy(String),
 
-    /// A file.
+    /// A file could not be read or written.
     #[error("{}: {source}", .path.display())]
     File {
         /// Path of the file.
         path: PathBuf,
-        /// What went wrong.
+        /// What went wrong with the file.
         source: io::Error,
     },
 }
@@ -135,7 +135,7 @@ pub enum Request {
     Submit,
     /// Wait for a job.
     Wait,
-    /// What became of a job.
+    /// Look how a job ended.
     Job,
     /// Reset or boot.
     Control,

@@ -11,9 +11,9 @@ use nix::errno::Errno;
 /// A PCI address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PciAddress {
-    /// Domain.
+    /// PCI domain.
     pub domain: u32,
-    /// Bus.
+    /// PCI bus number.
     pub bus: u8,
     /// Device, 0 to 31.
     pub device: u8,
@@ -121,13 +121,13 @@ impl fmt::Display for CardState {
 /// Identity and state of a card.
 #[derive(Debug, Clone)]
 pub struct CardInfo {
-    /// State.
+    /// State of the card.
     pub state: CardState,
-    /// Grows by one at every boot.
+    /// Number of the card's boot: grows by one at each.
     pub generation: u32,
     /// Error of the last failed boot or recovery.
     pub last_error: Option<Errno>,
-    /// Where it is.
+    /// PCI address of the card.
     pub pci: PciAddress,
     /// Chip name the card reports, "" if not known.
     pub chip: String,
@@ -225,9 +225,9 @@ pub struct Telemetry {
 /// How much of something is in use, bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Usage {
-    /// In use.
+    /// Amount in use.
     pub used: u64,
-    /// In all.
+    /// Amount in all.
     pub total: u64,
 }
 

@@ -155,6 +155,10 @@ impl Model {
     }
 
     /// Asks the card for the version of the compiler that made the model.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Card`]: the card refused it; [`Error::Answer`]: the answer makes no sense.
     pub fn version(&self) -> Result<String> {
         let what = "ask for the model's version";
         let answer = self.ask(what, ApiKind::GetModelVersion)?;
@@ -164,6 +168,10 @@ impl Model {
     }
 
     /// Asks the card how many NPU cores the model uses at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Card`]: the card refused it; [`Error::Answer`]: the answer makes no sense.
     pub fn cores(&self) -> Result<u32> {
         let what = "ask for the model's type";
         match self
@@ -179,6 +187,10 @@ impl Model {
     }
 
     /// Asks the card how much memory the model uses: of the card's Linux, and of the contiguous one; bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Card`]: the card refused it; [`Error::Answer`]: the answer makes no sense.
     pub fn memory_usage(&self) -> Result<(u64, u64)> {
         let answer = self.ask("ask for the model's memory", ApiKind::GetMemoryUsage)?;
         Ok((answer.sys_usage.unwrap_or(0), answer.cmm_usage.unwrap_or(0)))
@@ -186,12 +198,22 @@ impl Model {
 
     /// Makes room for the inputs and outputs of shape group `group`, on host and card; then the model can be run
     /// any number of times without further allocations.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`]: there is no such group; [`Error::Card`]: the card has no memory left;
+    /// [`Error::Driver`]: the host has none.
     pub fn bind(&self, group: usize) -> Result<Binding> {
         Binding::new(self.clone(), group)
     }
 
     /// Runs the model once: inputs in, outputs back, shape group 0.  To run it more than once,
     /// [`Model::bind`] is the better way.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`]: inputs of another number or size than the model's; else as [`Model::bind`] and
+    /// [`Binding::run`].
     pub fn run_bytes(&self, inputs: &[&[u8]]) -> Result<Vec<Vec<u8>>> {
         let binding = self.bind(0)?;
         if inputs.len() != self.inputs().len() {

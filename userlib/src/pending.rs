@@ -288,11 +288,11 @@ impl AsFd for Pending {
 pub struct Done {
     /// The job's steps, in order.
     pub steps: Vec<DoneStep>,
-    /// When it was submitted.
+    /// Time when the job was submitted.
     pub queued_ns: u64,
-    /// When it ended.
+    /// Time when the job ended.
     pub done_ns: u64,
-    /// When the waiting thread went on.
+    /// Time when the waiting thread went on.
     pub woken_ns: u64,
 }
 
@@ -301,9 +301,9 @@ pub struct Done {
 #[non_exhaustive]
 pub struct DoneStep {
     what: String,
-    /// When its first message was published.
+    /// Time when the step's first message was published.
     pub sent_ns: u64,
-    /// When its last message had come.
+    /// Time when the step's last message had come.
     pub done_ns: u64,
     answer: Option<ResponseBody>,
 }

@@ -96,7 +96,7 @@ impl RunSteps {
     }
 }
 
-/// Where the time of a run went.
+/// Times of a run's stages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RunTimes {

@@ -177,6 +177,10 @@ fn of_stream(command: Command, place: Place) -> ControlRequest {
 }
 
 /// Compares the answer of an echo with what was sent.
+///
+/// # Errors
+///
+/// [`Error::Answer`]: the answer differs from what was sent.
 pub fn check_echo(answer: axclrpc::ResponseBody, data: &[u8]) -> Result<()> {
     let what = "latency echo";
     match system_answer(what, answer)? {

@@ -22,11 +22,11 @@ mod sealed {
     use super::DataType;
 
     pub trait Element: Copy {
-        /// How Rust calls it.
+        /// Rust's name of the type.
         const NAME: &'static str;
-        /// The types of elements that are such.
+        /// Types of tensor elements that the Rust type can hold.
         const TYPES: &'static [DataType];
-        /// Bytes of one.
+        /// Bytes of one element.
         const BYTES: usize;
         fn load(bytes: &[u8]) -> Self;
         fn store(self, bytes: &mut [u8]);

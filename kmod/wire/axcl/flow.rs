@@ -42,11 +42,11 @@ const CARD: usize = 1;
 /// How the card has got through with memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Through {
-    /// It has read so many bytes.
+    /// The card has read so many bytes.
     Read(u32),
-    /// It has written so many.
+    /// The card has written so many bytes.
     Wrote(u32),
-    /// It has begun something else.
+    /// The card has begun something else.
     Over,
 }
 

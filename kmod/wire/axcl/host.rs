@@ -22,7 +22,7 @@ pub const REBOOT: u32 = 0xC028_4107;
 pub const BUS_INFO: u32 = 0xC010_4108;
 /// How many processes use a card.
 pub const PID_COUNT: u32 = 0xC008_4109;
-/// Which.
+/// List the processes that use a card.
 pub const PID_LIST: u32 = 0xC010_410A;
 
 /// Bytes of the answer to [`STATUS`].
@@ -46,7 +46,7 @@ pub const MOST_PIDS: u32 = 1 << 16;
 pub enum Status {
     /// The card does not run.
     Dead = 0,
-    /// It does.
+    /// The card is alive.
     Alive = 1,
     /// There is no such card.
     None = u32::MAX,
@@ -76,14 +76,14 @@ pub fn list(ids: impl Iterator<Item = u32>, out: &mut [u8; LIST_SIZE]) {
     put_u32(out, 4, count);
 }
 
-/// Where a card is.
+/// Place of a card on the bus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Location {
     /// PCI domain.
     pub domain: u32,
     /// Slot on the bus.
     pub slot: u32,
-    /// Function.
+    /// Function number.
     pub function: u32,
 }
 
@@ -101,7 +101,7 @@ pub struct PidList {
     pub device: u32,
     /// Entries that the caller has room for.
     pub capacity: u32,
-    /// Where: an address of the caller.
+    /// Address of the list in the caller's memory.
     pub user: u64,
 }
 
@@ -125,7 +125,7 @@ pub enum BootFailure {
     ChunkTimeout,
     /// The card reported that it failed to take a chunk.
     ChunkFailed,
-    /// Anything else.
+    /// Any other failure.
     Other,
 }
 

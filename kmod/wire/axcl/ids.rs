@@ -4,7 +4,7 @@
 
 use super::DEVICES;
 
-/// Which ids are taken.
+/// Set of the ids that are taken.
 pub struct Ids([bool; DEVICES]);
 
 impl Ids {

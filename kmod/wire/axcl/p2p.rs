@@ -11,13 +11,13 @@ pub const GET_TABLE: u32 = 2;
 
 /// Bytes of the table.
 pub const TABLE_SIZE: usize = 328;
-/// Most cards in it.
+/// Most cards in the table.
 pub const MAX_ENTRIES: usize = 8;
 
 const ENTRIES: usize = 8;
 const ENTRY: usize = 40;
 
-/// A card.
+/// Card in the table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
     /// Device id.

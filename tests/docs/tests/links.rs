@@ -89,7 +89,11 @@ fn documents_that_are_named_exist() {
         }
     }
     assert!(count > 50, "only {count} names found");
-    assert!(missing.is_empty(), "no such document:\n{}", missing.join("\n"));
+    assert!(
+        missing.is_empty(),
+        "no such document:\n{}",
+        missing.join("\n")
+    );
 }
 
 #[test]

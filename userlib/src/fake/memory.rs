@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-/// Bytes of it.
+/// Bytes of the card's memory.
 pub(super) const SIZE: u64 = 256 << 20;
 /// First address of the card's memory.
 const START: u64 = 0x1_4100_0000;

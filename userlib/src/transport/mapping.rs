@@ -32,6 +32,10 @@ unsafe impl Sync for Mapping {}
 
 impl Mapping {
     /// Maps `len` bytes of `file` from `offset` on, for reading and writing.
+    ///
+    /// # Errors
+    ///
+    /// EINVAL for 0 bytes, or what `mmap()` answers.
     pub fn new(file: impl AsFd, offset: i64, len: usize) -> Result<Self, Errno> {
         let len = NonZeroUsize::new(len).ok_or(Errno::EINVAL)?;
         // SAFETY: a new mapping at a place that the kernel chooses replaces nothing.

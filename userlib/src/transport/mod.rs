@@ -18,7 +18,15 @@ pub(crate) use device::{Device, FORKED};
 pub(crate) use kernel::Kernel;
 pub use mapping::Mapping;
 
-/// An open card.  The error numbers are those of the driver's requests.
+/// An open card.
+///
+/// # Errors
+///
+/// Those of the driver's requests: `docs/uapi.md` lists them for each.
+#[allow(
+    clippy::missing_errors_doc,
+    reason = "one section for all methods says it"
+)]
 pub trait Transport: Send + Sync {
     /// Asks for facts (QUERY): fills `data` as far as it goes; returns how many bytes there are in all.
     fn query(&self, kind: u32, data: &mut [u8]) -> Result<usize, Errno>;
@@ -61,16 +69,16 @@ pub trait Transport: Send + Sync {
     fn poll_fd(&self) -> BorrowedFd<'_>;
 }
 
-/// A job.
+/// Job as it is submitted.
 #[derive(Debug)]
 pub struct Submission<'a> {
     /// Session handle.
     pub session: u32,
     /// The job ends with ETIME then; 0: the driver's default.
     pub deadline_ns: u64,
-    /// Signalled when the job ends.
+    /// Eventfd that is signalled when the job ends.
     pub eventfd: Option<BorrowedFd<'a>>,
-    /// At least one.
+    /// Steps of the job, at least one.
     pub steps: &'a [Step<'a>],
 }
 
@@ -79,20 +87,20 @@ pub struct Submission<'a> {
 pub struct Step<'a> {
     /// May be sent before the steps ahead of it are done.
     pub pipelined: bool,
-    /// What to do.
+    /// Action of the step.
     pub action: Action<'a>,
 }
 
-/// What a step does.
+/// Action of a step.
 #[derive(Debug, Clone, Copy)]
 pub enum Action<'a> {
     /// A copy between a buffer and card memory.
     Copy {
-        /// Which way.
+        /// Direction of the copy.
         direction: Direction,
         /// Sequence number.
         sequence: u64,
-        /// Where the card queues it.
+        /// Queue of the card that carries the copy out.
         place: Place,
         /// Address in card memory.
         card_address: u64,
@@ -100,10 +108,10 @@ pub enum Action<'a> {
         buffer: u32,
         /// First byte in the buffer.
         offset: u64,
-        /// Bytes.
+        /// Bytes to copy.
         size: u64,
     },
-    /// A call.
+    /// Call of the card's service.
     Call {
         /// Header and message.
         frame: &'a [u8],
@@ -112,7 +120,7 @@ pub enum Action<'a> {
     },
 }
 
-/// Which way a copy goes.
+/// Direction of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// From a buffer to card memory.
@@ -121,7 +129,7 @@ pub enum Direction {
     FromCard,
 }
 
-/// Where an answer goes.
+/// Place in a buffer for an answer.
 #[derive(Debug, Clone, Copy)]
 pub struct ReplyRange {
     /// Buffer handle.
