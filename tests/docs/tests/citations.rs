@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use regex::Regex;
-use support::{files, quoted, read, rows};
+use support::{files, read, rows};
 
 const TEXTS: &[&str] = &[
     ".rs", ".c", ".h", ".md", ".txt", ".sh", ".proto", ".toml", ".py", ".in",
