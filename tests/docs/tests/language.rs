@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Documentation of public items says what they are or do: no pronouns in place of a name, a verb for
-//! what is done.
+//! The language of documents and comments. Documentation of public items says what they are or do: no
+//! pronouns in place of a name, a verb for what is done. Axera has a name.
 
 mod support;
 
@@ -78,6 +78,33 @@ fn documentation_names_its_object() {
     }
     assert!(count > 500, "only {count} items found");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// "Vendor" is the PCI id's.
+#[test]
+fn axera_is_named() {
+    let vendor = Regex::new(r"(?i)\bvendor's\b").expect("a pattern");
+    let texts = [
+        "docs",
+        "userlib/src",
+        "kmod/wire",
+        "tests/axcl",
+        "tests/guest",
+    ]
+    .into_iter()
+    .flat_map(|directory| files(directory, &[".md", ".rs"]))
+    .chain([("README.md".to_owned(), support::read("README.md"))]);
+    let wrong: Vec<String> = texts
+        .flat_map(|(path, text)| {
+            let lines: Vec<String> = (1..)
+                .zip(text.lines())
+                .filter(|(_, line)| vendor.is_match(line))
+                .map(|(number, line)| format!("{path}:{number}: {line}"))
+                .collect();
+            lines
+        })
+        .collect();
+    assert!(wrong.is_empty(), "Axera is meant:\n{}", wrong.join("\n"));
 }
 
 #[test]
