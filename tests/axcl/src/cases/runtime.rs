@@ -479,7 +479,7 @@ fn costs_of_calls(context: &mut Context) -> Result<()> {
         }
         Ok(best)
     }
-    let check = |what: &str, costs: Costs, vendor: Costs| -> Result<()> {
+    let check = |what: &str, costs: Costs, axera: Costs| -> Result<()> {
         eprintln!("{what}: {costs:?}, Axera's driver {axera:?}");
         ensure!(
             costs
