@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! As much of the protobuf wire format as the kernel needs.
+//! Protobuf wire format, as much of it as the kernel needs.
 //!
 //! The reader is strict where strictness costs nothing: every encoder writes numbers in their
 //! shortest form and no one writes groups, so neither is accepted. It borrows from the message and

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Where the cards are: `/dev` and sysfs.
+//! Finding the cards' nodes in `/dev` and sysfs.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;

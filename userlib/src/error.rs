@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What can go wrong, told in one line.
+//! Errors of the library, one line each.
 
 use std::fmt;
 use std::io;

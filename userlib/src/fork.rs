@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Which process this is.
+//! Identity of the process, to notice a fork.
 //!
 //! A child made by `fork()` inherits open cards, sessions and buffers of its parent, and would end the parent's when it
 //! drops them.  So each open card remembers the process that opened it.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! How a session is doing, so that giving things back does not take for ever when the card does not answer.
+//! Health of a session, so that giving things back does not take for ever when the card does not answer.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What the driver tells of a card, in types that are good to use.
+//! Facts that the driver tells of a card, in Rust's types.
 
 use std::fmt;
 use std::time::Duration;

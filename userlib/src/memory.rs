@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Card memory [rpc 5].
+//! Card memory: allocation, copies, comparison [rpc 5].
 
 use std::ops::Range;
 use std::sync::Arc;

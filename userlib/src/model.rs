@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Models [rpc 6].
+//! Models: loading, binding, running, unloading [rpc 6].
 
 use std::fs::File;
 use std::io::Read;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a bystander knows of the bulk transfers on a port: P0 and P1 [rpc 2.3], and the ports that a
+//! State of the bulk transfers on a port, as a bystander sees it: P0 and P1 [rpc 2.3], and the ports that a
 //! program has asked for besides, where the same messages move the data of its own programs on the
 //! card [rpc 8].
 //!

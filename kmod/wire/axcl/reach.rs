@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Whether a range of bus addresses lies in memory that somebody owns.
+//! Checks that a range of bus addresses lies in memory that somebody owns.
 
 /// Returns whether `[address, address + length)` is covered by `pieces` (first address and length
 /// of each), without a gap. Pieces may touch, and come in any order.
