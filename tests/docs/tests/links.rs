@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use regex::Regex;
-use support::{files, top};
+use support::{anchor, files, top};
 
 /// Returns the anchors of the headings of a document, made as its usual readers make them.
 fn anchors(text: &str) -> BTreeSet<String> {
@@ -21,19 +21,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
             }
             !fenced && line.starts_with('#')
         })
-        .map(|line| {
-            line.trim_start_matches('#')
-                .trim()
-                .to_lowercase()
-                .chars()
-                .filter_map(|c| match c {
-                    ' ' => Some('-'),
-                    '-' | '_' => Some(c),
-                    c if c.is_alphanumeric() => Some(c),
-                    _ => None,
-                })
-                .collect()
-        })
+        .map(anchor)
         .collect()
 }
 
