@@ -378,7 +378,7 @@ enum ax650_step_op {
  * @reply_capacity: CALL: room there, bytes; a longer answer is cut and the step ends with EMSGSIZE
  * @reserved: must be 0
  *
- * A frame is a 28 byte header and a protobuf message, see docs/protocol-notes.md.  Frames that carry
+ * A frame is a 28 byte header and a protobuf message, see docs/protocol/rpc.md.  Frames that carry
  * host addresses or own the card are refused (EPERM).
  */
 struct ax650_step {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The bytes of header and records (protocol notes, 3.1). All numbers are little endian.
+//! The bytes of header and records [pcie 3.1]. All numbers are little endian.
 
 use crate::{Error, Result};
 use std::fmt;

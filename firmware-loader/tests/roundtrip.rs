@@ -49,7 +49,7 @@ fn sample_is_the_real_layout() {
     );
 }
 
-/// Offsets and size of the large sample are those of real firmware (protocol notes, 3.1); its bytes
+/// Offsets and size of the large sample are those of real firmware [pcie 3.1]; its bytes
 /// are left to the command line test.
 #[test]
 fn large_sample_has_real_sizes() {

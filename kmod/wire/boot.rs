@@ -94,7 +94,7 @@ pub const DRAM_BASE: u64 = 0x1_0000_0000;
 pub enum Status {
     /// No answer yet.
     Pending,
-    /// The card has done it.
+    /// The card has carried the command out.
     Done,
     /// The card could not do it, for the reasons these bits give.
     Failed(FailBits),
@@ -146,7 +146,8 @@ const FAIL_NAMES: [(u32, &str); 13] = [
 ];
 
 impl FailBits {
-    /// Whether the image was refused by the card's secure boot, as opposed to a failed transfer.
+    /// Returns whether the image was refused by the card's secure boot, as opposed to a failed
+    /// transfer.
     pub fn is_secure_boot(self) -> bool {
         self.0 & STATUS::SECURE_BOOT.mask() != 0
     }

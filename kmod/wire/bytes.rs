@@ -4,17 +4,17 @@
 
 use core::fmt;
 
-/// The `M` bytes at `at`, if they are all there.
+/// Reads the `M` bytes at `at`, if they are all there.
 pub fn array_at<const M: usize>(bytes: &[u8], at: usize) -> Option<[u8; M]> {
     bytes.get(at..)?.first_chunk::<M>().copied()
 }
 
-/// The u32 at `at`.
+/// Reads the u32 at `at`.
 pub fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     array_at(bytes, at).map(u32::from_le_bytes)
 }
 
-/// The u64 at `at`.
+/// Reads the u64 at `at`.
 pub fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     array_at(bytes, at).map(u64::from_le_bytes)
 }
@@ -90,7 +90,7 @@ impl<'a> Text<'a> {
         Self(field.split(|&byte| byte == 0).next().unwrap_or(field))
     }
 
-    /// The bytes before the NUL.
+    /// Returns the bytes before the NUL.
     pub fn as_bytes(&self) -> &'a [u8] {
         self.0
     }

@@ -39,28 +39,28 @@ pub enum Integrity {
 pub struct Container<'a> {
     bytes: &'a [u8],
     table: &'a [u8],
-    /// Where the records begin.
+    /// Offset of the first record.
     pub record_offset: u32,
-    /// How many there are, 1 to [`MAX_RECORDS`].
+    /// Number of records, 1 to [`MAX_RECORDS`].
     pub record_count: u32,
     /// Digest over the records and images.
     pub integrity: Integrity,
 }
 
-/// One image and where it goes.
+/// Record of one image and its place on the card.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
-    /// What it is, `UBOOT` for example.
+    /// Name of the image, `UBOOT` for example.
     pub id: Text<'a>,
-    /// `CODE`.
+    /// Kind of the image: `CODE`.
     pub kind: Text<'a>,
     /// Name of the file it was packed from.
     pub name: Text<'a>,
-    /// Where in the container `image` begins.
+    /// Offset of `image` in the container.
     pub offset: u64,
     /// The bytes to send; at least one.
     pub image: &'a [u8],
-    /// Their address on the card; does not wrap.
+    /// Address of the image on the card; the image does not wrap.
     pub destination: u64,
 }
 
@@ -167,17 +167,17 @@ impl<'a> Container<'a> {
         Some((bytes.get(range)?, end))
     }
 
-    /// Product the firmware is for.
+    /// Returns the product the firmware is for.
     pub fn product(&self) -> Text<'a> {
         Text::new(self.bytes.get(16..48).unwrap_or(&[]))
     }
 
-    /// Version of the firmware.
+    /// Returns the version of the firmware.
     pub fn version(&self) -> Text<'a> {
         Text::new(self.bytes.get(48..80).unwrap_or(&[]))
     }
 
-    /// The records, in the order in which they are loaded.
+    /// Returns the records, in the order in which they are loaded.
     pub fn records(&self) -> impl Iterator<Item = Record<'a>> + Clone {
         let bytes = self.bytes;
         self.table

@@ -37,7 +37,7 @@ pub const RECYCLE_PORTS: u32 = 8;
 /// A control packet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Packet {
-    /// What is wanted or was done.
+    /// Command that is wanted or was carried out.
     pub command: u32,
     /// Device id.
     pub device: u32,
@@ -54,7 +54,7 @@ pub struct Packet {
 }
 
 impl Packet {
-    /// The packet as it travels.
+    /// Encodes the packet as it travels.
     pub fn encode(&self) -> [u8; PACKET_SIZE] {
         let [a, b, c, d] = self.ports;
         let words = [
@@ -97,14 +97,15 @@ impl Packet {
         })
     }
 
-    /// The ports in use; `None` if there are more than fit or one does not exist.
+    /// Returns the ports in use; `None` if there are more than fit or one does not exist.
     pub fn ports(&self) -> Option<&[u32]> {
         let ports = self.ports.get(..usize::try_from(self.count).ok()?)?;
         ports.iter().all(|&port| port < PORT_COUNT).then_some(ports)
     }
 
-    /// Whether this packet is the card's answer to `request`: an answering command, and the same
-    /// process and ports. Answers that came too late for an earlier request do not match (R36).
+    /// Returns whether this packet is the card's answer to `request`: an answering command, and the
+    /// same process and ports. Answers that came too late for an earlier request do not match
+    /// (R36).
     pub fn answers(&self, request: &Self) -> bool {
         let command = match request.command {
             CREATE => matches!(self.command, CREATE_DONE | CREATE_FAILED),
@@ -117,7 +118,7 @@ impl Packet {
             && self.ports() == request.ports()
     }
 
-    /// Whether the card says that it did what was asked.
+    /// Returns whether the card says that it did what was asked.
     pub fn succeeded(&self) -> bool {
         matches!(self.command, CREATE_DONE | DESTROY_DONE)
     }

@@ -21,7 +21,7 @@ pub const MEMORY_WRITE: u32 = 0x0005_0100;
 pub const MEMORY_READ: u32 = 0x0006_0100;
 /// Copy between card and host memory, begun by the host: not a frame but a 57 byte record.
 pub const COPY: u32 = 0x4105_0100;
-/// The same, begun by the card: a queued copy is due.
+/// Type of a copy that the card begins: a queued copy is due.
 pub const COPY_DUE: u32 = 0x4106_0100;
 
 /// Runtime services, byte 1 of a runtime type.
@@ -41,7 +41,7 @@ pub mod service {
 /// Frame header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Header {
-    /// What is called, see [`Target`].
+    /// Type of the call, see [`Target`].
     pub kind: u32,
     /// Counts the requests of a session, from 1.
     pub sequence: u64,
@@ -89,7 +89,7 @@ impl Header {
         })
     }
 
-    /// The header as it travels.
+    /// Encodes the header as it travels.
     pub fn encode(&self) -> [u8; HEADER_SIZE] {
         let [s0, s1, s2, s3, s4, s5, s6, s7] = self.sequence.to_le_bytes();
         let words = [
@@ -108,7 +108,7 @@ impl Header {
         out
     }
 
-    /// Splits the type.
+    /// Splits the frame's type into its parts.
     pub fn target(&self) -> Target {
         match self.kind.to_le_bytes() {
             [0, service, api, 0] => Target::Runtime { service, api },
@@ -117,8 +117,8 @@ impl Header {
         }
     }
 
-    /// Whether `self` heads the answer to the request headed by `request`: sequence, card, context
-    /// and stream agree [rpc 1.2].
+    /// Returns whether `self` heads the answer to the request headed by `request`: sequence, card,
+    /// context and stream agree [rpc 1.2].
     pub fn answers(&self, request: &Self) -> bool {
         (self.sequence, self.card, self.context, self.stream)
             == (

@@ -75,7 +75,7 @@ pub const TIME_SYNC_TIMEOUT_MS: u32 = 6000;
 /// How long either side waits for the other in a step of the handshake.
 pub const STEP_TIMEOUT_MS: u32 = 120_000;
 
-/// Whether the region is one the card can map.
+/// Returns whether the region is one the card can map.
 pub fn region_is_valid(base: u64, size: u32) -> bool {
     base & (REGION_ALIGN - 1) == 0
         && size <= REGION_SIZE

@@ -44,7 +44,7 @@ pub enum HeaderError {
 }
 
 impl Header {
-    /// The header of a message to the card `card_id`.
+    /// Encodes the header of a message to the card `card_id`.
     pub fn encode(&self, card_id: u32) -> [u8; HEADER_SIZE as usize] {
         let mut out = [0; HEADER_SIZE as usize];
         let words = [card_id, 0, self.port, 0, self.length, CHECK];
@@ -75,9 +75,9 @@ impl Header {
         Ok(Self { port, length })
     }
 
-    /// How far to move past a message whose header was refused (R28): its own length if that is
-    /// possible, since one wrong field should not cost the messages behind it; else everything up
-    /// to the write pointer.
+    /// Returns how far to move past a message whose header was refused (R28): its own length if
+    /// that is possible, since one wrong field should not cost the messages behind it; else
+    /// everything up to the write pointer.
     pub fn skip(raw: &[u8; HEADER_SIZE as usize], available: u32) -> u32 {
         match u32_at(raw, 16) {
             Some(length) if length <= MAX_PAYLOAD && padded(length) <= available => padded(length),

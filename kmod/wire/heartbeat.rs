@@ -33,9 +33,9 @@ const NS_PER_MS: u64 = 1_000_000;
 pub enum Beat {
     /// The stamp has changed.
     Accepted,
-    /// It has not, and need not yet.
+    /// The stamp has not changed, and need not yet.
     Quiet,
-    /// It should have.
+    /// The stamp should have changed.
     Late,
 }
 
@@ -86,17 +86,17 @@ impl Watch {
         now_ns.saturating_sub(self.since_ns)
     }
 
-    /// Whether any stamp was accepted: "alive" and "has beaten" are reported apart (R11).
+    /// Returns whether any stamp was accepted: "alive" and "has beaten" are reported apart (R11).
     pub fn seen(&self) -> bool {
         self.seen
     }
 
-    /// Silence allowed now, milliseconds.
+    /// Returns the silence allowed now, milliseconds.
     pub fn timeout_ms(&self) -> u32 {
         self.timeout_ms
     }
 
-    /// The stamp to store at [`ACCEPTED`].
+    /// Returns the stamp to store at [`ACCEPTED`].
     pub fn stamp(&self) -> u32 {
         self.stamp
     }

@@ -112,7 +112,7 @@ impl FlowControl {
         rung.wrapping_sub(handled) as u32
     }
 
-    /// Whether a doorbell may be rung now.
+    /// Returns whether a doorbell may be rung now.
     pub fn may_ring(&mut self, rung: u64, handled: u64) -> bool {
         let difference = Self::difference(rung, handled);
         // The card handled one late that was written off: do not forgive another in its stead.

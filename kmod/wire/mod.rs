@@ -4,8 +4,8 @@
 //!
 //! Nothing below this module calls the kernel: it needs `core` only, so that `tests/wire` compiles
 //! these very files for the host and runs unit, property and fuzz tests on exactly the code the
-//! kernel runs. Section numbers in the comments are those of `docs/protocol-notes.md`: "spec" for
-//! the PCIe part, "rpc" for the part above the message ports.
+//! kernel runs. Numbers in brackets, as in [pcie 4.5] and [rpc 2.3], are sections of the documents
+//! in `docs/protocol/`.
 //!
 //! Everything here may be given bytes that a broken or hostile card, process or file made. The
 //! kernel is built with overflow checks and a panic stops the machine, hence the lints: no

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! As much of the protobuf wire format as the kernel needs.
+//! Protobuf wire format, as much of it as the kernel needs.
 //!
 //! The reader is strict where strictness costs nothing: every encoder writes numbers in their
 //! shortest form and no one writes groups, so neither is accepted. It borrows from the message and
@@ -22,7 +22,7 @@ pub enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// The content of a bytes, text or message field.
+    /// Returns the content of a bytes, text or message field.
     pub fn bytes(self) -> Option<&'a [u8]> {
         match self {
             Self::Bytes(bytes) => Some(bytes),
@@ -30,7 +30,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The content of a 64 bit number.
+    /// Returns the content of a 64 bit number.
     pub fn u64(self) -> Option<u64> {
         match self {
             Self::Varint(value) => Some(value),
@@ -38,13 +38,13 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The content of an unsigned 32 bit number or enumeration. A parser may cut longer ones, so
-    /// they are not accepted.
+    /// Returns the content of an unsigned 32 bit number or enumeration. A parser may cut longer
+    /// ones, so they are not accepted.
     pub fn u32(self) -> Option<u32> {
         self.u64()?.try_into().ok()
     }
 
-    /// The content of a signed 32 bit number. Negative ones are sign-extended to 64 bits.
+    /// Returns the content of a signed 32 bit number. Negative ones are sign-extended to 64 bits.
     pub fn i32(self) -> Option<i32> {
         (self.u64()? as i64).try_into().ok()
     }
@@ -101,7 +101,7 @@ impl<'a> Reader<'a> {
         Err(Malformed)
     }
 
-    /// The next field and its number, `None` at the end of the message.
+    /// Reads the next field and its number, `None` at the end of the message.
     pub fn field(&mut self) -> Result<Option<(u32, Value<'a>)>, Malformed> {
         if self.rest.is_empty() {
             return Ok(None);
@@ -124,7 +124,8 @@ impl<'a> Reader<'a> {
         Ok(Some((number, value)))
     }
 
-    /// The last field with this number, skipping all others: how a receiver reads a singular field.
+    /// Finds the last field with this number, skipping all others: how a receiver reads a singular
+    /// field.
     pub fn last(mut self, wanted: u32) -> Result<Option<Value<'a>>, Malformed> {
         let mut found = None;
         while let Some((number, value)) = self.field()? {

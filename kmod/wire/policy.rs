@@ -33,9 +33,9 @@ use address::check_card_range;
 /// A frame that may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// Its header.
+    /// Header of the frame.
     pub header: Header,
-    /// Whether the card will answer it.
+    /// The card will answer the frame.
     pub reply: bool,
 }
 
@@ -54,7 +54,7 @@ pub enum Refusal<'a> {
     Missing(&'static str),
     /// Header and message do not say the same.
     Mismatch {
-        /// Of what.
+        /// Name of the field that differs.
         what: &'static str,
         /// In the header.
         header: u32,
@@ -74,8 +74,8 @@ pub enum Refusal<'a> {
 }
 
 impl Refusal<'_> {
-    /// Whether the frame is refused for what it asks, and not because it is malformed: EPERM, not
-    /// EINVAL.
+    /// Returns whether the frame is refused for what it asks, and not because it is malformed:
+    /// EPERM, not EINVAL.
     pub fn is_denial(&self) -> bool {
         matches!(
             self,

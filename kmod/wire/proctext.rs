@@ -29,13 +29,13 @@ pub mod command {
 /// A memory's size and what is in use or free of it, KiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
-    /// Size.
+    /// Size of the memory, in all.
     pub total: u64,
-    /// Part of it; which, says the function.
+    /// Used or free part of the memory, as the function says.
     pub part: u64,
 }
 
-/// What follows the first `word` in `text`.
+/// Finds what follows the first `word` in `text`.
 fn after<'a>(text: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
     let at = text.windows(word.len()).position(|w| w == word)?;
     text.get(at.checked_add(word.len())?..)
@@ -80,15 +80,15 @@ fn percent(value: u32) -> Option<u32> {
     (value <= 10_000).then_some(value)
 }
 
-/// Name of the chip, from [`command::CHIP`].
+/// Reads the name of the chip, from [`command::CHIP`].
 pub fn chip_name(text: &[u8]) -> Option<&'static str> {
     ["AX650N", "AX650A", "AX650C"]
         .into_iter()
         .find(|name| after(text, name.as_bytes()).is_some())
 }
 
-/// Version of the software, from [`command::VERSION`]: the word that begins with V and three dotted
-/// numbers.
+/// Reads the version of the software, from [`command::VERSION`]: the word that begins with V and
+/// three dotted numbers.
 pub fn version(text: &[u8]) -> Option<Text<'_>> {
     text.split(|byte| byte.is_ascii_whitespace() || *byte == 0)
         .find(|word| is_version(word).is_some())
@@ -101,7 +101,7 @@ fn is_version(word: &[u8]) -> Option<()> {
     number(rest.strip_prefix(b".")?, 10).map(|_| ())
 }
 
-/// Unique id of the chip, from [`command::UID`]: the hexadecimal number after a colon.
+/// Reads the unique id of the chip, from [`command::UID`]: the hexadecimal number after a colon.
 pub fn uid(text: &[u8]) -> Option<u64> {
     let digits = trim_start(after(text, b":")?);
     let digits = digits
@@ -111,7 +111,7 @@ pub fn uid(text: &[u8]) -> Option<u64> {
     number(digits, 16).map(|(value, _)| value)
 }
 
-/// Memory of the card's Linux, from [`command::MEMORY`]; `part` is free.
+/// Reads the memory of the card's Linux, from [`command::MEMORY`]; `part` is free.
 pub fn meminfo(text: &[u8]) -> Option<Memory> {
     let kib = |word: &[u8]| number(trim_start(after(text, word)?), 10).map(|(value, _)| value);
     let memory = Memory {
@@ -129,7 +129,7 @@ pub fn cmm(text: &[u8]) -> Option<Memory> {
     (part <= total).then_some(Memory { total, part })
 }
 
-/// Junction temperature, 1/1000 degree Celsius, from [`command::TEMPERATURE`].
+/// Reads the junction temperature, 1/1000 degree Celsius, from [`command::TEMPERATURE`].
 pub fn temperature(text: &[u8]) -> Option<i32> {
     let text = trim_start(text);
     let (negative, digits) = match text.strip_prefix(b"-") {
@@ -148,8 +148,8 @@ pub fn temperature(text: &[u8]) -> Option<i32> {
     })
 }
 
-/// Load of the card's CPUs, 1/100 percent, from [`command::CPU`]: what is missing to 100 in the
-/// number before the word idle.
+/// Reads the load of the card's CPUs, 1/100 percent, from [`command::CPU`]: what is missing to 100
+/// in the number before the word idle.
 pub fn cpu_load(text: &[u8]) -> Option<u32> {
     let words = || {
         text.split(|b| b.is_ascii_whitespace())
@@ -161,7 +161,7 @@ pub fn cpu_load(text: &[u8]) -> Option<u32> {
     10_000u32.checked_sub(percent(hundredths(value)?.0)?)
 }
 
-/// Load of the NPU, 1/100 percent, from [`command::NPU`].
+/// Reads the load of the NPU, 1/100 percent, from [`command::NPU`].
 pub fn npu_load(text: &[u8]) -> Option<u32> {
     let (value, rest) = hundredths(trim_start(after(text, b"utilization:")?))?;
     if !trim_start(rest).starts_with(b"%") {

@@ -19,7 +19,7 @@ pub enum Kind {
     ToCard = 1,
 }
 
-/// One copy.
+/// Copy between host and card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CopyRecord {
     /// Sequence number of the copy.
@@ -30,17 +30,17 @@ pub struct CopyRecord {
     pub context: u32,
     /// Stream id.
     pub stream: u32,
-    /// Direction.
+    /// Direction of the copy.
     pub kind: Kind,
     /// Address in card memory.
     pub address: u64,
-    /// Bytes.
+    /// Bytes to copy.
     pub size: u32,
 }
 
 impl CopyRecord {
-    /// The record as it travels. What the card does not look at is 0: no kernel or user address
-    /// leaves the host.
+    /// Encodes the record as it travels. What the card does not look at is 0: no kernel or user
+    /// address leaves the host.
     pub fn encode(&self) -> [u8; RECORD_SIZE] {
         let header = frame::Header {
             kind: frame::COPY,

@@ -22,11 +22,11 @@ const MIN_REGION: u32 = 0x1000;
 pub struct Ring {
     /// First data byte.
     pub start: u32,
-    /// Data bytes.
+    /// Bytes of data that the ring holds.
     pub size: u32,
-    /// Where the consumer's pointer is, u64.
+    /// Offset of the consumer's pointer, a u64.
     pub rp_at: u32,
-    /// Where the producer's pointer is, u64.
+    /// Offset of the producer's pointer, a u64.
     pub wp_at: u32,
 }
 
@@ -60,11 +60,11 @@ pub struct Placement {
     pub header_at: u32,
     /// First part of the payload.
     pub first_at: u32,
-    /// Its length, may be 0.
+    /// Length of the first part, may be 0.
     pub first_len: u32,
     /// Rest of the payload, after the end of the ring.
     pub second_at: u32,
-    /// Its length, mostly 0.
+    /// Length of the second part, mostly 0.
     pub second_len: u32,
     /// What the pointer moves by: the padded message, and the tail that was skipped.
     pub advance: u32,
@@ -80,7 +80,8 @@ impl Ring {
         })
     }
 
-    /// Range the host zeroes at set-up: `size` bytes from the read pointer on.
+    /// Returns the range that the host zeroes at set-up: offset of the read pointer and bytes from
+    /// there on.
     pub fn zeroed(&self) -> (u32, u32) {
         (self.rp_at, self.size)
     }
@@ -92,8 +93,8 @@ impl Ring {
         (offset, self.size.saturating_sub(offset))
     }
 
-    /// Where the header of the message at `position` is: not at the very end of the ring if it would
-    /// be split there (the skip rule).
+    /// Returns where the header of the message at `position` is: not at the very end of the ring if
+    /// it would be split there (the skip rule).
     pub fn header_at(&self, position: u64) -> u32 {
         match self.locate(position) {
             (_, tail) if tail < HEADER_SIZE => self.start,
@@ -101,8 +102,8 @@ impl Ring {
         }
     }
 
-    /// Where a message with `len` bytes of payload lies at `position`; `None` if it is longer than
-    /// any message or than the ring.
+    /// Returns where a message with `len` bytes of payload lies at `position`; `None` if it is
+    /// longer than any message or than the ring.
     pub fn place(&self, position: u64, len: u32) -> Option<Placement> {
         if len > MAX_PAYLOAD {
             return None;

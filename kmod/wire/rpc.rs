@@ -50,14 +50,14 @@ pub struct Call {
     pub stream: u32,
     /// Process the call is made for.
     pub pid: u32,
-    /// Its thread.
+    /// Thread of the process.
     pub tid: u32,
     /// Seconds of UTC.
     pub timestamp: u64,
 }
 
 impl Call {
-    /// Header of the request frame.
+    /// Makes the header of a request frame.
     pub fn header(&self, kind: u32, command: u32) -> Header {
         Header {
             kind,
@@ -160,7 +160,7 @@ impl Call {
 /// Answer to a control request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ControlAnswer<'a> {
-    /// Command it answers.
+    /// Command that the answer is for.
     pub command: u32,
     /// 0 is success.
     pub status: i32,

@@ -3,7 +3,7 @@
 //! States of a card. The numbers are those of `enum ax650_card_state` in `uapi/ax650.h`, which has no
 //! [`State::Unreachable`]: programs know that as "gone".
 
-/// Where a card is in its life.
+/// State of a card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum State {
@@ -44,12 +44,12 @@ impl State {
         Self::Unreachable,
     ];
 
-    /// The state with this number.
+    /// Returns the state with this number.
     pub fn from_u32(number: u32) -> Option<Self> {
         Self::ALL.get(usize::try_from(number).ok()?).copied()
     }
 
-    /// Its name, as in sysfs and the log.
+    /// Returns the state's name, as in sysfs and the log.
     pub fn name(self) -> &'static str {
         match self {
             Self::Absent => "absent",
@@ -65,7 +65,7 @@ impl State {
         }
     }
 
-    /// The state that programs are told.
+    /// Returns the state that programs are told.
     pub fn told(self) -> Self {
         match self {
             Self::Unreachable => Self::Gone,
@@ -73,23 +73,24 @@ impl State {
         }
     }
 
-    /// Whether sessions may be made and used. A suspect card gets no new ones, but may still answer.
+    /// Returns whether sessions may be made and used. A suspect card gets no new ones, but may
+    /// still answer.
     pub fn serves_sessions(self) -> bool {
         matches!(self, Self::Running | Self::Suspect)
     }
 
-    /// Whether a boot or reset is under way.
+    /// Returns whether a boot or reset is under way.
     pub fn is_busy(self) -> bool {
         matches!(self, Self::Resetting | Self::Booting | Self::Handshake)
     }
 
-    /// Whether the card can be touched at all.
+    /// Returns whether the card can be touched at all.
     pub fn is_on_bus(self) -> bool {
         !matches!(self, Self::Gone | Self::Unreachable)
     }
 }
 
-/// Whether a card may go from one state to the other.
+/// Returns whether a card may go from one state to the other.
 ///
 /// Only a reset leads to the loader, only a completed handshake to running: a card that was reset
 /// cannot be resurrected by a late heartbeat (R18). A card that does not answer on the bus must be reset

@@ -18,21 +18,21 @@ const ENTRY: usize = 12;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ListKind {
-    /// Where the receiver of the data wants it.
+    /// List of the places where the receiver wants the data.
     Sglist = 8,
-    /// Where the sender has it.
+    /// List of the places where the sender has the data.
     Linked = 9,
 }
 
 /// Pieces of memory, 1 to [`MAX_ENTRIES`], none at address 0 or of length 0.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct List<'a> {
-    /// Which list it is.
+    /// Kind of the list.
     pub kind: ListKind,
     entries: &'a [u8],
 }
 
-/// One message.
+/// Message of a bulk transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transfer<'a> {
     /// Handshake, from the host.
@@ -45,7 +45,7 @@ pub enum Transfer<'a> {
     Request {
         /// Type of the frame that is to be moved, or a copy type.
         frame_type: u32,
-        /// Its bytes.
+        /// Bytes of the frame or record.
         size: u32,
     },
     /// The card has written these bytes to the host; 0: its DMA failed.
@@ -58,7 +58,7 @@ pub enum Transfer<'a> {
         /// Bytes taken.
         bytes: u32,
     },
-    /// Where data is or goes.
+    /// Places where data is or goes.
     List(List<'a>),
 }
 
@@ -78,15 +78,15 @@ pub enum TransferError {
     Count(u8),
     /// An entry at address 0 or of length 0.
     Entry {
-        /// Its address.
+        /// Address in the entry.
         address: u64,
-        /// Its length.
+        /// Length in the entry.
         length: u32,
     },
 }
 
 impl<'a> Transfer<'a> {
-    /// Reads a message.
+    /// Reads a message of a bulk transfer.
     pub fn parse(message: &'a [u8]) -> Result<Self, TransferError> {
         let length = message.len();
         let Some(&kind) = message.first() else {
@@ -116,7 +116,7 @@ impl<'a> Transfer<'a> {
         })
     }
 
-    /// The message as it travels; `None` for lists, see [`encode_list`].
+    /// Encodes the message as it travels; `None` for lists, see [`encode_list`].
     pub fn encode(&self) -> Option<[u8; MESSAGE_SIZE]> {
         let (kind, first, second) = match *self {
             Self::Sync(number) => (0, number, 0),
@@ -167,7 +167,7 @@ impl<'a> List<'a> {
             .filter_map(|entry| Some((u64_at(entry, 0)?, u32_at(entry, 8)?)))
     }
 
-    /// Sum of the lengths. 64 u32 fit a u64.
+    /// Returns the sum of the lengths. 64 u32 fit a u64.
     pub fn total(&self) -> u64 {
         self.entries()
             .fold(0, |sum: u64, (_, length)| sum.saturating_add(length.into()))

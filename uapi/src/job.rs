@@ -27,7 +27,7 @@ consts! { u32:
 plain! {
     /// One step of a job.
     ///
-    /// A frame is a 28 byte header and a protobuf message, see docs/protocol-notes.md.  Frames that
+    /// A frame is a 28 byte header and a protobuf message, see docs/protocol/rpc.md.  Frames that
     /// carry host addresses or own the card are refused (EPERM).
     pub struct ax650_step {
         /// An `AX650_STEP_` operation.

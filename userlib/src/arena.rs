@@ -72,7 +72,7 @@ impl Arena {
         Ok(Arc::new(Self { device, state }))
     }
 
-    /// A place for an answer of up to `capacity` bytes.
+    /// Takes a place for an answer of up to `capacity` bytes.
     pub(crate) fn take(self: &Arc<Self>, capacity: usize) -> Result<Slot, Errno> {
         let place = if capacity <= SLOT {
             self.take_small()
@@ -152,7 +152,7 @@ impl Slot {
         }
     }
 
-    /// The first `len` bytes of the answer, fewer if it was cut.
+    /// Returns the first `len` bytes of the answer, fewer if it was cut.
     pub(crate) fn contents(&self, len: u64) -> Vec<u8> {
         let len = usize::try_from(len)
             .unwrap_or(usize::MAX)
@@ -164,7 +164,7 @@ impl Slot {
         }
     }
 
-    /// The card may write to the place at some unknown time: never use it again.
+    /// Gives the place up for good: the card may write to it at some unknown time.
     pub(crate) fn lose(mut self) {
         if let SlotPlace::Small(sheet, index) = std::mem::replace(&mut self.place, SlotPlace::Lost)
         {

@@ -99,7 +99,7 @@ impl Area {
         self.ranges.iter().map(describe).collect()
     }
 
-    /// What is to be copied: nothing, if there are no bytes.
+    /// Returns the memory that is to be copied: none if there are no bytes.
     fn copied(&self) -> Option<&Room> {
         self.room.as_ref().filter(|room| room.len > 0)
     }
@@ -126,12 +126,12 @@ impl Binding {
         })
     }
 
-    /// The model.
+    /// Returns the model.
     pub fn model(&self) -> &Model {
         &self.model
     }
 
-    /// The shape group that it was made for.
+    /// Returns the shape group that the binding was made for.
     pub fn group(&self) -> usize {
         self.group
     }

@@ -20,23 +20,23 @@ const STALE: Duration = Duration::from_secs(2);
 /// How long a card that runs may take to say which firmware it is; one that never does runs all the same.
 const IDENTITY: Duration = Duration::from_secs(3);
 
-/// What a card shall come to.
+/// State that a boot or reset shall bring a card to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BootGoal {
-    /// Reset it and boot the installed firmware.
+    /// Reset the card and boot the installed firmware.
     Boot,
-    /// The same, unless it is running.
+    /// Reset the card and boot the installed firmware, unless the card is running.
     BootIfNeeded,
     /// Reset it and leave it in its loader.
     Loader,
 }
 
-/// How to wait.
+/// Limits of the wait for a boot or reset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BootOptions {
     /// How long; the boot goes on without us then.
     pub timeout: Duration,
-    /// How often to look.
+    /// Time between two looks at the card.
     pub interval: Duration,
 }
 
@@ -49,16 +49,16 @@ impl Default for BootOptions {
     }
 }
 
-/// How it ended, if well.
+/// Good end of a boot or reset.
 #[derive(Debug, Clone)]
 pub enum Booted {
     /// The card has come to its goal.
     Now(CardInfo),
-    /// It ran already and was left alone.
+    /// The card ran already and was left alone.
     Before(CardInfo),
 }
 
-/// How it ended, if not well.
+/// Bad end of a boot or reset.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum BootError {
@@ -70,20 +70,20 @@ pub enum BootError {
     Failed {
         /// Name of the card.
         card: String,
-        /// What the driver noted.
+        /// Error that the driver noted.
         errno: Option<Errno>,
     },
     /// The card does not answer on the bus.
     #[error("{0}: the card is gone from the bus")]
     Gone(String),
-    /// It takes longer than the caller wants to wait.
+    /// The boot takes longer than the caller wants to wait.
     #[error("{card}: still {state} after {} s; the boot goes on", .after.as_secs_f64())]
     Late {
         /// Name of the card.
         card: String,
-        /// What it is now.
+        /// Present state of the card.
         state: CardState,
-        /// How long it was waited for.
+        /// Time that was waited.
         after: Duration,
     },
     /// The caller broke off.
@@ -91,7 +91,7 @@ pub enum BootError {
     Stopped(String),
 }
 
-/// The same line as [`std::fmt::Display`], as of [`Error`].
+/// Writes the same line as [`std::fmt::Display`], as [`Error`] does.
 impl std::fmt::Debug for BootError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         std::fmt::Display::fmt(self, f)
@@ -118,11 +118,19 @@ pub fn explain_last_error(card: &str, errno: Option<Errno>) -> String {
 
 /// What waiting needs of a card; tests put another thing in its place.
 pub trait BootControl {
-    /// Name of the card, for messages.
+    /// Returns the name of the card, for messages.
     fn name(&self) -> String;
     /// Asks for the card's state.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Driver`]: the driver does not tell.
     fn look(&mut self) -> Result<CardInfo>;
     /// Orders it, and returns the generation that it will lead to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Driver`]: the driver refuses the order.
     fn order(&mut self, goal: BootGoal) -> Result<u32>;
 }
 

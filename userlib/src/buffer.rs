@@ -59,13 +59,13 @@ impl Buffer {
         })
     }
 
-    /// Size in bytes.
+    /// Returns the size in bytes.
     #[allow(clippy::len_without_is_empty)] // a buffer never is empty
     pub fn len(&self) -> usize {
         self.inner.len
     }
 
-    /// The contents, to read.
+    /// Locks the contents for reading.
     ///
     /// # Errors
     ///
@@ -77,7 +77,7 @@ impl Buffer {
         Ok(ReadGuard { bytes, _hold: hold })
     }
 
-    /// The contents, to write (and read).
+    /// Locks the contents for writing and reading.
     ///
     /// # Errors
     ///
@@ -94,7 +94,7 @@ impl Buffer {
         self.inner.handle
     }
 
-    /// The memory, past the lock: for ranges that the library itself keeps apart.
+    /// Returns the memory, past the lock: for ranges that the library itself keeps apart.
     pub(crate) fn mapping(&self) -> &Mapping {
         &self.inner.mapping
     }
@@ -136,12 +136,12 @@ impl Buffer {
         })
     }
 
-    /// The open card that it was made with.
+    /// Returns the open card that the buffer was made with.
     pub(crate) fn device(&self) -> &Arc<Device> {
         &self.inner.device
     }
 
-    /// Whether both are handles of the same buffer.
+    /// Returns whether both are handles of the same buffer.
     pub(crate) fn is(&self, other: &Buffer) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
@@ -188,7 +188,7 @@ impl Hold {
         &self.buffer
     }
 
-    /// The card may go on writing for an unknown time.
+    /// Gives the buffer up for good: the card may write to it for an unknown time.
     pub(crate) fn lose(self) {
         if self.exclusive {
             let len = self.buffer.len();
@@ -220,7 +220,7 @@ pub struct ReadGuard<'a> {
 }
 
 impl ReadGuard<'_> {
-    /// The same guard for a part of the bytes.
+    /// Narrows the guard to a part of its bytes.
     ///
     /// # Panics
     ///
@@ -248,7 +248,7 @@ pub struct WriteGuard<'a> {
 }
 
 impl WriteGuard<'_> {
-    /// The same guard for a part of the bytes.
+    /// Narrows the guard to a part of its bytes.
     ///
     /// # Panics
     ///

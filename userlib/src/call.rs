@@ -36,7 +36,7 @@ impl Call {
         self
     }
 
-    /// The request tells the card not to answer (`noresp` in its body).
+    /// Marks a request that tells the card not to answer (`noresp` in its body).
     pub fn without_answer(mut self) -> Self {
         self.answered = false;
         self
@@ -52,7 +52,7 @@ impl Call {
         self
     }
 
-    /// What has to stay until the call has been carried out.
+    /// Returns what has to stay until the call has been carried out.
     pub(crate) fn into_keeps(self) -> Vec<Keep> {
         let Self {
             mut keeps, lane, ..
@@ -126,7 +126,7 @@ impl Stream {
         }
     }
 
-    /// Runs one call and gives its answer.
+    /// Runs one call and returns the card's answer.
     ///
     /// # Errors
     ///

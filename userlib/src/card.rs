@@ -26,7 +26,7 @@ pub struct Card {
     path: PathBuf,
 }
 
-/// A card that the system has.
+/// Card that the system has, with its node.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Listed {
@@ -47,7 +47,7 @@ impl Listed {
 }
 
 impl Card {
-    /// The cards that have a device node, by index.
+    /// Lists the cards that have a device node, by index.
     pub fn list() -> Vec<Listed> {
         discover::nodes()
             .into_iter()
@@ -83,6 +83,10 @@ impl Card {
     }
 
     /// Opens the first card.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoCard`]: there is none; [`Error::Open`]: its node cannot be opened.
     pub fn open_first() -> Result<Self> {
         let nodes = discover::nodes();
         let Some((_, first)) = nodes.first() else {
@@ -91,7 +95,11 @@ impl Card {
         Self::open_path(first)
     }
 
-    /// Opens `/dev/ax650-index`.
+    /// Opens the card with the node `/dev/ax650-index`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoCard`]: there is no such card; [`Error::Open`]: its node cannot be opened.
     pub fn open_index(index: u32) -> Result<Self> {
         let path = discover::device_directory().join(format!("ax650-{index}"));
         if !path.exists() {
@@ -105,6 +113,10 @@ impl Card {
     }
 
     /// Opens the card at a PCI address.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoCard`]: no card has this address; [`Error::Open`]: its node cannot be opened.
     pub fn open_pci(address: PciAddress) -> Result<Self> {
         let mut refused = None;
         for (_, path) in discover::nodes() {
@@ -126,6 +138,10 @@ impl Card {
     }
 
     /// Opens a device node.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Open`]: the node does not exist, cannot be opened, or is not one of this driver.
     pub fn open_path(path: &Path) -> Result<Self> {
         let device = Kernel::open(path).map_err(|errno| Error::Open {
             path: path.into(),
@@ -157,7 +173,7 @@ impl Card {
         }
     }
 
-    /// A card that is reached in some other way than through the kernel's driver.
+    /// Makes a card that is reached in some other way than through the kernel's driver.
     #[cfg(feature = "fake")]
     pub fn with_transport(device: Arc<dyn Transport>, name: &str) -> Self {
         Self {
@@ -166,35 +182,51 @@ impl Card {
         }
     }
 
-    /// Name of its node, `ax650-N`.
+    /// Returns the name of the card's node, `ax650-N`.
     pub fn name(&self) -> &str {
         self.device.card()
     }
 
-    /// Its node.
+    /// Returns the path of the card's node.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Identity and state.
+    /// Asks the driver for identity and state of the card.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Driver`]: the card is gone.
     pub fn info(&self) -> Result<CardInfo> {
         self.query_one::<ax650_card_info>(AX650_QUERY_CARD, "ask for its identity")
             .map(CardInfo::from)
     }
 
-    /// Temperature, loads and memory; the driver asks the card about once a second.
+    /// Asks for temperature, loads and memory; the driver asks the card about once a second.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Driver`]: the card is gone, not up, or did not answer in time.
     pub fn telemetry(&self) -> Result<Telemetry> {
         self.query_one::<ax650_telemetry>(AX650_QUERY_TELEMETRY, "ask for its telemetry")
             .map(Telemetry::from)
     }
 
-    /// What happened since the driver was bound.
+    /// Asks the driver for its counters since it was bound to the card.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Driver`]: the card is gone.
     pub fn counters(&self) -> Result<Counters> {
         self.query_one(AX650_QUERY_COUNTERS, "ask for its counters")
             .map(Counters)
     }
 
-    /// The open sessions, and the programs of AXCL.
+    /// Asks the driver for the open sessions and the programs of AXCL.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Driver`]: the card is gone.
     pub fn clients(&self) -> Result<Vec<Client>> {
         let what = "ask for its clients";
         let one = size_of::<ax650_client>();
@@ -216,7 +248,11 @@ impl Card {
         Ok(clients.collect())
     }
 
-    /// What the driver allows.
+    /// Asks the driver for its limits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Driver`]: the card is gone.
     pub fn limits(&self) -> Result<ax650_limits> {
         self.query_one(AX650_QUERY_LIMITS, "ask for its limits")
     }
@@ -234,16 +270,24 @@ impl Card {
     /// CAP_SYS_ADMIN.
     ///
     /// Returns at once; [`CardInfo::state`] shows the progress, [`crate::boot_and_wait`] waits for the end.  All sessions of the card end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Driver`]: the privilege is missing, a boot or reset is under way, or the card is gone.
     pub fn boot(&self, only_if_needed: bool) -> Result<()> {
         self.order_boot(only_if_needed).map(drop)
     }
 
     /// Resets the card and leaves it in its loader.  Needs CAP_SYS_ADMIN.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Driver`]: the privilege is missing, a boot or reset is under way, or the card is gone.
     pub fn reset(&self) -> Result<()> {
         self.order_reset().map(drop)
     }
 
-    /// [`Card::boot`]; the generation to come.
+    /// Orders a boot for [`Card::boot`] and returns the generation to come.
     pub(crate) fn order_boot(&self, only_if_needed: bool) -> Result<u32> {
         let flags = if only_if_needed {
             AX650_CONTROL_IF_NEEDED
@@ -253,7 +297,7 @@ impl Card {
         self.control(AX650_CONTROL_BOOT, flags, "boot")
     }
 
-    /// [`Card::reset`]; the generation, which it does not change.
+    /// Orders a reset for [`Card::reset`] and returns the generation, which a reset does not change.
     pub(crate) fn order_reset(&self) -> Result<u32> {
         self.control(AX650_CONTROL_RESET, 0, "reset")
     }
@@ -270,7 +314,7 @@ impl Card {
             .map_err(|errno| self.error(what, Request::Query, errno))
     }
 
-    /// What an older driver does not know stays 0.
+    /// Asks the driver for one structure; fields that an older driver does not know stay 0.
     fn query_one<T: Plain>(&self, kind: u32, what: &str) -> Result<T> {
         let mut value = T::default();
         self.query(kind, value.as_bytes_mut(), what)?;
@@ -288,8 +332,9 @@ impl Card {
 }
 
 impl AsFd for Card {
-    /// The node: readable while ended jobs of any session wait to be looked at, be it by their
-    /// [`Pending`](crate::Pending) or, if that was dropped, by [`Session::reap`].  To wait for one job, poll its `Pending`.
+    /// Returns the node: readable while ended jobs of any session wait to be looked at, be it by their
+    /// [`Pending`](crate::Pending) or, if that was dropped, by [`Session::reap`].  To wait for one job, poll
+    /// its `Pending`.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.device.poll_fd()
     }

@@ -33,7 +33,7 @@ impl Stream {
         self.fetch_log_within(kind, flag, None)
     }
 
-    /// The same, with another time limit than the session's for each call.
+    /// Fetches the log with another time limit for each call than the session's.
     pub(crate) fn fetch_log_within(
         &self,
         kind: u32,

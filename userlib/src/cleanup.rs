@@ -70,7 +70,7 @@ impl Cleanup {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The session ends, and with it everything on the card: nothing needs to be given back.
+    /// Forgets all that is to be given back: the session ends, and with it everything on the card.
     pub(crate) fn forget(&self) {
         let State {
             left,
@@ -104,7 +104,7 @@ impl Cleanup {
         state.kept.push(kept);
     }
 
-    /// A call of `job` was answered at `place`: all that the card had to do there before is done.
+    /// Notes that a call of `job` was answered at `place`: all that the card had to do there before is done.
     pub(crate) fn answered(&self, job: u64, place: Place) {
         if self.recoverable.load(Ordering::Relaxed) == 0 {
             return;

@@ -13,22 +13,22 @@ pub struct CardCode(pub u32);
 
 /// Numbers of the decoder and the encoder that steer a program rather than stop it.
 impl CardCode {
-    /// Decoder or encoder: there is nothing to fetch now.
+    /// Returns whether a decoder or encoder has nothing to fetch now.
     pub fn is_empty(self) -> bool {
         self.is_media() && matches!(self.id(), 0x20 | 0x22)
     }
 
-    /// Decoder or encoder: nothing happened in the time that the call had.
+    /// Returns whether nothing happened at a decoder or encoder in the time that the call had.
     pub fn is_timeout(self) -> bool {
         self.is_media() && self.id() == 0x27
     }
 
-    /// Decoder or encoder: the stream has ended and all of it was fetched.
+    /// Returns whether the stream of a decoder or encoder has ended and all of it was fetched.
     pub fn is_end(self) -> bool {
         self.is_media() && self.id() == 0x28
     }
 
-    /// Card memory or another resource of the card is used up.
+    /// Returns whether card memory or another resource of the card is used up.
     pub fn is_no_memory(self) -> bool {
         if self.is_media() {
             matches!(self.id(), 0x18 | 0x19)
@@ -54,7 +54,7 @@ impl CardCode {
         self.0 as u8
     }
 
-    /// Of a media module, not of the runtime service.
+    /// Returns whether the number is of a media module, not of the runtime service.
     fn is_media(self) -> bool {
         (self.0 >> 24) == 0x80 && (self.0 >> 16) as u8 != 0x30
     }
@@ -161,7 +161,7 @@ impl CardCode {
         })
     }
 
-    /// In one of the two families; other numbers are shown as they are.
+    /// Returns whether the number is in one of the two families; others are shown as they are.
     fn is_known_form(self) -> bool {
         self.0 >> 31 == 1 && (self.is_media() || (self.0 >> 16) as u8 == 0x30)
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Where the cards are: `/dev` and sysfs.
+//! Finding the cards' nodes in `/dev` and sysfs.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -17,7 +17,7 @@ pub(crate) fn device_directory() -> PathBuf {
     PathBuf::from("/dev")
 }
 
-/// The nodes `/dev/ax650-N`, by N.
+/// Returns the nodes `/dev/ax650-N`, by N.
 pub(crate) fn nodes() -> Vec<(u32, PathBuf)> {
     let mut nodes: Vec<_> = entries(&device_directory())
         .filter_map(|path| Some((node_index(&path)?, path)))
@@ -33,14 +33,14 @@ fn node_index(path: &Path) -> Option<u32> {
     (index.to_string() == digits).then_some(index)
 }
 
-/// The PCI address of a node's card, from sysfs.
+/// Returns the PCI address of a node's card, from sysfs.
 pub(crate) fn pci_address(node: &Path) -> Option<PciAddress> {
     let number = fs::metadata(node).ok()?.rdev();
     let link = format!("/sys/dev/char/{}:{}/device", major(number), minor(number));
     PciAddress::parse(fs::canonicalize(link).ok()?.file_name()?.to_str()?)
 }
 
-/// Why there may be no node.
+/// Tells why there may be no node.
 pub(crate) fn why_none() -> String {
     let cards: Vec<_> = entries(Path::new("/sys/bus/pci/devices"))
         .filter(|device| {

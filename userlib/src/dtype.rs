@@ -24,7 +24,7 @@ macro_rules! data_types {
             /// All types that this library knows.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
-            /// The type with this number.
+            /// Returns the type with this number.
             pub fn from_number(number: i32) -> Self {
                 match number {
                     $($number => Self::$variant,)*
@@ -32,7 +32,7 @@ macro_rules! data_types {
                 }
             }
 
-            /// Its number on the wire and in AXCL's public interface.
+            /// Returns the type's number on the wire and in AXCL's public interface.
             pub fn number(self) -> i32 {
                 match self {
                     $(Self::$variant => $number,)*
@@ -40,7 +40,7 @@ macro_rules! data_types {
                 }
             }
 
-            /// Its name, as in [`fmt::Display`]; `None` if it has none.
+            /// Returns the type's name, as in [`fmt::Display`]; `None` if it has none.
             pub fn name(self) -> Option<&'static str> {
                 match self {
                     $(Self::$variant => Some($name),)*
@@ -56,7 +56,7 @@ macro_rules! data_types {
                 }
             }
 
-            /// Name of numpy's dtype for such elements; `None` if numpy has none.
+            /// Returns the name of numpy's dtype for such elements; `None` if numpy has none.
             pub fn numpy_name(self) -> Option<&'static str> {
                 match self {
                     $(Self::$variant => $numpy,)*
@@ -136,7 +136,7 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// The layout with this number.
+    /// Returns the layout with this number.
     pub fn from_number(number: i32) -> Self {
         match number {
             0 => Self::None,
@@ -146,7 +146,7 @@ impl Layout {
         }
     }
 
-    /// Its number on the wire and in AXCL's public interface.
+    /// Returns the layout's number on the wire and in AXCL's public interface.
     pub fn number(self) -> i32 {
         match self {
             Self::None => 0,
@@ -189,7 +189,7 @@ impl FromStr for Layout {
 mod tests {
     use super::*;
 
-    /// The numbers of AXCL's public interface, written down once more by hand.
+    /// Compares with the numbers of AXCL's public interface, written down once more by hand.
     #[test]
     fn S1_numbers_are_the_public_ones() {
         let public = [

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What can go wrong, told in one line.
+//! Errors of the library, one line each.
 
 use std::fmt;
 use std::io;
@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use crate::code::CardCode;
 use crate::transport::FORKED;
 
-/// `text` without what is no good in a line, and cut where it is too long for people.
+/// Returns `text` without what is no good in a line, and cut where it is too long for people.
 fn one_line(text: String, most: usize) -> String {
     let mut text = text.replace(char::is_control, " ");
     if let Some((end, _)) = text.char_indices().nth(most) {
@@ -37,7 +37,7 @@ pub enum Error {
     Open {
         /// The node.
         path: PathBuf,
-        /// Why.
+        /// Why the node cannot be opened.
         errno: Errno,
     },
 
@@ -50,7 +50,7 @@ pub enum Error {
         what: String,
         /// The request.
         request: Request,
-        /// Its answer.
+        /// The driver's answer.
         errno: Errno,
     },
 
@@ -61,7 +61,7 @@ pub enum Error {
         card: String,
         /// The step that failed.
         what: String,
-        /// How it ended.
+        /// Error that the step ended with.
         errno: Errno,
     },
 
@@ -74,7 +74,7 @@ pub enum Error {
         code: CardCode,
     },
 
-    /// As [`Error::Card`], and the card's log tells why.
+    /// The card refused the request, and its log tells why.
     #[error("{what}: {code}: {reason}")]
     Refused {
         /// The call.
@@ -90,7 +90,7 @@ pub enum Error {
     Answer {
         /// The call.
         what: String,
-        /// What is wrong with it.
+        /// What is wrong with the answer.
         problem: String,
     },
 
@@ -107,16 +107,16 @@ pub enum Error {
     #[error("{0}")]
     Invalid(String),
 
-    /// It is still used by something else.
+    /// The object is still used by something else.
     #[error("{0}")]
     Busy(String),
 
-    /// A file.
+    /// A file could not be read or written.
     #[error("{}: {source}", .path.display())]
     File {
-        /// Its name.
+        /// Path of the file.
         path: PathBuf,
-        /// What went wrong.
+        /// What went wrong with the file.
         source: io::Error,
     },
 }
@@ -135,7 +135,7 @@ pub enum Request {
     Submit,
     /// Wait for a job.
     Wait,
-    /// What became of a job.
+    /// Look how a job ended.
     Job,
     /// Reset or boot.
     Control,
@@ -145,13 +145,13 @@ pub enum Request {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// There is no such card, or it is gone.
+    /// There is no such card, or the card is gone.
     NoCard,
     /// The caller may not do this.
     Permission,
     /// Busy or not ready: worth another try later.
     Busy,
-    /// It did not happen in time.
+    /// What was asked for did not happen in time.
     Timeout,
     /// The session has ended: the card was reset, or another process opened it.  A new one may do.
     LostSession,
@@ -165,7 +165,7 @@ pub enum ErrorKind {
     Other,
 }
 
-/// The same line as [`fmt::Display`]: it is what users see of a program whose `main` returns the error.
+/// Writes the same line as [`fmt::Display`]: users see it of a program whose `main` returns the error.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -173,7 +173,7 @@ impl fmt::Debug for Error {
 }
 
 impl Error {
-    /// What kind of error this is.
+    /// Returns what kind of error this is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Error::NoCard(_) => ErrorKind::NoCard,
@@ -207,7 +207,7 @@ impl Error {
         }
     }
 
-    /// The card's number, if the card gave one.
+    /// Returns the card's number, if the card gave one.
     pub fn card_code(&self) -> Option<CardCode> {
         match self {
             Error::Card { code, .. } | Error::Refused { code, .. } => Some(*code),
@@ -228,7 +228,7 @@ impl Error {
         }
     }
 
-    /// Of the file at `path`.
+    /// Makes the error of the file at `path`.
     pub fn file(path: impl Into<PathBuf>, source: io::Error) -> Self {
         Error::File {
             path: path.into(),
@@ -247,7 +247,7 @@ fn explain_open(path: &Path, errno: Errno) -> String {
     }
 }
 
-/// What `errno` means as an answer to `request`: the texts of `docs/uapi.md`.
+/// Tells what `errno` means as an answer to `request`, in the texts of `docs/uapi.md`.
 fn explain(card: &str, request: Request, errno: Errno) -> String {
     use Request::*;
     let text = match (request, errno) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Which process this is.
+//! Identity of the process, to notice a fork.
 //!
 //! A child made by `fork()` inherits open cards, sessions and buffers of its parent, and would end the parent's when it
 //! drops them.  So each open card remembers the process that opened it.
@@ -16,7 +16,7 @@ use nix::sys::mman::{mmap_anonymous, MapFlags, ProtFlags};
 pub(crate) struct Process(u64);
 
 impl Process {
-    /// The process that calls this.
+    /// Returns the process that calls this.
     pub(crate) fn current() -> Self {
         /// The next number; a child goes on where its parent was, so its number differs from the parent's.
         static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -34,8 +34,9 @@ impl Process {
     }
 }
 
-/// A number in a page that the kernel zeroes in children: asking it costs no system call, and no other process gets
-/// the same number, as with process ids in a new namespace.  `None`: the kernel has no such pages.
+/// Returns a number in a page that the kernel zeroes in children: asking it costs no system call, and no
+/// other process gets the same number, as with process ids in a new namespace.  `None`: the kernel has no
+/// such pages.
 fn mark() -> Option<&'static AtomicU64> {
     static MARK: OnceLock<Option<&'static AtomicU64>> = OnceLock::new();
     *MARK.get_or_init(|| {

@@ -29,7 +29,7 @@ impl Header {
     /// Bytes of a header.
     pub const SIZE: usize = 28;
 
-    /// As it goes over the wire.
+    /// Encodes the header as it goes over the wire.
     pub fn to_bytes(self) -> [u8; Self::SIZE] {
         let mut bytes = [0; Self::SIZE];
         bytes[0..4].copy_from_slice(&self.kind.0.to_le_bytes());
@@ -41,7 +41,7 @@ impl Header {
         bytes
     }
 
-    /// From the wire.
+    /// Decodes a header from the wire.
     pub fn from_bytes(bytes: &[u8; Self::SIZE]) -> Self {
         let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("4 bytes"));
         Self {
@@ -69,17 +69,17 @@ impl Kind {
     /// System service, control.
     pub const CONTROL: Self = Self(0x0003_0000);
 
-    /// A call of the memory service.
+    /// Makes the kind of a call of the memory service.
     pub const fn memory(api: i32) -> Self {
         Self(0x0000_0100 | ((api as u32) << 16))
     }
 
-    /// A call of the engine service.
+    /// Makes the kind of a call of the engine service.
     pub const fn engine(api: i32) -> Self {
         Self(0x0000_0200 | ((api as u32) << 16))
     }
 
-    /// A native call: module and api number.
+    /// Makes the kind of a native call, of module and api number.
     pub const fn native(module: i32, api: i32) -> Self {
         Self(0x0000_0001 | ((module as u32) << 8) | ((api as u32) << 16))
     }
@@ -113,7 +113,7 @@ impl Caller {
     }
 }
 
-/// The whole frame of a request.
+/// Encodes the whole frame of a request.
 pub(crate) fn request(header: Header, caller: Caller, body: RequestBody) -> Vec<u8> {
     let message = Request {
         head: Some(Head {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! How a session is doing, so that giving things back does not take for ever when the card does not answer.
+//! Health of a session, so that giving things back does not take for ever when the card does not answer.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use nix::errno::Errno;
 
 /// Time for a call that gives something back.
 const PATIENT: Duration = Duration::from_secs(10);
-/// The same after a call was not answered in time.
+/// Time limit for giving things back after a call was not answered in time.
 const IMPATIENT: Duration = Duration::from_secs(1);
 
 const GOOD: u8 = 0;
@@ -21,14 +21,14 @@ const LOST: u8 = 2;
 pub(crate) struct Health(AtomicU8);
 
 impl Health {
-    /// A job ended well.
+    /// Notes that a job ended well.
     pub(crate) fn well(&self) {
         let _ = self
             .0
             .compare_exchange(SLOW, GOOD, Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    /// A job or a request failed.
+    /// Notes that a job or a request failed.
     pub(crate) fn failed(&self, errno: Errno) {
         let worse = match errno {
             Errno::ETIME | Errno::ETIMEDOUT => SLOW,
@@ -38,8 +38,8 @@ impl Health {
         self.0.fetch_max(worse, Ordering::Relaxed);
     }
 
-    /// How long to wait for an answer when giving something back; `None`: the session has ended on the card, and
-    /// everything was given back with it.
+    /// Returns how long to wait for an answer when giving something back; `None`: the session has ended on
+    /// the card, and everything was given back with it.
     pub(crate) fn cleanup_timeout(&self) -> Option<Duration> {
         match self.0.load(Ordering::Relaxed) {
             GOOD => Some(PATIENT),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What the driver tells of a card, in types that are good to use.
+//! Facts that the driver tells of a card, in Rust's types.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use nix::errno::Errno;
 /// A PCI address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PciAddress {
-    /// Domain.
+    /// PCI domain.
     pub domain: u32,
-    /// Bus.
+    /// PCI bus number.
     pub bus: u8,
     /// Device, 0 to 31.
     pub device: u8,
@@ -121,13 +121,13 @@ impl fmt::Display for CardState {
 /// Identity and state of a card.
 #[derive(Debug, Clone)]
 pub struct CardInfo {
-    /// State.
+    /// State of the card.
     pub state: CardState,
-    /// Grows by one at every boot.
+    /// Number of the card's boot: grows by one at each.
     pub generation: u32,
-    /// Of the last failed boot or recovery.
+    /// Error of the last failed boot or recovery.
     pub last_error: Option<Errno>,
-    /// Where it is.
+    /// PCI address of the card.
     pub pci: PciAddress,
     /// Chip name the card reports, "" if not known.
     pub chip: String,
@@ -146,7 +146,7 @@ pub struct CardInfo {
 }
 
 impl CardInfo {
-    /// How much of the firmware was sent in the present or last boot, 0 to 1.
+    /// Returns how much of the firmware was sent in the present or last boot, 0 to 1.
     pub fn boot_progress(&self) -> f64 {
         match self.raw.boot_bytes_total {
             0 => 0.0,
@@ -154,7 +154,7 @@ impl CardInfo {
         }
     }
 
-    /// PCIe generation of the link, from its speed.
+    /// Returns the PCIe generation of the link, from its speed.
     pub fn link_generation(&self) -> Option<u32> {
         match self.raw.link_speed_mtps {
             2500 => Some(1),
@@ -165,7 +165,7 @@ impl CardInfo {
         }
     }
 
-    /// The link in words, such as `Gen2 x2 (5.0 GT/s)`.
+    /// Describes the link in words, such as `Gen2 x2 (5.0 GT/s)`.
     pub fn link(&self) -> String {
         let (speed, width) = (self.raw.link_speed_mtps, self.raw.link_width);
         match self.link_generation() {
@@ -225,9 +225,9 @@ pub struct Telemetry {
 /// How much of something is in use, bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Usage {
-    /// In use.
+    /// Amount in use.
     pub used: u64,
-    /// In all.
+    /// Amount in all.
     pub total: u64,
 }
 
@@ -259,7 +259,7 @@ impl From<ax650_telemetry> for Telemetry {
 pub struct Counters(pub ax650_counters);
 
 impl Counters {
-    /// All counters by name, as they are in `ax650.h`.
+    /// Iterates over all counters by name, as they are in `ax650.h`.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         ax650_counters::FIELDS.iter().map(|&(name, offset, size)| {
             let bytes = &self.0.as_bytes()[offset..offset + size];
@@ -276,9 +276,9 @@ impl Counters {
 pub struct Client {
     /// The process, unless it is hidden (another pid namespace).
     pub pid: Option<i32>,
-    /// Its name.
+    /// Name of the process.
     pub command: String,
-    /// It is a program of AXCL; the rest use the driver's own interface, as this library does.
+    /// The client is a program of AXCL; the rest use the driver's own interface, as this library does.
     pub axcl: bool,
     /// All of it, as the driver gave it.
     pub raw: ax650_client,
@@ -295,8 +295,8 @@ impl From<ax650_client> for Client {
     }
 }
 
-/// The text before the first NUL; control characters, which a card or a process could use to confuse a
-/// terminal, become `?`.
+/// Returns the text before the first NUL; control characters, which a card or a process could use to confuse
+/// a terminal, become `?`.
 fn text(bytes: &[u8]) -> String {
     let end = bytes
         .iter()

@@ -69,7 +69,7 @@ impl<'a> Job<'a> {
         self.add(true, part.into())
     }
 
-    /// How many steps it has so far: the number of the next one.
+    /// Returns how many steps the job has so far: the number of the next one.
     #[allow(clippy::len_without_is_empty)] // whether it is empty nobody asks
     pub fn len(&self) -> usize {
         self.steps.len()

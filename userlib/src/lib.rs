@@ -3,7 +3,7 @@
 //! Inference and codec jobs on AX650N accelerator cards.
 //!
 //! The card is reached through the driver's one node per card, `/dev/ax650-N`; nothing else is needed: no daemon,
-//! no shared library of a vendor, no configuration file.
+//! no shared library of Axera's, no configuration file.
 //!
 //! * [`Card`]: find, open, ask, reset.
 //! * [`Session`]: one serving process on the card; makes everything else.  [`Stream`]: a queue of it.
@@ -50,6 +50,8 @@
 //!
 //! All are [`Error`], one line each; [`Error::kind`] sorts them.  Nothing waits for ever: a job without a timeout of its
 //! own gets the driver's default.  After a reset of the card the old sessions answer ESTALE; open a new one.
+
+#![warn(clippy::missing_errors_doc)]
 
 mod arena;
 mod binding;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Card memory [rpc 5].
+//! Card memory: allocation, copies, comparison [rpc 5].
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub struct CardMemory {
 /// A piece as jobs keep it.
 #[derive(Debug)]
 struct Piece {
-    /// Of the session's default stream, without life, as jobs must not keep the session going.
+    /// The session's default stream, without life, as jobs must not keep the session going.
     stream: Stream,
     address: u64,
     is_freed: bool,
@@ -91,7 +91,7 @@ impl CardMemory {
         })
     }
 
-    /// First address.
+    /// Returns the first address.
     ///
     /// It is good until the last handle is dropped.  A job that is given the address alone does not keep the memory;
     /// [`Job::keep`](crate::Job::keep) and [`Call::keep`] do.
@@ -99,17 +99,17 @@ impl CardMemory {
         self.piece.address + self.offset
     }
 
-    /// Size in bytes.
+    /// Returns the size in bytes.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// The session it belongs to.
+    /// Returns the session that the memory belongs to.
     pub fn session(&self) -> &Session {
         &self.session
     }
 
-    /// A handle of `len` bytes from `offset` on.
+    /// Makes a handle of `len` bytes from `offset` on.
     ///
     /// # Errors
     ///
@@ -123,7 +123,7 @@ impl CardMemory {
         })
     }
 
-    /// The address of byte number `offset`, to be followed by `len` more.
+    /// Returns the address of byte number `offset`, to be followed by `len` more.
     ///
     /// # Errors
     ///
@@ -191,7 +191,7 @@ impl CardMemory {
         good(what, answer).map(drop)
     }
 
-    /// Whether `len` bytes from `offset` are those at `from` of another piece; the card compares.
+    /// Compares `len` bytes from `offset` with those at `from` of another piece, on the card.
     ///
     /// # Errors
     ///
@@ -219,12 +219,12 @@ impl CardMemory {
         good(FREE, memory_answer(FREE, Api::Free, answer)?).map(drop)
     }
 
-    /// What a job that uses it keeps.
+    /// Returns what a job that uses the memory keeps.
     pub(crate) fn keep(&self) -> Keep {
         self.piece.clone()
     }
 
-    /// The session's default stream, for a moment.
+    /// Makes a stream of the session's default stream, for a moment.
     fn stream(&self) -> Stream {
         self.session.stream()
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Models [rpc 6].
+//! Models: loading, binding, running, unloading [rpc 6].
 
 use std::fs::File;
 use std::io::Read;
@@ -115,22 +115,22 @@ impl Model {
         Ok(Self { inner, stream })
     }
 
-    /// The session it belongs to.
+    /// Returns the session that the model belongs to.
     pub fn session(&self) -> &Session {
         self.stream.session()
     }
 
-    /// Its inputs, in order.
+    /// Returns the model's inputs, in order.
     pub fn inputs(&self) -> &[TensorInfo] {
         &self.inner.inputs
     }
 
-    /// Its outputs, in order.
+    /// Returns the model's outputs, in order.
     pub fn outputs(&self) -> &[TensorInfo] {
         &self.inner.outputs
     }
 
-    /// The input with this number or name.
+    /// Finds the input with this number or name.
     ///
     /// # Errors
     ///
@@ -139,7 +139,7 @@ impl Model {
         Ok(&self.inputs()[which.index(self.inputs(), "input")?])
     }
 
-    /// The output with this number or name.
+    /// Finds the output with this number or name.
     ///
     /// # Errors
     ///
@@ -148,13 +148,17 @@ impl Model {
         Ok(&self.outputs()[which.index(self.outputs(), "output")?])
     }
 
-    /// Number of shape groups: each is one set of shapes for all inputs and outputs.
+    /// Returns the number of shape groups: each is one set of shapes for all inputs and outputs.
     pub fn groups(&self) -> usize {
         let tensors = self.inner.inputs.iter().chain(&self.inner.outputs);
         tensors.map(|tensor| tensor.shapes.len()).min().unwrap_or(0)
     }
 
-    /// Version of the compiler that made the model, as the card reports it.
+    /// Asks the card for the version of the compiler that made the model.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Card`]: the card refused it; [`Error::Answer`]: the answer makes no sense.
     pub fn version(&self) -> Result<String> {
         let what = "ask for the model's version";
         let answer = self.ask(what, ApiKind::GetModelVersion)?;
@@ -163,7 +167,11 @@ impl Model {
             .ok_or_else(|| Error::answer(what, "no version"))
     }
 
-    /// NPU cores that the model uses at a time.
+    /// Asks the card how many NPU cores the model uses at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Card`]: the card refused it; [`Error::Answer`]: the answer makes no sense.
     pub fn cores(&self) -> Result<u32> {
         let what = "ask for the model's type";
         match self
@@ -178,7 +186,11 @@ impl Model {
         }
     }
 
-    /// Memory that the model uses on the card: of its Linux, and of the contiguous one; bytes.
+    /// Asks the card how much memory the model uses: of the card's Linux, and of the contiguous one; bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Card`]: the card refused it; [`Error::Answer`]: the answer makes no sense.
     pub fn memory_usage(&self) -> Result<(u64, u64)> {
         let answer = self.ask("ask for the model's memory", ApiKind::GetMemoryUsage)?;
         Ok((answer.sys_usage.unwrap_or(0), answer.cmm_usage.unwrap_or(0)))
@@ -186,12 +198,22 @@ impl Model {
 
     /// Makes room for the inputs and outputs of shape group `group`, on host and card; then the model can be run
     /// any number of times without further allocations.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`]: there is no such group; [`Error::Card`]: the card has no memory left;
+    /// [`Error::Driver`]: the host has none.
     pub fn bind(&self, group: usize) -> Result<Binding> {
         Binding::new(self.clone(), group)
     }
 
     /// Runs the model once: inputs in, outputs back, shape group 0.  To run it more than once,
     /// [`Model::bind`] is the better way.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`]: inputs of another number or size than the model's; else as [`Model::bind`] and
+    /// [`Binding::run`].
     pub fn run_bytes(&self, inputs: &[&[u8]]) -> Result<Vec<Vec<u8>>> {
         let binding = self.bind(0)?;
         if inputs.len() != self.inputs().len() {
@@ -229,7 +251,7 @@ impl Model {
         self.inner.ask(&self.stream, what, api)
     }
 
-    /// What a run keeps.
+    /// Returns what a run keeps.
     pub(crate) fn keep(&self) -> Keep {
         self.inner.clone()
     }

@@ -48,6 +48,12 @@ impl Stream {
     ///
     /// `number` is that of the call in its module, `blobs` are its arguments, and `capacity` is the room for the
     /// answer in bytes.  The first blob of the answer is the return value.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Job`]: the card did not answer in time;
+    /// [`Error::Answer`]: the answer makes no sense. A return value that tells of a
+    /// failure is none.
     pub fn native_raw(
         &self,
         module: native::Module,

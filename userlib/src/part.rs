@@ -18,7 +18,7 @@ use crate::transport::{Action, Direction, Place};
 #[derive(Debug)]
 pub struct Part(pub(crate) Work);
 
-/// As [`Part`], for the library.
+/// What a [`Part`] is about, for the library.
 #[derive(Debug)]
 pub(crate) enum Work {
     Copy {
@@ -104,7 +104,7 @@ impl Work {
         }
     }
 
-    /// Whether a job of `session` can do this.
+    /// Checks whether a job of `session` can do this.
     pub(crate) fn check(&self, session: &Session) -> Result<()> {
         match self {
             Work::Copy {
@@ -171,7 +171,7 @@ impl Work {
         })
     }
 
-    /// The step for the driver, whose answer goes to where `waiting` has room for it.
+    /// Makes the step for the driver, whose answer goes to where `waiting` has room for it.
     pub(crate) fn action<'a>(
         &'a self,
         session: &Session,

@@ -21,10 +21,10 @@ use crate::transport::Place;
 /// A step whose end has not been seen.
 pub(crate) struct Waiting {
     pub(crate) what: String,
-    /// Of a call: its stream.
+    /// A call's stream.
     pub(crate) place: Option<Place>,
     pub(crate) reply: Option<(Header, Slot)>,
-    /// Of a copy from the card: where to.
+    /// Where a copy from the card goes.
     pub(crate) target: Option<Buffer>,
 }
 
@@ -40,18 +40,19 @@ pub(crate) struct Outstanding {
 /// How a job ended: as a whole, and each step.
 type End = (ax650_wait, Vec<ax650_step_result>);
 
-/// A step that was sent and did not end well may still be going on at the card.
+/// Returns whether the card is through with a step: one that was sent and did not end well may still go on
+/// there.
 fn is_sure(result: &ax650_step_result) -> bool {
     result.sent_ns == 0 || result.status == 0 || result.status == -libc::EMSGSIZE
 }
 
 impl Outstanding {
-    /// Whether it was made to give things back.
+    /// Returns whether the job was made to give things back.
     pub(crate) fn gives_back(&self) -> bool {
         self.gives_back
     }
 
-    /// The job has ended: gives buffers, places and all that it used back, as far as the card is through with them.
+    /// Gives buffers, places and all that the ended job used back, as far as the card is through with them.
     pub(crate) fn finish(
         mut self,
         session: &Session,
@@ -105,7 +106,8 @@ impl Outstanding {
         })
     }
 
-    /// Nobody knows when the card is through with the job.  `results`: how its steps ended, if that is known.
+    /// Gives the job up when nobody knows when the card is through with it.  `results`: how its steps ended,
+    /// if that is known.
     pub(crate) fn lose(self, session: &Session, results: Option<&[ax650_step_result]>) {
         let doubtful = |at: usize| results.is_none_or(|results| !is_sure(&results[at]));
         let mut places = results.map(|_| Vec::new());
@@ -135,7 +137,7 @@ impl Outstanding {
         });
     }
 
-    /// The session ends: as [`Outstanding::lose`], but nothing has to be kept.
+    /// Gives the job up at the session's end: as [`Outstanding::lose`], but nothing has to be kept.
     pub(crate) fn abandon(self) {
         self.holds.into_iter().for_each(Hold::lose);
         for (_, slot) in self.steps.into_iter().filter_map(|step| step.reply) {
@@ -274,7 +276,7 @@ impl Drop for Pending {
 }
 
 impl AsFd for Pending {
-    /// An eventfd of this job alone, to poll: readable from the end of the job on.  Do not read it.
+    /// Returns an eventfd of this job alone, to poll: readable from the end of the job on.  Do not read it.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.event.as_fd()
     }
@@ -284,13 +286,13 @@ impl AsFd for Pending {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Done {
-    /// Its steps, in order.
+    /// The job's steps, in order.
     pub steps: Vec<DoneStep>,
-    /// When it was submitted.
+    /// Time when the job was submitted.
     pub queued_ns: u64,
-    /// When it ended.
+    /// Time when the job ended.
     pub done_ns: u64,
-    /// When the waiting thread went on.
+    /// Time when the waiting thread went on.
     pub woken_ns: u64,
 }
 
@@ -299,9 +301,9 @@ pub struct Done {
 #[non_exhaustive]
 pub struct DoneStep {
     what: String,
-    /// When its first message was published.
+    /// Time when the step's first message was published.
     pub sent_ns: u64,
-    /// When its last message had come.
+    /// Time when the step's last message had come.
     pub done_ns: u64,
     answer: Option<ResponseBody>,
 }

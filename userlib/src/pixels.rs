@@ -18,7 +18,7 @@ pub struct Pixels<'a> {
 }
 
 impl<'a> Pixels<'a> {
-    /// The picture in `rgb`.
+    /// Makes a picture of the pixels in `rgb`.
     ///
     /// # Errors
     ///
@@ -63,25 +63,25 @@ impl Normalize {
         Self::default().scale([1.0 / 255.0; 3])
     }
 
-    /// What is taken from red, green and blue.
+    /// Sets what is taken from red, green and blue.
     pub fn mean(mut self, mean: [f32; 3]) -> Self {
         self.mean = mean;
         self
     }
 
-    /// What the differences are multiplied with.
+    /// Sets what the differences are multiplied with.
     pub fn scale(mut self, scale: [f32; 3]) -> Self {
         self.scale = scale;
         self
     }
 
-    /// The model wants blue first.
+    /// Puts blue first, for models that want it so.
     pub fn blue_first(mut self) -> Self {
         self.blue_first = true;
         self
     }
 
-    /// Number `channel` of the model's three, of a pixel.
+    /// Computes the model's number `channel` of the three of a pixel.
     fn apply(&self, pixel: &[u8], channel: usize) -> f32 {
         let color = if self.blue_first {
             2 - channel

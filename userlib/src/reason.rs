@@ -40,7 +40,7 @@ impl Stream {
     }
 }
 
-/// The last line of process `process` that tells of a failure, without what stands ahead of its text.
+/// Finds the last line of process `process` that tells of a failure, without what stands ahead of its text.
 fn reason(log: &[u8], process: u32) -> Option<String> {
     let text = String::from_utf8_lossy(log);
     let mark = format!("[{process}]");

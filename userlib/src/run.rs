@@ -65,14 +65,14 @@ impl PendingRun {
 }
 
 impl AsFd for PendingRun {
-    /// An eventfd of this run alone, to poll: readable from the end of the run on.  Do not read it.
+    /// Returns an eventfd of this run alone, to poll: readable from the end of the run on.  Do not read it.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.pending.as_fd()
     }
 }
 
 impl RunSteps {
-    /// How the run went; `done` is the end of the job that it is in.
+    /// Tells how the run went; `done` is the end of the job that it is in.
     ///
     /// # Errors
     ///
@@ -96,7 +96,7 @@ impl RunSteps {
     }
 }
 
-/// Where the time of a run went.
+/// Times of a run's stages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RunTimes {

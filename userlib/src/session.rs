@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Sessions.
+//! Sessions: serving processes on a card.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -49,7 +49,7 @@ pub struct Session {
 enum Hold {
     /// A user's handle: it keeps the session going.
     Strong(Arc<Life>),
-    /// That of something that jobs keep: it does not.
+    /// The hold of something that jobs keep: it does not keep the session going.
     Weak(Weak<Life>),
 }
 
@@ -116,7 +116,7 @@ impl Session {
         Ok(Self { core, life })
     }
 
-    /// The default stream of the default context.
+    /// Returns the default stream of the default context.
     pub fn stream(&self) -> Stream {
         let place = Place {
             context: self.core.created.context,
@@ -165,22 +165,22 @@ impl Session {
         settled
     }
 
-    /// Generation of the card when the session began.
+    /// Returns the generation of the card when the session began.
     pub fn generation(&self) -> u32 {
         self.core.created.generation
     }
 
-    /// What the driver allows.
+    /// Returns the driver's limits.
     pub fn limits(&self) -> &ax650_limits {
         &self.core.limits
     }
 
-    /// Name of the card, `ax650-N`.
+    /// Returns the name of the card, `ax650-N`.
     pub fn card_name(&self) -> &str {
         self.core.device.card()
     }
 
-    /// Whether both are handles of the same session.
+    /// Returns whether both are handles of the same session.
     pub fn is_same(&self, other: &Session) -> bool {
         Arc::ptr_eq(&self.core, &other.core)
     }
@@ -211,7 +211,7 @@ impl Session {
         }))
     }
 
-    /// The same session for things that must not keep it going.
+    /// Makes a handle of the session for things that must not keep it going.
     pub(crate) fn without_life(&self) -> Self {
         let life = match &self.life {
             Hold::Strong(life) => Hold::Weak(Arc::downgrade(life)),
@@ -223,7 +223,7 @@ impl Session {
         }
     }
 
-    /// The same session so that it goes on for as long as this is held; `None`: it is over.
+    /// Makes a handle that keeps the session going for as long as it is held; `None`: the session is over.
     pub(crate) fn with_life(&self) -> Option<Self> {
         if self.core.device.is_inherited() {
             return None;
@@ -238,7 +238,8 @@ impl Session {
         })
     }
 
-    /// Whether it has ended, or belongs to the parent of this process: nothing is to be given back any more.
+    /// Returns whether the session has ended, or belongs to the parent of this process: nothing is to be
+    /// given back any more.
     pub(crate) fn is_over(&self) -> bool {
         self.with_life().is_none()
     }
@@ -283,7 +284,7 @@ impl Session {
         self.core.stream.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Id of the serving process on the card, as it names itself in its log.
+    /// Returns the id of the serving process on the card, as it names itself in its log.
     pub(crate) fn card_process(&self) -> Option<u32> {
         Some(self.core.card_process.load(Ordering::Relaxed)).filter(|id| *id != 0)
     }

@@ -52,7 +52,7 @@ impl Stream {
         Self { lane, session }
     }
 
-    /// The stream for something that jobs keep.
+    /// Makes a handle of the stream for something that jobs keep.
     pub(crate) fn without_life(&self) -> Self {
         Self {
             lane: self.lane.clone(),
@@ -60,12 +60,12 @@ impl Stream {
         }
     }
 
-    /// The session it belongs to.
+    /// Returns the session that the stream belongs to.
     pub fn session(&self) -> &Session {
         &self.session
     }
 
-    /// Context and stream id.
+    /// Returns context and stream id.
     pub fn place(&self) -> Place {
         self.lane.place
     }

@@ -27,7 +27,7 @@ const END: &str = "end a stream";
 pub(crate) const MARGIN: Duration = Duration::from_secs(10);
 
 impl Session {
-    /// A new context, and its default stream: for a thread whose calls may block.
+    /// Makes a new context, with its default stream: for a thread whose calls may block.
     ///
     /// # Errors
     ///
@@ -58,7 +58,7 @@ fn control_create(place: Place) -> ControlRequest {
 }
 
 impl Stream {
-    /// A further stream in the same context.
+    /// Makes a further stream in the same context.
     ///
     /// # Errors
     ///
@@ -97,7 +97,7 @@ impl Stream {
         check_echo(self.call(call, timeout)?, data)
     }
 
-    /// The call of [`Stream::echo`], for jobs that have several.
+    /// Makes the call of [`Stream::echo`], for jobs that have several.
     pub fn echo_call(&self, data: &[u8]) -> Call {
         let body = request_body::Kind::Latency(Latency {
             data: data.to_vec(),
@@ -121,7 +121,7 @@ impl Stream {
         }
     }
 
-    /// The call of [`Stream::end`].
+    /// Makes the call of [`Stream::end`].
     pub(crate) fn end_call(&self, owned: Owned) -> Call {
         self.control_call(END, self.end_request(owned))
     }
@@ -177,6 +177,10 @@ fn of_stream(command: Command, place: Place) -> ControlRequest {
 }
 
 /// Compares the answer of an echo with what was sent.
+///
+/// # Errors
+///
+/// [`Error::Answer`]: the answer differs from what was sent.
 pub fn check_echo(answer: axclrpc::ResponseBody, data: &[u8]) -> Result<()> {
     let what = "latency echo";
     match system_answer(what, answer)? {

@@ -14,17 +14,17 @@ const MAX_DIMENSIONS: usize = 16;
 /// An input or output of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TensorInfo {
-    /// Name.
+    /// Name of the tensor.
     pub name: String,
-    /// Type of its elements.
+    /// Type of the tensor's elements.
     pub data_type: DataType,
-    /// Order of its dimensions.
+    /// Order of the tensor's dimensions.
     pub layout: Layout,
-    /// Its shape in each shape group; all tensors of a model have as many.
+    /// Shape of the tensor in each shape group; all tensors of a model have as many.
     pub shapes: Vec<Shape>,
 }
 
-/// A shape.
+/// Shape of a tensor in one shape group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shape {
     /// Dimensions, outermost first.
@@ -59,7 +59,7 @@ impl Shape {
 
 /// Names a tensor among the inputs or the outputs of a model: by its number, from 0, or by its name.
 pub trait TensorKey: sealed::Sealed {
-    /// Its number.
+    /// Finds the number of the tensor.
     ///
     /// # Errors
     ///

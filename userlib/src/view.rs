@@ -22,11 +22,11 @@ mod sealed {
     use super::DataType;
 
     pub trait Element: Copy {
-        /// How Rust calls it.
+        /// Rust's name of the type.
         const NAME: &'static str;
-        /// The types of elements that are such.
+        /// Types of tensor elements that the Rust type can hold.
         const TYPES: &'static [DataType];
-        /// Bytes of one.
+        /// Bytes of one element.
         const BYTES: usize;
         fn load(bytes: &[u8]) -> Self;
         fn store(self, bytes: &mut [u8]);
@@ -80,7 +80,7 @@ impl sealed::Element for bool {
     }
 }
 
-/// How many elements the tensor has, if they are `T`s and all in its bytes.
+/// Returns how many elements the tensor has, if they are `T`s and all in its bytes.
 fn count<T: Element>(tensor: &TensorInfo, shape: &Shape, bytes: usize) -> Result<usize> {
     let (name, kind) = (&tensor.name, tensor.data_type);
     if !T::TYPES.contains(&kind) {
@@ -133,7 +133,7 @@ pub(crate) fn load<T: Element>(tensor: &TensorInfo, shape: &Shape, bytes: &[u8])
         .collect())
 }
 
-/// How many bytes can be looked at as `T`s, if they are that.
+/// Returns how many bytes can be looked at as `T`s, if they are that.
 fn viewed<T: Viewed>(tensor: &TensorInfo, shape: &Shape, bytes: &[u8]) -> Result<usize> {
     let len = count::<T>(tensor, shape, bytes.len())? * T::BYTES;
     if cfg!(target_endian = "big") && T::BYTES > 1 {

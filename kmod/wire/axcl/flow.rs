@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a bystander knows of the bulk transfers on a port: P0 and P1 [rpc 2.3], and the ports that a
+//! State of the bulk transfers on a port, as a bystander sees it: P0 and P1 [rpc 2.3], and the ports that a
 //! program has asked for besides, where the same messages move the data of its own programs on the
 //! card [rpc 8].
 //!
@@ -42,11 +42,11 @@ const CARD: usize = 1;
 /// How the card has got through with memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Through {
-    /// It has read so many bytes.
+    /// The card has read so many bytes.
     Read(u32),
-    /// It has written so many.
+    /// The card has written so many bytes.
     Wrote(u32),
-    /// It has begun something else.
+    /// The card has begun something else.
     Over,
 }
 
@@ -72,7 +72,7 @@ const RECORD: usize = 57;
 const RECORD_BYTES: usize = 53;
 
 impl Flow {
-    /// That of a port which a program has asked for besides its four.
+    /// Makes the state of a port that a program has asked for besides its four.
     pub fn besides() -> Self {
         Self {
             besides: true,
@@ -99,7 +99,7 @@ impl Flow {
         }
     }
 
-    /// A message of the host has been sent.
+    /// Notes that a message of the host has been sent.
     pub fn sent(&mut self, message: &FromHost<'_>) {
         self.record = false;
         self.data[HOST] = false;
@@ -123,7 +123,8 @@ impl Flow {
         self.besides && (size as usize) < MAX_MESSAGE
     }
 
-    /// A message of the card has come; tells if the card has just got through with the memory.
+    /// Notes that a message of the card has come; tells if the card has just got through with the
+    /// memory.
     pub fn received(&mut self, message: &[u8]) -> Option<Through> {
         if core::mem::take(&mut self.data[CARD]) {
             return None;
@@ -149,7 +150,7 @@ impl Flow {
         core::mem::take(&mut self.exposed).then_some(through)
     }
 
-    /// Whether the card may be reading or writing.
+    /// Returns whether the card may be reading or writing.
     pub fn is_exposed(&self) -> bool {
         self.exposed
     }

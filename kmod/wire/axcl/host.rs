@@ -22,7 +22,7 @@ pub const REBOOT: u32 = 0xC028_4107;
 pub const BUS_INFO: u32 = 0xC010_4108;
 /// How many processes use a card.
 pub const PID_COUNT: u32 = 0xC008_4109;
-/// Which.
+/// List the processes that use a card.
 pub const PID_LIST: u32 = 0xC010_410A;
 
 /// Bytes of the answer to [`STATUS`].
@@ -46,13 +46,13 @@ pub const MOST_PIDS: u32 = 1 << 16;
 pub enum Status {
     /// The card does not run.
     Dead = 0,
-    /// It does.
+    /// The card is alive.
     Alive = 1,
     /// There is no such card.
     None = u32::MAX,
 }
 
-/// The answer to [`STATUS`], out of id and status of each card.
+/// Writes the answer to [`STATUS`], out of id and status of each card.
 pub fn status_map(cards: impl Iterator<Item = (u32, Status)>, out: &mut [u8; STATUS_SIZE]) {
     out.fill(0xFF);
     for (id, status) in cards {
@@ -60,7 +60,7 @@ pub fn status_map(cards: impl Iterator<Item = (u32, Status)>, out: &mut [u8; STA
     }
 }
 
-/// The answer to [`LIST`]; entries beyond the count are 0.
+/// Writes the answer to [`LIST`]; entries beyond the count are 0.
 pub fn list(ids: impl Iterator<Item = u32>, out: &mut [u8; LIST_SIZE]) {
     out.fill(0);
     let mut count = 0_u32;
@@ -76,14 +76,14 @@ pub fn list(ids: impl Iterator<Item = u32>, out: &mut [u8; LIST_SIZE]) {
     put_u32(out, 4, count);
 }
 
-/// Where a card is.
+/// Place of a card on the bus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Location {
     /// PCI domain.
     pub domain: u32,
     /// Slot on the bus.
     pub slot: u32,
-    /// Function.
+    /// Function number.
     pub function: u32,
 }
 
@@ -101,7 +101,7 @@ pub struct PidList {
     pub device: u32,
     /// Entries that the caller has room for.
     pub capacity: u32,
-    /// Where: an address of the caller.
+    /// Address of the list in the caller's memory.
     pub user: u64,
 }
 
@@ -125,12 +125,12 @@ pub enum BootFailure {
     ChunkTimeout,
     /// The card reported that it failed to take a chunk.
     ChunkFailed,
-    /// Anything else.
+    /// Any other failure.
     Other,
 }
 
 impl BootFailure {
-    /// The result of [`REBOOT`].
+    /// Returns the result of [`REBOOT`].
     pub fn code(self) -> i32 {
         match self {
             Self::NoFile | Self::ChunkTimeout => MINUS_2,

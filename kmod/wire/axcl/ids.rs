@@ -4,11 +4,11 @@
 
 use super::DEVICES;
 
-/// Which ids are taken.
+/// Set of the ids that are taken.
 pub struct Ids([bool; DEVICES]);
 
 impl Ids {
-    /// Those of `taken`. 0 is the host's own and never a card's.
+    /// Takes the ids in `taken`. 0 is the host's own and never a card's.
     pub fn new(taken: impl Iterator<Item = u32>) -> Self {
         let mut ids = [false; DEVICES];
         for id in core::iter::once(0).chain(taken) {
@@ -19,8 +19,8 @@ impl Ids {
         Self(ids)
     }
 
-    /// The id for a card on `bus`: the number of the bus, else the highest that nobody has, as small
-    /// bus numbers are the likely ones of cards to come. `None` if there are 255 cards.
+    /// Returns the id for a card on `bus`: the number of the bus, else the highest that nobody has,
+    /// as small bus numbers are the likely ones of cards to come. `None` if there are 255 cards.
     pub fn choose(&self, bus: u32) -> Option<u32> {
         if self.0.get(bus as usize) == Some(&false) {
             return Some(bus);

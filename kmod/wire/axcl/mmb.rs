@@ -11,7 +11,7 @@ pub const ALLOC: u32 = 0xC020_4804;
 pub const ALLOC_CACHED: u32 = 0xC020_4805;
 /// Clean and invalidate the CPU's cache.
 pub const FLUSH: u32 = 0x4020_4806;
-/// Invalidate it.
+/// Invalidate a buffer's cache lines.
 pub const INVALIDATE: u32 = 0x4020_4807;
 /// A buffer in pieces.
 pub const ALLOC_SCATTER: u32 = 0x4610_4808;
@@ -22,23 +22,23 @@ pub const SINGLE_SIZE: usize = 32;
 pub const SINGLE_BUS: usize = 16;
 /// Bytes of the argument for a buffer in pieces.
 pub const SCATTER_SIZE: usize = 1552;
-/// Most pieces.
+/// Most pieces of a buffer.
 pub const MAX_PIECES: usize = 64;
 
 const ENTRIES: usize = 16;
 const ENTRY: usize = 24;
 
-/// What is asked for.
+/// Buffer that a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// Device id.
     pub device: u32,
-    /// Bytes.
+    /// Bytes asked for.
     pub size: u32,
 }
 
 impl Wanted {
-    /// Out of the argument for one buffer.
+    /// Reads the argument for one buffer.
     pub fn single(bytes: &[u8; SINGLE_SIZE]) -> Option<Self> {
         Some(Self {
             device: u32_at(bytes, 0)?,
@@ -46,7 +46,7 @@ impl Wanted {
         })
     }
 
-    /// Out of the argument for a buffer in pieces.
+    /// Reads the argument for a buffer in pieces.
     pub fn scatter(bytes: &[u8; SCATTER_SIZE]) -> Option<Self> {
         Some(Self {
             device: u32_at(bytes, 0)?,

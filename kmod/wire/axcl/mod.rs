@@ -30,7 +30,7 @@ fn put_u32(out: &mut [u8], at: usize, word: u32) {
     put(out, at, &word.to_le_bytes());
 }
 
-/// The same for 64 bits.
+/// Writes a 64 bit word at `at`, if there is room.
 fn put_u64(out: &mut [u8], at: usize, word: u64) {
     put(out, at, &word.to_le_bytes());
 }

@@ -30,13 +30,13 @@ pub const SIZE: usize = 1032;
 const NO_PORT: u32 = PORT_COUNT.wrapping_add(1);
 const REMOTES: usize = 8;
 
-/// Device and port that the argument names, if they can exist; both are signed there.
+/// Reads device and port that the argument names, if they can exist; both are signed there.
 pub fn target(bytes: &[u8; SIZE]) -> Option<(u32, u32)> {
     let (device, port) = (device(bytes)?, u32_at(bytes, 4)?);
     (port < PORT_COUNT).then_some((device, port))
 }
 
-/// The device that the argument names, if it can be a card.
+/// Reads the device that the argument names, if it can be a card.
 pub fn device(bytes: &[u8; SIZE]) -> Option<u32> {
     let device = u32_at(bytes, 0)?;
     (1..DEVICES as u32).contains(&device).then_some(device)

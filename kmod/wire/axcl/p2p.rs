@@ -11,13 +11,13 @@ pub const GET_TABLE: u32 = 2;
 
 /// Bytes of the table.
 pub const TABLE_SIZE: usize = 328;
-/// Most cards in it.
+/// Most cards in the table.
 pub const MAX_ENTRIES: usize = 8;
 
 const ENTRIES: usize = 8;
 const ENTRY: usize = 40;
 
-/// A card.
+/// Card in the table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
     /// Device id.
@@ -30,7 +30,7 @@ pub struct Entry {
     pub bar0_size: u64,
 }
 
-/// The table of the first [`MAX_ENTRIES`] of `cards`.
+/// Writes the table of the first [`MAX_ENTRIES`] of `cards`.
 pub fn table(cards: &[Entry], out: &mut [u8; TABLE_SIZE]) {
     out.fill(0);
     let mut at = ENTRIES;

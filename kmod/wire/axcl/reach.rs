@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Whether a range of bus addresses lies in memory that somebody owns.
+//! Checks that a range of bus addresses lies in memory that somebody owns.
 
-/// Whether `[address, address + length)` is covered by `pieces` (first address and length of each),
-/// without a gap. Pieces may touch, and come in any order.
+/// Returns whether `[address, address + length)` is covered by `pieces` (first address and length
+/// of each), without a gap. Pieces may touch, and come in any order.
 pub fn covered<I>(pieces: impl Fn() -> I, address: u64, length: u32) -> bool
 where
     I: Iterator<Item = (u64, u32)>,
@@ -26,7 +26,7 @@ where
     true
 }
 
-/// What two ranges (first address and length) have in common.
+/// Returns what two ranges (first address and length) have in common.
 pub fn overlap(a: (u64, u32), b: (u64, u32)) -> Option<(u64, u32)> {
     let end = |(bus, len): (u64, u32)| bus.saturating_add(len.into());
     let from = a.0.max(b.0);

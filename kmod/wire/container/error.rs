@@ -39,9 +39,9 @@ pub enum ContainerError {
     Integrity(u32),
     /// A record is wrong.
     Record {
-        /// Which, from 0.
+        /// Index of the record, from 0.
         index: u32,
-        /// What is wrong with it.
+        /// What is wrong with the record.
         error: RecordError,
     },
     /// The MD5 field is not 32 hexadecimal digits.
@@ -65,20 +65,20 @@ pub enum ContainerError {
 /// What is wrong with a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordError {
-    /// No image.
+    /// The record has no image.
     Empty,
     /// Image begins in the header or the record table.
     Early {
-        /// Where it begins.
+        /// Offset of the image.
         offset: u64,
-        /// Where images may begin.
+        /// First offset that images may have.
         first: u64,
     },
     /// Image ends behind the container.
     Beyond {
-        /// Where it begins.
+        /// Offset of the image.
         offset: u64,
-        /// Its size.
+        /// Size of the image.
         size: u64,
         /// Size of the container.
         container: u64,

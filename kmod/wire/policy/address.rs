@@ -19,13 +19,13 @@ pub const DRAM_END: u64 = DRAM_BASE + (32 << 30);
 /// unknown layout, in which address and size cannot be put together.
 pub const WINDOWS: core::ops::Range<u64> = 0x5000_0000..0x5400_0000;
 
-/// Whether `size` bytes at `address` are in card memory.
+/// Returns whether `size` bytes at `address` are in card memory.
 pub fn is_card_range(address: u64, size: u64) -> bool {
     (DRAM_BASE..DRAM_END).contains(&address)
         && address.checked_add(size).is_some_and(|end| end <= DRAM_END)
 }
 
-/// [`is_card_range`] as a refusal.
+/// Checks [`is_card_range`], with a refusal as the error.
 pub fn check_card_range(address: u64, size: u64) -> Result<(), Refusal<'static>> {
     if is_card_range(address, size) {
         Ok(())

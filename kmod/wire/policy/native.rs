@@ -22,7 +22,7 @@ const DMADIM: u8 = 6;
 const DSP: u8 = 7;
 const MODULES: usize = 8;
 
-/// `Some` if the call exists and the client may make it.
+/// Returns `Some` if the call exists and the client may make it.
 pub fn allowed(module: u8, api: u8, privileged: bool) -> Option<()> {
     let exists = match module {
         SYS => matches!(api, 2..=17 | 31..=34 | 41..=59 | 71..=73 | 81 | 91..=93 | 101..=105),

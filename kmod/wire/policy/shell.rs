@@ -34,7 +34,7 @@ const PID_AFTER: &[u8] = b".*\"' || true";
 /// Digits of the largest process id.
 const PID_DIGITS: usize = 10;
 
-/// Whether anyone may run this command line.
+/// Returns whether anyone may run this command line.
 pub fn is_property_query(line: &[u8]) -> bool {
     FIXED.contains(&line)
         || line

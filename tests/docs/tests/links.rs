@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use regex::Regex;
-use support::{files, top};
+use support::{anchor, files, top};
 
 /// Returns the anchors of the headings of a document, made as its usual readers make them.
 fn anchors(text: &str) -> BTreeSet<String> {
@@ -21,19 +21,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
             }
             !fenced && line.starts_with('#')
         })
-        .map(|line| {
-            line.trim_start_matches('#')
-                .trim()
-                .to_lowercase()
-                .chars()
-                .filter_map(|c| match c {
-                    ' ' => Some('-'),
-                    '-' | '_' => Some(c),
-                    c if c.is_alphanumeric() => Some(c),
-                    _ => None,
-                })
-                .collect()
-        })
+        .map(anchor)
         .collect()
 }
 
@@ -69,6 +57,31 @@ fn links_lead_somewhere() {
     }
     assert!(count > 20, "only {count} links found");
     assert!(broken.is_empty(), "broken links:\n{}", broken.join("\n"));
+}
+
+/// Comments, messages and packages name documents without a link.
+#[test]
+fn documents_that_are_named_exist() {
+    let name = Regex::new(r"\bdocs/[A-Za-z0-9_/-]+\.md\b").expect("a pattern");
+    let top = top();
+    let mut count = 0;
+    let mut missing = Vec::new();
+    for (path, text) in files(".", &[".rs", ".c", ".h", ".md", ".sh", ".proto", ".toml"]) {
+        for (number, line) in text.lines().enumerate() {
+            for found in name.find_iter(line) {
+                count += 1;
+                if !top.join(found.as_str()).exists() {
+                    missing.push(format!("{path}:{}: {}", number + 1, found.as_str()));
+                }
+            }
+        }
+    }
+    assert!(count > 50, "only {count} names found");
+    assert!(
+        missing.is_empty(),
+        "no such document:\n{}",
+        missing.join("\n")
+    );
 }
 
 #[test]

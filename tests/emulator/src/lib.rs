@@ -6,7 +6,7 @@
 //! QEMU, and tests call it without any socket.  The service on the card is made by a function that
 //! the card is given: `ax650_emu_daemon::start` in the program, [`echo::Echo`] in tests of the
 //! hardware.  [`control`] is the socket on which tests read counters and set fault switches.
-//! The user's manual is docs/emulator.md; "spec" in comments is docs/protocol-notes.md.
+//! The user's manual is docs/emulator.md; [pcie 4.5] in comments is a section of docs/protocol/.
 
 pub mod boot;
 pub mod card;

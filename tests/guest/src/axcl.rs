@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The nodes of the AXCL ABI, used as Axera's libraries use them (`docs/protocol-notes.md`).
+//! The nodes of the AXCL ABI, used as Axera's libraries use them (`docs/protocol/pcie-abi.md`).
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};

@@ -187,7 +187,7 @@ fn headers() {
             Err(HeaderError::Length(length))
         );
     }
-    // The 1 MiB header that stops the vendor's driver costs what was written, and no more.
+    // The 1 MiB header that stops Axera's driver costs what was written, and no more.
     let mut changed = raw;
     changed[16..20].copy_from_slice(&0x10_0000u32.to_le_bytes());
     assert_eq!(Header::skip(&changed, 96), 96);

@@ -19,7 +19,7 @@ const FIRST: u64 = 0x55_0000_0000;
 const ILLEGAL: i32 = 0x8030_0703_u32 as i32;
 const FAILED: i32 = 0x8030_070C_u32 as i32;
 
-/// The image of a model with these inputs and outputs.
+/// Makes the image of a model with these inputs and outputs.
 pub fn model_image(meta: &IoMeta) -> Vec<u8> {
     let mut image = MAGIC.to_vec();
     image.extend(meta.encode_length_delimited_to_vec());

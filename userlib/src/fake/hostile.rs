@@ -58,7 +58,7 @@ impl FakeCard {
 }
 
 impl Hostile {
-    /// A frame that the card answers.
+    /// Changes a frame that the card answers.
     pub(super) fn answer(&mut self, mut frame: Vec<u8>) -> Vec<u8> {
         if self.good > 0 {
             self.good -= 1;
@@ -77,7 +77,7 @@ impl Hostile {
         frame
     }
 
-    /// What the driver tells of the card.
+    /// Changes what the driver tells of the card.
     pub(super) fn facts(&mut self, kind: u32, data: &mut [u8]) {
         // The limits are the driver's own.
         if kind != AX650_QUERY_LIMITS && self.below(2) == 0 {
@@ -157,7 +157,7 @@ impl Hostile {
         }
     }
 
-    /// A number that only looks random (xorshift).
+    /// Returns a number that only looks random (xorshift).
     fn below(&mut self, limit: usize) -> usize {
         self.state ^= self.state << 13;
         self.state ^= self.state >> 7;
@@ -175,7 +175,7 @@ enum Value {
 /// Key and value, as they are on the wire.
 type Field = (u64, Value);
 
-/// The fields of a message that has only numbers and bytes; `None`: it is none.
+/// Splits a message into its fields; `None` if it has other fields than numbers and bytes.
 fn split(mut message: &[u8]) -> Option<Vec<Field>> {
     let mut fields = Vec::new();
     while !message.is_empty() {
@@ -198,7 +198,7 @@ fn split(mut message: &[u8]) -> Option<Vec<Field>> {
     Some(fields)
 }
 
-/// The field that holds most.
+/// Returns the field that holds most.
 fn longest(fields: &[Field]) -> usize {
     let len = |(_, value): &Field| match value {
         Value::Number(_) => 1,

@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
-/// Bytes of it.
+/// Bytes of the card's memory.
 pub(super) const SIZE: u64 = 256 << 20;
-/// Its first address.
+/// First address of the card's memory.
 const START: u64 = 0x1_4100_0000;
 /// Allocations begin at multiples of this.
 const ALIGN: u64 = 4096;

@@ -3,7 +3,7 @@
 //! A card in the same process, for tests without hardware.
 //!
 //! [`FakeCard`] stands where the driver and the card stand: it takes jobs, keeps buffers, and answers frames as
-//! the notes say (`docs/protocol-notes.md`).  It is as simple as it can be: jobs are carried out when they are
+//! the notes say (`docs/protocol/`).  It is as simple as it can be: jobs are carried out when they are
 //! submitted, its models add 1 to bytes, its codec makes pictures out of checksums.  What a real card computes, and how
 //! the driver moves bytes, is tested against the emulated card in `tests/emulator`.
 
@@ -80,7 +80,7 @@ enum OwnedStep {
 }
 
 impl FakeCard {
-    /// A card that runs.
+    /// Makes a card that runs.
     ///
     /// # Panics
     ///
@@ -94,17 +94,17 @@ impl FakeCard {
         })
     }
 
-    /// As [`Card::open`] would give it.
+    /// Opens the card, as [`Card::open`] would.
     pub fn open(self: &Arc<Self>) -> Card {
         self.open_as("ax650-0")
     }
 
-    /// The same with another name.
+    /// Opens the card under another name.
     pub fn open_as(self: &Arc<Self>, name: &str) -> Card {
         Card::with_transport(self.clone(), name)
     }
 
-    /// The request frames so far; forgets them.
+    /// Returns the request frames so far, and forgets them.
     pub fn take_requests(&self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.state().requests)
     }
@@ -146,7 +146,7 @@ impl FakeCard {
         self.state().service.memory.limit(bytes);
     }
 
-    /// The card's log, as it gives it out when asked.
+    /// Sets the card's log, as the card gives it out when asked.
     pub fn set_log(&self, text: &[u8]) {
         self.state().service.log = Some(text.to_vec());
     }
@@ -266,7 +266,7 @@ impl State {
         )
     }
 
-    /// Whether the card is still at an earlier call of the same stream.
+    /// Returns whether the card is still at an earlier call of the same stream.
     fn is_behind_stalled(&self, frame: &[u8]) -> bool {
         // Context and stream of the header.
         let place = |frame: &[u8]| frame.get(16..24).map(<[u8]>::to_vec);

@@ -30,7 +30,7 @@ impl Service {
         self.engine.failed_runs
     }
 
-    /// The answer frame; `None` if the frame makes no sense.
+    /// Answers a frame; `None` if the frame makes no sense.
     pub(super) fn answer(&mut self, frame: &[u8]) -> Option<Vec<u8>> {
         let (header, message) = frame.split_at_checked(28)?;
         let request = axclrpc::Request::decode(message).ok()?;

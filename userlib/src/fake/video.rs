@@ -48,7 +48,7 @@ struct Encoder {
     ready: VecDeque<VencStream>,
 }
 
-/// A return value and what goes with it.
+/// Makes an answer of a return value and what goes with it.
 fn give(code: u32, outputs: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
     let mut blobs = vec![code.to_le_bytes().to_vec()];
     blobs.extend_from_slice(outputs);

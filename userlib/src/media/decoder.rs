@@ -217,6 +217,10 @@ impl Decoder {
     }
 
     /// Tells the decoder that nothing follows: it gives out the pictures it still has, then the end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Card`]: the card refused it, or took nothing for the decoder's patience.
     pub fn finish(&self) -> Result<()> {
         self.send_stream(&VdecStream::new().with_end_of_stream(1), &[])
     }
@@ -247,6 +251,10 @@ impl Decoder {
     }
 
     /// Asks for counts of packets, pictures and errors so far.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Card`]: the card refused it.
     pub fn status(&self) -> Result<VdecStatus> {
         let stream = &self.inner.stream;
         let answer = stream.native(&STATUS, &[&self.inner.group], Some(TURN + MARGIN))?;
@@ -254,6 +262,10 @@ impl Decoder {
     }
 
     /// Waits for a picture, for `timeout` at most.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Card`]: the card refused it.
     pub fn receive(&self, timeout: Duration) -> Result<Received<Frame>> {
         let received = Deadline::after(timeout).receive(|turn| {
             let blobs: [&[u8]; 3] = [&self.inner.group, &CHANNEL, &millis(turn)];

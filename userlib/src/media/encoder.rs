@@ -328,6 +328,10 @@ impl Encoder {
     /// Ends the encoder, with the pictures that are in it, and waits for the card's word that it has, for `timeout` at
     /// most.  To drop an encoder does the same, tells nothing, and waits only if there are pictures in it, as their
     /// memory is not free before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Card`]: the card refused it, or did not end in time.
     pub fn close(mut self, timeout: Duration) -> Result<()> {
         self.end(timeout)
     }

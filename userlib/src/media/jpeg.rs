@@ -99,6 +99,10 @@ pub fn decode(session: &Session, jpeg: &[u8]) -> Result<(Buffer, PictureLayout)>
 }
 
 /// Columns and rows of a JPEG picture, from its frame header.
+///
+/// # Errors
+///
+/// What is wrong with the file.
 pub fn size(jpeg: &[u8]) -> Result<(u32, u32), &'static str> {
     if !jpeg.starts_with(&[0xFF, 0xD8]) {
         return Err("no start marker");

@@ -43,6 +43,10 @@ impl PictureLayout {
     }
 
     /// Without anything between the rows.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`]: a size that pictures cannot have.
     pub fn packed(width: u32, height: u32) -> Result<Self> {
         Self::new(width, height, width.next_multiple_of(2))
     }

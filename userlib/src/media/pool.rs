@@ -100,6 +100,10 @@ impl Pool {
     }
 
     /// Takes a free block; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Card`]: the card refused it.
     pub fn block(&self) -> Result<Option<Block>> {
         let Inner {
             stream,

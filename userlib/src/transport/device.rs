@@ -31,13 +31,13 @@ impl Device {
         })
     }
 
-    /// Name of the card, `ax650-N`.
+    /// Returns the name of the card, `ax650-N`.
     pub(crate) fn card(&self) -> &str {
         &self.card
     }
 
-    /// Whether this process only inherited the card: then nothing of it may be given back, as the parent uses it, nor
-    /// any lock be taken, as a thread that is not here may hold it.
+    /// Returns whether this process only inherited the card: then nothing of it may be given back, as the
+    /// parent uses it, nor any lock be taken, as a thread that is not here may hold it.
     pub(crate) fn is_inherited(&self) -> bool {
         self.process != Process::current()
     }

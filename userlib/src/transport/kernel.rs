@@ -29,7 +29,7 @@ impl Kernel {
             .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))
     }
 
-    /// One request; a signal in between does not end it.
+    /// Makes one request; a signal in between does not end it.
     fn ioctl<T: Plain>(&self, request: u32, argument: &mut T) -> Result<(), Errno> {
         loop {
             // SAFETY: the number of the request says that its argument is a `T`, which is plain data.

@@ -32,6 +32,10 @@ unsafe impl Sync for Mapping {}
 
 impl Mapping {
     /// Maps `len` bytes of `file` from `offset` on, for reading and writing.
+    ///
+    /// # Errors
+    ///
+    /// EINVAL for 0 bytes, or what `mmap()` answers.
     pub fn new(file: impl AsFd, offset: i64, len: usize) -> Result<Self, Errno> {
         let len = NonZeroUsize::new(len).ok_or(Errno::EINVAL)?;
         // SAFETY: a new mapping at a place that the kernel chooses replaces nothing.
@@ -55,18 +59,18 @@ impl Mapping {
         Ok(mapping)
     }
 
-    /// First byte.
+    /// Returns the address of the first byte.
     pub fn as_ptr(&self) -> *mut u8 {
         self.start.as_ptr()
     }
 
-    /// Bytes.
+    /// Returns how many bytes are mapped.
     #[allow(clippy::len_without_is_empty)] // a mapping never is empty
     pub fn len(&self) -> usize {
         self.len.get()
     }
 
-    /// A copy of `len` bytes from `offset` on; they may be changing meanwhile.
+    /// Copies `len` bytes from `offset` on; they may be changing meanwhile.
     ///
     /// # Panics
     ///

@@ -18,24 +18,33 @@ pub(crate) use device::{Device, FORKED};
 pub(crate) use kernel::Kernel;
 pub use mapping::Mapping;
 
-/// An open card.  The error numbers are those of the driver's requests.
+/// An open card.
+///
+/// # Errors
+///
+/// Those of the driver's requests: `docs/uapi.md` lists them for each.
+#[allow(
+    clippy::missing_errors_doc,
+    reason = "one section for all methods says it"
+)]
 pub trait Transport: Send + Sync {
-    /// QUERY: fills `data` as far as it goes; returns how many bytes there are in all.
+    /// Asks for facts (QUERY): fills `data` as far as it goes; returns how many bytes there are in all.
     fn query(&self, kind: u32, data: &mut [u8]) -> Result<usize, Errno>;
 
-    /// SESSION_CREATE: fills the answer into `request`.
+    /// Opens a session (SESSION_CREATE): fills the answer into `request`.
     fn session_create(&self, request: &mut ax650_session_create) -> Result<(), Errno>;
 
-    /// SESSION_DESTROY.
+    /// Ends a session (SESSION_DESTROY).
     fn session_destroy(&self, session: u32) -> Result<(), Errno>;
 
-    /// BUFFER_CREATE and mmap: the handle and the mapped memory, at least `size` bytes, zeroed.
+    /// Makes a buffer (BUFFER_CREATE and mmap): the handle and the mapped memory, at least `size` bytes,
+    /// zeroed.
     fn buffer_create(&self, size: usize) -> Result<(u32, Mapping), Errno>;
 
-    /// BUFFER_DESTROY.
+    /// Gives a buffer back (BUFFER_DESTROY).
     fn buffer_destroy(&self, handle: u32) -> Result<(), Errno>;
 
-    /// SUBMIT: returns the number of the job.
+    /// Queues a job (SUBMIT): returns its number.
     ///
     /// # Safety
     ///
@@ -44,7 +53,8 @@ pub trait Transport: Send + Sync {
     /// must stay.
     unsafe fn submit(&self, submission: &Submission<'_>) -> Result<u64, Errno>;
 
-    /// WAIT: until `deadline_ns` (0: just look).  Writes as many results as there is room for.
+    /// Waits for a job (WAIT) until `deadline_ns` (0: just look).  Writes as many results as there is room
+    /// for.
     fn wait(
         &self,
         job: u64,
@@ -52,23 +62,23 @@ pub trait Transport: Send + Sync {
         results: &mut [ax650_step_result],
     ) -> Result<ax650_wait, Errno>;
 
-    /// CONTROL: returns the generation.
+    /// Orders a boot or reset (CONTROL): returns the generation.
     fn control(&self, op: u32, flags: u32) -> Result<u32, Errno>;
 
-    /// A file that is readable while ended jobs wait to be looked at.
+    /// Returns a file that is readable while ended jobs wait to be looked at.
     fn poll_fd(&self) -> BorrowedFd<'_>;
 }
 
-/// A job.
+/// Job as it is submitted.
 #[derive(Debug)]
 pub struct Submission<'a> {
     /// Session handle.
     pub session: u32,
     /// The job ends with ETIME then; 0: the driver's default.
     pub deadline_ns: u64,
-    /// Signalled when the job ends.
+    /// Eventfd that is signalled when the job ends.
     pub eventfd: Option<BorrowedFd<'a>>,
-    /// At least one.
+    /// Steps of the job, at least one.
     pub steps: &'a [Step<'a>],
 }
 
@@ -77,20 +87,20 @@ pub struct Submission<'a> {
 pub struct Step<'a> {
     /// May be sent before the steps ahead of it are done.
     pub pipelined: bool,
-    /// What to do.
+    /// Action of the step.
     pub action: Action<'a>,
 }
 
-/// What a step does.
+/// Action of a step.
 #[derive(Debug, Clone, Copy)]
 pub enum Action<'a> {
     /// A copy between a buffer and card memory.
     Copy {
-        /// Which way.
+        /// Direction of the copy.
         direction: Direction,
         /// Sequence number.
         sequence: u64,
-        /// Where the card queues it.
+        /// Queue of the card that carries the copy out.
         place: Place,
         /// Address in card memory.
         card_address: u64,
@@ -98,10 +108,10 @@ pub enum Action<'a> {
         buffer: u32,
         /// First byte in the buffer.
         offset: u64,
-        /// Bytes.
+        /// Bytes to copy.
         size: u64,
     },
-    /// A call.
+    /// Call of the card's service.
     Call {
         /// Header and message.
         frame: &'a [u8],
@@ -110,7 +120,7 @@ pub enum Action<'a> {
     },
 }
 
-/// Which way a copy goes.
+/// Direction of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// From a buffer to card memory.
@@ -119,7 +129,7 @@ pub enum Direction {
     FromCard,
 }
 
-/// Where an answer goes.
+/// Place in a buffer for an answer.
 #[derive(Debug, Clone, Copy)]
 pub struct ReplyRange {
     /// Buffer handle.

@@ -39,7 +39,7 @@ ax650_test_kit::cases!["axcl_abi":
 const POLL: i16 = libc::POLLIN | libc::POLLRDNORM;
 const NO_TIME: Duration = Duration::ZERO;
 
-/// R51: nobody but root and a group gets in; the vendor's nodes are open to all.
+/// R51: nobody but root and a group gets in; Axera's nodes are open to all.
 fn S8_nodes_are_restricted(_: &mut Context) -> Result<()> {
     use std::os::unix::fs::{FileTypeExt, MetadataExt};
     ready()?;
@@ -232,7 +232,7 @@ fn S8_1_wake_is_one_event_for_one_poll(_: &mut Context) -> Result<()> {
     Ok(())
 }
 
-/// What the vendor's library does at its end: a thread of its own waits, another wakes it.
+/// What Axera's library does at its end: a thread of its own waits, another wakes it.
 fn S8_1_wake_ends_a_wait(_: &mut Context) -> Result<()> {
     let host = ready()?;
     let waiting = HostNode {
@@ -242,7 +242,7 @@ fn S8_1_wake_ends_a_wait(_: &mut Context) -> Result<()> {
         let events = std::thread::scope(|scope| -> Result<i16> {
             let waiter = scope.spawn(|| waiting.node.poll(POLL, Duration::from_secs(20)));
             std::thread::sleep(Duration::from_millis(100));
-            // Nobody is held up by a waiter: the vendor's poll holds a global lock.
+            // Nobody is held up by a waiter: Axera's poll holds a global lock.
             host.status()?;
             let begin = Instant::now();
             host.wake()?;
@@ -433,7 +433,7 @@ fn S8_1_reset_and_reboot(_: &mut Context) -> Result<()> {
     recovers("second reboot")
 }
 
-/// The vendor's driver lets anybody do this.
+/// Axera's driver lets anybody do this.
 fn R17_only_root_resets_by_axcl_host(_: &mut Context) -> Result<()> {
     let (host, id) = card()?;
     let child = process::fork(|| {

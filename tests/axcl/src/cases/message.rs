@@ -196,7 +196,7 @@ fn S8_2_check(_: &mut Context) -> Result<()> {
         refused(file.check(other), MINUS_ONE, &format!("check of {other}"))?;
     }
     within(begin, Duration::from_secs(2), "checks")?;
-    // The vendor's driver forgets "checked" with the close of any file, and the next one hangs.
+    // Axera's driver forgets "checked" with the close of any file, and the next one hangs.
     drop(file);
     MessageNode::open()?.check(id as i32)?;
     within(begin, Duration::from_secs(4), "checks")?;
@@ -509,7 +509,7 @@ fn S8_2_files_without_a_connection(_: &mut Context) -> Result<()> {
         let events = file
             .node
             .poll(libc::POLLIN | libc::POLLOUT, Duration::from_secs(5))?;
-        // The vendor's poll returns all bits, of which R42 leaves those that make sense.
+        // Axera's poll returns all bits, of which R42 leaves those that make sense.
         ensure!(events & (libc::POLLERR | libc::POLLHUP) != 0, "{events:#x}");
         within(begin, Duration::from_secs(2), "poll")?;
     }

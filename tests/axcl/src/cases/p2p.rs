@@ -34,7 +34,7 @@ fn S8_3_table_behind_a_switch(_: &mut Context) -> Result<()> {
     kernel::until("both cards", BOOT, || Ok(host.devices()?.len() == 2))?;
     let ids = host.devices()?;
     let before = bridges()?;
-    // The vendor's driver clears bits of the ports above the cards; those of QEMU have no such capability,
+    // Axera's driver clears bits of the ports above the cards; those of QEMU have no such capability,
     // so this can be seen at the root port above the switch only.
     let acs = before.iter().filter(|(_, config)| has_acs(config)).count();
     eprintln!("{} bridges, {acs} with access control", before.len());

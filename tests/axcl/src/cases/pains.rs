@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What breaks the vendor's driver, by way of the legacy nodes: a case for each row of what was
+//! What breaks Axera's driver, by way of the legacy nodes: a case for each row of what was
 //! seen in a rig with it, named after the requirement, or the users' pain, behind it.
 
 use std::time::{Duration, Instant};
@@ -79,7 +79,7 @@ fn unharmed(f: impl Fn(&HostNode, u32) -> Result<()>) -> Result<()> {
     canary()
 }
 
-/// Vendor: NULL dereference, by any user.
+/// Axera's driver: NULL dereference, by any user.
 fn P6_create_on_card_99(_: &mut Context) -> Result<()> {
     unharmed(|host, _| {
         let asked = Packet::new(1, 99);
@@ -90,12 +90,12 @@ fn P6_create_on_card_99(_: &mut Context) -> Result<()> {
     })
 }
 
-/// Vendor: NULL dereference.
+/// Axera's driver: NULL dereference.
 fn P6_reboot_of_card_99(_: &mut Context) -> Result<()> {
     unharmed(|host, _| refused(host.reboot(99), CLEAN, "reboot of card 99"))
 }
 
-/// Vendor: NULL dereference.
+/// Axera's driver: NULL dereference.
 fn P6_stop_of_a_file_without_a_connection(_: &mut Context) -> Result<()> {
     unharmed(|_, _| {
         for _ in 0..20 {
@@ -111,17 +111,17 @@ fn P6_stop_of_a_file_without_a_connection(_: &mut Context) -> Result<()> {
     })
 }
 
-/// Vendor: a zero written at a kernel address of the caller's choice.
+/// Axera's driver: a zero written at a kernel address of the caller's choice.
 fn R03_reset_of_card_0x20000000(_: &mut Context) -> Result<()> {
     unharmed(|host, _| refused(host.reset(0x2000_0000), CLEAN, "reset of card 0x20000000"))
 }
 
-/// Vendor: port numbers written out of bounds.
+/// Axera's driver: port numbers written out of bounds.
 fn R03_create_on_card_0x10000000(_: &mut Context) -> Result<()> {
     unharmed(|host, _| refused(host.create(0x1000_0000), CLEAN, "create on card 0x10000000"))
 }
 
-/// Vendor: both free the same handle.
+/// Axera's driver: both free the same handle.
 fn R34_two_files_on_one_port(context: &mut Context) -> Result<()> {
     let (host, id) = card()?;
     host.create(id)?;
@@ -171,7 +171,7 @@ fn R34_two_files_on_one_port(context: &mut Context) -> Result<()> {
     canary()
 }
 
-/// Vendor: accepted, and the message goes out.
+/// Axera's driver: accepted, and the message goes out.
 fn R03_connect_with_port_minus_5(context: &mut Context) -> Result<()> {
     let (host, id) = card()?;
     let before = counted(context, |name| name.starts_with("refused"))?;
@@ -193,7 +193,7 @@ fn R03_connect_with_port_minus_5(context: &mut Context) -> Result<()> {
     canary()
 }
 
-/// What the vendor's status tool asks, on a card that is not up: a clean answer to each.  Ports of a card
+/// What Axera's status tool asks, on a card that is not up: a clean answer to each.  Ports of a card
 /// that is `booting` are another matter: it may well come up.
 fn status_tool(booting: bool, limit: Duration) -> Result<()> {
     let host = HostNode::open().context("axcl_host")?;
@@ -240,7 +240,7 @@ fn wait_dead(reason: i32) -> Result<()> {
     Ok(())
 }
 
-/// Vendor: the module loads, then the tool crashes the kernel.
+/// Axera's driver: the module loads, then the tool crashes the kernel.
 fn R04_status_tool_after_a_failed_boot(context: &mut Context) -> Result<()> {
     for (switch, value, reason, code) in [
         ("boot.status_fail", json!(2), libc::EREMOTEIO, libc::EFAULT),
@@ -273,7 +273,7 @@ fn R04_status_tool_after_a_failed_boot(context: &mut Context) -> Result<()> {
     Ok(())
 }
 
-/// Vendor: an endless loop.
+/// Axera's driver: an endless loop.
 fn R26_legacy_header_that_announces_1_mib(context: &mut Context) -> Result<()> {
     let (host, _) = card()?;
     let device = Device::open()?;
@@ -294,7 +294,7 @@ fn R26_legacy_header_that_announces_1_mib(context: &mut Context) -> Result<()> {
     Ok(())
 }
 
-/// Vendor: every create times out.
+/// Axera's driver: every create times out.
 fn R02_card_that_calls_itself_3(context: &mut Context) -> Result<()> {
     context.host.switch(0, "card_id", 3)?;
     load()?;
@@ -318,7 +318,7 @@ fn R02_card_that_calls_itself_3(context: &mut Context) -> Result<()> {
     context.host.clear(0)
 }
 
-/// Vendor: its interrupt is masked from then on.
+/// Axera's driver: its interrupt is masked from then on.
 fn R15_legacy_reset_and_reboot(context: &mut Context) -> Result<()> {
     let (host, id) = card()?;
     for round in 0..3 {
@@ -333,7 +333,7 @@ fn R15_legacy_reset_and_reboot(context: &mut Context) -> Result<()> {
     Ok(())
 }
 
-/// Vendor: never rings again, and its writes still "succeed".
+/// Axera's driver: never rings again, and its writes still "succeed".
 fn R31_nine_ignored_doorbells(context: &mut Context) -> Result<()> {
     ready()?;
     let device = Device::open()?;
@@ -351,7 +351,7 @@ fn R31_nine_ignored_doorbells(context: &mut Context) -> Result<()> {
     device.close()
 }
 
-/// Vendor: dead for ever.
+/// Axera's driver: dead for ever.
 fn P2_silent_and_back(context: &mut Context) -> Result<()> {
     let (host, id) = card()?;
     let device = Device::open()?;
@@ -377,7 +377,7 @@ fn P2_silent_and_back(context: &mut Context) -> Result<()> {
     Ok(())
 }
 
-/// Vendor: 50 s with a lock that all need.
+/// Axera's driver: 50 s with a lock that all need.
 fn P2_create_without_an_answer(context: &mut Context) -> Result<()> {
     let (host, id) = card()?;
     let device = Device::open()?;
@@ -469,7 +469,7 @@ fn groups_at_once(id: u32) -> Result<usize> {
     }
 }
 
-/// Vendor: taken for success; 20 bytes as well.
+/// Axera's driver: taken for success; 20 bytes as well.
 fn R36_reply_of_41_bytes(context: &mut Context) -> Result<()> {
     let (host, id) = card()?;
     for switch in ["port11.long", "port11.short"] {
@@ -502,7 +502,7 @@ fn R36_reply_of_41_bytes(context: &mut Context) -> Result<()> {
     canary()
 }
 
-/// Vendor: the next one to ask gets it.
+/// Axera's driver: the next one to ask gets it.
 fn R36_late_reply(context: &mut Context) -> Result<()> {
     let (host, id) = card()?;
     all_gone(&host, id)?;
@@ -536,7 +536,7 @@ fn R36_late_reply(context: &mut Context) -> Result<()> {
     recovers("late replies")
 }
 
-/// Vendor: 50 s waits, and a card that is still alive.
+/// Axera's driver: 50 s waits, and a card that is still alive.
 fn R07_legacy_all_ones(context: &mut Context) -> Result<()> {
     let (host, id) = card()?;
     let watcher = HostNode::open()?;
@@ -580,7 +580,7 @@ fn R07_legacy_all_ones(context: &mut Context) -> Result<()> {
     recovers("all ones")
 }
 
-/// Vendor: loading blocks for 966 s, and the card counts as alive.
+/// Axera's driver: loading blocks for 966 s, and the card counts as alive.
 fn R11_handshake_never_answered(context: &mut Context) -> Result<()> {
     context.host.switch(0, "step0.no_ack", true)?;
     let begin = Instant::now();
@@ -602,7 +602,7 @@ fn R11_handshake_never_answered(context: &mut Context) -> Result<()> {
     canary()
 }
 
-/// Vendor: the watcher spins while the module unloads.
+/// Axera's driver: the watcher spins while the module unloads.
 fn P9_card_killed_then_unload(context: &mut Context) -> Result<()> {
     let (host, id) = card()?;
     let device = Device::open()?;

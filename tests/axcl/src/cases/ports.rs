@@ -146,7 +146,7 @@ fn S5_4_lowest_free_ports_first(_: &mut Context) -> Result<()> {
     Ok(())
 }
 
-/// The vendor's driver does not look at signals while it waits, so programs do not expect EINTR.  Those
+/// Axera's driver does not look at signals while it waits, so programs do not expect EINTR.  Those
 /// that kill are another matter (`axcl_pains/R37_*`).
 fn S5_4_signals_do_not_end_a_create(context: &mut Context) -> Result<()> {
     use std::sync::atomic::{AtomicU32, Ordering};

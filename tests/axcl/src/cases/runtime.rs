@@ -75,7 +75,7 @@ fn there_and_back(scope: &Scope<'_>, size: usize, seed: u64) -> Result<()> {
     scope.free(at)
 }
 
-/// `dma_buf_size` of the vendor's configuration file.
+/// `dma_buf_size` of Axera's configuration file.
 fn buffers_of_several_sizes(_: &mut Context) -> Result<()> {
     for buffer_size in [1 << 20, (1 << 20) + 4096, 3 << 20, 8 << 20, 12_345_678] {
         let settings = Settings {
@@ -459,7 +459,7 @@ fn both_doors_at_work(_: &mut Context) -> Result<()> {
     device.close()
 }
 
-/// Doorbells, interrupts and register accesses: never more than with the vendor's driver.
+/// Doorbells, interrupts and register accesses: never more than with Axera's driver.
 fn costs_of_calls(context: &mut Context) -> Result<()> {
     type Costs = [u64; 3];
     fn costs(context: &mut Context, mut f: impl FnMut() -> Result<()>) -> Result<Costs> {
@@ -479,14 +479,14 @@ fn costs_of_calls(context: &mut Context) -> Result<()> {
         }
         Ok(best)
     }
-    let check = |what: &str, costs: Costs, vendor: Costs| -> Result<()> {
-        eprintln!("{what}: {costs:?}, the vendor's driver {vendor:?}");
+    let check = |what: &str, costs: Costs, axera: Costs| -> Result<()> {
+        eprintln!("{what}: {costs:?}, Axera's driver {axera:?}");
         ensure!(
             costs
                 .iter()
-                .zip(vendor)
+                .zip(axera)
                 .all(|(ours, theirs)| *ours <= theirs),
-            "{what}: {costs:?}, the vendor's driver {vendor:?}"
+            "{what}: {costs:?}, Axera's driver {axera:?}"
         );
         ensure!(costs[0] > 0 && costs[2] > 0, "{what}: nothing was counted");
         Ok(())

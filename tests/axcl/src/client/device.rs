@@ -21,7 +21,7 @@ use crate::wire::header::{Header, Key, COPY_START, MESSAGE_FRAME};
 use crate::wire::record::{Record, RECORD};
 use crate::wire::transport::{Message, LONGEST};
 
-/// Smallest buffer that the vendor's library asks for.
+/// Smallest buffer that Axera's library asks for.
 const LEAST_BUFFER: u32 = 1 << 20;
 
 /// How a process wants to be connected.
@@ -188,7 +188,7 @@ impl Device {
         self.shared.transaction().capacity()
     }
 
-    /// Ends the connection as the vendor's library does.
+    /// Ends the connection as Axera's library does.
     pub fn close(mut self) -> Result<()> {
         let call = rpc::system::destroy_context(&Caller::now(), 1);
         rpc::system::control_answer(1, self.scope().call(&call)?)?;

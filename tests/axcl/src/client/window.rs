@@ -44,7 +44,7 @@ struct Part {
 pub struct Window {
     map: Map,
     parts: Vec<Part>,
-    // Held open as long as the mapping, as the vendor's library does.
+    // Held open as long as the mapping, as Axera's library does.
     _node: BufferNode,
 }
 

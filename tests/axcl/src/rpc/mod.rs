@@ -76,7 +76,7 @@ impl Call {
         }
     }
 
-    /// The whole frame, as the vendor's library writes it.
+    /// The whole frame, as Axera's library writes it.
     pub fn frame(&self, header: &Header, caller: &Caller) -> Vec<u8> {
         let native = matches!(self.body.kind, Some(axclrpc::request_body::Kind::Native(_)));
         let module = if native {
@@ -107,7 +107,7 @@ impl Call {
     }
 }
 
-/// Reads an answer: all that the vendor's library demands of the outer message.
+/// Reads an answer: all that Axera's library demands of the outer message.
 pub fn answer(request: &Header, frame: &[u8]) -> Result<axclrpc::ResponseBody> {
     let header = Header::from_frame(frame).context("an answer without a header")?;
     ensure!(header == *request, "{header:x?} answers {request:x?}");

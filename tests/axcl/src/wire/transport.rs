@@ -51,7 +51,7 @@ pub enum Message {
 }
 
 impl Message {
-    /// Its bytes, with zeros where the vendor's library leaves what was there.
+    /// Its bytes, with zeros where Axera's library leaves what was there.
     pub fn to_bytes(&self) -> Vec<u8> {
         let control = |kind: u8, words: &[u32]| {
             let mut bytes = vec![kind];

@@ -68,6 +68,22 @@ pub fn rows(text: &str) -> Vec<Vec<&str>> {
         .collect()
 }
 
+/// Returns the anchor of a heading, made as its usual readers make it.
+pub fn anchor(heading: &str) -> String {
+    heading
+        .trim_start_matches('#')
+        .trim()
+        .to_lowercase()
+        .chars()
+        .filter_map(|c| match c {
+            ' ' => Some('-'),
+            '-' | '_' => Some(c),
+            c if c.is_alphanumeric() => Some(c),
+            _ => None,
+        })
+        .collect()
+}
+
 /// Returns what stands between backquotes in `text`.
 pub fn quoted(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()

@@ -42,8 +42,8 @@ pub(crate) enum Refusal {
 }
 
 /// A runtime error number whose `id` means something for this `sub` only.  Where the notes give the
-/// range of the ids but not their meanings, which is which is this card's own choice: see "Numbers of
-/// our own choice: the emulated card" in docs/protocol-notes.md.
+/// range of the ids but not their meanings, which is which is this card's own choice: see
+/// docs/protocol/own-numbers.md.
 const fn special(about: About, id: u32) -> u32 {
     0x8030_0000 | ((about as u32) << 8) | id
 }

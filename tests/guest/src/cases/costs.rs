@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What calls cost on the bus, by the card's own counters: never more than with the vendor's
+//! What calls cost on the bus, by the card's own counters: never more than with Axera's
 //! driver, whose numbers were measured on the same emulated card.
 
 use std::time::{Duration, Instant};
@@ -73,7 +73,7 @@ fn at_most(
     registers: u64,
 ) -> Result<()> {
     eprintln!("{what}: {costs:?}");
-    let vendor = Costs {
+    let axera = Costs {
         doorbells,
         interrupts,
         registers,
@@ -82,7 +82,7 @@ fn at_most(
         costs.doorbells <= doorbells
             && costs.interrupts <= interrupts
             && costs.registers <= registers,
-        "{what}: {costs:?}, the vendor's driver {vendor:?}"
+        "{what}: {costs:?}, Axera's driver {axera:?}"
     );
     // Counters that do not count would make this a case that cannot fail.
     ensure!(
@@ -143,7 +143,7 @@ fn long_frame(context: &mut Context) -> Result<()> {
         client.run(&[client.call_step(&frame, 0, 8192)]).map(drop)
     })?;
     ensure!(client.free(address)? == 0);
-    // Both ways; the vendor's cost is that of one way.
+    // Both ways; Axera's cost is that of one way.
     at_most("long frame there and back", costs, 4, 4, 16)
 }
 
@@ -177,7 +177,7 @@ fn P26_chain_of_37_calls(context: &mut Context) -> Result<()> {
     Ok(())
 }
 
-/// The vendor's driver reads the status thousands of times.
+/// Axera's driver reads the status thousands of times.
 fn boot_reads_few_registers(context: &mut Context) -> Result<()> {
     context.host.card(0, "counters", json!({"reset": true}))?;
     kernel::load_module("")?;

@@ -116,7 +116,7 @@ fn R26_header_fields(context: &mut Context) -> Result<()> {
     Ok(())
 }
 
-/// The vendor's driver never came out of this.
+/// Axera's driver never came out of this.
 fn R26_one_header_that_announces_1_mib(context: &mut Context) -> Result<()> {
     let before = Card::open(0)?.counters()?;
     with_fault(context, "header.length", json!(1 << 20))?;

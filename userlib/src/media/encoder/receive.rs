@@ -40,6 +40,10 @@ impl Encoder {
     /// Waits for a packet, for `timeout` at most.  Nothing comes when [`Encoder::pending`] is 0.
     ///
     /// Several threads may do so; each packet goes to one of them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Card`]: the card refused it; [`Error::Job`]: the packet could not be fetched.
     pub fn receive(&self, timeout: Duration) -> Result<Received<Packet>> {
         let deadline = Deadline::after(timeout);
         let Some(mut staging) = self.staging.take(deadline) else {

@@ -3,7 +3,7 @@
 //! MP4 and QuickTime files, fragmented or not, from a file or a pipe.
 //!
 //! Only what the chosen track needs is read; what other tracks and unknown boxes hold does not matter.
-//! `docs/decisions/mp4-reader.md` says why this is not a crate's work.
+//! `docs/decisions/21-mp4-reader.md` says why this is not a crate's work.
 
 mod edit;
 mod entry;
