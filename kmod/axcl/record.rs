@@ -13,6 +13,7 @@ use kernel::{
     },
 };
 
+use super::rules::ended;
 use crate::glue::{
     compat::PollCondVarBox,
     task::Process,
@@ -98,7 +99,7 @@ impl Record {
             }
             let waited = time::wait_until(&self.free, &mut busy, deadline);
             drop(busy);
-            super::ended(waited, deadline)?;
+            ended(waited, deadline)?;
         }
     }
 }

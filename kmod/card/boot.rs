@@ -4,8 +4,7 @@
 
 use kernel::{firmware::Firmware, prelude::*};
 
-use super::{status::put_text, Card};
-use crate::glue::compat::errno::EREMOTEIO;
+use super::{error::BootError, status::put_text, Card};
 use crate::{
     glue::{
         pci, shim,
@@ -30,22 +29,29 @@ const POLL_US: u32 = 200;
 
 impl Card {
     /// Boots the card, which is in its loader: firmware, handshake, time.
-    pub(super) fn boot(&self) -> Result {
+    pub(super) fn boot(&self) -> Result<(), BootError> {
         let start = time::now();
         if !self.set_state(State::Loader) {
-            return Err(ENODEV);
+            return Err(BootError::Gone);
         }
         let firmware = Firmware::request(FIRMWARE, self.pdev.as_ref()).inspect_err(|e| {
             dev_err!(self.pdev, "firmware {}: {:?}\n", FIRMWARE, e);
+        });
+        let firmware = firmware.map_err(|e| match e {
+            e if e == ENOENT => BootError::NoFirmware,
+            // Nobody has it in a form that could be read: nor would the next attempt.
+            e if e == EINVAL => BootError::BadFirmware,
+            e if e == EFBIG => BootError::TooLarge,
+            e => BootError::Other(e),
         })?;
         let container = self.check(firmware.data())?;
         if !self.set_state(State::Booting) {
-            return Err(ENODEV);
+            return Err(BootError::Gone);
         }
         pci::set_master(&self.pdev);
         self.send(&container)?;
         // Nothing of the firmware, or of an earlier life of the rings, may look like a message.
-        self.region.zero(0, self.region.size())?;
+        self.link.region.zero(0, self.link.region.size())?;
         self.write_boot(FINISH, FINISH_START)?;
         drop(firmware);
         self.shake_hands()?;
@@ -54,10 +60,10 @@ impl Card {
     }
 
     /// Checks the container before a byte of it reaches the card.
-    fn check<'a>(&self, bytes: &'a [u8]) -> Result<Container<'a>> {
+    fn check<'a>(&self, bytes: &'a [u8]) -> Result<Container<'a>, BootError> {
         let refused = |error: ContainerError| {
             dev_err!(self.pdev, "firmware {}: {}\n", FIRMWARE, error);
-            EINVAL
+            BootError::BadFirmware
         };
         let container = Container::parse(bytes).map_err(refused)?;
         container.verify(shim::md5).map_err(refused)?;
@@ -74,9 +80,9 @@ impl Card {
         Ok(container)
     }
 
-    fn send(&self, container: &Container<'_>) -> Result {
+    fn send(&self, container: &Container<'_>) -> Result<(), BootError> {
         for (index, record) in container.records().enumerate() {
-            let size = (self.region.size() as u32).min(CHUNK) as usize;
+            let size = (self.link.region.size() as u32).min(CHUNK) as usize;
             // The loader jumps after its first read, so the first image must go in one piece.
             if index == 0 && record.image.len() > size {
                 dev_err!(
@@ -86,7 +92,7 @@ impl Card {
                     record.image.len(),
                     size
                 );
-                return Err(EFBIG);
+                return Err(BootError::TooLarge);
             }
             if index == 1 {
                 self.look_at_boot_reason()?;
@@ -104,9 +110,9 @@ impl Card {
     }
 
     /// Has the card read one chunk.
-    fn send_chunk(&self, chunk: &[u8], to: u64) -> Result {
-        self.region.copy_in(0, chunk)?;
-        let from = self.region.bus();
+    fn send_chunk(&self, chunk: &[u8], to: u64) -> Result<(), BootError> {
+        self.link.region.copy_in(0, chunk)?;
+        let from = self.link.region.bus();
         // A result left over from before must not be taken for this one's.
         self.write_boot(STATUS, 0)?;
         self.write_boot(SOURCE_LOW, from as u32)?;
@@ -124,20 +130,20 @@ impl Card {
                 Status::Pending => {}
                 // A result while the command stands is not that of the command.
                 Status::Done if self.read_boot(COMMAND)? != 0 => self.write_boot(STATUS, 0)?,
-                Status::Done => return self.write_boot(STATUS, 0),
+                Status::Done => return Ok(self.write_boot(STATUS, 0)?),
                 Status::Failed(bits) => {
                     dev_err!(self.pdev, "firmware: the card reports {}\n", bits);
                     self.write_boot(STATUS, 0)?;
-                    return Err(EREMOTEIO);
+                    return Err(BootError::ChunkFailed);
                 }
                 // The card is there, so its registers are not where they were.
-                Status::Gone => return Err(EIO),
+                Status::Gone => return Err(BootError::Other(EIO)),
             }
             if time::now() > deadline {
-                return Err(ETIMEDOUT);
+                return Err(BootError::ChunkTimeout);
             }
             if self.stopping() {
-                return Err(EINTR);
+                return Err(BootError::Interrupted);
             }
         }
     }

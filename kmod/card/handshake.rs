@@ -4,7 +4,7 @@
 
 use kernel::prelude::*;
 
-use super::Card;
+use super::{error::BootError, Card};
 use crate::{
     glue::{
         region,
@@ -28,9 +28,9 @@ const SWAP_NS: u64 = 30 * S;
 const POLL_US: u32 = 5_000;
 
 impl Card {
-    pub(super) fn shake_hands(&self) -> Result {
+    pub(super) fn shake_hands(&self) -> Result<(), BootError> {
         if !self.set_state(State::Handshake) {
-            return Err(ENODEV);
+            return Err(BootError::Gone);
         }
         self.step0().inspect_err(|e| {
             dev_err!(
@@ -53,17 +53,21 @@ impl Card {
     }
 
     /// Polls `look` until it is true.
-    fn poll(&self, timeout_ms: u32, mut look: impl FnMut() -> Result<bool>) -> Result {
+    fn poll(
+        &self,
+        timeout_ms: u32,
+        mut look: impl FnMut() -> Result<bool>,
+    ) -> Result<(), BootError> {
         let deadline = time::now() + u64::from(timeout_ms) * MS;
         loop {
             if look()? {
                 return Ok(());
             }
             if time::now() > deadline {
-                return Err(ETIMEDOUT);
+                return Err(BootError::Timeout);
             }
             if self.stopping() {
-                return Err(EINTR);
+                return Err(BootError::Interrupted);
             }
             time::sleep_us(POLL_US);
         }
@@ -75,8 +79,8 @@ impl Card {
     /// The flag must not arrive alone, with the parameters lost to the old memory.  The old memory has
     /// "finish" set, the new is zeroed, so nothing is written before that bit has gone; except that
     /// after a while everything is, lest a card leaves other things there.
-    fn step0(&self) -> Result {
-        let (base, size) = (self.region.bus(), self.region.size() as u64);
+    fn step0(&self) -> Result<(), BootError> {
+        let (base, size) = (self.link.region.bus(), self.link.region.size() as u64);
         let patience = time::now() + SWAP_NS;
         self.poll(STEP_TIMEOUT_MS, || {
             if self.read_boot(FINISH)? != 0 && time::now() < patience {
@@ -96,34 +100,35 @@ impl Card {
     }
 
     /// Waits until the card has set up its side of the rings.
-    fn step1(&self) -> Result {
+    fn step1(&self) -> Result<(), BootError> {
         self.poll(STEP_TIMEOUT_MS, || {
             // Nothing tells of a card that vanishes now but a look.
-            self.check_present()?;
-            Ok(self.region.read32(PAGE_ACK)? == CARD_ACK)
+            self.link.check_present()?;
+            Ok(self.link.region.read32(PAGE_ACK)? == CARD_ACK)
         })?;
-        self.rx.lock().start();
-        self.tx.lock().start();
-        self.region.zero(0, STEP1_CLEAR)?;
+        self.link.start();
+        self.link.region.zero(0, STEP1_CLEAR)?;
         region::write_barrier();
-        self.region.write32(PAGE_FLAG, HOST_PRESENT)?;
+        self.link.region.write32(PAGE_FLAG, HOST_PRESENT)?;
         time::sleep_us(SETTLE_MS * 1000);
         Ok(())
     }
 
     /// Gives the card the time, and waits until it has cleared the control page: a message sent
     /// before that would upset the doorbell counters for good.
-    fn sync_time(&self) -> Result {
+    fn sync_time(&self) -> Result<(), BootError> {
         let (seconds, nanoseconds) = time::wall_clock();
-        self.region.write64(PAGE_SECONDS, seconds as u64)?;
-        self.region.write64(PAGE_NANOSECONDS, nanoseconds as u64)?;
+        self.link.region.write64(PAGE_SECONDS, seconds as u64)?;
+        self.link
+            .region
+            .write64(PAGE_NANOSECONDS, nanoseconds as u64)?;
         region::write_barrier();
-        self.region.write32(PAGE_FLAG, TIME_MAGIC)?;
+        self.link.region.write32(PAGE_FLAG, TIME_MAGIC)?;
         let cleared = self.poll(TIME_SYNC_TIMEOUT_MS, || {
-            Ok(self.region.read32(PAGE_FLAG)? != TIME_MAGIC)
+            Ok(self.link.region.read32(PAGE_FLAG)? != TIME_MAGIC)
         });
         match cleared {
-            Err(e) if e == ETIMEDOUT => {
+            Err(BootError::Timeout) => {
                 dev_warn!(self.pdev, "the card did not take the time\n");
                 Ok(())
             }

@@ -4,7 +4,7 @@
 
 use kernel::{prelude::*, sync::atomic::Relaxed};
 
-use super::Card;
+use super::{error::BootError, Card};
 use crate::{
     glue::{
         pci::{self, Presence},
@@ -37,20 +37,19 @@ const LOOK_US: u32 = 10_000;
 impl Card {
     /// Resets the chip and leaves it in its loader, with bus mastering off.  All sessions end with
     /// `error`.
-    pub(super) fn reset(&self, error: Error) -> Result {
+    pub(super) fn reset(&self, error: Error) -> Result<(), BootError> {
         if !self.set_state(State::Resetting) {
-            return Err(ENODEV);
+            return Err(BootError::Gone);
         }
         // New ones are refused from here on; those that look at the generation find it changed.
-        self.tx.lock().stop();
-        self.rx.lock().stop();
+        self.link.stop();
         self.fail_sessions(error);
         let done = self
             .wait_for_presence()
             .and_then(|presence| self.reset_present(presence));
         if let Err(e) = done {
-            if e == ENODEV {
-                self.mark_unreachable();
+            if e == BootError::Gone {
+                self.link.lose(State::Unreachable);
             }
             return Err(e);
         }
@@ -60,17 +59,16 @@ impl Card {
                 self.pdev,
                 "the configuration cannot be restored after the reset\n"
             );
-            return Err(EIO);
+            return Err(BootError::Other(EIO));
         }
-        self.release_quarantine();
-        self.misbehaviour.store(0, Relaxed);
-        self.blank.store(0, Relaxed);
+        self.pool.release_quarantine();
+        self.link.forget_faults();
         self.status.lock().watch = None;
         Ok(())
     }
 
     /// Resets a card that answers, and waits until it does again.
-    fn reset_present(&self, presence: Presence) -> Result {
+    fn reset_present(&self, presence: Presence) -> Result<(), BootError> {
         pci::clear_master(&self.pdev);
         if presence == Presence::Blank {
             // It was on its way when it was last waited for, and has been reset by now.
@@ -83,19 +81,19 @@ impl Card {
         }
         self.reset_pending.store(1, Relaxed);
         self.write_reset()?;
-        self.counters.resets.add(1);
+        self.link.counters.resets.add(1);
         self.wait_for_loader()?;
         self.reset_pending.store(0, Relaxed);
         Ok(())
     }
 
     /// Waits for a card that is just away, because of somebody else's reset.
-    fn wait_for_presence(&self) -> Result<Presence> {
+    fn wait_for_presence(&self) -> Result<Presence, BootError> {
         let deadline = time::now() + PRESENCE_NS;
         loop {
             match pci::presence(&self.pdev) {
-                Presence::Absent if time::now() > deadline => return Err(ENODEV),
-                Presence::Absent if self.stopping() => return Err(EINTR),
+                Presence::Absent if time::now() > deadline => return Err(BootError::Gone),
+                Presence::Absent if self.stopping() => return Err(BootError::Interrupted),
                 Presence::Absent => time::sleep_us(LOOK_US),
                 other => return Ok(other),
             }
@@ -109,13 +107,13 @@ impl Card {
         } else {
             RESET_LARGE
         };
-        self.counters.mmio_writes.add(1);
+        self.link.counters.mmio_writes.add(1);
         self.control_window.write32(1, offset)
     }
 
     /// Waits until the card is on the bus again with its configuration wiped, which proves that the
     /// reset has happened.
-    fn wait_for_loader(&self) -> Result {
+    fn wait_for_loader(&self) -> Result<(), BootError> {
         let start = time::now();
         let mut absent = false;
         loop {
@@ -138,10 +136,10 @@ impl Card {
                     "not back on the bus {} ms after a reset\n",
                     elapsed / MS
                 );
-                return Err(ENODEV);
+                return Err(BootError::Gone);
             }
             if self.stopping() {
-                return Err(EINTR);
+                return Err(BootError::Interrupted);
             }
         }
     }
@@ -149,8 +147,7 @@ impl Card {
     /// For the end of the driver, of the system or of its wakefulness: no access to memory, chip in
     /// its loader, as far as that can be reached.  Whether the card is kept from memory.
     pub(super) fn quiesce(&self) -> bool {
-        self.tx.lock().stop();
-        self.rx.lock().stop();
+        self.link.stop();
         self.fail_sessions(ENODEV);
         let first = pci::presence(&self.pdev);
         if first == Presence::Absent && self.state() != State::Resetting {
@@ -165,7 +162,7 @@ impl Card {
             if self.write_reset().is_err() {
                 return true;
             }
-            self.counters.resets.add(1);
+            self.link.counters.resets.add(1);
         }
         let start = time::now();
         loop {

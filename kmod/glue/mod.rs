@@ -11,7 +11,6 @@ pub(crate) mod chardev;
 pub(crate) mod compat;
 pub(crate) mod dma;
 pub(crate) mod eventfd;
-mod fmt;
 pub(crate) mod global;
 pub(crate) mod mmio;
 pub(crate) mod pages;

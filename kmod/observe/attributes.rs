@@ -4,7 +4,7 @@
 
 use kernel::{bindings, page::PAGE_SIZE, prelude::*, str::CString};
 
-use crate::{glue::adapter, wire::bytes::Text, Driver};
+use crate::{axcl::registry, glue::adapter, link::orders::Order, wire::bytes::Text, Driver};
 
 // The empty structs that bindgen makes of opaque types are behind pointers only.
 #[allow(improper_ctypes)]
@@ -54,7 +54,8 @@ fn value(card: &crate::card::Card, number: u32) -> Result<CString> {
             CString::try_from_fmt(fmt!("{}\n", info.heartbeat_age_ns / 1_000_000))?
         }
         attribute::SESSIONS => {
-            let sessions = card.sessions()?.len() + card.axcl.count();
+            let programs = registry::clients_of(card).map_or(0, |clients| clients.count());
+            let sessions = card.sessions.of_clients()?.len() + programs;
             CString::try_from_fmt(fmt!("{}\n", sessions))?
         }
         attribute::LAST_ERROR => CString::try_from_fmt(fmt!("{}\n", info.last_error))?,
@@ -96,7 +97,8 @@ unsafe extern "C" fn ax650_attribute_show(
 unsafe extern "C" fn ax650_attribute_control(dev: *mut bindings::device, reset: bool) -> c_int {
     // SAFETY: the attributes exist only while the driver is bound.
     let data = unsafe { adapter::data::<Driver>(dev) };
+    let order = if reset { Order::Reset } else { Order::Boot };
     data.card
-        .order(reset, false)
-        .map_or_else(|e| e.to_errno(), |_| 0)
+        .order(order)
+        .map_or_else(|e| Error::from(e).to_errno(), |_| 0)
 }

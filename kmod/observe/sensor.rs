@@ -13,8 +13,8 @@ use kernel::{
 
 use crate::glue::compat::errno::ENODATA;
 use crate::{
-    abi::types::TELEMETRY_TEMPERATURE,
     card::{telemetry::MAX_AGE_NS, Card},
+    uapi::TELEMETRY_TEMPERATURE,
 };
 
 // The empty structs that bindgen makes of opaque types are behind pointers only.

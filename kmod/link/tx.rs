@@ -4,15 +4,14 @@
 
 use kernel::prelude::*;
 
-use super::traffic::Traffic;
+use super::{device::Device, traffic::Traffic};
 use crate::glue::compat::errno::{EHOSTDOWN, EPROTO};
 use crate::{
-    card::Card,
     glue::{region, time},
     wire::{
         handshake::{PAGE_HANDLED, PAGE_RUNG},
         header::Header,
-        mailbox::{FlowControl, SlotRequest, DATA_WORD, DATA_WORDS, INFO_WORD, SLOT_REQUEST},
+        mailbox::{FlowControl, DATA_WORD, DATA_WORDS, INFO_WORD},
         ring,
     },
 };
@@ -32,7 +31,17 @@ pub(crate) enum SendError {
     Failed(Error),
 }
 
-/// The sending side of one card.  Empty unless the rings are set up.
+impl From<SendError> for Error {
+    /// Of a sender that has waited for room.
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Full => ETIMEDOUT,
+            SendError::Failed(e) => e,
+        }
+    }
+}
+
+/// The sending side of one device.  Empty unless the rings are set up.
 #[derive(Default)]
 pub(crate) struct Tx {
     live: Option<Live>,
@@ -76,22 +85,22 @@ impl Tx {
     /// Puts a message into the ring.  The card learns of it by [`Self::ring`].
     pub(crate) fn publish(
         &mut self,
-        card: &Card,
+        device: &Device,
         port: u32,
         payload: &[u8],
     ) -> Result<(), SendError> {
         let live = self.live.as_mut().ok_or(SendError::Failed(EHOSTDOWN))?;
         let begun = time::now();
-        let sent = live.publish(card, port, payload);
+        let sent = live.publish(device, port, payload);
         match sent {
             Ok(()) => {
-                card.counters.messages_sent.add(1);
+                device.counters.messages_sent.add(1);
                 let ns = time::now().saturating_sub(begun);
                 self.traffic.note(payload.len(), ns);
             }
             Err(SendError::Full) => {
                 live.blocked = true;
-                card.counters.ring_full.add(1);
+                device.counters.ring_full.add(1);
             }
             Err(SendError::Failed(_)) => {}
         }
@@ -100,21 +109,21 @@ impl Tx {
 
     /// Rings the doorbell if there is anything to tell.  A bell that cannot be rung now is rung by
     /// [`Self::recover`].
-    pub(crate) fn ring(&mut self, card: &Card) {
+    pub(crate) fn ring(&mut self, device: &Device) {
         if let Some(live) = &mut self.live {
             if live.unrung {
-                live.ring(card);
+                live.ring(device);
             }
         }
     }
 
     /// Rings again for messages that the card has left lying.  Returns true when senders that were
     /// turned away should try again.
-    pub(crate) fn recover(&mut self, card: &Card) -> bool {
+    pub(crate) fn recover(&mut self, device: &Device) -> bool {
         let Some(live) = &mut self.live else {
             return false;
         };
-        let Ok(rp) = card.region.read64(card.geometry.h2c.rp_at as usize) else {
+        let Ok(rp) = device.region.read64(device.geometry.h2c.rp_at as usize) else {
             return false;
         };
         let now = time::now();
@@ -124,15 +133,15 @@ impl Tx {
         }
         if rp == live.wp {
             // All messages are read, so whatever bells are missing in the count are lost for good.
-            if let Ok(handled) = card.region.read64(PAGE_HANDLED) {
+            if let Ok(handled) = device.region.read64(PAGE_HANDLED) {
                 live.flow.forgive(live.rung, handled);
             }
         } else if now.saturating_sub(live.seen_at) >= RECOVERY_NS {
-            if let Ok(handled) = card.region.read64(PAGE_HANDLED) {
+            if let Ok(handled) = device.region.read64(PAGE_HANDLED) {
                 live.flow.forgive(live.rung, handled);
             }
-            card.counters.doorbells_recovered.add(1);
-            live.ring(card);
+            device.counters.doorbells_recovered.add(1);
+            live.ring(device);
         }
         core::mem::take(&mut live.blocked)
     }
@@ -149,34 +158,35 @@ impl Tx {
     }
 
     /// Whether the card has unread messages.
-    pub(crate) fn busy(&self, card: &Card) -> bool {
+    pub(crate) fn busy(&self, device: &Device) -> bool {
         self.live.as_ref().is_some_and(|live| {
-            card.region
-                .read64(card.geometry.h2c.rp_at as usize)
+            device
+                .region
+                .read64(device.geometry.h2c.rp_at as usize)
                 .is_ok_and(|rp| rp != live.wp)
         })
     }
 }
 
 impl Live {
-    fn publish(&mut self, card: &Card, port: u32, payload: &[u8]) -> Result<(), SendError> {
+    fn publish(&mut self, device: &Device, port: u32, payload: &[u8]) -> Result<(), SendError> {
         let failed = SendError::Failed;
-        let ring = &card.geometry.h2c;
+        let ring = &device.geometry.h2c;
         let len = u32::try_from(payload.len()).map_err(|_| failed(EMSGSIZE))?;
         if len == 0 {
             return Err(failed(EINVAL));
         }
         let place = ring.place(self.wp, len).ok_or(failed(EMSGSIZE))?;
-        let rp = card.region.read64(ring.rp_at as usize).map_err(failed)?;
+        let rp = device.region.read64(ring.rp_at as usize).map_err(failed)?;
         let Ok(free) = ring::free(self.wp, rp, ring.size) else {
             // The card owns this pointer; it cannot be repaired from here.
-            card.ring_corrupt("host to card");
+            device.ring_corrupt("host to card");
             return Err(failed(EPROTO));
         };
         if place.advance > free {
             return Err(SendError::Full);
         }
-        let region = &card.region;
+        let region = &device.region;
         let (first, second) = payload
             .split_at_checked(place.first_len as usize)
             .ok_or(failed(EMSGSIZE))?;
@@ -188,7 +198,7 @@ impl Live {
             .copy_in(place.second_at as usize, second)
             .map_err(failed)?;
         region
-            .copy_in(place.header_at as usize, &header.encode(card.id))
+            .copy_in(place.header_at as usize, &header.encode(device.id))
             .map_err(failed)?;
         region::write_barrier();
         let wp = self.wp.wrapping_add(place.advance.into());
@@ -199,59 +209,33 @@ impl Live {
     }
 
     /// One bell, if flow control and the mailbox allow; else it stays due.
-    fn ring(&mut self, card: &Card) {
+    fn ring(&mut self, device: &Device) {
         self.unrung = true;
         // Either the card finds the message when it handles its last bell, or that bell is seen to be
         // handled here: the write pointer must not be on its way still when the counter is read.
         region::full_barrier();
-        let Ok(handled) = card.region.read64(PAGE_HANDLED) else {
+        let Ok(handled) = device.region.read64(PAGE_HANDLED) else {
             return;
         };
         if !self.flow.may_ring(self.rung, handled) {
-            card.counters.doorbell_busy.add(1);
+            device.counters.doorbell_busy.add(1);
             return;
         }
-        let Some(slot) = card.mailbox_slot(SLOT_TRIES) else {
-            card.counters.doorbell_busy.add(1);
+        let Some(slot) = device.mailbox_slot(SLOT_TRIES) else {
+            device.counters.doorbell_busy.add(1);
             return;
         };
         let rung = (0..DATA_WORDS)
-            .try_for_each(|_| card.write_mailbox(slot.data(), DATA_WORD))
-            .and_then(|()| card.write_mailbox(slot.info(), INFO_WORD));
+            .try_for_each(|_| device.write_mailbox(slot.data(), DATA_WORD))
+            .and_then(|()| device.write_mailbox(slot.info(), INFO_WORD));
         if rung.is_err() {
             return;
         }
         self.unrung = false;
         self.seen_at = time::now();
         self.rung = self.rung.wrapping_add(1);
-        card.counters.doorbells.add(1);
+        device.counters.doorbells.add(1);
         // Fails only when the driver is being unbound.
-        let _ = card.region.write64(PAGE_RUNG, self.rung);
-    }
-}
-
-impl Card {
-    /// Asks the mailbox for a slot [pcie 4.8].
-    fn mailbox_slot(&self, tries: u32) -> Option<crate::wire::mailbox::Slot> {
-        for _ in 0..tries {
-            match SlotRequest::interpret(self.read_mailbox(SLOT_REQUEST).ok()?) {
-                SlotRequest::Slot(slot) => return Some(slot),
-                SlotRequest::NoneOrGone => {
-                    if !self.is_present() {
-                        return None;
-                    }
-                }
-                SlotRequest::Bad(value) => {
-                    dev_err_ratelimited!(
-                        self,
-                        "mailbox gave slot {:#x}, which does not exist\n",
-                        value
-                    );
-                    return None;
-                }
-            }
-            time::delay_us(10);
-        }
-        None
+        let _ = device.region.write64(PAGE_RUNG, self.rung);
     }
 }
