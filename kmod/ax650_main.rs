@@ -12,7 +12,6 @@ use core::pin::Pin;
 use kernel::{
     bindings,
     device::Core,
-    dma::{Device as _, DmaMask},
     driver, new_mutex, pci,
     prelude::*,
     str::CString,
@@ -147,18 +146,7 @@ impl pci::Driver for Driver {
         _info: IdInfo<'bound, Self::IdInfo>,
     ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
         pin_init::pin_init_scope(move || {
-            glue::pci::wait_until_present(pdev)?;
-            // Before it is enabled: addresses that a reset has wiped would be decoded as zeros.
-            glue::pci::make_reachable(pdev);
-            pdev.enable_device_mem()?;
-            // A card that still runs somebody else's firmware must not reach memory: bus mastering
-            // stays off until the card has been reset.
-            glue::pci::clear_master(pdev);
-            // SAFETY: no DMA allocation exists yet.
-            unsafe {
-                pdev.dma_set_mask_and_coherent(DmaMask::new::<64>())?;
-                pdev.dma_set_max_seg_size(u32::MAX);
-            }
+            glue::pci::prepare(pdev)?;
             let index = Index::take()?;
             let name = CString::try_from_fmt(fmt!("ax650-{}", index.0))?;
             let attendant_name = CString::try_from_fmt(fmt!("ax650-{}-svc", index.0))?;

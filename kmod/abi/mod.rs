@@ -6,12 +6,13 @@ pub(crate) mod client;
 mod query;
 mod submit;
 
+use crate::glue::plain::plain;
 use crate::uapi::{
     BufferCreate, BufferDestroy, CardInfo, ClientInfo, Control, Counters, Limits, Query,
     SessionCreate, SessionDestroy, Step, StepResult, Submit, Telemetry, Wait,
 };
 
-crate::plain!(
+plain!(
     BufferCreate,
     BufferDestroy,
     CardInfo,

@@ -6,7 +6,8 @@ use core::ptr::{self, NonNull};
 
 use kernel::{
     bindings,
-    device::{Device, DeviceContext},
+    device::{Core, Device, DeviceContext},
+    dma::{Device as _, DmaMask},
     pci,
     prelude::*,
 };
@@ -79,7 +80,7 @@ pub(crate) fn presence(pdev: &pci::Device) -> Presence {
 const BACK_STEPS: u32 = 1000;
 
 /// Waits for a card that is just being reset.  Enabling it would fail.
-pub(crate) fn wait_until_present(pdev: &pci::Device) -> Result {
+fn wait_until_present(pdev: &pci::Device) -> Result {
     let mut steps = 0;
     while presence(pdev) == Presence::Absent {
         if steps == BACK_STEPS {
@@ -93,11 +94,29 @@ pub(crate) fn wait_until_present(pdev: &pci::Device) -> Result {
 
 /// Makes the registers of a card reachable whose configuration was wiped by a reset that nobody
 /// waited for.
-pub(crate) fn make_reachable(pdev: &pci::Device) {
+fn make_reachable(pdev: &pci::Device) {
     if presence(pdev) == Presence::Blank {
         // SAFETY: a valid device.
         unsafe { shim::ax650_pci_program_addresses(raw(pdev)) };
     }
+}
+
+/// Enables a card that was just found, without access to memory.  To be called in probe, before
+/// anything is allocated.
+pub(crate) fn prepare(pdev: &pci::Device<Core<'_>>) -> Result {
+    wait_until_present(pdev)?;
+    // Before it is enabled: addresses that a reset has wiped would be decoded as zeros.
+    make_reachable(pdev);
+    pdev.enable_device_mem()?;
+    // A card that still runs somebody else's firmware must not reach memory: bus mastering
+    // stays off until the card has been reset.
+    clear_master(pdev);
+    // SAFETY: no DMA allocation exists yet.
+    unsafe {
+        pdev.dma_set_mask_and_coherent(DmaMask::new::<64>())?;
+        pdev.dma_set_max_seg_size(u32::MAX);
+    }
+    Ok(())
 }
 
 /// Undoes `enable_device_mem`, so that the next driver's takes effect.
