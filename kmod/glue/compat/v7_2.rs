@@ -92,6 +92,8 @@ pub(crate) fn bus_address(memory: &Coherent<[u8]>) -> u64 {
 
 #[cfg(MODULE)]
 const fn this_module() -> *mut bindings::module {
+    // The empty structs that bindgen makes of opaque types are behind a pointer only.
+    #[allow(improper_ctypes)]
     extern "C" {
         static __this_module: Opaque<bindings::module>;
     }
