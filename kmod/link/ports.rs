@@ -90,10 +90,11 @@ impl Ports {
 
     /// Takes four free ports.  The search goes round the table, so that a port is free as long as
     /// possible before it is used again and late messages of its former owner do not find the next.
+    /// `None` if there are not so many.
     /// `for_driver`: for its own session, without which it cannot tell how the card is.
-    pub(crate) fn reserve(&mut self, for_driver: bool) -> Result<Group> {
+    pub(crate) fn reserve(&mut self, for_driver: bool) -> Option<Group> {
         if !for_driver && !self.has_room(GROUP) {
-            return Err(ENOSPC);
+            return None;
         }
         let mut group = [0; GROUP];
         let mut found = 0;
@@ -106,7 +107,7 @@ impl Ports {
             }
         }
         if found < GROUP {
-            return Err(ENOSPC);
+            return None;
         }
         for port in group {
             self.set(port, Slot::Reserved);
@@ -115,7 +116,7 @@ impl Ports {
         if for_driver {
             self.driver = Some(group);
         }
-        Ok(group)
+        Some(group)
     }
 
     /// Takes the lowest free ports, as programs that speak the AXCL ABI know it [pcie 5.1]: as many as

@@ -207,8 +207,8 @@ fn reserve(link: &Link, for_driver: bool) -> Result<Group> {
     let until = time::now() + PORTS_WAIT_NS;
     loop {
         match link.ports.lock().reserve(for_driver) {
-            Err(e) if e == ENOSPC && time::now() < until => {}
-            other => return other,
+            None if time::now() < until => {}
+            group => return group.ok_or(ENOSPC),
         }
         link.life.orders.kick();
         time::sleep_us(10_000);
