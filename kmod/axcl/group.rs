@@ -43,19 +43,23 @@ impl Extra {
     }
 }
 
-/// A group.
+/// A group; until its program gives it back or the card goes down, and then until its transfers have
+/// ended.
 #[pin_data]
 pub(crate) struct Group {
     place: Arc<Place>,
     pub(super) record: Arc<Record>,
     pub(crate) owner: Arc<Owner>,
+    /// The card's boot that it belongs to.
     pub(crate) generation: u32,
     /// What the program calls itself.
     pid: u32,
     pub(crate) ports: ports::Group,
     lines: KVec<Arc<Line>>,
+    /// Inside of `extra_lines`.
     #[pin]
     extras: Mutex<KVec<Extra>>,
+    /// Outside of a line's.
     #[pin]
     extra_lines: Mutex<KVec<Arc<Line>>>,
 }

@@ -45,14 +45,16 @@ use service::Service;
 use status::Status;
 use telemetry::Management;
 
-/// A card.
+/// A card; as long as the driver is bound or a file is open.  Registers answer `ENODEV` after unbind.
 #[pin_data]
 pub(crate) struct Card {
     pub(crate) pdev: ARef<pci::Device>,
     pub(crate) link: Arc<Link>,
     pub(crate) pool: Arc<Pool>,
+    /// Since the last reset.
     #[pin]
     pub(crate) sessions: Sessions,
+    /// For the thread, and whoever has paused it.
     boot_window: Window,
     control_window: Window,
     /// Of a card in order, as it was when the driver was bound.
@@ -65,8 +67,10 @@ pub(crate) struct Card {
     /// Held by the thread while it does something; the outermost lock.
     #[pin]
     activity: Mutex<()>,
+    /// Between the thread and the attendant.
     #[pin]
     service: Service,
+    /// The driver's own session.
     #[pin]
     management: Management,
     /// Of all open files, to be woken when the card goes.  A leaf, but for the boards.

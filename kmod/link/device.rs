@@ -44,22 +44,25 @@ struct Lines {
     count: u32,
 }
 
-/// The card as it is seen from the host.
+/// The card as it is seen from the host.  Registers and memory are there until unbind, and answer
+/// `ENODEV` after it; the rest as long as anybody has the link.
 #[pin_data]
 pub(crate) struct Device {
     pub(crate) pdev: ARef<pci::Device>,
     /// What the protocol calls the card: its bus number as the host sees it.  Only the card's own
     /// use of it depends on it, never the driver [pcie 1.7].
     pub(crate) id: u32,
+    /// Parts of it belong to `Tx`, `Rx` and the card's thread; until the rings are up, all to the thread.
     pub(crate) region: Region,
     pub(crate) geometry: Geometry,
     pub(crate) counters: Counters,
     #[pin]
     pub(crate) life: Life,
+    /// Used with `Tx` locked.
     mailbox_window: Window,
     /// The card was found with its configuration wiped: it has reset itself.  Until the next reset.
     blank: Atomic<u32>,
-    /// Bad messages and pointers since the last good message.
+    /// Bad messages and pointers since the last good message or reset.
     misbehaviour: Atomic<u32>,
     /// A leaf.
     #[pin]

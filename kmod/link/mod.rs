@@ -43,13 +43,16 @@ use tx::{SendError, Tx};
 pub(crate) struct Link {
     #[pin]
     device: Device,
+    /// Live from handshake to reset.  The innermost lock, but for that of the log.
     #[pin]
     pub(crate) tx: Mutex<Tx>,
+    /// Live from handshake to reset.  The outermost lock: receivers run with it held.
     #[pin]
     pub(crate) rx: Mutex<Rx>,
+    /// A leaf.
     #[pin]
     pub(crate) ports: Mutex<Ports>,
-    /// Requests on port 11.
+    /// Requests on port 11; its lock is outside of that of the ports.
     #[pin]
     control: Control,
 }
