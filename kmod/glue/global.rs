@@ -29,6 +29,7 @@ macro_rules! table {
         }
 
         /// Makes the table usable.
+        #[allow(unsafe_code)]
         fn init_table() {
             static FIRST: $crate::glue::global::First = $crate::glue::global::First::new();
             if FIRST.is_now() {
