@@ -2,9 +2,10 @@
 
 //! Driver for Axera AX650N PCIe accelerator cards (1f4b:0650).
 //!
-//! `docs/architecture.md` is the map.  In short: `card` is the state machine of a card with its own
-//! thread, `transport` the message rings, `session` what a client has on the card, `abi` the ioctl
-//! interface, `wire` the protocol as pure logic, `glue` the way to the kernel's C side.
+//! `docs/architecture.md` is the map.  In short, from the bottom: `wire` is the protocol as pure logic,
+//! `glue` the way to the kernel's C side, `link` the message rings, `buffer` memory, `session` what a
+//! client has on the card, `card` the state machine of a card with its own thread, `abi` the ioctl
+//! interface, `axcl` that of Axera's user space.
 
 // Only `glue` may.
 #![deny(unsafe_code)]
@@ -25,18 +26,18 @@ use kernel::{
 
 /// Logs an error about what a card does, unless it does so too often.
 macro_rules! dev_err_ratelimited {
-    ($card:expr, $($arg:tt)*) => {
-        if $card.may_log() {
-            dev_err!($card.pdev, $($arg)*);
+    ($link:expr, $($arg:tt)*) => {
+        if $link.may_log() {
+            dev_err!($link.pdev, $($arg)*);
         }
     };
 }
 
 /// The same, as a warning.
 macro_rules! dev_warn_ratelimited {
-    ($card:expr, $($arg:tt)*) => {
-        if $card.may_log() {
-            dev_warn!($card.pdev, $($arg)*);
+    ($link:expr, $($arg:tt)*) => {
+        if $link.may_log() {
+            dev_warn!($link.pdev, $($arg)*);
         }
     };
 }
@@ -48,19 +49,24 @@ mod card;
 mod counters;
 #[allow(unsafe_code)]
 mod glue;
+mod link;
 mod observe;
 mod session;
-mod transport;
+mod uapi;
 mod wire;
 
 use abi::client::Client;
+use axcl::{clients::Clients, follower::Follower, registry::Listed};
+use buffer::pool::Pool;
 use card::{attendant::Attendant, Card};
 use glue::{
     adapter::{Adapter, Callbacks, Channel},
     chardev::Node,
     compat::{Handler, IdInfo, Interrupt},
+    sysfs::Attributes,
     thread::Thread,
 };
+use link::Link;
 
 struct Driver;
 
@@ -70,7 +76,7 @@ struct Driver;
 struct Data<'bound> {
     #[pin]
     node: Node<Client>,
-    listed: axcl::registry::Listed,
+    listed: Listed,
     sensor: observe::Sensor,
     debug: observe::Debug,
     #[pin]
@@ -84,14 +90,12 @@ struct Data<'bound> {
 }
 
 /// What the message interrupt announces.
-struct Messages {
-    card: Arc<Card>,
-}
+struct Messages(Arc<Link>);
 
 impl Handler for Messages {
     fn handle(&self) {
-        self.card.counters.interrupts.add(1);
-        transport::rx::drain(&self.card);
+        self.0.counters.interrupts.add(1);
+        self.0.drain();
     }
 }
 
@@ -148,31 +152,29 @@ impl pci::Driver for Driver {
         pin_init::pin_init_scope(move || {
             glue::pci::enable(pdev)?;
             let index = Index::take()?;
-            let card = Card::new(pdev, index.0)?;
-            let messages = Messages { card: card.clone() };
             let name = CString::try_from_fmt(fmt!("ax650-{}", index.0))?;
-            let thread_name = CString::try_from_fmt(fmt!("ax650-{}", index.0))?;
             let attendant_name = CString::try_from_fmt(fmt!("ax650-{}-svc", index.0))?;
-            let attendant_main = Arc::new(Attendant::new(&card), GFP_KERNEL)?;
-            let parent: &kernel::device::Device = pdev.as_ref();
-            let node_card = card.clone();
-            let thread_card = card.clone();
-            let listed = axcl::registry::Listed::new(&card)?;
+            let link = Link::new(pdev)?;
+            let pool = Pool::new(pdev, &link)?;
+            let programs = Clients::new(&link, &pool)?;
+            let messages = Messages(link.clone());
+            let card = Card::new(pdev, link, pool, Follower::new(&programs)?)?;
             Ok(try_pin_init!(Data {
                 index,
-                listed,
-                card,
+                listed: Listed::new(&card, &programs)?,
                 irq <- Interrupt::new(pdev, c"ax650", messages),
                 thread <- new_mutex!(None, "ax650_thread"),
                 attendant <- new_mutex!(None, "ax650_attendant"),
-                sensor: observe::sensor(pdev.as_ref(), card)?,
-                debug: observe::debug(&name, card)?,
-                node <- Node::new(name, Some(parent), node_card),
+                sensor: observe::sensor(pdev.as_ref(), &card)?,
+                debug: observe::debug(&name, &card)?,
+                node <- Node::new(CString::try_from(&*name)?, Some(pdev.as_ref()), card.clone()),
                 _: {
-                    *attendant.lock() = Some(Thread::start(attendant_main, &attendant_name)?);
-                    thread_card.wake_up();
-                    *thread.lock() = Some(Thread::start(thread_card, &thread_name)?);
+                    let main = Arc::new(Attendant::new(&card), GFP_KERNEL)?;
+                    *attendant.lock() = Some(Thread::start(main, &attendant_name)?);
+                    card.wake_up();
+                    *thread.lock() = Some(Thread::start(card.clone(), &name)?);
                 },
+                card,
             }? Error))
         })
     }
@@ -185,6 +187,16 @@ impl pci::Driver for Driver {
         drop(attendant);
         this.card.remove();
         glue::pci::disable(pdev);
+    }
+}
+
+impl Attributes for Driver {
+    fn show(data: Pin<&Data<'_>>, name: &[u8]) -> Result<CString> {
+        observe::show(&data.card, name)
+    }
+
+    fn control(data: Pin<&Data<'_>>, reset: bool) -> Result {
+        observe::control(&data.card, reset)
     }
 }
 
@@ -225,7 +237,7 @@ struct Module {
 
 impl InPlaceModule for Module {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        glue::global::init();
+        axcl::registry::init();
         try_pin_init!(Self {
             driver <- driver::Registration::new(<Self as ModuleMetadata>::NAME, module),
             nodes: axcl::Nodes::new(),

@@ -45,8 +45,8 @@ macro_rules! counters {
 
         impl Counters {
             /// Their values, with those that are no events left 0.
-            pub(crate) fn snapshot(&self) -> crate::abi::types::Counters {
-                crate::abi::types::Counters {
+            pub(crate) fn snapshot(&self) -> crate::uapi::Counters {
+                crate::uapi::Counters {
                     $($name: self.$name.get(),)+
                     quarantined_bytes: 0,
                     buffer_bytes: 0,

@@ -14,17 +14,10 @@ use kernel::{
     uaccess::{UserPtr, UserSlice},
 };
 
-use super::{
-    types::{
-        number, BufferCreate, BufferDestroy, Control, Query, SessionCreate, SessionDestroy, Submit,
-        Wait, CONTROL_BOOT, CONTROL_IF_NEEDED, CONTROL_RESET, IOC_TYPE,
-    },
-    MAX_BUFFER, MAX_BUFFERS_PER_FILE, MAX_BYTES_PER_CARD, MAX_BYTES_PER_FILE,
-    MAX_SESSIONS_PER_FILE, OPEN_TIMEOUT_NS,
-};
+use super::{MAX_BUFFERS_PER_FILE, MAX_BYTES_PER_FILE, MAX_SESSIONS_PER_FILE, OPEN_TIMEOUT_NS};
 use crate::glue::compat::errno::EDQUOT;
 use crate::{
-    buffer::Buffer,
+    buffer::{Buffer, MAX_BUFFER, MAX_BYTES_PER_CARD},
     card::Card,
     counters::Counter,
     glue::{
@@ -32,10 +25,15 @@ use crate::{
         pages::page_offset,
         plain, task, time,
     },
+    link::orders::Order,
     session::{
         job::{Board, Job},
         open::{CONTEXT, FIRST_SEQUENCE},
         Session,
+    },
+    uapi::{
+        number, BufferCreate, BufferDestroy, Control, Query, SessionCreate, SessionDestroy, Submit,
+        Wait, CONTROL_BOOT, CONTROL_IF_NEEDED, CONTROL_RESET, IOC_TYPE,
     },
 };
 
@@ -115,7 +113,7 @@ impl PinnedDrop for Client {
         for session in self.holdings.lock().sessions.iter() {
             session.close();
         }
-        self.card.kick();
+        self.card.link.life.orders.kick();
     }
 }
 
@@ -232,12 +230,12 @@ impl Client {
         // Before the card is troubled.
         self.holdings.lock().sessions.free_slot()?;
         let held = Some(self.held.clone());
-        let session = Session::open(&self.card, held, args.log_level, deadline)?;
+        let session = self.card.sessions.open(held, args.log_level, deadline)?;
         let handle = self.holdings.lock().sessions.insert(session.clone());
         args.session = handle.inspect_err(|_| session.close())?;
         args.generation = session.generation;
         args.context = CONTEXT;
-        args.card_id = self.card.id;
+        args.card_id = self.card.link.id;
         args.next_sequence = FIRST_SEQUENCE;
         Ok(())
     }
@@ -280,7 +278,7 @@ impl Client {
     }
 
     fn make_buffer(&self, size: usize) -> Result<u32> {
-        let buffer = Buffer::new(&self.card.memory, size, MAX_BYTES_PER_CARD)?;
+        let buffer = Buffer::new(&self.card.pool.memory, size, MAX_BYTES_PER_CARD)?;
         let buffer = Arc::new(buffer, GFP_KERNEL)?;
         self.holdings.lock().buffers.insert(buffer)
     }
@@ -311,13 +309,13 @@ impl Client {
         if args.reserved != 0 {
             return Err(EINVAL);
         }
-        args.generation = match (args.op, args.flags) {
-            (CONTROL_BOOT, flags @ (0 | CONTROL_IF_NEEDED)) => {
-                self.card.order(false, flags != 0)?
-            }
-            (CONTROL_RESET, 0) => self.card.order(true, false)?,
+        let order = match (args.op, args.flags) {
+            (CONTROL_BOOT, 0) => Order::Boot,
+            (CONTROL_BOOT, CONTROL_IF_NEEDED) => Order::BootIfNeeded,
+            (CONTROL_RESET, 0) => Order::Reset,
             _ => return Err(EINVAL),
         };
+        args.generation = self.card.order(order)?;
         Ok(())
     }
 

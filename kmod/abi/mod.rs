@@ -3,16 +3,16 @@
 //! The ioctl interface, `uapi/ax650.h`: what user space may do, and the checks of what it asks.
 
 pub(crate) mod client;
-pub(crate) mod query;
-pub(crate) mod submit;
-pub(crate) mod types;
+mod query;
+mod submit;
 
-use types::{
+use crate::glue::plain::plain;
+use crate::uapi::{
     BufferCreate, BufferDestroy, CardInfo, ClientInfo, Control, Counters, Limits, Query,
     SessionCreate, SessionDestroy, Step, StepResult, Submit, Telemetry, Wait,
 };
 
-crate::plain!(
+plain!(
     BufferCreate,
     BufferDestroy,
     CardInfo,
@@ -30,9 +30,6 @@ crate::plain!(
     Wait,
 );
 
-/// Longest request or answer frame.
-pub(crate) const MAX_FRAME: u32 = 8 << 20;
-
 /// What one open file may have.
 pub(crate) const MAX_SESSIONS_PER_FILE: usize = 8;
 /// Buffers of one open file.
@@ -41,12 +38,8 @@ pub(crate) const MAX_BUFFERS_PER_FILE: usize = 1024;
 pub(crate) const MAX_JOBS: usize = 256;
 /// Steps of a job.
 pub(crate) const MAX_STEPS: u32 = 128;
-/// Largest buffer.  Handles times this is the space of mmap offsets.
-pub(crate) const MAX_BUFFER: u64 = 256 << 20;
 /// Memory of all buffers of a file.
 pub(crate) const MAX_BYTES_PER_FILE: u64 = 1 << 30;
-/// Memory of all buffers of a card.
-pub(crate) const MAX_BYTES_PER_CARD: u64 = 4 << 30;
 /// Of jobs that name no other.
 pub(crate) const DEFAULT_TIMEOUT_NS: u64 = 30 * crate::glue::time::S;
 /// Of opening a session.

@@ -8,15 +8,21 @@ use kernel::{
 };
 
 use super::{
-    client::Client,
-    types::{
+    client::Client, DEFAULT_TIMEOUT_NS, MAX_BUFFERS_PER_FILE, MAX_BYTES_PER_FILE, MAX_JOBS,
+    MAX_SESSIONS_PER_FILE, MAX_STEPS,
+};
+use crate::{
+    axcl::registry,
+    buffer::{MAX_BUFFER, MAX_BYTES_PER_CARD},
+    card::telemetry::MAX_AGE_NS,
+    glue::plain::Plain,
+    link::ports::MAX_SESSIONS,
+    session::base::MAX_FRAME,
+    uapi::{
         ClientInfo, Limits, Query, QUERY_CARD, QUERY_CLIENTS, QUERY_COUNTERS, QUERY_LIMITS,
         QUERY_TELEMETRY,
     },
-    DEFAULT_TIMEOUT_NS, MAX_BUFFER, MAX_BUFFERS_PER_FILE, MAX_BYTES_PER_CARD, MAX_BYTES_PER_FILE,
-    MAX_FRAME, MAX_JOBS, MAX_SESSIONS_PER_FILE, MAX_STEPS,
 };
-use crate::{card::telemetry::MAX_AGE_NS, glue::plain::Plain, transport::ports::MAX_SESSIONS};
 
 impl Client {
     /// Answers a query.  The card's state can be asked for whatever it is, even gone.
@@ -29,9 +35,9 @@ impl Client {
             QUERY_CARD => give(args, card.info().bytes()),
             QUERY_TELEMETRY => give(args, card.telemetry(MAX_AGE_NS)?.bytes()),
             QUERY_COUNTERS => {
-                let mut counters = card.counters.snapshot();
-                counters.quarantined_bytes = card.quarantined_bytes();
-                counters.buffer_bytes = card.memory.bytes();
+                let mut counters = card.link.counters.snapshot();
+                counters.quarantined_bytes = card.pool.quarantined_bytes();
+                counters.buffer_bytes = card.pool.memory.bytes();
                 give(args, counters.bytes())
             }
             QUERY_CLIENTS => self.clients(args),
@@ -41,7 +47,7 @@ impl Client {
     }
 
     fn clients(&self, args: &mut Query) -> Result {
-        let sessions = self.card.sessions()?;
+        let sessions = self.card.sessions.of_clients()?;
         let mut all: KVec<u8> = KVec::new();
         for session in sessions.iter() {
             let info = ClientInfo {
@@ -56,8 +62,10 @@ impl Client {
             };
             all.extend_from_slice(info.bytes(), GFP_KERNEL)?;
         }
-        for info in self.card.axcl.infos()?.iter() {
-            all.extend_from_slice(info.bytes(), GFP_KERNEL)?;
+        if let Some(clients) = registry::clients_of(&self.card) {
+            for info in clients.infos()?.iter() {
+                all.extend_from_slice(info.bytes(), GFP_KERNEL)?;
+            }
         }
         give(args, &all)
     }

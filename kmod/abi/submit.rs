@@ -10,17 +10,20 @@ use kernel::{
 
 use super::{
     client::{Client, Holdings},
-    types::{
+    DEFAULT_TIMEOUT_NS, MAX_JOBS, MAX_STEPS,
+};
+use crate::{
+    buffer::{Buffer, MAX_BYTES_PER_CARD},
+    glue::{eventfd::EventFd, plain, task, time},
+    link::life::NotServing,
+    session::{
+        base::MAX_FRAME,
+        job::{Call, Copy, Frame, Job, Reply, Step, Work},
+    },
+    uapi::{
         self, Submit, STEP_CALL, STEP_COPY_FROM_CARD, STEP_COPY_TO_CARD, STEP_NO_REPLY,
         STEP_PIPELINED,
     },
-    DEFAULT_TIMEOUT_NS, MAX_BYTES_PER_CARD, MAX_FRAME, MAX_JOBS, MAX_STEPS,
-};
-use crate::glue::compat::errno::ESTALE;
-use crate::{
-    buffer::Buffer,
-    glue::{eventfd::EventFd, plain, task, time},
-    session::job::{Call, Copy, Frame, Job, Reply, Step, Work},
     wire::{
         bytes,
         frame::{HEADER_SIZE, MAX_MESSAGE},
@@ -41,7 +44,10 @@ impl Client {
         let session = self.holdings.lock().sessions.get(args.session)?;
         // A session is never older than its boot: a card that is not up yet is being reset.
         let serving = self.card.check_serving(session.generation);
-        serving.map_err(|e| if e == EAGAIN { ESTALE } else { e })?;
+        serving.map_err(|reason| match reason {
+            NotServing::NotYet => NotServing::Stale,
+            other => other,
+        })?;
         let eventfd = match args.eventfd {
             -1 => None,
             fd => Some(EventFd::get(fd)?),
@@ -71,14 +77,14 @@ impl Client {
         let mut at = usize::try_from(args.steps).map_err(|_| EFAULT)?;
         let mut steps = KVec::with_capacity(count, GFP_KERNEL)?;
         for _ in 0..count {
-            let step: types::Step = plain::read(UserSlice::new(UserPtr::from_addr(at), size))?;
+            let step: uapi::Step = plain::read(UserSlice::new(UserPtr::from_addr(at), size))?;
             at = at.checked_add(size).ok_or(EFAULT)?;
             steps.push(self.check_step(&step)?, GFP_KERNEL)?;
         }
         Ok(steps)
     }
 
-    fn check_step(&self, step: &types::Step) -> Result<Step> {
+    fn check_step(&self, step: &uapi::Step) -> Result<Step> {
         if step.reserved != 0 || step.flags & !(STEP_PIPELINED | STEP_NO_REPLY) != 0 {
             return Err(EINVAL);
         }
@@ -93,7 +99,7 @@ impl Client {
         Ok(Step::new(work, pipelined))
     }
 
-    fn check_call(&self, step: &types::Step) -> Result<Call> {
+    fn check_call(&self, step: &uapi::Step) -> Result<Call> {
         let unused = [
             step.sequence,
             step.context.into(),
@@ -149,7 +155,7 @@ impl Client {
         let mut bytes: KVVec<u8> = KVVec::new();
         user.read_all(&mut bytes, GFP_KERNEL)?;
         let verdict = self.admit_frame(&mut bytes)?;
-        let buffer = Buffer::new(&self.card.memory, len, MAX_BYTES_PER_CARD)?;
+        let buffer = Buffer::new(&self.card.pool.memory, len, MAX_BYTES_PER_CARD)?;
         buffer.write(0, &bytes)?;
         Ok((
             Frame::Long(Arc::new(buffer, GFP_KERNEL)?, len as u32),
@@ -167,14 +173,14 @@ impl Client {
                 EINVAL
             }
         })?;
-        verdict.header.card = self.card.id;
+        verdict.header.card = self.card.link.id;
         let header = frame.get_mut(..HEADER_SIZE).ok_or(EINVAL)?;
         bytes::copy(header, &verdict.header.encode());
         Ok(verdict)
     }
 }
 
-fn check_copy(step: &types::Step, holdings: &Holdings) -> Result<Copy> {
+fn check_copy(step: &uapi::Step, holdings: &Holdings) -> Result<Copy> {
     let unused = [
         step.reply_buffer.into(),
         step.frame,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The AXCL programs of one card: their groups of ports, and the memory they have allocated.
+//! The AXCL programs of one card: their groups of ports.
 
 use kernel::{
     new_condvar, new_mutex,
@@ -10,37 +10,18 @@ use kernel::{
 
 use super::{
     group::Group,
-    line::{Standing, DRAIN_NS},
+    line::{Line, Standing, DRAIN_NS},
+    place::Place,
     record::Record,
-    registry, LOOK_NS,
+    rules::{ended, LOOK_NS},
 };
 use crate::{
-    abi::types::{ClientInfo, INTERFACE_AXCL},
-    buffer::Buffer,
-    card::Card,
-    glue::{dma::Piece, task::Process, time},
-    wire::{axcl::reach, control::Packet},
+    buffer::pool::Pool,
+    glue::{task::Process, time},
+    link::{life::NotServing, Link},
+    uapi::{ClientInfo, INTERFACE_AXCL},
+    wire::control::Packet,
 };
-
-/// Memory, and the process that allocated it.
-pub(crate) struct Held {
-    pub(super) owner: Process,
-    pub(super) buffer: Arc<Buffer>,
-}
-
-impl Held {
-    /// Its bus addresses and their lengths.
-    pub(super) fn ranges(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
-        self.buffer.pieces().iter().map(|p| (p.bus, p.len))
-    }
-
-    /// What of `[address, address + len)` is in it.
-    pub(super) fn overlap(&self, address: u64, len: u32) -> impl Iterator<Item = Piece> + '_ {
-        let pieces = self.ranges();
-        let parts = pieces.filter_map(move |piece| reach::overlap(piece, (address, len)));
-        parts.map(|(bus, len)| Piece { bus, len })
-    }
-}
 
 /// A group whose program is done with it, while the card may still be moving its data.
 struct Ending {
@@ -62,13 +43,13 @@ struct State {
     up: bool,
 }
 
-/// The programs of one card.
+/// The programs of one card; as long as it is listed, or one of them needs it.
 #[pin_data]
 pub(crate) struct Clients {
+    pub(crate) place: Arc<Place>,
+    /// Outside of what locks a group has; nobody sends with it held.
     #[pin]
     state: Mutex<State>,
-    #[pin]
-    buffers: Mutex<KVec<Held>>,
     /// For the condition only; what is waited for is the card's.
     #[pin]
     looking: Mutex<()>,
@@ -78,27 +59,34 @@ pub(crate) struct Clients {
 
 impl Clients {
     /// Nobody.
-    pub(crate) fn new() -> impl PinInit<Self> {
-        pin_init!(Self {
+    pub(crate) fn new(link: &Arc<Link>, pool: &Arc<Pool>) -> Result<Arc<Self>> {
+        let place = Place::new(link, pool)?;
+        let clients = pin_init!(Self {
+            place,
             state <- new_mutex!(State {
                 groups: KVec::new(),
                 ending: KVec::new(),
                 up: false,
             }, "ax650_axcl_clients"),
-            buffers <- new_mutex!(KVec::new(), "ax650_axcl_buffers"),
             looking <- new_mutex!((), "ax650_axcl_looking"),
             changed <- new_condvar!("ax650_axcl_changed"),
-        })
+        });
+        Arc::pin_init(clients, GFP_KERNEL)
     }
 
     /// The card runs.
-    pub(crate) fn up(&self) {
+    pub(super) fn up(&self) {
         self.state.lock().up = true;
         self.notify();
     }
 
+    /// Whether the card has come up since this was last asked.
+    pub(super) fn was_up(&self) -> bool {
+        core::mem::take(&mut self.state.lock().up)
+    }
+
     /// Something about the card has changed.
-    pub(crate) fn notify(&self) {
+    fn notify(&self) {
         self.changed.notify_all();
     }
 
@@ -113,8 +101,22 @@ impl Clients {
             let until = deadline.min(time::now() + LOOK_NS);
             let waited = time::wait_until(&self.changed, &mut looking, until);
             drop(looking);
-            super::ended(waited, deadline)?;
+            ended(waited, deadline)?;
         }
+    }
+
+    /// Waits until the card can be talked to, and returns its generation.  `ETIMEDOUT`, `ERESTARTSYS`, or
+    /// why it will not be.
+    pub(super) fn wait_until_up(&self, deadline: u64) -> Result<u32> {
+        let life = &self.place.link.life;
+        self.wait(deadline, || {
+            let generation = life.generation();
+            match life.check_serving(generation) {
+                Ok(()) => Some(Ok(generation)),
+                Err(NotServing::NotYet | NotServing::Stale) => None,
+                Err(e) => Some(Err(e.into())),
+            }
+        })?
     }
 
     /// The group of `record`.
@@ -147,12 +149,12 @@ impl Clients {
 
     /// The program is done with `group`.  `farewell` goes to the card, and the ports are free again; if
     /// data is being moved then when it has been, or after a few seconds.
-    pub(super) fn end(&self, card: &Card, group: &Arc<Group>, farewell: Packet) {
+    pub(super) fn end(&self, group: &Arc<Group>, farewell: Packet) {
         if !self.remove(group) {
             return;
         }
         group.close(Standing::Returned);
-        if !group.is_exposed() && group.finish(card, &farewell) {
+        if !group.is_exposed() && group.finish(&farewell) {
             return;
         }
         let ending = Ending {
@@ -161,18 +163,18 @@ impl Clients {
             deadline: time::now() + DRAIN_NS,
         };
         if self.state.lock().ending.push(ending, GFP_KERNEL).is_ok() {
-            card.kick();
-        } else if !group.finish(card, &farewell) {
+            self.place.link.life.orders.kick();
+        } else if !group.finish(&farewell) {
             // It cannot be remembered.
-            group.give_back(card);
+            group.give_back();
         }
     }
 
     /// The same when the card has been told, and nothing is being moved as far as is known.
-    pub(super) fn end_told(&self, card: &Card, group: &Arc<Group>) {
+    pub(super) fn end_told(&self, group: &Arc<Group>) {
         if self.remove(group) {
             group.close(Standing::Returned);
-            group.give_back(card);
+            group.give_back();
         }
     }
 
@@ -182,7 +184,13 @@ impl Clients {
     }
 
     /// Time has passed.
-    pub(crate) fn tick(&self, card: &Card) {
+    pub(super) fn tick(&self) {
+        self.finish_due();
+        self.notify();
+    }
+
+    /// Ends the groups whose time has come.
+    fn finish_due(&self) {
         let now = time::now();
         loop {
             let mut state = self.state.lock();
@@ -191,12 +199,12 @@ impl Clients {
                 return;
             };
             drop(state);
-            if !ending.group.finish(card, &ending.farewell) {
+            if !ending.group.finish(&ending.farewell) {
                 let group = ending.group.clone();
                 let kept = self.state.lock().ending.push(ending, GFP_KERNEL);
                 if kept.is_err() {
                     // It cannot be remembered.
-                    group.give_back(card);
+                    group.give_back();
                 }
                 return;
             }
@@ -204,12 +212,7 @@ impl Clients {
     }
 
     /// The card goes down: all groups are gone, and their programs are told ([pcie 5.7], R16).
-    pub(crate) fn fail(&self, card: &Card) {
-        let was_up = core::mem::take(&mut self.state.lock().up);
-        if was_up {
-            // First, while those who are told of their groups still have them.
-            registry::wake_idle_files();
-        }
+    pub(super) fn fail(&self) {
         let (groups, ending) = {
             let mut state = self.state.lock();
             (
@@ -219,14 +222,19 @@ impl Clients {
         };
         for group in groups.iter() {
             group.close(Standing::Lost);
-            group.give_back(card);
+            group.give_back();
             group.record.raise();
         }
         for ending in ending.iter() {
-            ending.group.give_back(card);
+            ending.group.give_back();
         }
-        card.ports.lock().expect_nothing();
         self.notify();
+    }
+
+    /// The line of the program that `port` was granted to.
+    pub(super) fn line(&self, port: u32) -> Option<Arc<Line>> {
+        let state = self.state.lock();
+        state.groups.iter().find_map(|group| group.line(port))
     }
 
     /// Shows `f` the thread of each group.
@@ -258,7 +266,7 @@ impl Clients {
             let info = ClientInfo {
                 pid: owner.process.number_for_caller(),
                 session: group.ports.first().copied().unwrap_or(0),
-                buffer_bytes: self.bytes_of(&owner.process),
+                buffer_bytes: self.place.bytes_of(&owner.process),
                 bytes_to_card: owner.bytes_to_card.get(),
                 bytes_from_card: owner.bytes_from_card.get(),
                 command: owner.comm,
@@ -268,36 +276,5 @@ impl Clients {
             list.push(info, GFP_KERNEL)?;
         }
         Ok(list)
-    }
-
-    /// Bytes of the memory that a process has allocated.
-    pub(crate) fn bytes_of(&self, process: &Process) -> u64 {
-        let buffers = self.buffers.lock();
-        let own = buffers.iter().filter(|held| held.owner == *process);
-        own.map(|held| held.buffer.size() as u64).sum()
-    }
-
-    /// Remembers memory of the calling process.
-    pub(super) fn hold(&self, buffer: &Arc<Buffer>) -> Result {
-        let held = Held {
-            owner: Process::current()?,
-            buffer: buffer.clone(),
-        };
-        self.buffers.lock().push(held, GFP_KERNEL)?;
-        Ok(())
-    }
-
-    /// Forgets it.
-    pub(super) fn let_go(&self, buffer: &Arc<Buffer>) {
-        let mut buffers = self.buffers.lock();
-        let at = buffers.iter().position(|h| Arc::ptr_eq(&h.buffer, buffer));
-        let removed = at.and_then(|at| buffers.remove(at).ok());
-        drop(buffers);
-        drop(removed);
-    }
-
-    /// Lets `f` look at all memory.
-    pub(super) fn with_buffers<R>(&self, f: impl FnOnce(&[Held]) -> R) -> R {
-        f(&self.buffers.lock())
     }
 }

@@ -9,19 +9,19 @@ use kernel::{
 };
 
 use super::{
+    clients::Clients,
     line::{Line, Owner, Standing},
+    place::Place,
     record::Record,
-    wait_until_up, FAILED,
+    rules::{as_abi, FAILED},
 };
-use crate::glue::compat::errno::EHOSTDOWN;
 use crate::{
-    card::Card,
     glue::time::{self, Signals, MS, S},
-    session::role,
-    transport::{control, ports},
+    link::ports,
+    session::base::role,
     wire::{
         axcl::flow::Flow,
-        control::{Packet, CREATE, CREATE_DONE, DESTROY, GROUP},
+        control::{Packet, CREATE, CREATE_DONE, GROUP},
     },
 };
 
@@ -43,62 +43,60 @@ impl Extra {
     }
 }
 
-/// A group.
+/// A group; until its program gives it back or the card goes down, and then until its transfers have
+/// ended.
 #[pin_data]
 pub(crate) struct Group {
-    pub(crate) record: Arc<Record>,
+    place: Arc<Place>,
+    pub(super) record: Arc<Record>,
     pub(crate) owner: Arc<Owner>,
+    /// The card's boot that it belongs to.
     pub(crate) generation: u32,
     /// What the program calls itself.
     pid: u32,
     pub(crate) ports: ports::Group,
     lines: KVec<Arc<Line>>,
+    /// Inside of `extra_lines`.
     #[pin]
     extras: Mutex<KVec<Extra>>,
+    /// Outside of a line's.
     #[pin]
     extra_lines: Mutex<KVec<Arc<Line>>>,
 }
 
 impl Group {
     /// Has the card make a serving process with ports for the caller, as the packet asks.
-    pub(super) fn create(card: &Arc<Card>, record: &Arc<Record>, wanted: &Packet) -> Result {
-        let generation = wait_until_up(card, time::now() + CREATE_NS).map_err(as_abi)?;
+    pub(super) fn create(clients: &Clients, record: &Arc<Record>, wanted: &Packet) -> Result {
+        let link = &clients.place.link;
+        let generation = clients
+            .wait_until_up(time::now() + CREATE_NS)
+            .map_err(as_abi)?;
         let mut ports = [0; GROUP];
-        card.ports.lock().reserve_lowest(&mut ports)?;
-        let made = Self::new(card, record, generation, wanted.pid, ports)
-            .and_then(|group| card.axcl.add(&group).map(|()| group));
-        let group = match made {
-            Ok(group) => group,
-            Err(e) => {
-                free(card, &ports);
-                return Err(e);
-            }
-        };
+        link.ports.lock().reserve_lowest(&mut ports)?;
+        let made = Self::new(&clients.place, record, generation, wanted.pid, ports)
+            .and_then(|group| clients.add(&group).map(|()| group));
+        let group = made.inspect_err(|_| link.free(&ports))?;
         let request = Packet {
             command: CREATE,
-            device: card.id,
+            device: link.id,
             count: GROUP as u32,
             ports,
             ..*wanted
         };
         // A reset that began before the group was listed has not seen it, hence the first check.
-        let created = card
-            .check_serving(generation)
-            .and_then(|()| {
-                let deadline = time::now() + CREATE_NS;
-                card.control
-                    .create(card, request, deadline, Signals::Deadly)
-            })
-            .and_then(|()| card.check_serving(generation));
+        let check = || link.life.check_serving(generation).map_err(Error::from);
+        let created = check()
+            .and_then(|()| link.create(&request, time::now() + CREATE_NS, Signals::Deadly))
+            .and_then(|()| check());
         created.map_err(|e| {
             // The card may still act on it: end it there before the ports are free (R37).
-            card.axcl.end(card, &group, group.farewell(card));
+            clients.end(&group, group.farewell());
             as_abi(e)
         })
     }
 
     fn new(
-        card: &Arc<Card>,
+        place: &Arc<Place>,
         record: &Arc<Record>,
         generation: u32,
         pid: u32,
@@ -108,12 +106,13 @@ impl Group {
         let mut lines = KVec::with_capacity(GROUP, GFP_KERNEL)?;
         for (number, &port) in ports.iter().enumerate() {
             let bulk = matches!(number, role::HOST_BULK | role::CARD_BULK);
-            let line = Line::new(card, generation, port, &owner, bulk.then(Flow::default))?;
+            let line = Line::new(place, generation, port, &owner, bulk.then(Flow::default))?;
             lines.push(line, GFP_KERNEL)?;
         }
         let record = record.clone();
         let group = Arc::pin_init(
             pin_init!(Self {
+                place: place.clone(),
                 record,
                 owner,
                 generation,
@@ -125,11 +124,9 @@ impl Group {
             }),
             GFP_KERNEL,
         )?;
-        let mut table = card.ports.lock();
         for line in group.lines.iter() {
-            table.connect(line);
+            line.connect();
         }
-        drop(table);
         Ok(group)
     }
 
@@ -146,46 +143,48 @@ impl Group {
     }
 
     /// What the card is told when the program ends without a word [pcie 5.5].
-    pub(super) fn farewell(&self, card: &Card) -> Packet {
-        Packet {
-            command: DESTROY,
-            device: card.id,
-            pid: self.pid,
-            count: GROUP as u32,
-            ports: self.ports,
-            ..Packet::default()
-        }
+    pub(super) fn farewell(&self) -> Packet {
+        self.place.link.destroy_packet(self.pid, &self.ports)
     }
 
     /// The program gives its ports back.  Whatever ports its packet names, the card hears of its own.
-    pub(super) fn destroy(self: &Arc<Self>, card: &Card, packet: &Packet) -> Result {
+    pub(super) fn destroy(self: &Arc<Self>, clients: &Clients, packet: &Packet) -> Result {
         let farewell = Packet {
             dma_size: packet.dma_size,
             log_level: packet.log_level,
-            ..self.farewell(card)
+            ..self.farewell()
         };
-        card.check_serving(self.generation).map_err(as_abi)?;
+        let link = &self.place.link;
+        link.life
+            .check_serving(self.generation)
+            .map_err(|e| as_abi(e.into()))?;
         if self.is_exposed() {
             // The card is told when it is through.
-            card.axcl.end(card, self, farewell);
+            clients.end(self, farewell);
             return Ok(());
         }
         // Nothing is freed if the card cannot be told.
-        control::send(card, &farewell, time::now() + DESTROY_NS).map_err(as_abi)?;
-        card.axcl.end_told(card, self);
+        link.notify(&farewell, time::now() + DESTROY_NS)
+            .map_err(|e| as_abi(e.into()))?;
+        clients.end_told(self);
         Ok(())
     }
 
+    /// Events that its program has not looked at yet.
+    pub(crate) fn events(&self) -> u32 {
+        self.record.events()
+    }
+
     /// More ports, of which the card knows nothing.
-    pub(super) fn request(&self, card: &Arc<Card>, packet: &mut Packet) -> Result {
+    pub(super) fn request(&self, packet: &mut Packet) -> Result {
         let count = extra_count(packet)?;
         let mut ports = [0; GROUP];
         let wanted = ports.get_mut(..count).ok_or(EINVAL)?;
-        card.ports.lock().reserve_lowest(wanted)?;
+        self.place.link.ports.lock().reserve_lowest(wanted)?;
         let extra = Extra { ports, count };
-        let added = self.add_extra(card, extra);
+        let added = self.add_extra(extra);
         if let Err(e) = added {
-            free(card, ports.get(..count).unwrap_or(&[]));
+            self.place.link.free(ports.get(..count).unwrap_or(&[]));
             return Err(e);
         }
         for (to, from) in packet.ports.iter_mut().zip(ports).take(count) {
@@ -194,7 +193,7 @@ impl Group {
         Ok(())
     }
 
-    fn add_extra(&self, card: &Arc<Card>, extra: Extra) -> Result {
+    fn add_extra(&self, extra: Extra) -> Result {
         let mut lines = self.extra_lines.lock();
         let mut extras = self.extras.lock();
         extras.reserve(1, GFP_KERNEL)?;
@@ -203,14 +202,12 @@ impl Group {
         let mut new: KVec<Arc<Line>> = KVec::with_capacity(extra.count, GFP_KERNEL)?;
         for &port in extra.ports() {
             let flow = Some(Flow::besides());
-            let line = Line::new(card, self.generation, port, &owner, flow)?;
+            let line = Line::new(&self.place, self.generation, port, &owner, flow)?;
             new.push(line, GFP_KERNEL)?;
         }
-        let mut table = card.ports.lock();
         for line in new.iter() {
-            table.connect(line);
+            line.connect();
         }
-        drop(table);
         for line in new {
             lines.push(line, GFP_KERNEL)?;
         }
@@ -219,7 +216,7 @@ impl Group {
     }
 
     /// Takes such ports back: those of one request, all of them, in their order.
-    pub(super) fn recycle(&self, card: &Card, packet: &Packet) -> Result {
+    pub(super) fn recycle(&self, packet: &Packet) -> Result {
         let count = extra_count(packet)?;
         let wanted = packet.ports.get(..count).ok_or(EINVAL)?;
         let mut extras = self.extras.lock();
@@ -236,7 +233,7 @@ impl Group {
                 line.release();
             }
         }
-        free(card, extra.ports());
+        self.place.link.free(extra.ports());
         Ok(())
     }
 
@@ -246,6 +243,13 @@ impl Group {
             return Ok(self.owner.clone());
         }
         Owner::current()
+    }
+
+    /// The line of `port`, if that is one of its ports.
+    pub(super) fn line(&self, port: u32) -> Option<Arc<Line>> {
+        let is_it = |line: &&Arc<Line>| line.port == port;
+        let found = self.lines.iter().find(is_it).cloned();
+        found.or_else(|| self.extra_lines.lock().iter().find(is_it).cloned())
     }
 
     /// The ports it has asked for besides, for `observe/debug.rs`.
@@ -280,17 +284,18 @@ impl Group {
     /// Tells the card, and gives everything back.  False if the card cannot be told now: nobody else must
     /// get the ports while it serves this group.
     #[must_use]
-    pub(super) fn finish(&self, card: &Card, farewell: &Packet) -> bool {
-        let serves = card.check_serving(self.generation).is_ok();
-        if serves && !control::farewell(card, farewell) {
+    pub(super) fn finish(&self, farewell: &Packet) -> bool {
+        let link = &self.place.link;
+        let serves = link.life.check_serving(self.generation).is_ok();
+        if serves && !link.farewell(farewell) {
             return false;
         }
-        self.give_back(card);
+        self.give_back();
         true
     }
 
     /// Gives ports, files and memory back.
-    pub(super) fn give_back(&self, card: &Card) {
+    pub(super) fn give_back(&self) {
         for line in self.lines.iter() {
             line.release();
         }
@@ -299,10 +304,10 @@ impl Group {
             line.close(Standing::Returned);
             line.release();
         }
-        free(card, &self.ports);
+        self.place.link.free(&self.ports);
         let extras = core::mem::take(&mut *self.extras.lock());
         for extra in extras.iter() {
-            free(card, extra.ports());
+            self.place.link.free(extra.ports());
         }
     }
 }
@@ -312,21 +317,5 @@ fn extra_count(packet: &Packet) -> Result<usize> {
     match packet.count as usize {
         count @ 1..=GROUP => Ok(count),
         _ => Err(EINVAL),
-    }
-}
-
-fn free(card: &Card, ports: &[u32]) {
-    let freed = card.ports.lock().free(ports);
-    // The last references may be among them, so not under the table's lock.
-    drop(freed);
-}
-
-/// The error that programs get: a card that is not up is no card (R04), a refusal, a time-out and the
-/// like are -1.
-fn as_abi(e: Error) -> Error {
-    match e {
-        e if e == EHOSTDOWN || e == ENODEV => ENODEV,
-        e if e == ERESTARTSYS || e == ENOMEM => e,
-        _ => FAILED,
     }
 }

@@ -11,13 +11,13 @@ use kernel::{
     uaccess::{UserPtr, UserSlice},
 };
 
-use super::{group::Group, record::Record, registry, requests, FAILED};
+use super::{clients::Clients, group::Group, record::Record, registry, requests, rules::FAILED};
 use crate::{
-    card::Card,
     glue::{
         chardev::{self, POLL_IN},
         pci,
     },
+    link::{life::Life, ports::MAX_SESSIONS},
     wire::{
         axcl::host::{self, Location, PidList, Status},
         bytes::u32_at,
@@ -55,17 +55,10 @@ impl MiscDevice for Record {
 
     fn release(me: Arc<Self>, _file: &File) {
         registry::remove_file(&me);
-        loop {
-            let mut found = None;
-            registry::for_each(|_, card| {
-                if found.is_none() {
-                    found = card.axcl.group_of(&me).map(|group| (card.clone(), group));
-                }
-            });
-            let Some((card, group)) = found else {
-                return;
-            };
-            card.axcl.end(&card, &group, group.farewell(&card));
+        while let Some(clients) = registry::clients_with(&me) {
+            if let Some(group) = clients.group_of(&me) {
+                clients.end(&group, group.farewell());
+            }
         }
     }
 
@@ -150,22 +143,22 @@ fn control(me: &Arc<Record>, user: Argument) -> Result {
     if !known.contains(&packet.command) {
         return Err(FAILED);
     }
-    let card = registry::find(packet.device).map_err(|_| FAILED)?;
+    let clients = registry::find(packet.device).map_err(|_| FAILED)?;
     let _turn = me.turn()?;
-    let own = card.axcl.group_of(me);
+    let own = clients.group_of(me);
     match packet.command {
         CREATE => {
             if own.is_none() {
-                Group::create(&card, me, &packet)?;
+                Group::create(&clients, me, &packet)?;
             }
-            let group = card.axcl.group_of(me).ok_or(FAILED)?;
+            let group = clients.group_of(me).ok_or(FAILED)?;
             group.describe(&mut packet);
         }
-        DESTROY => own.ok_or(FAILED)?.destroy(&card, &packet)?,
+        DESTROY => own.ok_or(FAILED)?.destroy(&clients, &packet)?,
         REQUEST_PORTS => {
-            group_for_extras(own, &packet)?.request(&card, &mut packet)?;
+            group_for_extras(own, &packet)?.request(&mut packet)?;
         }
-        _ => group_for_extras(own, &packet)?.recycle(&card, &packet)?,
+        _ => group_for_extras(own, &packet)?.recycle(&packet)?,
     }
     user.write(&packet.encode())
 }
@@ -178,8 +171,8 @@ fn group_for_extras(own: Option<Arc<Group>>, packet: &Packet) -> Result<Arc<Grou
     own.ok_or(FAILED)
 }
 
-fn status_of(card: &Card) -> Status {
-    if card.state().serves_sessions() && !card.is_gone() {
+fn status_of(life: &Life) -> Status {
+    if life.state().serves_sessions() && !life.is_gone() {
         Status::Alive
     } else {
         Status::Dead
@@ -189,7 +182,9 @@ fn status_of(card: &Card) -> Status {
 fn status(user: Argument) -> Result {
     let cards = registry::cards()?;
     let mut map = [0; host::STATUS_SIZE];
-    let states = cards.iter().map(|(id, card)| (*id, status_of(card)));
+    let states = cards
+        .iter()
+        .map(|entry| (entry.id, status_of(&entry.card.link.life)));
     host::status_map(states, &mut map);
     user.write(&map)
 }
@@ -197,15 +192,15 @@ fn status(user: Argument) -> Result {
 fn list(user: Argument) -> Result {
     let cards = registry::cards()?;
     let mut list = [0; host::LIST_SIZE];
-    host::list(cards.iter().map(|&(id, _)| id), &mut list);
+    host::list(cards.iter().map(|entry| entry.id), &mut list);
     user.write(&list)
 }
 
 /// An unknown card is no error, but leaves the argument as it is.
 fn bus_info(user: Argument) -> Result {
     let mut bytes: [u8; host::BUS_INFO_SIZE] = user.read()?;
-    if let Ok(card) = registry::find(first_word(&bytes)) {
-        let (domain, location) = pci::location(&card.pdev);
+    if let Ok(entry) = registry::entry(first_word(&bytes)) {
+        let (domain, location) = pci::location(&entry.card.pdev);
         let location = Location {
             domain,
             slot: location >> 3 & 0x1f,
@@ -217,10 +212,9 @@ fn bus_info(user: Argument) -> Result {
 }
 
 /// Threads of the programs on a card, as the caller sees them; those of other containers it does not.
-fn threads(card: &Card) -> Result<KVec<i32>> {
-    let mut numbers =
-        KVec::with_capacity(crate::transport::ports::MAX_SESSIONS as usize, GFP_KERNEL)?;
-    card.axcl.for_each_thread(|thread| {
+fn threads(clients: &Clients) -> Result<KVec<i32>> {
+    let mut numbers = KVec::with_capacity(MAX_SESSIONS as usize, GFP_KERNEL)?;
+    clients.for_each_thread(|thread| {
         let number = thread.number_for_caller();
         if number != 0 {
             // There are no more groups than there is room for.
@@ -232,8 +226,8 @@ fn threads(card: &Card) -> Result<KVec<i32>> {
 
 fn pid_count(user: Argument) -> Result {
     let mut bytes: [u8; host::PID_COUNT_SIZE] = user.read()?;
-    let card = registry::find(first_word(&bytes))?;
-    let count = threads(&card)?.len() as u32;
+    let clients = registry::find(first_word(&bytes))?;
+    let count = threads(&clients)?.len() as u32;
     if let Some((_, room)) = bytes.split_at_mut_checked(4) {
         room.copy_from_slice(&count.to_le_bytes());
     }
@@ -243,7 +237,7 @@ fn pid_count(user: Argument) -> Result {
 fn pid_list(user: Argument) -> Result {
     let bytes: [u8; host::PID_LIST_SIZE] = user.read()?;
     let wanted = PidList::parse(&bytes).ok_or(FAILED)?;
-    let card = registry::find(wanted.device)?;
+    let clients = registry::find(wanted.device)?;
     if wanted.capacity == 0 {
         return Ok(());
     }
@@ -256,7 +250,7 @@ fn pid_list(user: Argument) -> Result {
     }
     let size = wanted.capacity as usize * 4;
     let mut writer = UserSlice::new(UserPtr::from_addr(to), size).writer();
-    for number in threads(&card)?.iter().take(wanted.capacity as usize) {
+    for number in threads(&clients)?.iter().take(wanted.capacity as usize) {
         let number = number.to_ne_bytes();
         writer.write_slice(&number).map_err(|_| FAILED)?;
     }

@@ -8,11 +8,13 @@ use kernel::{
     sync::{Arc, Mutex},
 };
 
-use super::{clients::Held, endpoint::Endpoint};
+use super::{
+    endpoint::Endpoint,
+    place::{Held, Place},
+};
 use crate::glue::compat::errno::ESTALE;
 use crate::{
     buffer::Buffer,
-    card::Card,
     counters::Counter,
     glue::{
         dma::{Owner as Turn, Piece},
@@ -20,7 +22,10 @@ use crate::{
         task::Process,
         time::{self, MS},
     },
-    transport::tx::SendError,
+    link::{
+        ports::{Description, Receiver},
+        tx::SendError,
+    },
     wire::{
         axcl::{
             flow::{Flow, FromHost, Through},
@@ -63,16 +68,17 @@ impl Owner {
     }
 }
 
-/// A port.
+/// A port; as long as the table of ports, its group or a file has it.
 #[pin_data]
-pub(crate) struct Line {
-    card: Arc<Card>,
+pub(super) struct Line {
+    place: Arc<Place>,
     /// The card's boot that it belongs to.
     generation: u32,
     /// Its number.
     pub(crate) port: u32,
     /// Who may connect.
     pub(crate) owner: Arc<Owner>,
+    /// Taken with `Rx` locked, and locks `Tx`.
     #[pin]
     state: Mutex<State>,
 }
@@ -103,7 +109,7 @@ struct State {
 impl Line {
     /// A port of `owner`.  `flow`: lists of memory travel there.
     pub(super) fn new(
-        card: &Arc<Card>,
+        place: &Arc<Place>,
         generation: u32,
         port: u32,
         owner: &Arc<Owner>,
@@ -111,7 +117,7 @@ impl Line {
     ) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
-                card: card.clone(),
+                place: place.clone(),
                 generation,
                 port,
                 owner: owner.clone(),
@@ -127,9 +133,15 @@ impl Line {
         )
     }
 
-    /// The card it leads to.
-    pub(crate) fn card(&self) -> &Arc<Card> {
-        &self.card
+    /// Has the link deliver to it.
+    pub(super) fn connect(self: &Arc<Self>) {
+        let mut table = self.place.link.ports.lock();
+        table.connect(self.port, self.clone());
+    }
+
+    /// Whether the card has gone.
+    pub(super) fn is_cut(&self) -> bool {
+        self.place.link.life.is_gone()
     }
 
     /// Whether it can still be used.
@@ -140,7 +152,7 @@ impl Line {
     /// Whether its owner has lost it, or is losing it, without having given it back.
     pub(crate) fn is_lost(&self) -> bool {
         match self.state.lock().standing {
-            Standing::Open => self.card.is_gone(),
+            Standing::Open => self.is_cut(),
             Standing::Returned => false,
             Standing::Lost => true,
         }
@@ -148,7 +160,7 @@ impl Line {
 
     /// Why it cannot: `ENODEV` the card has gone, `ESTALE` the port was given back or lost.
     pub(crate) fn check(&self) -> Result {
-        if self.card.is_gone() {
+        if self.is_cut() {
             return Err(ENODEV);
         }
         if !self.is_open() {
@@ -183,30 +195,9 @@ impl Line {
         drop(removed);
     }
 
-    /// A message of the card has come.
-    pub(crate) fn on_message(&self, message: &[u8]) {
-        let mut state = self.state.lock();
-        let through = state.flow.as_mut().and_then(|f| f.received(message));
-        if let Some(through) = through {
-            // Before the owner hears of it and looks.
-            self.sync(&state.parts, Turn::Cpu);
-            self.count(through);
-        }
-        let file = state.files.last().cloned();
-        drop(state);
-        match file {
-            None => self.card.counters.dropped_no_port.add(1),
-            Some(file) => {
-                if file.push(message).is_err() {
-                    self.card.counters.dropped_overflow.add(1);
-                }
-            }
-        }
-    }
-
     /// Counts what the card has moved.
     fn count(&self, through: Through) {
-        let (owner, counters) = (&self.owner, &self.card.counters);
+        let (owner, counters) = (&self.owner, &self.place.link.counters);
         match through {
             Through::Read(bytes) => {
                 owner.bytes_to_card.add(bytes.into());
@@ -247,7 +238,12 @@ impl Line {
             return self.publish(message);
         };
         let kind = flow.look(message).map_err(|error| {
-            dev_dbg!(self.card.pdev, "list on port {}: {}\n", self.port, error);
+            dev_dbg!(
+                self.place.link.pdev,
+                "list on port {}: {}\n",
+                self.port,
+                error
+            );
             failed(EPERM)
         })?;
         let (named, parts) = match kind {
@@ -275,13 +271,11 @@ impl Line {
     }
 
     fn publish(&self, message: &[u8]) -> Result<(), SendError> {
-        let card = &self.card;
-        card.check_serving(self.generation)
-            .map_err(SendError::Failed)?;
-        let mut tx = card.tx.lock();
-        tx.publish(card, self.port, message)?;
-        tx.ring(card);
-        Ok(())
+        let link = &self.place.link;
+        link.life
+            .check_serving(self.generation)
+            .map_err(|e| SendError::Failed(e.into()))?;
+        link.send(self.port, message)
     }
 
     /// The owner's memory that `list` names, and the parts of it.  While the card is not through with the
@@ -296,7 +290,7 @@ impl Line {
             named.extend_from_slice(&state.named, GFP_KERNEL)?;
         }
         let wanted = list.entries();
-        self.card.axcl.with_buffers(|buffers| {
+        self.place.with_buffers(|buffers| {
             let own = || buffers.iter().filter(|h| h.owner == self.owner.process);
             for (address, len) in wanted {
                 let pieces = || own().flat_map(Held::ranges);
@@ -322,12 +316,12 @@ impl Line {
 
     /// Hands memory to the card, or takes it back.  It fails only when the driver is being unbound.
     fn sync(&self, parts: &[Piece], turn: Turn) {
-        let _ = self.card.memory.space().sync(parts.iter().copied(), turn);
-    }
-
-    /// How many files are connected, for `observe/debug.rs`.
-    pub(crate) fn files(&self) -> usize {
-        self.state.lock().files.len()
+        let _ = self
+            .place
+            .pool
+            .memory
+            .space()
+            .sync(parts.iter().copied(), turn);
     }
 
     /// Whether the card may be moving data.
@@ -361,8 +355,43 @@ impl Line {
         }
         if exposed {
             for buffer in named {
-                self.card.quarantine(self.generation, buffer);
+                self.place.pool.quarantine(self.generation, buffer);
             }
+        }
+    }
+}
+
+impl Receiver for Line {
+    fn receive(&self, _port: u32, message: &[u8]) {
+        let mut state = self.state.lock();
+        let through = state.flow.as_mut().and_then(|f| f.received(message));
+        if let Some(through) = through {
+            // Before the owner hears of it and looks.
+            self.sync(&state.parts, Turn::Cpu);
+            self.count(through);
+        }
+        let file = state.files.last().cloned();
+        drop(state);
+        match file {
+            None => self.place.link.counters.dropped_no_port.add(1),
+            Some(file) => {
+                if file.push(message).is_err() {
+                    self.place.link.counters.dropped_overflow.add(1);
+                }
+            }
+        }
+    }
+
+    fn takes_long(&self) -> bool {
+        true
+    }
+
+    fn describe(&self, _port: u32) -> Description {
+        Description {
+            kind: "axcl",
+            pid: self.owner.process.number(),
+            files: Some(self.state.lock().files.len()),
+            comm: self.owner.comm,
         }
     }
 }

@@ -7,7 +7,7 @@
 //! asked for; who may touch it when is kept in order with the messages that name it ([`super::line`]).
 
 use kernel::{
-    fs::File,
+    fs,
     miscdevice::{MiscDevice, MiscDeviceRegistration},
     mm::virt::{flags, VmaNew},
     new_mutex,
@@ -16,18 +16,16 @@ use kernel::{
     uaccess::{UserPtr, UserSlice},
 };
 
-use super::registry;
+use super::{place::Place, registry};
 use crate::{
-    abi::{MAX_BUFFER, MAX_BYTES_PER_CARD},
-    buffer::Buffer,
-    card::Card,
+    buffer::{Buffer, Memory, MAX_BUFFER, MAX_BYTES_PER_CARD},
     glue::{chardev, pages::page_offset},
     wire::axcl::mmb::{self, Wanted},
 };
 
 /// The buffer of a file.
 struct Allocated {
-    card: Arc<Card>,
+    place: Arc<Place>,
     buffer: Arc<Buffer>,
 }
 
@@ -42,18 +40,18 @@ enum State {
 
 /// An open file.
 #[pin_data]
-pub(super) struct Memory {
+pub(super) struct File {
     #[pin]
     state: Mutex<State>,
 }
 
-impl Memory {
+impl File {
     /// Allocates the one buffer of this file.  `tell` writes to the caller where it is; if that fails
     /// the buffer is gone again.
     fn allocate(
         &self,
         wanted: Wanted,
-        make: impl FnOnce(&Card, usize) -> Result<Buffer>,
+        make: impl FnOnce(&Arc<Memory>, usize) -> Result<Buffer>,
         tell: impl FnOnce(&Buffer) -> Result,
     ) -> Result {
         {
@@ -75,26 +73,26 @@ impl Memory {
 
     fn make(
         wanted: Wanted,
-        make: impl FnOnce(&Card, usize) -> Result<Buffer>,
+        make: impl FnOnce(&Arc<Memory>, usize) -> Result<Buffer>,
         tell: impl FnOnce(&Buffer) -> Result,
     ) -> Result<Allocated> {
-        let card = registry::find(wanted.device)?;
-        if card.is_gone() {
+        let place = registry::find(wanted.device)?.place.clone();
+        if place.link.life.is_gone() {
             return Err(ENODEV);
         }
-        let buffer = Arc::new(make(&card, wanted.size as usize)?, GFP_KERNEL)?;
+        let buffer = Arc::new(make(&place.pool.memory, wanted.size as usize)?, GFP_KERNEL)?;
         tell(&buffer)?;
-        card.axcl.hold(&buffer)?;
-        Ok(Allocated { card, buffer })
+        place.hold(&buffer)?;
+        Ok(Allocated { place, buffer })
     }
 
     fn single(&self, user: impl Fn(usize) -> UserSlice) -> Result {
         let mut argument = [0; mmb::SINGLE_SIZE];
         user(0).reader().read_slice(&mut argument)?;
         let wanted = Wanted::single(&argument).ok_or(EINVAL)?;
-        let make = |card: &Card, size| {
+        let make = |memory: &Arc<Memory>, size| {
             check_size(size)?;
-            Buffer::contiguous(&card.memory, size, MAX_BYTES_PER_CARD).map_err(|_| ENOMEM)
+            Buffer::contiguous(memory, size, MAX_BYTES_PER_CARD).map_err(|_| ENOMEM)
         };
         self.allocate(wanted, make, |buffer| {
             let piece = buffer.pieces().first().ok_or(ENOMEM)?;
@@ -108,10 +106,10 @@ impl Memory {
         user(0).reader().read_slice(&mut argument)?;
         let argument = argument.first_chunk_mut().ok_or(EINVAL)?;
         let wanted = Wanted::scatter(argument).ok_or(EINVAL)?;
-        let make = |card: &Card, size| {
+        let make = |memory: &Arc<Memory>, size| {
             // Any failure of this request is -1.
             check_size(size)
-                .and_then(|()| Buffer::in_few_pieces(&card.memory, size, MAX_BYTES_PER_CARD))
+                .and_then(|()| Buffer::in_few_pieces(memory, size, MAX_BYTES_PER_CARD))
                 .map_err(|_| EPERM)
         };
         self.allocate(wanted, make, |buffer| {
@@ -146,17 +144,17 @@ fn check_size(size: usize) -> Result {
     Ok(())
 }
 
-impl chardev::Client for Memory {
+impl chardev::Client for File {
     type Shared = ();
     const POLL: bool = false;
     const COMPAT: bool = false;
 }
 
 #[vtable]
-impl MiscDevice for Memory {
+impl MiscDevice for File {
     type Ptr = Arc<Self>;
 
-    fn open(_file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Arc<Self>> {
+    fn open(_file: &fs::File, _misc: &MiscDeviceRegistration<Self>) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
                 state <- new_mutex!(State::Empty, "ax650_axcl_memory"),
@@ -167,16 +165,16 @@ impl MiscDevice for Memory {
 
     /// After the last close and the last unmap.  What the card has been told of stays until it is
     /// through with it.
-    fn release(me: Arc<Self>, _file: &File) {
+    fn release(me: Arc<Self>, _file: &fs::File) {
         let state = core::mem::replace(&mut *me.state.lock(), State::Empty);
-        if let State::Full(Allocated { card, buffer }) = state {
-            card.axcl.let_go(&buffer);
+        if let State::Full(Allocated { place, buffer }) = state {
+            place.let_go(&buffer);
         }
     }
 
     fn ioctl(
         me: kernel::sync::ArcBorrow<'_, Self>,
-        _file: &File,
+        _file: &fs::File,
         cmd: u32,
         arg: usize,
     ) -> Result<isize> {
@@ -198,7 +196,7 @@ impl MiscDevice for Memory {
         Ok(0)
     }
 
-    fn mmap(me: kernel::sync::ArcBorrow<'_, Self>, _file: &File, vma: &VmaNew) -> Result {
+    fn mmap(me: kernel::sync::ArcBorrow<'_, Self>, _file: &fs::File, vma: &VmaNew) -> Result {
         let buffer = match &*me.state.lock() {
             State::Full(allocated) => allocated.buffer.clone(),
             _ => return Err(EPERM),

@@ -11,40 +11,29 @@
 //! ([`clients`]); apart from these `Rx`, a line ([`line`]), `Tx`; the queue of a file is a leaf.
 
 pub(crate) mod clients;
-pub(crate) mod endpoint;
+mod endpoint;
+pub(crate) mod follower;
 pub(crate) mod group;
-pub(crate) mod host;
-pub(crate) mod line;
+mod host;
+mod line;
+mod messages;
 mod mmb;
 mod p2p;
-pub(crate) mod record;
+mod place;
+mod record;
 pub(crate) mod registry;
 mod requests;
+mod rules;
 
 use kernel::{prelude::*, str::CString, sync::Arc};
 
-use crate::glue::compat::errno::ESTALE;
-use crate::{
-    card::Card,
-    glue::{
-        chardev::{Client, Node},
-        params,
-        time::{self, Signals, Waited, MS, S},
-    },
+use crate::glue::{
+    chardev::{Client, Node},
+    params,
 };
 use endpoint::Endpoint;
-use mmb::Memory;
 use p2p::Peers;
 use record::Record;
-
-/// A request whose arguments cannot be read or make no sense; -1 in the ABI.
-const FAILED: Error = EPERM;
-
-/// A card that is being booted is waited for so long [pcie 2.4].
-const UP_NS: u64 = 120 * S;
-
-/// Between looks at the state of a card, should its thread have forgotten to tell.
-const LOOK_NS: u64 = 100 * MS;
 
 /// The four nodes, unless they are switched off.
 #[expect(dead_code, reason = "held to be dropped")]
@@ -54,7 +43,7 @@ pub(crate) struct Nodes(Option<Set>);
 struct Set(
     Pin<KBox<Node<Record>>>,
     Pin<KBox<Node<Endpoint>>>,
-    Pin<KBox<Node<Memory>>>,
+    Pin<KBox<Node<mmb::File>>>,
     Pin<KBox<Node<Peers>>>,
 );
 
@@ -83,26 +72,4 @@ impl Nodes {
 fn node<C: Client<Shared = ()>>(name: &CStr) -> Result<Pin<KBox<Node<C>>>> {
     let name = CString::try_from(name)?;
     KBox::pin_init(Node::new(name, None, Arc::new((), GFP_KERNEL)?), GFP_KERNEL)
-}
-
-/// Waits until `card` can be talked to, and returns its generation.  `ETIMEDOUT`, `ERESTARTSYS`, or as
-/// [`Card::check_serving`] has it.
-fn wait_until_up(card: &Card, deadline: u64) -> Result<u32> {
-    card.axcl.wait(deadline, || {
-        let generation = card.generation();
-        match card.check_serving(generation) {
-            Ok(()) => Some(Ok(generation)),
-            Err(e) if e == EAGAIN || e == ESTALE => None,
-            Err(e) => Some(Err(e)),
-        }
-    })?
-}
-
-/// Why a wait is over, if it is.  To be called without locks.
-fn ended(waited: Waited, deadline: u64) -> Result {
-    match waited {
-        Waited::Signal if !Signals::Deadly.ignore() => Err(ERESTARTSYS),
-        _ if time::now() >= deadline => Err(ETIMEDOUT),
-        _ => Ok(()),
-    }
 }

@@ -14,7 +14,7 @@ use kernel::{
     uaccess::{UserPtr, UserSlice},
 };
 
-use super::{registry, FAILED};
+use super::{registry, rules::FAILED};
 use crate::{
     card::Card,
     glue::{chardev, pci},
@@ -27,19 +27,20 @@ pub(super) struct Peers;
 /// The table, if all cards are below switches and reach each other.
 fn table() -> Result<[u8; p2p::TABLE_SIZE]> {
     let mut cards = registry::cards()?;
-    cards.retain(|(_, card)| !card.is_gone());
+    cards.retain(|entry| !entry.card.is_gone());
     let reaches = |client: &Card, provider: &Card| {
         core::ptr::eq(client, provider) || pci::reaches(&client.pdev, &provider.pdev)
     };
     let mut entries: KVec<Entry> = KVec::with_capacity(cards.len(), GFP_KERNEL)?;
-    for (id, card) in cards.iter() {
-        let others = || cards.iter().map(|(_, other)| &**other);
+    for listed in cards.iter() {
+        let card = &listed.card;
+        let others = || cards.iter().map(|other| &*other.card);
         if !pci::is_behind_switch(&card.pdev) || !others().all(|other| reaches(other, card)) {
             return Err(FAILED);
         }
         let (bar0, bar1, bar0_size) = pci::bars(&card.pdev);
         let entry = Entry {
-            device: *id,
+            device: listed.id,
             bar0,
             bar1,
             bar0_size,

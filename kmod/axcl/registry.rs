@@ -4,24 +4,25 @@
 
 use kernel::{prelude::*, sync::Arc};
 
-use super::record::Record;
-use crate::{card::Card, glue::global::TABLE, wire::axcl::ids::Ids};
+use super::{clients::Clients, record::Record};
+use crate::{card::Card, glue::global, wire::axcl::ids::Ids};
 
-/// A card and its id.
-pub(crate) struct Entry {
-    id: u32,
-    card: Arc<Card>,
+/// A card with its id and its programs.
+#[derive(Clone)]
+pub(super) struct Entry {
+    pub(super) id: u32,
+    pub(super) card: Arc<Card>,
+    pub(super) clients: Arc<Clients>,
 }
 
-/// The one table; `glue/global.rs` has it.
-pub(crate) struct Table {
+struct Table {
     cards: KVec<Entry>,
     files: KVec<Arc<Record>>,
 }
 
 impl Table {
     /// Nothing.
-    pub(crate) const fn new() -> Self {
+    const fn new() -> Self {
         Self {
             cards: KVec::new(),
             files: KVec::new(),
@@ -29,27 +30,41 @@ impl Table {
     }
 }
 
+global::table! {
+    /// The one lock of all cards.  Nobody waits or sends with it held.
+    static TABLE: Mutex<Table> = Table::new();
+}
+
+/// Makes the table usable; to be called before there are nodes or cards.
+pub(crate) fn init() {
+    init_table();
+}
+
 /// A card's place in the table; dropping it gives the id back.
 pub(crate) struct Listed(u32);
 
 impl Listed {
     /// Lists `card`, under the number of its bus if nobody has that (R01).
-    pub(crate) fn new(card: &Arc<Card>) -> Result<Self> {
+    pub(crate) fn new(card: &Arc<Card>, clients: &Arc<Clients>) -> Result<Self> {
         let mut table = TABLE.lock();
         let ids = Ids::new(table.cards.iter().map(|entry| entry.id));
-        let id = ids.choose(card.id).ok_or(ENOSPC)?;
-        if id != card.id {
+        let id = ids.choose(card.link.id).ok_or(ENOSPC)?;
+        if id != card.link.id {
             dev_info!(
                 card.pdev,
                 "AXCL programs know this card as {}, as another id {} is taken or reserved\n",
                 id,
-                card.id
+                card.link.id
             );
         }
         // In the order of the ids, as the vendor's list is.
         let at = table.cards.iter().take_while(|e| e.id < id).count();
-        let card = card.clone();
-        table.cards.push(Entry { id, card }, GFP_KERNEL)?;
+        let entry = Entry {
+            id,
+            card: card.clone(),
+            clients: clients.clone(),
+        };
+        table.cards.push(entry, GFP_KERNEL)?;
         if let Some(behind) = table.cards.get_mut(at..) {
             behind.rotate_right(1);
         }
@@ -71,38 +86,50 @@ impl Drop for Listed {
     }
 }
 
-/// The card with this id; `ENODEV` if there is none.
-pub(crate) fn find(id: u32) -> Result<Arc<Card>> {
+/// The programs of the card with this id; `ENODEV` if there is none.
+pub(super) fn find(id: u32) -> Result<Arc<Clients>> {
+    Ok(entry(id)?.clients)
+}
+
+/// The card with this id, and its programs.
+pub(super) fn entry(id: u32) -> Result<Entry> {
     let table = TABLE.lock();
     let found = table.cards.iter().find(|entry| entry.id == id);
-    found.map(|entry| entry.card.clone()).ok_or(ENODEV)
+    found.cloned().ok_or(ENODEV)
 }
 
-/// Shows `f` each card with its id, in the order of the ids.  `f` may not wait.
-pub(crate) fn for_each(mut f: impl FnMut(u32, &Arc<Card>)) {
-    for entry in TABLE.lock().cards.iter() {
-        f(entry.id, &entry.card);
-    }
+/// The programs of `card`, as long as the driver is bound.
+pub(crate) fn clients_of(card: &Card) -> Option<Arc<Clients>> {
+    let table = TABLE.lock();
+    let mut cards = table.cards.iter();
+    let found = cards.find(|entry| core::ptr::eq(&*entry.card, card));
+    found.map(|entry| entry.clients.clone())
 }
 
-/// All cards with their ids, in the order of the ids.
-pub(crate) fn cards() -> Result<KVec<(u32, Arc<Card>)>> {
+/// All cards, in the order of the ids.
+pub(super) fn cards() -> Result<KVec<Entry>> {
     let table = TABLE.lock();
     let mut list = KVec::with_capacity(table.cards.len(), GFP_KERNEL)?;
-    for entry in table.cards.iter() {
-        list.push((entry.id, entry.card.clone()), GFP_KERNEL)?;
-    }
+    list.extend_from_slice(&table.cards, GFP_KERNEL)?;
     Ok(list)
 }
 
+/// The programs among which `file` has a group, if there are such.
+pub(super) fn clients_with(file: &Arc<Record>) -> Option<Arc<Clients>> {
+    let table = TABLE.lock();
+    let mut cards = table.cards.iter();
+    let found = cards.find(|entry| entry.clients.has_group_of(file));
+    found.map(|entry| entry.clients.clone())
+}
+
 /// Remembers an open file.
-pub(crate) fn add_file(file: &Arc<Record>) -> Result {
+pub(super) fn add_file(file: &Arc<Record>) -> Result {
     TABLE.lock().files.push(file.clone(), GFP_KERNEL)?;
     Ok(())
 }
 
 /// Forgets it.
-pub(crate) fn remove_file(file: &Arc<Record>) {
+pub(super) fn remove_file(file: &Arc<Record>) {
     let mut table = TABLE.lock();
     let at = table
         .files
@@ -117,10 +144,10 @@ pub(crate) fn remove_file(file: &Arc<Record>) {
 }
 
 /// A card has died: tells the files that have no ports on any card [pcie 5.7].
-pub(crate) fn wake_idle_files() {
+pub(super) fn wake_idle_files() {
     let table = TABLE.lock();
     for file in table.files.iter() {
-        let uses = |entry: &Entry| entry.card.axcl.has_group_of(file);
+        let uses = |entry: &Entry| entry.clients.has_group_of(file);
         if !table.cards.iter().any(uses) {
             file.raise();
         }

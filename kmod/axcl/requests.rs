@@ -3,16 +3,16 @@
 //! Reset and reboot, which two of the nodes have [pcie 2.9].  Both hit everybody who uses the card, so
 //! they are for the administrator only (R17); everybody's ports are lost, and they are told (R16).
 
-use kernel::{prelude::*, sync::Arc};
+use kernel::prelude::*;
 
-use super::registry;
-use crate::glue::compat::errno::EREMOTEIO;
+use super::registry::{self, Entry};
 use crate::{
-    card::Card,
+    card::{error::BootError, Card},
     glue::{
         task,
         time::{self, S},
     },
+    link::{life::OrderError, orders::Order},
     wire::axcl::host::BootFailure,
 };
 
@@ -20,24 +20,23 @@ use crate::{
 const DONE_NS: u64 = 600 * S;
 
 /// The card that a privileged caller names: `EPERM`, `ENODEV`.
-pub(super) fn admin(device: impl FnOnce() -> Option<u32>) -> Result<Arc<Card>> {
+pub(super) fn admin(device: impl FnOnce() -> Option<u32>) -> Result<Entry> {
     if !task::is_admin() {
         return Err(EPERM);
     }
-    registry::find(device().ok_or(ENODEV)?)
+    registry::entry(device().ok_or(ENODEV)?)
 }
 
 /// Orders, behind what has been ordered by others, and waits until it is done.
-fn order(card: &Card, reset: bool) -> Result {
+fn order(listed: &Entry, order: Order) -> Result {
+    let (card, clients) = (&listed.card, &listed.clients);
     let deadline = time::now() + DONE_NS;
-    card.axcl
-        .wait(deadline, || match card.order(reset, false) {
-            Err(e) if e == EBUSY => None,
-            other => Some(other),
-        })??;
-    let done = card
-        .axcl
-        .wait(deadline, || (!card.is_ordered()).then_some(()));
+    clients.wait(deadline, || match card.order(order) {
+        Err(OrderError::Busy) => None,
+        other => Some(other),
+    })??;
+    let orders = &card.link.life.orders;
+    let done = clients.wait(deadline, || (!orders.is_ordered()).then_some(()));
     done.map_err(|e| match e {
         // Not to be begun anew: it has been ordered.
         e if e == ERESTARTSYS => EINTR,
@@ -46,13 +45,14 @@ fn order(card: &Card, reset: bool) -> Result {
 }
 
 /// Resets a card and leaves it down.
-pub(super) fn reset(card: &Card) -> Result {
-    order(card, true)
+pub(super) fn reset(listed: &Entry) -> Result {
+    order(listed, Order::Reset)
 }
 
 /// Resets a card and boots it.
-pub(super) fn reboot(card: &Card) -> Result {
-    order(card, false)?;
+pub(super) fn reboot(listed: &Entry) -> Result {
+    order(listed, Order::Boot)?;
+    let card = &listed.card;
     if card.check_serving(card.generation()).is_ok() {
         return Ok(());
     }
@@ -64,12 +64,10 @@ pub(super) fn reboot(card: &Card) -> Result {
 
 /// What kept it from coming up.
 fn failure(card: &Card) -> BootFailure {
-    let info = card.info();
-    let sent = info.boot_bytes_done == info.boot_bytes_total;
-    match Error::from_errno(info.last_error) {
-        e if e == ENOENT => BootFailure::NoFile,
-        e if e == ETIMEDOUT && !sent => BootFailure::ChunkTimeout,
-        e if e == EREMOTEIO && !sent => BootFailure::ChunkFailed,
+    match card.failure() {
+        Some(BootError::NoFirmware) => BootFailure::NoFile,
+        Some(BootError::ChunkTimeout) => BootFailure::ChunkTimeout,
+        Some(BootError::ChunkFailed) => BootFailure::ChunkFailed,
         _ => BootFailure::Other,
     }
 }

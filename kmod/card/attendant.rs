@@ -9,13 +9,12 @@
 
 use kernel::{prelude::*, sync::Arc};
 
-use super::{telemetry::Identity, Card};
+use super::{service::Verdict, telemetry::Identity, Card};
 use crate::{
     glue::{
         thread::{Main, Running},
-        time::{self, Delta, Instant, Moment, Signals, MS, S},
+        time::{Delta, Instant, Moment, MS, S},
     },
-    session::Session,
     wire::{bytes::Text, rpc},
 };
 
@@ -30,28 +29,6 @@ const RETRY: Delta = Delta::from_secs(5);
 
 /// Between looks.
 const LOOK: Delta = Delta::from_secs(1);
-
-/// What still works of a card whose heartbeat is late.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It answers.
-    Answers,
-    /// It makes new sessions; the driver's own was lost.
-    Replaced,
-    /// Nothing.
-    Silent,
-}
-
-/// What the card's thread and the attendant have to tell each other.
-#[derive(Default)]
-pub(crate) struct Service {
-    /// A boot whose heartbeat is late.
-    probe: Option<u32>,
-    /// What was found out, and of which boot.
-    verdict: Option<(u32, Verdict)>,
-    /// Look at everything now.
-    called: bool,
-}
 
 /// The thread.
 pub(crate) struct Attendant {
@@ -82,44 +59,17 @@ impl Main for Attendant {
         let mut notes = Notes::default();
         while !me.should_stop() {
             self.card.attend(&mut notes);
-            self.card.rest_attendant();
+            self.card.service.rest(LOOK);
         }
     }
 
     fn wake(&self) {
-        self.card.call_attendant();
+        self.card.service.call();
     }
 }
 
 impl Card {
-    /// Has the attendant look at everything now.
-    pub(super) fn call_attendant(&self) {
-        self.service.lock().called = true;
-        self.service_wake.notify_all();
-    }
-
-    /// Asks the attendant what of the card still works.
-    pub(super) fn ask_attendant(&self) {
-        self.service.lock().probe = Some(self.generation());
-        self.call_attendant();
-    }
-
-    /// Takes what the attendant has found out about the present boot.
-    pub(super) fn take_verdict(&self) -> Option<Verdict> {
-        let (generation, verdict) = self.service.lock().verdict.take()?;
-        (generation == self.generation()).then_some(verdict)
-    }
-
-    fn rest_attendant(&self) {
-        let deadline = Instant::now() + LOOK;
-        let (service, wake) = (&self.service, &self.service_wake);
-        // However it ends, the attendant looks at everything next.
-        let _ = time::wait_for(service, wake, deadline, Signals::All, |service| {
-            Ok(core::mem::take(&mut service.called).then_some(()))
-        });
-    }
-
-    fn attend(self: &Arc<Self>, notes: &mut Notes) {
+    fn attend(&self, notes: &mut Notes) {
         if !self.state().serves_sessions() || self.is_gone() {
             return;
         }
@@ -130,24 +80,21 @@ impl Card {
                 ..Notes::default()
             };
         }
-        let wanted = self.service.lock().probe.take();
-        if wanted == Some(generation) {
+        if self.service.take_question(generation) {
             let verdict = self.probe();
-            self.service.lock().verdict = Some((generation, verdict));
-            self.kick();
+            self.service.answer(generation, verdict);
+            self.link.life.orders.kick();
             return;
         }
         if notes.next.is_none_or(|next| next.left().is_zero()) {
             self.keep_management_session(notes);
-            notes.next = match notes.identity.is_complete() && self.management().is_some() {
-                true => None,
-                false => Some(Instant::now() + RETRY),
-            };
+            let complete = notes.identity.is_complete() && self.management.session().is_some();
+            notes.next = (!complete).then(|| Instant::now() + RETRY);
         }
     }
 
     /// Finds out what of the card still works, and mends the least.
-    fn probe(self: &Arc<Self>) -> Verdict {
+    fn probe(&self) -> Verdict {
         if self.ping() {
             Verdict::Answers
         } else if self.canary() {
@@ -159,10 +106,10 @@ impl Card {
 
     /// An echo on the driver's own session.
     fn ping(&self) -> bool {
-        let Some(session) = self.management() else {
+        let Some(session) = self.management.session() else {
             return false;
         };
-        self.counters.pings.add(1);
+        self.link.counters.pings.add(1);
         let start = Instant::now();
         let token = start.nanos().to_le_bytes();
         let deadline = (start + PING).nanos();
@@ -171,32 +118,33 @@ impl Card {
     }
 
     /// A new session instead of the one that does not answer, with a call of its own.
-    fn canary(self: &Arc<Self>) -> bool {
-        self.counters.canaries.add(1);
-        if let Some(session) = self.management.lock().take() {
-            self.counters.session_resets.add(1);
+    fn canary(&self) -> bool {
+        self.link.counters.canaries.add(1);
+        if let Some(session) = self.management.take() {
+            self.link.counters.session_resets.add(1);
             session.fail(ETIMEDOUT);
         }
-        self.retire_sessions();
-        self.open_management(Instant::now() + SESSION).is_ok() && self.ping()
-    }
-
-    /// The driver's own session.
-    pub(super) fn management(&self) -> Option<Arc<Session>> {
+        self.sessions.retire();
         self.management
-            .lock()
-            .clone()
-            .filter(|session| session.is_open())
+            .open(&self.sessions, Instant::now() + SESSION)
+            .is_ok()
+            && self.ping()
     }
 
     /// Makes the driver's own session if there is none, and asks what is not known yet.
-    fn keep_management_session(self: &Arc<Self>, notes: &mut Notes) {
-        if self.management().is_none() {
-            let opened = self.open_management(Instant::now() + SESSION);
+    fn keep_management_session(&self, notes: &mut Notes) {
+        if self.management.session().is_none() {
+            let opened = self
+                .management
+                .open(&self.sessions, Instant::now() + SESSION);
             if let Err(e) = opened {
                 // Else nobody wonders.
                 if self.check_serving(notes.generation).is_ok() {
-                    dev_warn_ratelimited!(self, "the card's service does not answer: {:?}\n", e);
+                    dev_warn_ratelimited!(
+                        self.link,
+                        "the card's service does not answer: {:?}\n",
+                        e
+                    );
                     self.say(notes);
                 }
                 return;
@@ -205,7 +153,8 @@ impl Card {
         if notes.identity.is_complete() {
             return;
         }
-        self.ask_identity(&mut notes.identity);
+        self.management
+            .ask_identity(&mut notes.identity, &self.status);
         if notes.identity.is_complete() {
             notes.said = false;
         }

@@ -4,8 +4,7 @@
 
 use kernel::{firmware::Firmware, prelude::*};
 
-use super::{status::put_text, Card};
-use crate::glue::compat::errno::EREMOTEIO;
+use super::{error::BootError, status::put_text, Card};
 use crate::{
     glue::{
         pci, shim,
@@ -36,24 +35,30 @@ impl Card {
     ///
     /// # Errors
     ///
-    /// `ENOENT` no firmware file; `EINVAL`, `EFBIG` one that cannot be used; `ETIMEDOUT`, `EREMOTEIO`, `EIO` the card
-    /// does not take it; `ENODEV` the card has gone; `EINTR` the thread shall stop.
-    pub(super) fn boot(&self) -> Result {
+    /// Those of the firmware file, which are final; those of a card that does not take it; `Gone`; `Interrupted`.
+    pub(super) fn boot(&self) -> Result<(), BootError> {
         let start = Instant::now();
         if !self.set_state(State::Loader) {
-            return Err(ENODEV);
+            return Err(BootError::Gone);
         }
         let firmware = Firmware::request(FIRMWARE, self.pdev.as_ref()).inspect_err(|e| {
             dev_err!(self.pdev, "firmware {}: {:?}\n", FIRMWARE, e);
+        });
+        let firmware = firmware.map_err(|e| match e {
+            e if e == ENOENT => BootError::NoFirmware,
+            // Nobody has it in a form that could be read: nor would the next attempt.
+            e if e == EINVAL => BootError::BadFirmware,
+            e if e == EFBIG => BootError::TooLarge,
+            e => BootError::Other(e),
         })?;
         let container = self.check(firmware.data())?;
         if !self.set_state(State::Booting) {
-            return Err(ENODEV);
+            return Err(BootError::Gone);
         }
         pci::set_master(&self.pdev);
         self.send(&container)?;
         // Nothing of the firmware, or of an earlier life of the rings, may look like a message.
-        self.region.zero(0, self.region.size())?;
+        self.link.region.zero(0, self.link.region.size())?;
         FINISH::zeroed().with(FINISH::START, true).write(self)?;
         drop(firmware);
         self.shake_hands()?;
@@ -62,10 +67,10 @@ impl Card {
     }
 
     /// Checks the container before a byte of it reaches the card.
-    fn check<'a>(&self, bytes: &'a [u8]) -> Result<Container<'a>> {
+    fn check<'a>(&self, bytes: &'a [u8]) -> Result<Container<'a>, BootError> {
         let refused = |error: ContainerError| {
             dev_err!(self.pdev, "firmware {}: {}\n", FIRMWARE, error);
-            EINVAL
+            BootError::BadFirmware
         };
         let container = Container::parse(bytes).map_err(refused)?;
         container.verify(shim::md5).map_err(refused)?;
@@ -82,9 +87,9 @@ impl Card {
         Ok(container)
     }
 
-    fn send(&self, container: &Container<'_>) -> Result {
+    fn send(&self, container: &Container<'_>) -> Result<(), BootError> {
         for (index, record) in container.records().enumerate() {
-            let size = (self.region.size() as u32).min(CHUNK) as usize;
+            let size = (self.link.region.size() as u32).min(CHUNK) as usize;
             // The loader jumps after its first read, so the first image must go in one piece.
             if index == 0 && record.image.len() > size {
                 dev_err!(
@@ -94,7 +99,7 @@ impl Card {
                     record.image.len(),
                     size
                 );
-                return Err(EFBIG);
+                return Err(BootError::TooLarge);
             }
             if index == 1 {
                 self.look_at_boot_reason()?;
@@ -115,11 +120,11 @@ impl Card {
     ///
     /// # Errors
     ///
-    /// `ETIMEDOUT` no answer; `EREMOTEIO` the card says that it failed; `EIO` there are no registers; `ENODEV` there
-    /// is no card; `EINTR` the thread shall stop.
-    fn send_chunk(&self, chunk: &[u8], to: u64) -> Result {
-        self.region.copy_in(0, chunk)?;
-        let from = self.region.bus();
+    /// `ChunkTimeout` no answer; `ChunkFailed` the card says that it failed; `Other(EIO)` there are no registers;
+    /// `Other(ENODEV)` there is no card; `Interrupted` the thread shall stop.
+    fn send_chunk(&self, chunk: &[u8], to: u64) -> Result<(), BootError> {
+        self.link.region.copy_in(0, chunk)?;
+        let from = self.link.region.bus();
         // A result left over from before must not be taken for this one's.
         STATUS::zeroed().write(self)?;
         SOURCE_LOW::from(from as u32).write(self)?;
@@ -137,18 +142,22 @@ impl Card {
                 Status::Done if COMMAND::read(self)? != COMMAND::zeroed() => {
                     STATUS::zeroed().write(self)?;
                 }
-                Status::Done => return STATUS::zeroed().write(self).map(Some),
+                Status::Done => {
+                    STATUS::zeroed().write(self)?;
+                    return Ok(Some(()));
+                }
                 Status::Failed(bits) => {
                     dev_err!(self.pdev, "firmware: the card reports {}\n", bits);
                     STATUS::zeroed().write(self)?;
-                    return Err(EREMOTEIO);
+                    return Err(BootError::ChunkFailed);
                 }
                 // The card is there, so its registers are not where they were.
-                Status::Gone => return Err(EIO),
+                Status::Gone => return Err(BootError::Other(EIO)),
             }
             self.check_stopping()?;
             Ok(None)
-        })
+        })?
+        .ok_or(BootError::ChunkTimeout)
     }
 
     /// Why the chip was started [pcie 3.7]; U-Boot runs by now.

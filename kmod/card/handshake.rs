@@ -4,11 +4,11 @@
 
 use kernel::prelude::*;
 
-use super::Card;
+use super::{error::BootError, Card};
 use crate::{
     glue::{
         region,
-        time::{self, fsleep, read_poll_timeout, Delta, Instant},
+        time::{self, fsleep, Delta, Instant},
     },
     wire::{
         boot::FINISH,
@@ -42,11 +42,11 @@ impl Card {
     ///
     /// # Errors
     ///
-    /// `ETIMEDOUT` the firmware does not answer; `ENODEV`, `EIO` the card has gone, or its registers;
-    /// `EINTR` the thread shall stop.
-    pub(super) fn shake_hands(&self) -> Result {
+    /// `Timeout` the firmware does not answer; `Gone` or `Other` the card has gone, or its registers; `Interrupted` the
+    /// thread shall stop.
+    pub(super) fn shake_hands(&self) -> Result<(), BootError> {
         if !self.set_state(State::Handshake) {
-            return Err(ENODEV);
+            return Err(BootError::Gone);
         }
         self.step0().inspect_err(|e| {
             dev_err!(
@@ -72,13 +72,17 @@ impl Card {
     ///
     /// # Errors
     ///
-    /// Those of `look`; `ETIMEDOUT`; `EINTR` if the thread shall stop.
-    fn poll(&self, timeout: Delta, mut look: impl FnMut() -> Result<bool>) -> Result {
-        let look_on = || match look()? {
-            true => Ok(true),
-            false => self.check_stopping().map(|()| false),
-        };
-        read_poll_timeout(look_on, |done| *done, POLL, timeout).map(|_| ())
+    /// Those of `look`; `Timeout`; `Interrupted` if the thread shall stop.
+    fn poll(
+        &self,
+        timeout: Delta,
+        mut look: impl FnMut() -> Result<bool>,
+    ) -> Result<(), BootError> {
+        time::poll(POLL, timeout, || match look()? {
+            true => Ok(Some(())),
+            false => self.check_stopping().map(|()| None),
+        })?
+        .ok_or(BootError::Timeout)
     }
 
     /// Tells the card where the shared memory is.  The words are written again and again: until the
@@ -87,8 +91,8 @@ impl Card {
     /// The flag must not arrive alone, with the parameters lost to the old memory.  The old memory has
     /// "finish" set, the new is zeroed, so nothing is written before that bit has gone; except that
     /// after a while everything is, lest a card leaves other things there.
-    fn step0(&self) -> Result {
-        let (base, size) = (self.region.bus(), self.region.size() as u64);
+    fn step0(&self) -> Result<(), BootError> {
+        let (base, size) = (self.link.region.bus(), self.link.region.size() as u64);
         let start = Instant::now();
         self.poll(STEP_TIMEOUT, || {
             if FINISH::read(self)? != FINISH::zeroed() && start.elapsed() < SWAP {
@@ -108,35 +112,33 @@ impl Card {
     }
 
     /// Waits until the card has set up its side of the rings.
-    fn step1(&self) -> Result {
+    fn step1(&self) -> Result<(), BootError> {
         self.poll(STEP_TIMEOUT, || {
             // Nothing tells of a card that vanishes now but a look.
-            self.check_present()?;
-            Ok(PAGE_ACK::read(&self.region)? == PAGE_ACK::from(CARD_ACK))
+            self.link.check_present()?;
+            Ok(PAGE_ACK::read(&self.link.region)? == PAGE_ACK::from(CARD_ACK))
         })?;
-        self.rx.lock().start();
-        self.tx.lock().start();
-        self.region.zero(0, STEP1_CLEAR)?;
+        self.link.start();
+        self.link.region.zero(0, STEP1_CLEAR)?;
         region::write_barrier();
-        PAGE_FLAG::from(HOST_PRESENT).write(&self.region)?;
+        PAGE_FLAG::from(HOST_PRESENT).write(&self.link.region)?;
         fsleep(SETTLE);
         Ok(())
     }
 
     /// Gives the card the time, and waits until it has cleared the control page: a message sent
     /// before that would upset the doorbell counters for good.
-    fn sync_time(&self) -> Result {
+    fn sync_time(&self) -> Result<(), BootError> {
         let (seconds, nanoseconds) = time::wall_clock();
-        PAGE_SECONDS::from(seconds as u64).write(&self.region)?;
-        PAGE_NANOSECONDS::from(nanoseconds as u64).write(&self.region)?;
+        let region = &self.link.region;
+        PAGE_SECONDS::from(seconds as u64).write(region)?;
+        PAGE_NANOSECONDS::from(nanoseconds as u64).write(region)?;
         region::write_barrier();
         let magic = PAGE_FLAG::from(TIME_MAGIC);
-        magic.write(&self.region)?;
-        let cleared = self.poll(TIME_SYNC_TIMEOUT, || {
-            Ok(PAGE_FLAG::read(&self.region)? != magic)
-        });
+        magic.write(region)?;
+        let cleared = self.poll(TIME_SYNC_TIMEOUT, || Ok(PAGE_FLAG::read(region)? != magic));
         match cleared {
-            Err(e) if e == ETIMEDOUT => {
+            Err(BootError::Timeout) => {
                 dev_warn!(self.pdev, "the card did not take the time\n");
                 Ok(())
             }

@@ -4,7 +4,7 @@
 //! by others.  The card loses its state in all of them; afterwards it is booted again, and what
 //! clients held answers `ESTALE`.
 
-use kernel::{prelude::*, sync::atomic::Relaxed};
+use kernel::prelude::*;
 
 use super::Card;
 use crate::glue::compat::errno::ESTALE;
@@ -16,18 +16,16 @@ use crate::{
 impl Card {
     /// Ends all work on the card.  When this returns the thread does not touch it.
     fn pause(&self) {
-        self.orders.lock().paused = true;
+        self.link.life.orders.pause();
         if self.state().is_on_bus() {
             self.set_state(State::Resetting);
         }
-        self.tx.lock().stop();
-        self.rx.lock().stop();
+        self.link.stop();
         self.fail_sessions(ESTALE);
-        self.kick();
+        self.link.life.orders.kick();
         drop(self.activity.lock());
         // Again: the thread may have been setting up what was just torn down.
-        self.tx.lock().stop();
-        self.rx.lock().stop();
+        self.link.stop();
         self.fail_sessions(ESTALE);
     }
 
@@ -35,16 +33,13 @@ impl Card {
     pub(crate) fn sleep_now(&self) {
         self.pause();
         if self.quiesce() {
-            self.release_quarantine();
+            self.pool.release_quarantine();
         }
     }
 
     /// Boots the card again, in the background.
     pub(crate) fn wake_up(&self) {
-        let mut orders = self.orders.lock();
-        orders.paused = false;
-        orders.boot = true;
-        self.wake.notify_all();
+        self.link.life.orders.resume();
     }
 
     /// An error on the bus: no access until the slot has been reset; never again if `lost`.
@@ -56,7 +51,8 @@ impl Card {
         );
         self.pause();
         if lost {
-            self.mark_gone();
+            self.link.lose(State::Gone);
+            self.wake_waiters();
         }
     }
 
@@ -67,9 +63,8 @@ impl Card {
 
     /// The driver is being unbound: whoever waits for the card is told, and nobody begins anything new.
     pub(crate) fn begin_removal(&self) {
-        self.removed.store(1, Relaxed);
-        self.control.wake();
-        self.wake_files();
+        self.link.life.remove();
+        self.wake_waiters();
         self.fail_sessions(ENODEV);
     }
 
@@ -77,7 +72,7 @@ impl Card {
     pub(crate) fn remove(&self) {
         // A card that does not answer even now is not on the bus, where it could reach memory.
         let _ = self.quiesce();
-        self.memory.space().close();
-        self.release_quarantine();
+        self.pool.memory.space().close();
+        self.pool.release_quarantine();
     }
 }

@@ -2,9 +2,9 @@
 
 //! The heartbeat, and what is done when it is late: ping, canary, session reset, chip reset.
 
-use kernel::{prelude::*, sync::Arc};
+use kernel::prelude::*;
 
-use super::{attendant::Verdict, Card};
+use super::{service::Verdict, Card};
 use crate::glue::compat::errno::ESTALE;
 use crate::{
     glue::time::{Instant, Moment},
@@ -17,15 +17,15 @@ use crate::{
 
 impl Card {
     /// Looks at the heartbeat, once a second.
-    pub(super) fn watch(self: &Arc<Self>) {
-        if !self.is_present() {
+    pub(super) fn watch(&self) {
+        if !self.link.is_present() {
             return;
         }
-        if self.misbehaves() {
+        if self.link.misbehaves() {
             dev_err!(self.pdev, "does not follow the protocol, resetting it\n");
             return self.boot_with_retries(ESTALE);
         }
-        let region = &self.region;
+        let region = &self.link.region;
         let read = (
             STAMP::read(region),
             INTERVAL::read(region).map(u32::from),
@@ -48,7 +48,7 @@ impl Card {
         };
         match beat {
             Beat::Accepted => {
-                self.counters.heartbeats.add(1);
+                self.link.counters.heartbeats.add(1);
                 // Fails only when the driver is being unbound.
                 let _ = ACCEPTED::from(u32::from(stamp)).write(region);
                 self.set_state(State::Running);
@@ -62,14 +62,14 @@ impl Card {
     /// The heartbeat is late: has the attendant find out what of the card still works.
     fn suspect(&self) {
         if self.set_state(State::Suspect) {
-            self.counters.heartbeats_missed.add(1);
-            self.ask_attendant();
+            self.link.counters.heartbeats_missed.add(1);
+            self.service.ask(self.generation());
         }
     }
 
     /// Does what is to be done about what the attendant has found out, unless the heart beats again.
-    pub(super) fn heed_attendant(self: &Arc<Self>) {
-        let verdict = self.take_verdict();
+    pub(super) fn heed_attendant(&self) {
+        let verdict = self.service.take_verdict(self.generation());
         let Some(verdict) = verdict.filter(|_| self.state() == State::Suspect) else {
             return;
         };

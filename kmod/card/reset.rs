@@ -2,9 +2,11 @@
 
 //! Resetting the chip, and putting back what the reset takes away [pcie 1.3], [pcie 1.6].
 
+use core::convert::Infallible;
+
 use kernel::{prelude::*, sync::atomic::Relaxed};
 
-use super::Card;
+use super::{error::BootError, Card};
 use crate::{
     glue::{
         pci::{self, Presence},
@@ -39,22 +41,21 @@ impl Card {
     ///
     /// # Errors
     ///
-    /// `ENODEV` the card has gone or is not back; `EIO` its configuration cannot be restored; `EINTR` the thread
-    /// shall stop.
-    pub(super) fn reset(&self, error: Error) -> Result {
+    /// `Gone` the card has gone or is not back; `Other(EIO)` its configuration cannot be restored; `Interrupted` the
+    /// thread shall stop.
+    pub(super) fn reset(&self, error: Error) -> Result<(), BootError> {
         if !self.set_state(State::Resetting) {
-            return Err(ENODEV);
+            return Err(BootError::Gone);
         }
         // New ones are refused from here on; those that look at the generation find it changed.
-        self.tx.lock().stop();
-        self.rx.lock().stop();
+        self.link.stop();
         self.fail_sessions(error);
         let done = self
             .wait_for_presence()
             .and_then(|presence| self.reset_present(presence));
         if let Err(e) = done {
-            if e == ENODEV {
-                self.mark_unreachable();
+            if e == BootError::Gone {
+                self.link.lose(State::Unreachable);
             }
             return Err(e);
         }
@@ -64,17 +65,16 @@ impl Card {
                 self.pdev,
                 "the configuration cannot be restored after the reset\n"
             );
-            return Err(EIO);
+            return Err(BootError::Other(EIO));
         }
-        self.release_quarantine();
-        self.misbehaviour.store(0, Relaxed);
-        self.blank.store(0, Relaxed);
+        self.pool.release_quarantine();
+        self.link.forget_faults();
         self.status.lock().watch = None;
         Ok(())
     }
 
     /// Resets a card that answers, and waits until it does again.
-    fn reset_present(&self, presence: Presence) -> Result {
+    fn reset_present(&self, presence: Presence) -> Result<(), BootError> {
         pci::clear_master(&self.pdev);
         if presence == Presence::Blank {
             // It was on its way when it was last waited for, and has been reset by now.
@@ -87,19 +87,19 @@ impl Card {
         }
         self.reset_pending.store(1, Relaxed);
         self.write_reset()?;
-        self.counters.resets.add(1);
+        self.link.counters.resets.add(1);
         self.wait_for_loader()?;
         self.reset_pending.store(0, Relaxed);
         Ok(())
     }
 
     /// Waits for a card that is just away, because of somebody else's reset.
-    fn wait_for_presence(&self) -> Result<Presence> {
-        let present = time::poll(LOOK, PRESENCE, || match pci::presence(&self.pdev) {
+    fn wait_for_presence(&self) -> Result<Presence, BootError> {
+        time::poll(LOOK, PRESENCE, || match pci::presence(&self.pdev) {
             Presence::Absent => self.check_stopping().map(|()| None),
             other => Ok(Some(other)),
-        });
-        present.map_err(|e| if e == ETIMEDOUT { ENODEV } else { e })
+        })?
+        .ok_or(BootError::Gone)
     }
 
     /// Writes the reset register.  It must not be read back: the chip goes down at once.
@@ -115,7 +115,7 @@ impl Card {
 
     /// Waits until the card is on the bus again with its configuration wiped, which proves that the
     /// reset has happened.
-    fn wait_for_loader(&self) -> Result {
+    fn wait_for_loader(&self) -> Result<(), BootError> {
         let start = Instant::now();
         let mut absent = false;
         fsleep(LOOK);
@@ -132,25 +132,21 @@ impl Card {
                 Presence::Configured => {}
             }
             self.check_stopping().map(|()| None)
-        });
-        back.map_err(|e| {
-            if e != ETIMEDOUT {
-                return e;
-            }
+        })?;
+        back.ok_or_else(|| {
             dev_err!(
                 self.pdev,
                 "not back on the bus {} ms after a reset\n",
                 start.elapsed().as_millis()
             );
-            ENODEV
+            BootError::Gone
         })
     }
 
     /// For the end of the driver, of the system or of its wakefulness: no access to memory, chip in
     /// its loader, as far as that can be reached.  Whether the card is kept from memory.
     pub(super) fn quiesce(&self) -> bool {
-        self.tx.lock().stop();
-        self.rx.lock().stop();
+        self.link.stop();
         self.fail_sessions(ENODEV);
         let first = pci::presence(&self.pdev);
         if first == Presence::Absent && self.state() != State::Resetting {
@@ -165,23 +161,24 @@ impl Card {
             if self.write_reset().is_err() {
                 return true;
             }
-            self.counters.resets.add(1);
+            self.link.counters.resets.add(1);
         }
         let start = Instant::now();
         fsleep(LOOK);
-        let kept = time::poll(LOOK, QUIESCE, || match pci::presence(&self.pdev) {
-            Presence::Blank => {
-                // Whoever takes the card over finds its BARs in place.
-                let _ = self.config.restore(&self.pdev);
-                self.reset_pending.store(0, Relaxed);
-                Ok(Some(()))
-            }
-            Presence::Configured if start.elapsed() > WIPE => {
-                pci::clear_master(&self.pdev);
-                Ok(Some(()))
-            }
-            _ => Ok(None),
-        });
-        kept.is_ok()
+        let kept: Result<_, Infallible> =
+            time::poll(LOOK, QUIESCE, || match pci::presence(&self.pdev) {
+                Presence::Blank => {
+                    // Whoever takes the card over finds its BARs in place.
+                    let _ = self.config.restore(&self.pdev);
+                    self.reset_pending.store(0, Relaxed);
+                    Ok(Some(()))
+                }
+                Presence::Configured if start.elapsed() > WIPE => {
+                    pci::clear_master(&self.pdev);
+                    Ok(Some(()))
+                }
+                _ => Ok(None),
+            });
+        matches!(kept, Ok(Some(())))
     }
 }

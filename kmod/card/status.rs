@@ -2,23 +2,15 @@
 
 //! What is known of a card, for `AX650_QUERY_CARD` and sysfs.
 
-use super::Card;
-use crate::{
-    abi::types::{CardInfo, ABI_VERSION},
-    glue::{
-        self,
-        time::{Delta, Instant, Moment},
-    },
-    wire::{heartbeat::Watch, state::State},
-};
+use super::error::BootError;
+use crate::{glue::time::Delta, wire::heartbeat::Watch};
 
 /// Facts about a card.
 pub(crate) struct Status {
-    pub(super) state: State,
     /// How often the card was lost on the bus since it last ran.
     pub(super) losses: u32,
-    /// Negative errno of the last failed boot or recovery.
-    pub(super) last_error: i32,
+    /// Why the last boot or recovery has failed.
+    pub(super) failure: Option<BootError>,
     pub(super) boot_done: u64,
     pub(super) boot_total: u64,
     pub(super) boot_time: Delta,
@@ -38,9 +30,8 @@ pub(crate) struct Status {
 impl Default for Status {
     fn default() -> Self {
         Self {
-            state: State::Absent,
             losses: 0,
-            last_error: 0,
+            failure: None,
             boot_done: 0,
             boot_total: 0,
             boot_time: Delta::ZERO,
@@ -62,53 +53,5 @@ pub(super) fn put_text<const N: usize>(field: &mut [u8; N], text: &[u8]) {
     *field = [0; N];
     for (to, from) in field.iter_mut().zip(text) {
         *to = *from;
-    }
-}
-
-impl Card {
-    /// All of it.
-    pub(crate) fn info(&self) -> CardInfo {
-        let (domain, location) = glue::pci::location(&self.pdev);
-        let gone = self.is_gone();
-        let (speed, width) = if gone || self.state() == State::Resetting {
-            (0, 0)
-        } else {
-            glue::pci::link(&self.pdev)
-        };
-        let ids = glue::pci::ids(&self.pdev);
-        let status = self.status.lock();
-        let beat = status.watch.as_ref().filter(|watch| watch.seen());
-        CardInfo {
-            abi_version: ABI_VERSION,
-            state: if gone {
-                State::Gone
-            } else {
-                status.state.told()
-            } as u32,
-            generation: self.generation(),
-            last_error: status.last_error,
-            pci_domain: domain,
-            pci_bus: (location >> 8) as u16,
-            pci_devfn: (location & 0xff) as u16,
-            vendor: ids.vendor,
-            device: ids.device,
-            subsystem_vendor: ids.subsystem_vendor,
-            subsystem_device: ids.subsystem_device,
-            link_speed_mtps: speed,
-            link_width: width,
-            card_id: status.heartbeat_id,
-            heartbeat_interval_ms: status.heartbeat_interval,
-            heartbeat_age_ns: beat.map_or(u64::MAX, |watch| watch.age_ns(Instant::now().nanos())),
-            boot_bytes_done: status.boot_done,
-            boot_bytes_total: status.boot_total,
-            boot_time_ns: status.boot_time.as_nanos() as u64,
-            boot_reason: status.boot_reason,
-            reserved: 0,
-            firmware_version: status.firmware_version,
-            firmware_file: status.firmware_file,
-            firmware_sha256: status.firmware_sha256,
-            chip: status.chip,
-            uid: status.uid,
-        }
     }
 }

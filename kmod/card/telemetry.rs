@@ -2,16 +2,21 @@
 
 //! What the card says of itself, asked with the fixed command lines that its own tools use [rpc 4.2].
 
-use kernel::{prelude::*, sync::Arc};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{Arc, Mutex},
+};
 
-use super::{status::put_text, Card};
+use super::status::{put_text, Status};
 use crate::{
-    abi::types::{
+    glue::time::{self, Delta, Instant, Moment},
+    link::life::Life,
+    session::{table::Sessions, Session},
+    uapi::{
         Telemetry, TELEMETRY_CMM, TELEMETRY_CPU, TELEMETRY_MEMORY, TELEMETRY_NPU,
         TELEMETRY_TEMPERATURE,
     },
-    glue::time::{self, Delta, Instant, Moment},
-    session::Session,
     wire::{
         proctext::{self, command},
         rpc,
@@ -28,7 +33,7 @@ const LOG_LEVEL: u32 = 2;
 
 /// The values last read.
 #[derive(Default)]
-pub(crate) struct Cache {
+struct Cache {
     values: Telemetry,
     read_at: Option<Instant>,
 }
@@ -52,11 +57,43 @@ impl Identity {
     }
 }
 
-impl Card {
-    /// Opens the driver's own session.
-    pub(super) fn open_management(self: &Arc<Self>, deadline: Instant) -> Result {
-        let session = Session::open(self, None, LOG_LEVEL, deadline.nanos())?;
-        *self.management.lock() = Some(session);
+/// The driver's own session, and what was asked through it.
+#[pin_data]
+pub(super) struct Management {
+    /// Until the card goes down or it does not answer.  A leaf.
+    #[pin]
+    session: Mutex<Option<Arc<Session>>>,
+    /// Held while the card is asked, so that it is asked once; outside of a session's locks.
+    #[pin]
+    cache: Mutex<Cache>,
+}
+
+impl Management {
+    /// No session.
+    pub(super) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            session <- new_mutex!(None, "ax650_management"),
+            cache <- new_mutex!(Cache::default(), "ax650_telemetry"),
+        })
+    }
+
+    /// The session, if it serves.
+    pub(super) fn session(&self) -> Option<Arc<Session>> {
+        self.session
+            .lock()
+            .clone()
+            .filter(|session| session.is_open())
+    }
+
+    /// Takes the session away.
+    pub(super) fn take(&self) -> Option<Arc<Session>> {
+        self.session.lock().take()
+    }
+
+    /// Opens the session.
+    pub(super) fn open(&self, sessions: &Sessions, deadline: Instant) -> Result {
+        let session = sessions.open(None, LOG_LEVEL, deadline.nanos())?;
+        *self.session.lock() = Some(session);
         Ok(())
     }
 
@@ -76,8 +113,8 @@ impl Card {
 
     /// Chip, firmware version, unique id and memory, as far as `known` has not got them.  A question is
     /// answered by whatever the card says, even if it makes no sense.
-    pub(super) fn ask_identity(&self, known: &mut Identity) {
-        let Some(session) = self.management() else {
+    pub(super) fn ask_identity(&self, known: &mut Identity, status: &Mutex<Status>) {
+        let Some(session) = self.session() else {
             return;
         };
         let deadline = Instant::now() + TIMEOUT;
@@ -92,17 +129,17 @@ impl Card {
         };
         ask(&mut known.version, command::VERSION, &mut |text| {
             if let Some(version) = proctext::version(text) {
-                put_text(&mut self.status.lock().firmware_version, version.as_bytes());
+                put_text(&mut status.lock().firmware_version, version.as_bytes());
             }
         });
         ask(&mut known.chip, command::CHIP, &mut |text| {
             if let Some(chip) = proctext::chip_name(text) {
-                put_text(&mut self.status.lock().chip, chip.as_bytes());
+                put_text(&mut status.lock().chip, chip.as_bytes());
             }
         });
         ask(&mut known.uid, command::UID, &mut |text| {
             if let Some(uid) = proctext::uid(text) {
-                self.status.lock().uid = uid;
+                status.lock().uid = uid;
             }
         });
         let memory = &mut known.memory;
@@ -115,13 +152,13 @@ impl Card {
     ///
     /// # Errors
     ///
-    /// Those of [`Self::check_serving`]; `EAGAIN` if there is no session yet; `ETIMEDOUT` if the card answers
+    /// Those of [`Life::check_serving`]; `EAGAIN` if there is no session yet; `ETIMEDOUT` if the card answers
     /// nothing.
-    pub(crate) fn telemetry(&self, max_age: u64) -> Result<Telemetry> {
-        let generation = self.generation();
-        self.check_serving(generation)?;
-        let session: Arc<Session> = self.management().ok_or(EAGAIN)?;
-        let mut cache = self.telemetry.lock();
+    pub(super) fn telemetry(&self, life: &Life, max_age: u64) -> Result<Telemetry> {
+        let generation = life.generation();
+        life.check_serving(generation)?;
+        let session = self.session().ok_or(EAGAIN)?;
+        let mut cache = self.cache.lock();
         if let Some(at) = cache.read_at {
             let age = at.elapsed().as_nanos() as u64;
             if age < max_age {
@@ -168,7 +205,7 @@ impl Card {
             Some(())
         });
         if values.valid == 0 {
-            self.check_serving(generation)?;
+            life.check_serving(generation)?;
             return Err(ETIMEDOUT);
         }
         cache.values = values;

@@ -1,26 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What all cards share: the table of the AXCL ABI, which knows cards by number.
+//! Tables that all cards share.
 
-use kernel::{
-    prelude::*,
-    sync::atomic::{Atomic, Full},
-};
+use kernel::sync::atomic::{Atomic, Full};
 
-use crate::axcl::registry::Table;
+/// Whether something is done for the first time.
+pub(crate) struct First(Atomic<u32>);
 
-kernel::sync::global_lock! {
-    // SAFETY: `init` is the first thing that the module does.
-    pub(crate) unsafe(uninit) static TABLE: Mutex<Table> = Table::new();
-}
+impl First {
+    /// It was not done yet.
+    pub(crate) const fn new() -> Self {
+        Self(Atomic::new(0))
+    }
 
-/// Whether [`init`] has run.
-static DONE: Atomic<u32> = Atomic::new(0);
-
-/// Makes the table usable; to be called before there are nodes or cards.
-pub(crate) fn init() {
-    if DONE.xchg(1, Full) == 0 {
-        // SAFETY: once only, as per `DONE`.
-        unsafe { TABLE.init() };
+    /// True once.
+    pub(crate) fn is_now(&self) -> bool {
+        self.0.xchg(1, Full) == 0
     }
 }
+
+/// Makes a static table with a lock, and `init_table`, which the module must call before it is used.
+macro_rules! table {
+    ($(#[$doc:meta])* static $name:ident: Mutex<$ty:ty> = $value:expr;) => {
+        kernel::sync::global_lock! {
+            $(#[$doc])*
+            // SAFETY: `init_table` is called first of all.
+            unsafe(uninit) static $name: Mutex<$ty> = $value;
+        }
+
+        /// Makes the table usable.
+        #[allow(unsafe_code)]
+        fn init_table() {
+            static FIRST: $crate::glue::global::First = $crate::glue::global::First::new();
+            if FIRST.is_now() {
+                // SAFETY: once only.
+                unsafe { $name.init() };
+            }
+        }
+    };
+}
+pub(crate) use table;

@@ -12,7 +12,6 @@ pub(crate) mod compat;
 pub(crate) mod debugfs;
 pub(crate) mod dma;
 pub(crate) mod eventfd;
-mod fmt;
 pub(crate) mod global;
 pub(crate) mod hwmon;
 pub(crate) mod mmio;

@@ -34,7 +34,6 @@ pub(crate) unsafe trait Plain: Copy {
 }
 
 /// Marks the structures of the ioctl interface as plain data.
-#[macro_export]
 macro_rules! plain {
     ($($ty:ty),+ $(,)?) => {
         $(
@@ -45,6 +44,7 @@ macro_rules! plain {
         )+
     };
 }
+pub(crate) use plain;
 
 /// Reads a structure of `size` bytes as the caller knows it: what the caller's version lacks is 0,
 /// what ours lacks must be 0 (`E2BIG`).

@@ -74,21 +74,23 @@ pub(crate) fn wall_clock() -> (i64, i64) {
     (ts.tv_sec, ts.tv_nsec as i64)
 }
 
-/// Calls `look` until it finds something, with a `pause` after each time, for `timeout`.
+/// Calls `look` until it finds something, with a `pause` after each time, for `timeout`; `None` if it has
+/// found nothing by then.
 ///
 /// For what has more to look at than a condition, such as a card that may go or a thread that may be
 /// stopped: `look` fails then, and that ends it.
 ///
 /// # Errors
 ///
-/// Those of `look`, and `ETIMEDOUT`.
-pub(crate) fn poll<R>(
+/// Those of `look`.
+pub(crate) fn poll<R, E>(
     pause: Delta,
     timeout: Delta,
-    look: impl FnMut() -> Result<Option<R>>,
-) -> Result<R> {
-    // It ends with something found, or with an error.
-    read_poll_timeout(look, Option::is_some, pause, timeout)?.ok_or(ETIMEDOUT)
+    mut look: impl FnMut() -> Result<Option<R>, E>,
+) -> Result<Option<R>, E> {
+    let found = read_poll_timeout(|| Ok(look().transpose()), Option::is_some, pause, timeout);
+    // The only error is that of time.
+    found.ok().flatten().transpose()
 }
 
 /// Why a timed wait returned.

@@ -2,23 +2,27 @@
 
 //! Values of the sysfs attributes.
 
-use core::pin::Pin;
-
 use kernel::{prelude::*, str::CString};
 
-use crate::{card::Card, glue::sysfs::Attributes, wire::bytes::Text, Data, Driver};
+use crate::{axcl::registry, card::Card, link::orders::Order, wire::bytes::Text};
 
-impl Attributes for Driver {
-    fn show(data: Pin<&Data<'_>>, name: &[u8]) -> Result<CString> {
-        value(&data.card, name)
-    }
-
-    fn control(data: Pin<&Data<'_>>, reset: bool) -> Result {
-        data.card.order(reset, false).map(|_| ())
-    }
+/// Writes `1` to `reset` or `boot`: orders it.
+///
+/// # Errors
+///
+/// `ENODEV` the card is gone; `EBUSY` another order stands or is under way.
+pub(crate) fn control(card: &Card, reset: bool) -> Result {
+    let order = if reset { Order::Reset } else { Order::Boot };
+    card.order(order)?;
+    Ok(())
 }
 
-fn value(card: &Card, name: &[u8]) -> Result<CString> {
+/// Returns the text of the attribute `name`.
+///
+/// # Errors
+///
+/// `ENOMEM`; `EINVAL` there is no such attribute.
+pub(crate) fn show(card: &Card, name: &[u8]) -> Result<CString> {
     let info = card.info();
     Ok(match name {
         b"state" => CString::try_from_fmt(fmt!("{}\n", card.state().name()))?,
@@ -44,7 +48,8 @@ fn value(card: &Card, name: &[u8]) -> Result<CString> {
             CString::try_from_fmt(fmt!("{}\n", info.heartbeat_age_ns / 1_000_000))?
         }
         b"sessions" => {
-            let sessions = card.sessions()?.len() + card.axcl.count();
+            let programs = registry::clients_of(card).map_or(0, |clients| clients.count());
+            let sessions = card.sessions.of_clients()?.len() + programs;
             CString::try_from_fmt(fmt!("{}\n", sessions))?
         }
         b"last_error" => CString::try_from_fmt(fmt!("{}\n", info.last_error))?,

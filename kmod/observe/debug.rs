@@ -6,14 +6,10 @@
 use kernel::{prelude::*, seq_file::SeqFile, seq_print, sync::Arc};
 
 use crate::{
-    axcl::{group::Group, line::Line},
+    axcl::{clients::Clients, group::Group, registry},
     card::Card,
     glue::debugfs::{Dir, Show},
-    session::{role, Session},
-    transport::{
-        ports::{Listener, Use},
-        traffic::Traffic,
-    },
+    link::{ports::Use, traffic::Traffic},
     wire::{
         bytes::Text,
         handshake::{PAGE_HANDLED, PAGE_RUNG},
@@ -42,24 +38,25 @@ pub(crate) fn debug(name: &CStr, card: &Arc<Card>) -> Result<Debug> {
 
 /// Rings, doorbells, messages.  The pointers are read one after the other while the card works.
 fn transport(card: &Card, seq: &SeqFile) -> Result {
-    let geometry = &card.geometry;
-    let (wp, sent) = card.tx.lock().facts();
-    let (rp, received) = card.rx.lock().facts();
-    let word = |at: u32| card.region.read64(at as usize);
+    let link = &card.link;
+    let geometry = &link.geometry;
+    let (wp, sent) = link.tx.lock().facts();
+    let (rp, received) = link.rx.lock().facts();
+    let word = |at: u32| link.region.read64(at as usize);
     seq_print!(seq, "state {}\n", card.state().name());
     seq_print!(seq, "generation {}\n", card.generation());
-    seq_print!(seq, "region_bytes {}\n", card.region.size());
-    seq_print!(seq, "region_bus_address {:#x}\n", card.region.bus());
+    seq_print!(seq, "region_bytes {}\n", link.region.size());
+    seq_print!(seq, "region_bus_address {:#x}\n", link.region.bus());
     ring(seq, "send", &geometry.h2c, wp, word(geometry.h2c.rp_at)?);
     ring(seq, "receive", &geometry.c2h, word(geometry.c2h.wp_at)?, rp);
     seq_print!(
         seq,
         "doorbells_rung {}\n",
-        u64::from(PAGE_RUNG::read(&card.region)?)
+        u64::from(PAGE_RUNG::read(&link.region)?)
     );
-    let handled: u64 = PAGE_HANDLED::read(&card.region)?.into();
+    let handled: u64 = PAGE_HANDLED::read(&link.region)?.into();
     seq_print!(seq, "doorbells_handled {}\n", handled);
-    let counters = &card.counters;
+    let counters = &link.counters;
     traffic(seq, "sent", counters.messages_sent.get(), &sent);
     traffic(seq, "received", counters.messages_received.get(), &received);
     Ok(())
@@ -83,53 +80,42 @@ fn traffic(seq: &SeqFile, name: &str, messages: u64, traffic: &Traffic) {
 
 /// `struct ax650_counters`.
 fn counters(card: &Card, seq: &SeqFile) -> Result {
-    card.counters
+    card.link
+        .counters
         .for_each(|name, value| seq_print!(seq, "{} {}\n", name, value));
-    seq_print!(seq, "quarantined_bytes {}\n", card.quarantined_bytes());
-    seq_print!(seq, "leaked_bytes {}\n", card.leaked.get());
-    seq_print!(seq, "buffer_bytes {}\n", card.memory.bytes());
-    seq_print!(seq, "buffer_pieces {}\n", card.memory.pieces());
+    seq_print!(seq, "quarantined_bytes {}\n", card.pool.quarantined_bytes());
+    seq_print!(seq, "leaked_bytes {}\n", card.pool.leaked.get());
+    seq_print!(seq, "buffer_bytes {}\n", card.pool.memory.bytes());
+    seq_print!(seq, "buffer_pieces {}\n", card.pool.memory.pieces());
     Ok(())
 }
 
 /// A line for each port that is in use.
 fn ports(card: &Card, seq: &SeqFile) -> Result {
-    let uses = card.ports.lock().uses()?;
+    let uses = card.link.ports.lock().uses()?;
     seq_print!(seq, "port use pid files command\n");
     for (port, what) in uses.iter() {
         match what {
             Use::Reserved => seq_print!(seq, "{} reserved - - -\n", port),
             Use::Late => seq_print!(seq, "{} late - - -\n", port),
-            Use::Listener(Listener::Session(session, role)) => {
-                session_port(seq, *port, session, *role);
+            Use::Receiver(receiver) => {
+                let who = receiver.describe(*port);
+                seq_print!(seq, "{} {} {} ", port, who.kind, who.pid);
+                match who.files {
+                    Some(files) => seq_print!(seq, "{}", files),
+                    None => seq_print!(seq, "-"),
+                }
+                seq_print!(seq, " {}\n", Text::new(&who.comm));
             }
-            Use::Listener(Listener::Line(line)) => axcl_port(seq, *port, line),
         }
     }
     Ok(())
 }
 
-fn session_port(seq: &SeqFile, port: u32, session: &Session, role: usize) {
-    let role = match role {
-        role::HOST_BULK => "host-bulk",
-        role::CARD_BULK => "card-bulk",
-        role::CALLS => "calls",
-        _ => "answers",
-    };
-    let (pid, comm) = (session.process.number(), Text::new(&session.comm));
-    seq_print!(seq, "{} native-{} {} - {}\n", port, role, pid, comm);
-}
-
-fn axcl_port(seq: &SeqFile, port: u32, line: &Line) {
-    let (pid, comm) = (line.owner.process.number(), Text::new(&line.owner.comm));
-    let files = line.files();
-    seq_print!(seq, "{} axcl {} {} {}\n", port, pid, files, comm);
-}
-
 /// A line for each session and each program of AXCL.
 fn clients(card: &Card, seq: &SeqFile) -> Result {
-    let sessions = card.ports.lock().sessions()?;
-    let groups = card.axcl.groups()?;
+    let sessions = card.sessions.all()?;
+    let clients = registry::clients_of(card);
     seq_print!(
         seq,
         "interface ports pid generation jobs events buffer_bytes to_card from_card command\n"
@@ -152,13 +138,15 @@ fn clients(card: &Card, seq: &SeqFile) -> Result {
             Text::new(&session.comm)
         );
     }
-    for group in groups.iter() {
-        axcl_client(card, seq, group)?;
+    if let Some(clients) = clients {
+        for group in clients.groups()?.iter() {
+            axcl_client(&clients, seq, group)?;
+        }
     }
     Ok(())
 }
 
-fn axcl_client(card: &Card, seq: &SeqFile, group: &Group) -> Result {
+fn axcl_client(clients: &Clients, seq: &SeqFile, group: &Group) -> Result {
     let owner = &group.owner;
     list(seq, "axcl", &group.ports, &group.extra_ports()?);
     seq_print!(
@@ -166,8 +154,8 @@ fn axcl_client(card: &Card, seq: &SeqFile, group: &Group) -> Result {
         "{} {} - {} {} {} {} {}\n",
         owner.process.number(),
         group.generation,
-        group.record.events(),
-        card.axcl.bytes_of(&owner.process),
+        group.events(),
+        clients.place.bytes_of(&owner.process),
         owner.bytes_to_card.get(),
         owner.bytes_from_card.get(),
         Text::new(&owner.comm)

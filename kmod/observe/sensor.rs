@@ -10,9 +10,9 @@ use kernel::{
 
 use crate::glue::compat::errno::ENODATA;
 use crate::{
-    abi::types::TELEMETRY_TEMPERATURE,
     card::{telemetry::MAX_AGE_NS, Card},
     glue::hwmon,
+    uapi::TELEMETRY_TEMPERATURE,
 };
 
 /// A registered sensor.

@@ -5,9 +5,9 @@
 use kernel::{prelude::*, sync::Arc};
 
 use super::{
+    base::Base,
     engine::{Caller, Engine},
     job::Work,
-    Session,
 };
 use crate::{buffer::Buffer, wire::frame};
 
@@ -33,9 +33,9 @@ pub(super) struct Answer {
 
 impl Engine {
     /// A message has come on port P3.
-    pub(super) fn on_answer(&mut self, session: &Session, message: &[u8]) {
+    pub(super) fn on_answer(&mut self, session: &Base, message: &[u8]) {
         let Some(header) = frame::Header::parse(message) else {
-            session.card.counters.bad_messages.add(1);
+            session.link.counters.bad_messages.add(1);
             return;
         };
         let mut answer = self.begin_answer(session, &header);
@@ -45,7 +45,7 @@ impl Engine {
 
     /// Finds out whose answer this is.  Sequence number, context and stream decide; the card id is
     /// not looked at, as it may be what the card takes itself for [pcie 1.7].
-    pub(super) fn begin_answer(&mut self, session: &Session, header: &frame::Header) -> Answer {
+    pub(super) fn begin_answer(&mut self, session: &Base, header: &frame::Header) -> Answer {
         let found = self.pending.iter().position(|p| {
             let own = &p.header;
             (own.sequence, own.context, own.stream)
@@ -54,7 +54,7 @@ impl Engine {
         let pending = found.and_then(|at| self.pending.remove(at).ok());
         let destination = match pending.map(|p| p.caller) {
             None => {
-                session.card.counters.late_replies.add(1);
+                session.link.counters.late_replies.add(1);
                 Destination::Nowhere
             }
             Some(Caller::Internal) => Destination::Internal(KVec::new()),

@@ -5,13 +5,13 @@
 use kernel::{prelude::*, sync::Arc};
 
 use super::{
-    bulk::Bulk,
+    base::{role, Base, STALL_NS, WINDOW},
     inbound::Inbound,
     job::{Frame, Job, Progress, Work},
-    role, Session, STALL_NS,
+    transaction::Bulk,
 };
 use crate::glue::compat::errno::{ECANCELED, ETIME};
-use crate::{buffer::Buffer, glue::time, transport::tx::SendError, wire::frame};
+use crate::{buffer::Buffer, glue::time, link::tx::SendError, wire::frame};
 
 /// Where a session is in its life.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(super) enum Phase {
 pub(super) enum Caller {
     /// A step of a job.
     Step { job: u64, step: usize },
-    /// [`Session::call`].
+    /// A call of the driver's own.
     Internal,
 }
 
@@ -82,7 +82,7 @@ impl Engine {
             inbound: Inbound::Idle,
             inbox: None,
             answer: None,
-            card_window: super::WINDOW,
+            card_window: WINDOW,
             ended: KVec::new(),
             unsent: KVec::new(),
             retired: false,
@@ -123,7 +123,7 @@ impl Engine {
         self.bulk.is_some() || self.inbound.is_active()
     }
 
-    /// Whether [`Session::retire`] has something to do.
+    /// Whether the end of its ports has something to do.
     pub(super) fn wants_retirement(&self) -> bool {
         self.is_over() && !self.retired
     }
@@ -177,7 +177,7 @@ impl Engine {
     }
 
     /// Sends whatever can be sent now.
-    pub(super) fn pump(&mut self, session: &Session) {
+    pub(super) fn pump(&mut self, session: &Base) {
         self.flush(session);
         let mut again = true;
         while again && self.unsent.is_empty() && !matches!(self.phase, Phase::Closed(_)) {
@@ -194,7 +194,7 @@ impl Engine {
     }
 
     /// Begins steps of the job at `at` as far as their order allows.
-    fn advance(&mut self, session: &Session, at: usize) -> bool {
+    fn advance(&mut self, session: &Base, at: usize) -> bool {
         let mut begun = false;
         while self.unsent.is_empty() {
             let Some(job) = self.jobs.get_mut(at) else {
@@ -230,7 +230,7 @@ impl Engine {
     }
 
     /// Sends a short call; false if the ring has no room now.
-    fn send_call(&mut self, session: &Session, number: u64, index: usize) -> bool {
+    fn send_call(&mut self, session: &Base, number: u64, index: usize) -> bool {
         let Some(job) = self.jobs.iter_mut().find(|job| job.number == number) else {
             return false;
         };
@@ -244,7 +244,7 @@ impl Engine {
             return false;
         };
         let port = session.ports[role::CALLS];
-        let sent = session.card.tx.lock().publish(&session.card, port, bytes);
+        let sent = session.link.publish(port, bytes);
         if sent == Err(SendError::Full) {
             return false;
         }
@@ -279,10 +279,10 @@ impl Engine {
     }
 
     /// Sends a message of a transaction, now or when there is room.
-    pub(super) fn send(&mut self, session: &Session, role: usize, message: &[u8]) {
+    pub(super) fn send(&mut self, session: &Base, role: usize, message: &[u8]) {
         let port = session.ports.get(role).copied().unwrap_or(0);
         if self.unsent.is_empty() {
-            match session.card.tx.lock().publish(&session.card, port, message) {
+            match session.link.publish(port, message) {
                 Ok(()) => return,
                 Err(SendError::Full) => {}
                 Err(SendError::Failed(e)) => return self.fail(session, e),
@@ -304,10 +304,9 @@ impl Engine {
     }
 
     /// Sends what did not fit.
-    fn flush(&mut self, session: &Session) {
+    fn flush(&mut self, session: &Base) {
         while let Some(first) = self.unsent.first() {
-            let card = &session.card;
-            match card.tx.lock().publish(card, first.port, &first.message) {
+            match session.link.publish(first.port, &first.message) {
                 Ok(()) => {
                     let _ = self.unsent.remove(0);
                 }
@@ -333,7 +332,7 @@ impl Engine {
     }
 
     /// Time has passed.
-    pub(super) fn on_time(&mut self, session: &Session, now: u64) {
+    pub(super) fn on_time(&mut self, session: &Base, now: u64) {
         for at in 0..self.jobs.len() {
             let expired = self.jobs.get(at).is_some_and(|job| now >= job.deadline);
             if expired {
@@ -346,9 +345,9 @@ impl Engine {
         ];
         let stalled = |at: &u64| now.saturating_sub(*at) > STALL_NS;
         if touched.iter().flatten().any(stalled) {
-            session.card.counters.session_resets.add(1);
+            session.link.counters.session_resets.add(1);
             dev_warn_ratelimited!(
-                session.card,
+                session.link,
                 "session on port {}: a transfer stands still, closing the session\n",
                 session.ports[0]
             );
@@ -395,8 +394,8 @@ impl Engine {
             .retain(|p| !matches!(p.caller, Caller::Step { job, .. } if job == number));
     }
 
-    /// See [`Session::close`].
-    pub(super) fn close(&mut self, session: &Session, until: u64) {
+    /// Ends the session for its owner; a transaction may go on until `until`.
+    pub(super) fn close(&mut self, session: &Base, until: u64) {
         if matches!(self.phase, Phase::Closing(_) | Phase::Closed(_)) {
             return;
         }
@@ -411,7 +410,7 @@ impl Engine {
     }
 
     /// Ends everything.  Memory that the card may still write to goes into quarantine.
-    pub(super) fn fail(&mut self, session: &Session, error: Error) {
+    pub(super) fn fail(&mut self, session: &Base, error: Error) {
         if matches!(self.phase, Phase::Closed(_)) {
             return;
         }
@@ -421,7 +420,7 @@ impl Engine {
         }
         if self.inbound.is_active() {
             if let Some(inbox) = self.inbox.take() {
-                session.card.quarantine(session.generation, inbox);
+                session.quarantine(inbox);
             }
         }
         self.inbound = Inbound::Idle;

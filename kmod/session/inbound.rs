@@ -6,8 +6,8 @@ use kernel::{prelude::*, sync::Arc};
 
 use super::{
     answers::Answer,
+    base::{role, Base, MAX_FRAME},
     engine::{Engine, Phase},
-    role, Session,
 };
 use crate::glue::compat::errno::EPROTO;
 use crate::{
@@ -58,7 +58,7 @@ impl Inbound {
 
 impl Engine {
     /// A message has come on port P1.
-    pub(super) fn on_card_bulk(&mut self, session: &Session, message: &[u8]) {
+    pub(super) fn on_card_bulk(&mut self, session: &Base, message: &[u8]) {
         match self.inbound {
             Inbound::Frame => {
                 self.inbound = Inbound::Idle;
@@ -66,7 +66,7 @@ impl Engine {
             }
             Inbound::Record => {
                 self.inbound = Inbound::Idle;
-                session.card.counters.late_replies.add(1);
+                session.link.counters.late_replies.add(1);
                 return;
             }
             Inbound::Idle | Inbound::Answer { .. } => {}
@@ -86,7 +86,7 @@ impl Engine {
             }
             Ok(other) => {
                 dev_warn_ratelimited!(
-                    session.card,
+                    session.link,
                     "port {}: {:?} out of turn, closing the session\n",
                     session.ports[1],
                     other
@@ -94,18 +94,18 @@ impl Engine {
                 Err(EPROTO)
             }
             Err(error) => {
-                session.card.counters.bad_messages.add(1);
-                dev_warn_ratelimited!(session.card, "port {}: {}\n", session.ports[1], error);
+                session.link.counters.bad_messages.add(1);
+                dev_warn_ratelimited!(session.link, "port {}: {}\n", session.ports[1], error);
                 Ok(())
             }
         };
         if let Err(e) = went_on {
-            session.card.counters.session_resets.add(1);
+            session.link.counters.session_resets.add(1);
             self.fail(session, e);
         }
     }
 
-    fn begin_inbound(&mut self, session: &Session, frame_type: u32, size: u32) -> Result {
+    fn begin_inbound(&mut self, session: &Base, frame_type: u32, size: u32) -> Result {
         if frame_type == COPY_DUE || frame_type == COPY {
             self.inbound = Inbound::Record;
             return Ok(());
@@ -114,7 +114,7 @@ impl Engine {
             self.inbound = Inbound::Frame;
             return Ok(());
         }
-        if size > crate::abi::MAX_FRAME {
+        if size > MAX_FRAME {
             return Err(EMSGSIZE);
         }
         let inbox = self.inbox(session)?;
@@ -131,18 +131,18 @@ impl Engine {
         Ok(())
     }
 
-    fn inbox(&mut self, session: &Session) -> Result<Arc<Buffer>> {
+    fn inbox(&mut self, session: &Base) -> Result<Arc<Buffer>> {
         if let Some(inbox) = &self.inbox {
             return Ok(inbox.clone());
         }
-        let inbox = Buffer::new(&session.card.memory, INBOX, u64::MAX)?;
+        let inbox = Buffer::new(&session.pool.memory, INBOX, u64::MAX)?;
         let inbox = Arc::new(inbox, GFP_KERNEL)?;
         self.inbox = Some(inbox.clone());
         Ok(inbox)
     }
 
     /// The card has written `bytes` into the inbox.
-    fn inbound_chunk(&mut self, session: &Session, bytes: u32) -> Result {
+    fn inbound_chunk(&mut self, session: &Base, bytes: u32) -> Result {
         let Inbound::Answer {
             total,
             done,
@@ -159,7 +159,7 @@ impl Engine {
             Ok(answer) => answer,
             Err(e) => {
                 if let Some(inbox) = self.inbox.take() {
-                    session.card.quarantine(session.generation, inbox);
+                    session.quarantine(inbox);
                 }
                 return Err(e);
             }
@@ -182,7 +182,7 @@ impl Engine {
 
     fn take_chunk(
         &mut self,
-        session: &Session,
+        session: &Base,
         left: u32,
         window: u32,
         bytes: u32,

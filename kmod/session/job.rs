@@ -10,12 +10,12 @@ use kernel::{
 
 use crate::glue::compat::errno::{ECANCELED, ETIME};
 use crate::{
-    abi::types::StepResult,
     buffer::Buffer,
     glue::{
         eventfd::EventFd,
         time::{self, Waited},
     },
+    uapi::StepResult,
     wire::frame,
 };
 

@@ -6,43 +6,30 @@
 //! comes, time passes) takes the engine's lock, changes its state, sends what can be sent, and goes;
 //! so it runs in the thread that brought the news, be it the caller's or the interrupt's.
 
-pub(crate) mod answers;
-pub(crate) mod bulk;
-pub(crate) mod engine;
-pub(crate) mod inbound;
+mod answers;
+pub(crate) mod base;
+mod bulk;
+mod engine;
+mod inbound;
 pub(crate) mod job;
 pub(crate) mod open;
+pub(crate) mod table;
+mod transaction;
+
+use core::ops::Deref;
 
 use kernel::{
     prelude::*,
-    sync::{Arc, CondVar, Mutex},
+    sync::{CondVar, Mutex},
 };
 
 use crate::{
-    card::Card,
     counters::Counter,
-    glue::{task::Process, time},
-    transport::ports::Group,
+    glue::time,
+    link::ports::{Description, Receiver},
 };
+use base::{role, Base};
 use engine::{Engine, Phase};
-
-/// The card's DMA buffer for a session, hence the most one chunk of a copy moves [rpc 2.3].
-pub(crate) const WINDOW: u32 = 0x40_0000;
-
-/// Roles of the four ports, as indices into [`Session::ports`] [rpc 1.1].
-pub(crate) mod role {
-    /// Transactions begun by the host.
-    pub(crate) const HOST_BULK: usize = 0;
-    /// Transactions begun by the card.
-    pub(crate) const CARD_BULK: usize = 1;
-    /// Calls.
-    pub(crate) const CALLS: usize = 2;
-    /// Answers.
-    pub(crate) const ANSWERS: usize = 3;
-}
-
-/// A transaction that has not moved for so long never will.
-const STALL_NS: u64 = 10 * time::S;
 
 /// A session that is being closed may take so long to end its transaction.
 const DRAIN_NS: u64 = 5 * time::S;
@@ -50,18 +37,12 @@ const DRAIN_NS: u64 = 5 * time::S;
 /// A session.
 #[pin_data]
 pub(crate) struct Session {
-    pub(crate) card: Arc<Card>,
-    pub(crate) generation: u32,
-    pub(crate) ports: Group,
-    pub(crate) process: Process,
-    pub(crate) comm: [u8; 16],
-    /// Bytes of its client's buffers.  None: the driver's own session, for telemetry and health.
-    pub(crate) held: Option<Arc<Counter>>,
-    pub(crate) jobs: Counter,
-    pub(crate) bytes_to_card: Counter,
-    pub(crate) bytes_from_card: Counter,
+    base: Base,
+    /// What the handshake counts from.
+    number: u32,
     /// Sequence number of the last internal call.
     sequence: Counter,
+    /// Taken with `Rx` locked, and locks `Tx`.
     #[pin]
     engine: Mutex<Engine>,
     #[pin]
@@ -71,14 +52,23 @@ pub(crate) struct Session {
     calling: Mutex<()>,
 }
 
+/// What does not change of a session is seen through it.
+impl Deref for Session {
+    type Target = Base;
+
+    fn deref(&self) -> &Base {
+        &self.base
+    }
+}
+
 impl Session {
     /// Lets `f` change the engine, sends what there is to send, and tells who waits.
-    pub(super) fn with<R>(&self, f: impl FnOnce(&mut Engine, &Self) -> R) -> R {
+    pub(super) fn with<R>(&self, f: impl FnOnce(&mut Engine, &Base) -> R) -> R {
         let mut engine = self.engine.lock();
-        let result = f(&mut engine, self);
-        engine.pump(self);
+        let result = f(&mut engine, &self.base);
+        engine.pump(&self.base);
         let retire = engine.wants_retirement();
-        self.card.tx.lock().ring(&self.card);
+        self.link.ring();
         let ended = engine.take_ended();
         drop(engine);
         for job in ended {
@@ -87,30 +77,17 @@ impl Session {
         }
         self.changed.notify_all();
         if retire {
-            self.card.kick();
+            self.link.life.orders.kick();
         }
         result
     }
 
     fn count(&self, job: &job::Job) {
         self.jobs.add(1);
-        self.card.counters.jobs.add(1);
+        self.link.counters.jobs.add(1);
         if job.status() != 0 {
-            self.card.counters.jobs_failed.add(1);
+            self.link.counters.jobs_failed.add(1);
         }
-    }
-
-    /// A message has come on the port of `role`.
-    pub(crate) fn on_message(&self, role: usize, message: &[u8]) {
-        self.with(|engine, session| match role {
-            // Between the end of a session and its retirement the card may still ask for room for an
-            // answer.  It must not be told of memory that goes with the session.
-            _ if engine.is_over() => session.card.counters.late_replies.add(1),
-            role::HOST_BULK => engine.on_host_bulk(session, message),
-            role::CARD_BULK => engine.on_card_bulk(session, message),
-            role::ANSWERS => engine.on_answer(session, message),
-            _ => session.card.counters.dropped_no_port.add(1),
-        });
     }
 
     /// Time has passed, or the ring has room again.
@@ -121,7 +98,7 @@ impl Session {
     /// Queues a job.
     pub(crate) fn submit(&self, job: KBox<job::Job>) -> Result {
         self.with(|engine, _| engine.submit(job))?;
-        self.card.watch_closely();
+        self.link.life.orders.watch_closely();
         Ok(())
     }
 
@@ -144,24 +121,56 @@ impl Session {
     /// Takes the step from "over" to "its ports may be used again", once; the card is told unless
     /// it has been reset since.  If the ring has no room for that the ports stay taken: another session
     /// must not get them while the card serves this one.
-    pub(crate) fn retire(&self) {
+    fn retire(&self) -> bool {
         if !self.engine.lock().retire() {
-            return;
+            return false;
         }
-        let (card, pid) = (&self.card, self.process.number());
-        if card.check_serving(self.generation).is_ok()
-            && !crate::transport::control::destroy(card, pid, &self.ports)
-        {
+        let pid = self.process.number() as u32;
+        let farewell = self.link.destroy_packet(pid, &self.ports);
+        let told =
+            self.link.life.check_serving(self.generation).is_err() || self.link.farewell(&farewell);
+        if !told {
             self.engine.lock().farewell_is_due();
-            return;
         }
-        let listener = self.card.ports.lock().free(&self.ports);
-        // The table's reference; the last one may be this, so not under the table's lock.
-        drop(listener);
+        told
     }
 
     /// Whether it still serves.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.engine.lock().phase(), Phase::Open)
+    }
+}
+
+impl Receiver for Session {
+    fn receive(&self, port: u32, message: &[u8]) {
+        let role = self.ports.iter().position(|&own| own == port);
+        self.with(|engine, session| match role {
+            // Between the end of a session and its retirement the card may still ask for room for an
+            // answer.  It must not be told of memory that goes with the session.
+            _ if engine.is_over() => session.link.counters.late_replies.add(1),
+            Some(role::HOST_BULK) => engine.on_host_bulk(session, message),
+            Some(role::CARD_BULK) => engine.on_card_bulk(session, message),
+            Some(role::ANSWERS) => engine.on_answer(session, message),
+            _ => session.link.counters.dropped_no_port.add(1),
+        });
+    }
+
+    fn takes_long(&self) -> bool {
+        false
+    }
+
+    fn describe(&self, port: u32) -> Description {
+        let kind = match self.ports.iter().position(|&own| own == port) {
+            Some(role::HOST_BULK) => "native-host-bulk",
+            Some(role::CARD_BULK) => "native-card-bulk",
+            Some(role::CALLS) => "native-calls",
+            _ => "native-answers",
+        };
+        Description {
+            kind,
+            pid: self.process.number(),
+            files: None,
+            comm: self.comm,
+        }
     }
 }

@@ -5,20 +5,25 @@
 use kernel::{new_condvar, new_mutex, prelude::*, sync::Arc};
 
 use super::{
+    base::{role, Base, WINDOW},
     engine::{Caller, Engine, Phase},
-    role, Session,
+    Session,
 };
 use crate::glue::compat::errno::{EPROTO, EREMOTEIO};
 use crate::{
-    card::Card,
+    buffer::pool::Pool,
     counters::Counter,
     glue::{
         shim,
         task::Process,
         time::{self, Delta, Signals, MS},
     },
-    transport::{control, tx::SendError},
-    wire::{frame, rpc, transfer::Transfer},
+    link::{ports::Group, tx::SendError, Link},
+    wire::{
+        control::{Packet, CREATE},
+        frame, rpc,
+        transfer::Transfer,
+    },
 };
 
 /// How often SYNC is repeated, and how long each is waited for [rpc 2.2].
@@ -41,32 +46,35 @@ pub(crate) const FIRST_SEQUENCE: u64 = 2;
 const FRAME: usize = 256;
 
 impl Session {
-    /// Opens a session for the calling process: ports, serving process, handshake, context.
-    /// `held` counts the bytes of the caller's buffers; `None`: it is the driver's own session.
-    pub(crate) fn open(
-        card: &Arc<Card>,
+    /// A session that is not on the card yet, with its ports.
+    pub(super) fn new(
+        link: &Arc<Link>,
+        pool: &Arc<Pool>,
         held: Option<Arc<Counter>>,
-        log_level: u32,
-        deadline: u64,
     ) -> Result<Arc<Self>> {
-        let generation = card.generation();
-        card.check_serving(generation)?;
-        let ports = reserve(card, held.is_none())?;
+        let generation = link.life.generation();
+        link.life.check_serving(generation)?;
+        let ports = reserve(link, held.is_none())?;
         let mut number = [0; 4];
         crate::glue::random(&mut number);
         let number = u32::from_le_bytes(number);
         let made = Process::current().and_then(|process| {
+            let base = Base {
+                link: link.clone(),
+                pool: pool.clone(),
+                generation,
+                ports,
+                process,
+                comm: shim::current_comm(),
+                held,
+                jobs: Counter::default(),
+                bytes_to_card: Counter::default(),
+                bytes_from_card: Counter::default(),
+            };
             Arc::pin_init(
-                try_pin_init!(Self {
-                    card: card.clone(),
-                    generation,
-                    ports,
-                    process,
-                    comm: shim::current_comm(),
-                    held,
-                    jobs: Counter::default(),
-                    bytes_to_card: Counter::default(),
-                    bytes_from_card: Counter::default(),
+                pin_init!(Self {
+                    base,
+                    number,
                     sequence: Counter::default(),
                     engine <- new_mutex!(Engine::new(number.wrapping_add(1)), "ax650_session"),
                     changed <- new_condvar!("ax650_session"),
@@ -75,35 +83,28 @@ impl Session {
                 GFP_KERNEL,
             )
         });
-        let session = match made {
-            Ok(session) => session,
-            Err(e) => {
-                drop(card.ports.lock().free(&ports));
-                return Err(e);
-            }
-        };
-        let opened = session.bring_up(number, log_level, deadline);
-        if let Err(e) = opened {
-            session.fail(e);
-            // The card may still act on what it has got: end it there before the ports are free.
-            session.retire();
-            return Err(e);
-        }
-        Ok(session)
+        made.inspect_err(|_| link.free(&ports))
     }
 
-    fn bring_up(self: &Arc<Self>, number: u32, log_level: u32, deadline: u64) -> Result {
-        let card = &self.card;
-        card.ports.lock().listen(self);
+    /// Brings it up: serving process, handshake, context.
+    pub(super) fn bring_up(self: &Arc<Self>, log_level: u32, deadline: u64) -> Result {
+        let link = &self.link;
+        for port in self.ports {
+            link.ports.lock().connect(port, self.clone());
+        }
         // A reset that began before the session was in the table has not seen it.
-        card.check_serving(self.generation)?;
-        let packet = control::create_packet(card, self.process.number(), &self.ports, log_level);
-        card.control
-            .create(card, packet, deadline, time::Signals::All)?;
-        self.handshake(number, deadline)?;
+        link.life.check_serving(self.generation)?;
+        let request = Packet {
+            command: CREATE,
+            dma_size: WINDOW,
+            log_level,
+            ..link.destroy_packet(self.process.number() as u32, &self.ports)
+        };
+        link.create(&request, deadline, time::Signals::All)?;
+        self.handshake(deadline)?;
         let answer = self.call(deadline, |call, out| call.create_context(out))?;
         let answer = rpc::control_answer(&answer).map_err(|error| {
-            dev_warn_ratelimited!(card, "context: {}\n", error);
+            dev_warn_ratelimited!(link, "context: {}\n", error);
             EPROTO
         })?;
         if answer.status != 0 {
@@ -113,7 +114,8 @@ impl Session {
     }
 
     /// SYNC, its acknowledgement, DONE.  DONE shares the doorbell of the first call.
-    fn handshake(&self, number: u32, deadline: u64) -> Result {
+    fn handshake(&self, deadline: u64) -> Result {
+        let number = self.number;
         for _ in 0..SYNC_TRIES {
             self.with(|engine, session| {
                 engine.send_transfer(session, role::HOST_BULK, &Transfer::Sync(number));
@@ -159,7 +161,7 @@ impl Session {
         let pid = self.process.number() as u32;
         let call = rpc::Call {
             sequence,
-            card: self.card.id,
+            card: self.link.id,
             context: CONTEXT,
             stream: STREAM,
             pid,
@@ -176,7 +178,7 @@ impl Session {
             engine.pending.reserve(1, GFP_KERNEL)?;
             engine.expect(header, Caller::Internal);
             let port = session.ports[role::CALLS];
-            match session.card.tx.lock().publish(&session.card, port, request) {
+            match session.link.publish(port, request) {
                 Ok(()) => Ok(()),
                 Err(SendError::Full) => Err(EAGAIN),
                 Err(SendError::Failed(e)) => Err(e),
@@ -197,14 +199,13 @@ impl Session {
 }
 
 /// Takes four ports, waiting a little for those of sessions that are just ending.
-fn reserve(card: &Card, for_driver: bool) -> Result<crate::transport::ports::Group> {
-    let reserved = time::poll(PORTS_PAUSE, PORTS_WAIT, || {
-        match card.ports.lock().reserve(for_driver) {
-            Err(e) if e == ENOSPC => {}
-            other => return other.map(Some),
+fn reserve(link: &Link, for_driver: bool) -> Result<Group> {
+    let group = time::poll(PORTS_PAUSE, PORTS_WAIT, || {
+        let group = link.ports.lock().reserve(for_driver);
+        if group.is_none() {
+            link.life.orders.kick();
         }
-        card.kick();
-        Ok(None)
+        Ok::<_, Error>(group)
     });
-    reserved.map_err(|e| if e == ETIMEDOUT { ENOSPC } else { e })
+    group?.ok_or(ENOSPC)
 }

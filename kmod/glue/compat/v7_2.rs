@@ -13,6 +13,7 @@ use kernel::{
     irq, pci,
     prelude::*,
     sync::{poll::PollCondVar, LockClassKey},
+    types::Opaque,
 };
 
 use super::Handler;
@@ -89,9 +90,25 @@ pub(crate) fn bus_address(memory: &Coherent<[u8]>) -> u64 {
     memory.dma_handle()
 }
 
+#[cfg(MODULE)]
+const fn this_module() -> *mut bindings::module {
+    // The empty structs that bindgen makes of opaque types are behind a pointer only.
+    #[allow(improper_ctypes)]
+    extern "C" {
+        static __this_module: Opaque<bindings::module>;
+    }
+    // SAFETY: every module has it.
+    unsafe { __this_module.get() }
+}
+
+#[cfg(not(MODULE))]
+const fn this_module() -> *mut bindings::module {
+    core::ptr::null_mut()
+}
+
 /// `kernel::miscdevice` does not set it.
 pub(crate) const fn with_owner(mut table: bindings::file_operations) -> bindings::file_operations {
-    table.owner = crate::THIS_MODULE.as_ptr();
+    table.owner = this_module();
     table
 }
 

@@ -3,7 +3,7 @@
 //! The kernel's structures and numbers of the ioctl interface are those of the crate `ax650-uapi`, which
 //! a test of that crate compares with the header.
 
-#[path = "../../../kmod/abi/types.rs"]
+#[path = "../../../kmod/uapi.rs"]
 #[allow(dead_code)]
 mod types;
 

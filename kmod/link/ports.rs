@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which session or program owns which port [pcie 5.1].
+//! Who receives what comes on which port [pcie 5.1].
 
 use kernel::{prelude::*, sync::Arc};
 
-use crate::{
-    axcl::line::Line,
-    session::Session,
-    wire::{
-        control::{FIRST_USER_PORT, GROUP},
-        header::PORT_COUNT,
-    },
+use crate::wire::{
+    control::{FIRST_USER_PORT, GROUP},
+    header::PORT_COUNT,
 };
 
 /// The ports of a session, by their role.
@@ -25,16 +21,31 @@ enum Slot {
     Free,
     /// Taken, but nobody listens yet.
     Reserved,
-    Used(Listener),
+    Used(Arc<dyn Receiver>),
 }
 
 /// Who gets the messages on a port.
-#[derive(Clone)]
-pub(crate) enum Listener {
-    /// A session, with the port's role there.
-    Session(Arc<Session>, usize),
-    /// A program that speaks the AXCL ABI.
-    Line(Arc<Line>),
+pub(crate) trait Receiver: Send + Sync {
+    /// Takes a message that has come on `port`.  Called with `Rx` locked.
+    fn receive(&self, port: u32, message: &[u8]);
+
+    /// Whether it takes messages that are longer than any of the driver's own.
+    fn takes_long(&self) -> bool;
+
+    /// Who it is, for people.
+    fn describe(&self, port: u32) -> Description;
+}
+
+/// What people are told of a receiver.
+pub(crate) struct Description {
+    /// What the port is to it.
+    pub(crate) kind: &'static str,
+    /// Its process.
+    pub(crate) pid: i32,
+    /// Open files that are connected, if there is such a thing.
+    pub(crate) files: Option<usize>,
+    /// Name of the process.
+    pub(crate) comm: [u8; 16],
 }
 
 /// What a port is used for.
@@ -44,11 +55,11 @@ pub(crate) enum Use {
     /// Free, but a late answer may come.
     Late,
     /// This one listens.
-    Listener(Listener),
+    Receiver(Arc<dyn Receiver>),
 }
 
-/// Listeners that have lost their ports.
-pub(crate) type Freed = [Option<Listener>; GROUP];
+/// Receivers that have lost their ports.
+pub(crate) type Freed = [Option<Arc<dyn Receiver>>; GROUP];
 
 /// The port table of one card.
 pub(crate) struct Ports {
@@ -79,10 +90,11 @@ impl Ports {
 
     /// Takes four free ports.  The search goes round the table, so that a port is free as long as
     /// possible before it is used again and late messages of its former owner do not find the next.
+    /// `None` if there are not so many.
     /// `for_driver`: for its own session, without which it cannot tell how the card is.
-    pub(crate) fn reserve(&mut self, for_driver: bool) -> Result<Group> {
+    pub(crate) fn reserve(&mut self, for_driver: bool) -> Option<Group> {
         if !for_driver && !self.has_room(GROUP) {
-            return Err(ENOSPC);
+            return None;
         }
         let mut group = [0; GROUP];
         let mut found = 0;
@@ -95,7 +107,7 @@ impl Ports {
             }
         }
         if found < GROUP {
-            return Err(ENOSPC);
+            return None;
         }
         for port in group {
             self.set(port, Slot::Reserved);
@@ -104,7 +116,7 @@ impl Ports {
         if for_driver {
             self.driver = Some(group);
         }
-        Ok(group)
+        Some(group)
     }
 
     /// Takes the lowest free ports, as programs that speak the AXCL ABI know it [pcie 5.1]: as many as
@@ -166,17 +178,9 @@ impl Ports {
         self.late = 0;
     }
 
-    /// Delivers messages on the ports of `session` to it.
-    pub(crate) fn listen(&mut self, session: &Arc<Session>) {
-        for (role, port) in session.ports.into_iter().enumerate() {
-            let listener = Listener::Session(session.clone(), role);
-            self.set(port, Slot::Used(listener));
-        }
-    }
-
-    /// Delivers messages on the port of `line` to it.
-    pub(crate) fn connect(&mut self, line: &Arc<Line>) {
-        self.set(line.port, Slot::Used(Listener::Line(line.clone())));
+    /// Delivers messages on `port`, which is reserved, to `receiver`.
+    pub(crate) fn connect(&mut self, port: u32, receiver: Arc<dyn Receiver>) {
+        self.set(port, Slot::Used(receiver));
     }
 
     /// Gives up to four ports back.  The caller drops what is returned after it has released the lock.
@@ -186,9 +190,9 @@ impl Ports {
             self.driver = None;
         }
         let mut freed = Freed::default();
-        for (listener, &port) in freed.iter_mut().zip(ports) {
+        for (receiver, &port) in freed.iter_mut().zip(ports) {
             if let Slot::Used(owner) = self.set(port, Slot::Free) {
-                *listener = Some(owner);
+                *receiver = Some(owner);
             }
         }
         freed
@@ -203,12 +207,12 @@ impl Ports {
     }
 
     /// Who listens on `port`.
-    pub(crate) fn find(&self, port: u32) -> Option<Listener> {
+    pub(super) fn find(&self, port: u32) -> Option<Arc<dyn Receiver>> {
         match self
             .slots
             .get(port.wrapping_sub(FIRST_USER_PORT) as usize)?
         {
-            Slot::Used(listener) => Some(listener.clone()),
+            Slot::Used(receiver) => Some(receiver.clone()),
             _ => None,
         }
     }
@@ -221,20 +225,9 @@ impl Ports {
                 Slot::Free if self.late >> port & 1 == 0 => continue,
                 Slot::Free => Use::Late,
                 Slot::Reserved => Use::Reserved,
-                Slot::Used(listener) => Use::Listener(listener.clone()),
+                Slot::Used(receiver) => Use::Receiver(receiver.clone()),
             };
             list.push((port, what), GFP_KERNEL)?;
-        }
-        Ok(list)
-    }
-
-    /// All sessions.
-    pub(crate) fn sessions(&self) -> Result<KVec<Arc<Session>>> {
-        let mut list = KVec::with_capacity(MAX_SESSIONS as usize, GFP_KERNEL)?;
-        for slot in self.slots.iter() {
-            if let Slot::Used(Listener::Session(session, 0)) = slot {
-                list.push(session.clone(), GFP_KERNEL)?;
-            }
         }
         Ok(list)
     }

@@ -2,6 +2,8 @@
 
 //! Host memory that the card can reach.
 
+pub(crate) mod pool;
+
 use kernel::{mm::virt::VmaNew, page::PAGE_SIZE, prelude::*, sync::Arc};
 
 use crate::glue::compat::errno::EDQUOT;
@@ -13,6 +15,12 @@ use crate::{
     },
     wire::transfer::MAX_ENTRIES,
 };
+
+/// Largest buffer.
+pub(crate) const MAX_BUFFER: u64 = 256 << 20;
+
+/// Memory of all buffers of a card.
+pub(crate) const MAX_BYTES_PER_CARD: u64 = 4 << 30;
 
 /// All buffers of one card.
 pub(crate) struct Memory {

@@ -7,13 +7,11 @@
 
 use kernel::prelude::*;
 
-use super::{ports::Listener, traffic::Traffic};
+use super::{device::Device, traffic::Traffic};
 use crate::glue::compat::errno::EPROTO;
 use crate::{
-    card::Card,
     glue::{region, time},
     wire::{
-        control::NOTIFY_PORT,
         header::{Header, HEADER_SIZE},
         ring,
     },
@@ -27,7 +25,7 @@ const LONGEST: usize = 4096;
 const HEADER_TRIES: u32 = 9;
 const HEADER_PAUSE: time::Delta = time::Delta::from_micros(10);
 
-/// The receiving side of one card.  Empty unless the rings are set up.
+/// The receiving side of one device.  Empty unless the rings are set up.
 pub(crate) struct Rx {
     live: Option<u64>,
     message: KVec<u8>,
@@ -60,33 +58,42 @@ impl Rx {
     }
 }
 
-/// Takes all messages out of the ring and hands them to their receivers.  Returns how many.
-pub(crate) fn drain(card: &Card) -> u32 {
-    let mut rx = card.rx.lock();
-    let mut taken = 0;
-    // A card that fills the ring as fast as we empty it must not keep this thread for ever: one lap
-    // of smallest messages at most, the rest at the next interrupt or tick.
-    let most = card.geometry.c2h.size / ring::padded(1);
-    while taken < most && take(card, &mut rx).unwrap_or(false) {
-        taken += 1;
+/// Where messages go.
+pub(super) trait Delivery {
+    /// Whether the receiver of what comes on `port` takes messages longer than [`LONGEST`].
+    fn takes_long(&self, port: u32) -> bool;
+    /// Hands over a message.
+    fn deliver(&self, port: u32, message: &[u8]);
+}
+
+impl Rx {
+    /// Takes all messages out of the ring and hands them over.  Returns how many.
+    pub(super) fn drain(&mut self, device: &Device, to: &impl Delivery) -> u32 {
+        let mut taken = 0;
+        // A card that fills the ring as fast as we empty it must not keep this thread for ever: one lap
+        // of smallest messages at most, the rest at the next interrupt or tick.
+        let most = device.geometry.c2h.size / ring::padded(1);
+        while taken < most && take(device, self, to).unwrap_or(false) {
+            taken += 1;
+        }
+        taken
     }
-    taken
 }
 
 /// Takes one message; false if there is none.
-fn take(card: &Card, rx: &mut Rx) -> Result<bool> {
+fn take(device: &Device, rx: &mut Rx, to: &impl Delivery) -> Result<bool> {
     let Some(rp) = rx.live else {
         return Ok(false);
     };
-    let ring = &card.geometry.c2h;
-    let region = &card.region;
+    let ring = &device.geometry.c2h;
+    let region = &device.region;
     let wp = region.read64(ring.wp_at as usize)?;
     let available = match ring::pending(rp, wp, ring.size) {
         Ok(0) => return Ok(false),
         Ok(bytes) => bytes,
         Err(error) => {
-            dev_err_ratelimited!(card, "card to host ring: {}\n", error);
-            card.ring_corrupt("card to host");
+            dev_err_ratelimited!(device, "card to host ring: {}\n", error);
+            device.ring_corrupt("card to host");
             // Drop everything up to where the card says it is.
             rx.live = Some(wp & !u64::from(ring::GRAIN - 1));
             region.write64(ring.rp_at as usize, wp & !u64::from(ring::GRAIN - 1))?;
@@ -110,82 +117,69 @@ fn take(card: &Card, rx: &mut Rx) -> Result<bool> {
     let header = match header {
         Ok(header) => header,
         Err(error) => {
-            dev_warn_ratelimited!(card, "bad message: {}\n", error);
-            card.counters.bad_messages.add(1);
-            card.message_was_bad();
-            advance(card, rx, rp, Header::skip(&raw, available))?;
+            dev_warn_ratelimited!(device, "bad message: {}\n", error);
+            device.counters.bad_messages.add(1);
+            device.misbehave();
+            advance(device, rx, rp, Header::skip(&raw, available))?;
             return Ok(true);
         }
     };
     let place = ring.place(rp, header.length).ok_or(EPROTO)?;
     if place.advance > available {
-        card.counters.bad_messages.add(1);
-        advance(card, rx, rp, available)?;
+        device.counters.bad_messages.add(1);
+        advance(device, rx, rp, available)?;
         return Ok(true);
     }
     let len = header.length as usize;
     let begun = time::now();
     let copied = if len <= LONGEST {
-        copy(card, &place, rx.message.get_mut(..len).ok_or(EPROTO)?)?;
+        copy(device, &place, rx.message.get_mut(..len).ok_or(EPROTO)?)?;
         Ok(None)
     } else {
-        copy_long(card, header.port, &place, len)
+        copy_long(device, &place, len, to.takes_long(header.port))
     };
-    advance(card, rx, rp, place.advance)?;
+    advance(device, rx, rp, place.advance)?;
     rx.traffic.note(len, time::now().saturating_sub(begun));
-    card.counters.messages_received.add(1);
-    card.message_was_good();
+    device.counters.messages_received.add(1);
+    device.message_was_good();
     match copied {
-        Ok(None) => deliver(card, header.port, rx.message.get(..len).ok_or(EPROTO)?),
-        Ok(Some(long)) => deliver(card, header.port, &long),
-        Err(_) => card.counters.dropped_overflow.add(1),
+        Ok(None) => to.deliver(header.port, rx.message.get(..len).ok_or(EPROTO)?),
+        Ok(Some(long)) => to.deliver(header.port, &long),
+        Err(_) => device.counters.dropped_overflow.add(1),
     }
     Ok(true)
 }
 
 /// Copies a message out of the ring.
-fn copy(card: &Card, place: &ring::Placement, message: &mut [u8]) -> Result {
+fn copy(device: &Device, place: &ring::Placement, message: &mut [u8]) -> Result {
     let (first, second) = message
         .split_at_mut_checked(place.first_len as usize)
         .ok_or(EPROTO)?;
-    card.region.copy_out(place.first_at as usize, first)?;
-    card.region.copy_out(place.second_at as usize, second)
+    device.region.copy_out(place.first_at as usize, first)?;
+    device.region.copy_out(place.second_at as usize, second)
 }
 
-/// The same for one that only an AXCL program may want.
+/// The same for one that not every receiver takes.
 fn copy_long(
-    card: &Card,
-    port: u32,
+    device: &Device,
     place: &ring::Placement,
     len: usize,
+    wanted: bool,
 ) -> Result<Option<KVVec<u8>>> {
-    let listener = card.ports.lock().find(port);
-    if !matches!(listener, Some(Listener::Line(_))) {
+    if !wanted {
         return Err(EMSGSIZE);
     }
     let mut message = KVVec::from_elem(0, len, GFP_KERNEL)?;
-    copy(card, place, &mut message)?;
+    copy(device, place, &mut message)?;
     Ok(Some(message))
 }
 
-fn advance(card: &Card, rx: &mut Rx, rp: u64, by: u32) -> Result {
+fn advance(device: &Device, rx: &mut Rx, rp: u64, by: u32) -> Result {
     let rp = rp.wrapping_add(by.into());
     rx.live = Some(rp);
     // The card may overwrite what is given back: it must have been read by then.
     region::full_barrier();
-    card.region.write64(card.geometry.c2h.rp_at as usize, rp)
-}
-
-fn deliver(card: &Card, port: u32, message: &[u8]) {
-    if port == NOTIFY_PORT {
-        card.control.on_message(card, message);
-        return;
-    }
-    // The table is not locked while the session works: it may send, and open and close sessions.
-    let found = card.ports.lock().find(port);
-    match found {
-        Some(Listener::Session(session, role)) => session.on_message(role, message),
-        Some(Listener::Line(line)) => line.on_message(message),
-        None => card.counters.dropped_no_port.add(1),
-    }
+    device
+        .region
+        .write64(device.geometry.c2h.rp_at as usize, rp)
 }

@@ -4,30 +4,18 @@
 
 use kernel::prelude::*;
 
-use super::traffic::Traffic;
+use super::{device::Device, traffic::Traffic};
 use crate::glue::compat::errno::{EHOSTDOWN, EPROTO};
 use crate::{
-    card::Card,
-    glue::{
-        region,
-        time::{self, read_poll_timeout_atomic, Delta},
-    },
+    glue::{region, time},
     wire::{
         handshake::{PAGE_HANDLED, PAGE_RUNG},
         header::Header,
-        mailbox::{
-            FlowControl, Slot, SlotRequest, DATA_WORD, DATA_WORDS, SLOT_DATA, SLOT_INFO,
-            SLOT_REQUEST,
-        },
+        mailbox::{FlowControl, DATA_WORD, DATA_WORDS, SLOT_DATA, SLOT_INFO},
         register::{FixedRegister, RegisterArray},
         ring,
     },
 };
-
-// TIMEOUT: how often, and how far apart, Axera's driver asks for a slot of the mailbox [pcie 4.8].  A
-// doorbell that is not rung now is rung by `recover`.
-const SLOT_TRIES: usize = 10;
-const SLOT_PAUSE: Delta = Delta::from_micros(10);
 
 /// A doorbell that the card has not acted upon for so long is rung again.
 const RECOVERY_NS: u64 = 50 * time::MS;
@@ -41,7 +29,17 @@ pub(crate) enum SendError {
     Failed(Error),
 }
 
-/// The sending side of one card.  Empty unless the rings are set up.
+impl From<SendError> for Error {
+    /// Of a sender that has waited for room.
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Full => ETIMEDOUT,
+            SendError::Failed(e) => e,
+        }
+    }
+}
+
+/// The sending side of one device.  Empty unless the rings are set up.
 #[derive(Default)]
 pub(crate) struct Tx {
     live: Option<Live>,
@@ -85,22 +83,22 @@ impl Tx {
     /// Puts a message into the ring.  The card learns of it by [`Self::ring`].
     pub(crate) fn publish(
         &mut self,
-        card: &Card,
+        device: &Device,
         port: u32,
         payload: &[u8],
     ) -> Result<(), SendError> {
         let live = self.live.as_mut().ok_or(SendError::Failed(EHOSTDOWN))?;
         let begun = time::now();
-        let sent = live.publish(card, port, payload);
+        let sent = live.publish(device, port, payload);
         match sent {
             Ok(()) => {
-                card.counters.messages_sent.add(1);
+                device.counters.messages_sent.add(1);
                 let ns = time::now().saturating_sub(begun);
                 self.traffic.note(payload.len(), ns);
             }
             Err(SendError::Full) => {
                 live.blocked = true;
-                card.counters.ring_full.add(1);
+                device.counters.ring_full.add(1);
             }
             Err(SendError::Failed(_)) => {}
         }
@@ -109,21 +107,21 @@ impl Tx {
 
     /// Rings the doorbell if there is anything to tell.  A bell that cannot be rung now is rung by
     /// [`Self::recover`].
-    pub(crate) fn ring(&mut self, card: &Card) {
+    pub(crate) fn ring(&mut self, device: &Device) {
         if let Some(live) = &mut self.live {
             if live.unrung {
-                live.ring(card);
+                live.ring(device);
             }
         }
     }
 
     /// Rings again for messages that the card has left lying.  Returns true when senders that were
     /// turned away should try again.
-    pub(crate) fn recover(&mut self, card: &Card) -> bool {
+    pub(crate) fn recover(&mut self, device: &Device) -> bool {
         let Some(live) = &mut self.live else {
             return false;
         };
-        let Ok(rp) = card.region.read64(card.geometry.h2c.rp_at as usize) else {
+        let Ok(rp) = device.region.read64(device.geometry.h2c.rp_at as usize) else {
             return false;
         };
         let now = time::now();
@@ -133,15 +131,15 @@ impl Tx {
         }
         if rp == live.wp {
             // All messages are read, so whatever bells are missing in the count are lost for good.
-            if let Ok(handled) = PAGE_HANDLED::read(&card.region) {
+            if let Ok(handled) = PAGE_HANDLED::read(&device.region) {
                 live.flow.forgive(live.rung, handled.into());
             }
         } else if now.saturating_sub(live.seen_at) >= RECOVERY_NS {
-            if let Ok(handled) = PAGE_HANDLED::read(&card.region) {
+            if let Ok(handled) = PAGE_HANDLED::read(&device.region) {
                 live.flow.forgive(live.rung, handled.into());
             }
-            card.counters.doorbells_recovered.add(1);
-            live.ring(card);
+            device.counters.doorbells_recovered.add(1);
+            live.ring(device);
         }
         core::mem::take(&mut live.blocked)
     }
@@ -158,34 +156,35 @@ impl Tx {
     }
 
     /// Whether the card has unread messages.
-    pub(crate) fn busy(&self, card: &Card) -> bool {
+    pub(crate) fn busy(&self, device: &Device) -> bool {
         self.live.as_ref().is_some_and(|live| {
-            card.region
-                .read64(card.geometry.h2c.rp_at as usize)
+            device
+                .region
+                .read64(device.geometry.h2c.rp_at as usize)
                 .is_ok_and(|rp| rp != live.wp)
         })
     }
 }
 
 impl Live {
-    fn publish(&mut self, card: &Card, port: u32, payload: &[u8]) -> Result<(), SendError> {
+    fn publish(&mut self, device: &Device, port: u32, payload: &[u8]) -> Result<(), SendError> {
         let failed = SendError::Failed;
-        let ring = &card.geometry.h2c;
+        let ring = &device.geometry.h2c;
         let len = u32::try_from(payload.len()).map_err(|_| failed(EMSGSIZE))?;
         if len == 0 {
             return Err(failed(EINVAL));
         }
         let place = ring.place(self.wp, len).ok_or(failed(EMSGSIZE))?;
-        let rp = card.region.read64(ring.rp_at as usize).map_err(failed)?;
+        let rp = device.region.read64(ring.rp_at as usize).map_err(failed)?;
         let Ok(free) = ring::free(self.wp, rp, ring.size) else {
             // The card owns this pointer; it cannot be repaired from here.
-            card.ring_corrupt("host to card");
+            device.ring_corrupt("host to card");
             return Err(failed(EPROTO));
         };
         if place.advance > free {
             return Err(SendError::Full);
         }
-        let region = &card.region;
+        let region = &device.region;
         let (first, second) = payload
             .split_at_checked(place.first_len as usize)
             .ok_or(failed(EMSGSIZE))?;
@@ -197,7 +196,7 @@ impl Live {
             .copy_in(place.second_at as usize, second)
             .map_err(failed)?;
         region
-            .copy_in(place.header_at as usize, &header.encode(card.id))
+            .copy_in(place.header_at as usize, &header.encode(device.id))
             .map_err(failed)?;
         region::write_barrier();
         let wp = self.wp.wrapping_add(place.advance.into());
@@ -208,52 +207,33 @@ impl Live {
     }
 
     /// One bell, if flow control and the mailbox allow; else it stays due.
-    fn ring(&mut self, card: &Card) {
+    fn ring(&mut self, device: &Device) {
         self.unrung = true;
         // Either the card finds the message when it handles its last bell, or that bell is seen to be
         // handled here: the write pointer must not be on its way still when the counter is read.
         region::full_barrier();
-        let Ok(handled) = PAGE_HANDLED::read(&card.region) else {
+        let Ok(handled) = PAGE_HANDLED::read(&device.region) else {
             return;
         };
         if !self.flow.may_ring(self.rung, handled.into()) {
-            card.counters.doorbell_busy.add(1);
+            device.counters.doorbell_busy.add(1);
             return;
         }
-        let Some(slot) = card.mailbox_slot() else {
-            card.counters.doorbell_busy.add(1);
+        let Some(slot) = device.mailbox_slot() else {
+            device.counters.doorbell_busy.add(1);
             return;
         };
         let rung = (0..DATA_WORDS)
-            .try_for_each(|_| SLOT_DATA::from(DATA_WORD).write_at(card, slot))
-            .and_then(|()| SLOT_INFO::doorbell().write_at(card, slot));
+            .try_for_each(|_| SLOT_DATA::from(DATA_WORD).write_at(device, slot))
+            .and_then(|()| SLOT_INFO::doorbell().write_at(device, slot));
         if rung.is_err() {
             return;
         }
         self.unrung = false;
         self.seen_at = time::now();
         self.rung = self.rung.wrapping_add(1);
-        card.counters.doorbells.add(1);
+        device.counters.doorbells.add(1);
         // Fails only when the driver is being unbound.
-        let _ = PAGE_RUNG::from(self.rung).write(&card.region);
-    }
-}
-
-impl Card {
-    /// Asks the mailbox for a slot [pcie 4.8].
-    fn mailbox_slot(&self) -> Option<Slot> {
-        let ask = || match SlotRequest::interpret(SLOT_REQUEST::read(self)?) {
-            SlotRequest::Slot(slot) => Ok(Some(slot)),
-            SlotRequest::NoneOrGone => self.check_present().map(|()| None),
-            SlotRequest::Bad(value) => {
-                dev_err_ratelimited!(
-                    self,
-                    "mailbox gave slot {:#x}, which does not exist\n",
-                    value
-                );
-                Err(EPROTO)
-            }
-        };
-        read_poll_timeout_atomic(ask, Option::is_some, SLOT_PAUSE, SLOT_TRIES).ok()?
+        let _ = PAGE_RUNG::from(self.rung).write(&device.region);
     }
 }

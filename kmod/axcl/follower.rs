@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the card's thread tells the programs of AXCL.
+
+use kernel::{prelude::*, sync::Arc};
+
+use super::{clients::Clients, registry};
+use crate::card::follower;
+
+/// Follows a card for its programs.
+pub(crate) struct Follower(Arc<Clients>);
+
+impl Follower {
+    /// For these programs.
+    pub(crate) fn new(clients: &Arc<Clients>) -> Result<Arc<Self>> {
+        Ok(Arc::new(Self(clients.clone()), GFP_KERNEL)?)
+    }
+}
+
+impl follower::Follower for Follower {
+    fn up(&self) {
+        self.0.up();
+    }
+
+    /// All groups are gone, and their programs are told ([pcie 5.7], R16).
+    fn down(&self) {
+        if self.0.was_up() {
+            // First, while those who are told of their groups still have them.
+            registry::wake_idle_files();
+        }
+        self.0.fail();
+    }
+
+    fn tick(&self) {
+        self.0.tick();
+    }
+
+    fn is_busy(&self) -> bool {
+        self.0.is_busy()
+    }
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Why a card does not come up.
+
+use kernel::prelude::*;
+
+use crate::glue::compat::errno::EREMOTEIO;
+
+/// What a boot or a reset has failed of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BootError {
+    /// The card does not answer on the bus, or the driver is being unbound.
+    Gone,
+    /// The thread is to stop.
+    Interrupted,
+    /// There is no firmware.
+    NoFirmware,
+    /// What is there is no firmware, or damaged.
+    BadFirmware,
+    /// Its first image does not fit the shared memory.
+    TooLarge,
+    /// The card has not said in time that it has read a piece of it.
+    ChunkTimeout,
+    /// The card has said that it could not read it.
+    ChunkFailed,
+    /// The firmware does not answer.
+    Timeout,
+    /// Anything else.
+    Other(Error),
+}
+
+impl BootError {
+    /// Whether the next attempt would meet it again.
+    pub(super) fn is_final(self) -> bool {
+        matches!(self, Self::NoFirmware | Self::BadFirmware | Self::TooLarge)
+    }
+}
+
+impl From<Error> for BootError {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<BootError> for Error {
+    fn from(error: BootError) -> Self {
+        match error {
+            BootError::Gone => ENODEV,
+            BootError::Interrupted => EINTR,
+            BootError::NoFirmware => ENOENT,
+            BootError::BadFirmware => EINVAL,
+            BootError::TooLarge => EFBIG,
+            BootError::ChunkTimeout | BootError::Timeout => ETIMEDOUT,
+            BootError::ChunkFailed => EREMOTEIO,
+            BootError::Other(error) => error,
+        }
+    }
+}
+
+/// As the log has it.
+impl core::fmt::Debug for BootError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        core::fmt::Debug::fmt(&Error::from(*self), f)
+    }
+}

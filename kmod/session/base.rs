@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What all parts of a session work with: its place on the card, its client, its counts.
+
+use kernel::sync::Arc;
+
+use crate::{
+    buffer::{pool::Pool, Buffer},
+    counters::Counter,
+    glue::{task::Process, time},
+    link::{ports::Group, Link},
+};
+
+/// The card's DMA buffer for a session, hence the most one chunk of a copy moves [rpc 2.3].
+pub(crate) const WINDOW: u32 = 0x40_0000;
+
+/// Longest request or answer frame.
+pub(crate) const MAX_FRAME: u32 = 8 << 20;
+
+/// A transaction that has not moved for so long never will.
+pub(super) const STALL_NS: u64 = 10 * time::S;
+
+/// Roles of the four ports, as indices into [`Base::ports`] [rpc 1.1].
+pub(crate) mod role {
+    /// Transactions begun by the host.
+    pub(crate) const HOST_BULK: usize = 0;
+    /// Transactions begun by the card.
+    pub(crate) const CARD_BULK: usize = 1;
+    /// Calls.
+    pub(crate) const CALLS: usize = 2;
+    /// Answers.
+    pub(crate) const ANSWERS: usize = 3;
+}
+
+/// What does not change of a session.  No locks; it lives as long as the session.
+pub(crate) struct Base {
+    pub(super) link: Arc<Link>,
+    pub(super) pool: Arc<Pool>,
+    /// The card's boot that it belongs to.
+    pub(crate) generation: u32,
+    pub(crate) ports: Group,
+    pub(crate) process: Process,
+    /// Name of the process.
+    pub(crate) comm: [u8; 16],
+    /// Bytes of its client's buffers.  None: the driver's own session, for telemetry and health.
+    pub(crate) held: Option<Arc<Counter>>,
+    pub(crate) jobs: Counter,
+    pub(crate) bytes_to_card: Counter,
+    pub(crate) bytes_from_card: Counter,
+}
+
+impl Base {
+    /// Keeps memory that the card may still write to.
+    pub(super) fn quarantine(&self, buffer: Arc<Buffer>) {
+        self.pool.quarantine(self.generation, buffer);
+    }
+
+    /// Counts bytes that the card has moved.
+    pub(super) fn count_bytes(&self, to_card: bool, bytes: u32) {
+        let all = &self.link.counters;
+        let (all, own) = if to_card {
+            (&all.bytes_to_card, &self.bytes_to_card)
+        } else {
+            (&all.bytes_from_card, &self.bytes_from_card)
+        };
+        all.add(bytes.into());
+        own.add(bytes.into());
+    }
+}

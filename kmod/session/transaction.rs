@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is known of the transaction on port P0 [rpc 2.3], [rpc 2.4].
+
+use kernel::{prelude::*, sync::Arc};
+
+use super::job::{Call, Copy, Frame};
+use crate::{
+    buffer::Buffer,
+    wire::record::{CopyRecord, Kind},
+};
+
+/// What is awaited from the card.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Awaiting {
+    /// Pull: where it wants the data, that is, how much at a time.
+    Room,
+    /// Pull: that it has read the chunk.
+    Taken,
+    /// Push: that it has written a chunk.
+    Written,
+}
+
+/// A transaction.
+pub(super) struct Bulk {
+    pub(super) job: u64,
+    pub(super) step: usize,
+    pub(super) buffer: Arc<Buffer>,
+    /// First byte in the buffer.
+    pub(super) offset: usize,
+    /// Bytes of this transaction.
+    pub(super) total: u32,
+    pub(super) done: u32,
+    /// Pull: the most the card takes at a time.  Push: bytes of the list it was given.
+    pub(super) window: u32,
+    /// Pull: bytes of the chunk under way.
+    pub(super) chunk: u32,
+    pub(super) awaiting: Awaiting,
+    /// When it last moved.
+    pub(super) touched: u64,
+    /// Push: the first chunk, if the card writes all chunks to the beginning of the list.
+    pub(super) first: KVVec<u8>,
+}
+
+/// How far a transaction has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moved {
+    /// More is to come.
+    Part,
+    /// Everything has been moved.
+    All,
+    /// The card has said itself that it is not going to touch the memory.
+    Refused,
+}
+
+impl Bulk {
+    /// The next transaction of a copy, of which `moved` bytes are done.  `of`: its job and step.
+    pub(super) fn copy(of: (u64, usize), copy: &Copy, moved: u32, window: u32, now: u64) -> Self {
+        let left = copy.size - moved;
+        let offset = copy.offset + moved as usize;
+        if copy.to_card {
+            return Self::pull(of, copy.buffer.clone(), offset, left, now);
+        }
+        // A list is named once per push, and all of the card's chunks go to it: so a push is
+        // never longer than one chunk.
+        let total = copy.buffer.span(offset, left.min(window)).bytes;
+        Self {
+            window: total,
+            awaiting: Awaiting::Written,
+            ..Self::pull(of, copy.buffer.clone(), offset, total, now)
+        }
+    }
+
+    /// That of a call whose frame is too long for a message.
+    pub(super) fn call(of: (u64, usize), call: &Call, now: u64) -> Option<Self> {
+        match &call.frame {
+            Frame::Long(buffer, len) => Some(Self::pull(of, buffer.clone(), 0, *len, now)),
+            Frame::Short(_) => None,
+        }
+    }
+
+    /// The card is to fetch `total` bytes.
+    fn pull(
+        (job, step): (u64, usize),
+        buffer: Arc<Buffer>,
+        offset: usize,
+        total: u32,
+        now: u64,
+    ) -> Self {
+        Self {
+            job,
+            step,
+            buffer,
+            offset,
+            total,
+            done: 0,
+            window: 0,
+            chunk: 0,
+            awaiting: Awaiting::Room,
+            touched: now,
+            first: KVVec::new(),
+        }
+    }
+
+    /// What the card is told of a copy.
+    pub(super) fn record(&self, copy: &Copy, moved: u32, card: u32) -> CopyRecord {
+        CopyRecord {
+            sequence: copy.sequence,
+            card,
+            context: copy.context,
+            stream: copy.stream,
+            kind: if copy.to_card {
+                Kind::ToCard
+            } else {
+                Kind::FromCard
+            },
+            address: copy.address.wrapping_add(moved.into()),
+            size: self.total,
+        }
+    }
+
+    /// Whether the card has been told of the buffer and has not said that it is done with it.
+    pub(super) fn names_memory(&self) -> bool {
+        self.awaiting != Awaiting::Room
+    }
+
+    /// Whether it is that of `step` of `job`.
+    pub(super) fn is_of(&self, job: u64, step: usize) -> bool {
+        self.job == job && self.step == step
+    }
+}
