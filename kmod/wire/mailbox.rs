@@ -59,7 +59,7 @@ impl Slot {
         INFO.saturating_add(self.offset())
     }
 
-    /// At most 63 * 4.
+    /// Returns the slot's offset in a block of registers, at most 63 * 4.
     fn offset(self) -> usize {
         (self.0 as usize).saturating_mul(4)
     }
