@@ -107,7 +107,7 @@ impl Extent {
     }
 }
 
-/// Whether two ranges share a byte.
+/// Returns whether two ranges share a byte.
 fn overlap(a: u64, a_size: u64, b: u64, b_size: u64) -> bool {
     a < b.saturating_add(b_size) && b < a.saturating_add(a_size)
 }
@@ -156,7 +156,7 @@ impl<'a> Container<'a> {
         })
     }
 
-    /// The record table, and the offset of its end.
+    /// Finds the record table and the offset of its end.
     fn table(bytes: &'a [u8], offset: u32, count: u32) -> Option<(&'a [u8], u64)> {
         let start = u64::from(offset);
         let end = start.checked_add(u64::from(count).checked_mul(RECORD_SIZE)?)?;
@@ -271,7 +271,7 @@ fn from_hex(text: &[u8; 32]) -> Option<[u8; 16]> {
     Some(out)
 }
 
-/// CRC-16 with the reflected polynomial 0x8005, from 0, without final xor.
+/// Computes the CRC-16 with the reflected polynomial 0x8005, from 0, without final xor.
 fn crc16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0, |crc, &byte| {
         (0..8).fold(crc ^ u16::from(byte), |crc, _| {

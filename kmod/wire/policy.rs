@@ -149,22 +149,22 @@ impl<'a, const FIELDS: usize> Once<'a, FIELDS> {
         *self.fields.get(number.wrapping_sub(1))?
     }
 
-    /// A nested message or bytes, if present.
+    /// Reads a nested message or bytes, if present.
     fn bytes(&self, number: usize) -> Result<'a, Option<&'a [u8]>> {
         self.typed(number, Value::bytes)
     }
 
-    /// A nested message, which has to be there.
+    /// Reads a nested message, which has to be there.
     fn required(&self, number: usize) -> Result<'a, &'a [u8]> {
         self.bytes(number)?.ok_or(Refusal::Missing(self.name))
     }
 
-    /// A u32 or enumeration, 0 if absent.
+    /// Reads a u32 or enumeration, 0 if absent.
     fn u32(&self, number: usize) -> Result<'a, u32> {
         Ok(self.typed(number, Value::u32)?.unwrap_or(0))
     }
 
-    /// A u64, 0 if absent.
+    /// Reads a u64, 0 if absent.
     fn u64(&self, number: usize) -> Result<'a, u64> {
         Ok(self.typed(number, Value::u64)?.unwrap_or(0))
     }
@@ -180,7 +180,7 @@ impl<'a, const FIELDS: usize> Once<'a, FIELDS> {
         }
     }
 
-    /// The content of member `number` of a oneof, which has to be the only one.
+    /// Reads the content of member `number` of a oneof, which has to be the only one.
     fn only(&self, number: usize) -> Result<'a, &'a [u8]> {
         let present = (1u32..).zip(&self.fields).filter(|(_, f)| f.is_some());
         for (member, _) in present {
@@ -208,7 +208,7 @@ fn expect(what: &'static str, header: u32, message: u32) -> Result<'static, ()> 
     }
 }
 
-/// The number in a nested head of one field; an absent one counts as 0, as everywhere.
+/// Reads the number in a nested head of one field; an absent one counts as 0, as everywhere.
 fn head<'a>(what: &'static str, head: Option<&'a [u8]>) -> Result<'a, u32> {
     Once::<1>::read(what, head.unwrap_or(&[]))?.u32(1)
 }
@@ -302,7 +302,7 @@ fn control<'a>(member: &'a [u8], header: &Header, privileged: bool) -> Result<'a
     Ok(control.u32(10)? == 0)
 }
 
-/// Memory calls: all but WRITE and READ, whose types were refused before. `phy` is a host bus
+/// Checks memory calls: all but WRITE and READ, whose types were refused before. `phy` is a host bus
 /// address and has no place in the others.
 fn memory(body: &[u8], api: u8) -> Result<'_, bool> {
     const ALLOC: u8 = 0;
@@ -325,7 +325,7 @@ fn memory(body: &[u8], api: u8) -> Result<'_, bool> {
     Ok(body.u32(9)? == 0)
 }
 
-/// Inference calls: model images and tensors have to be in card memory.
+/// Checks inference calls: model images and tensors have to be in card memory.
 fn engine(body: &[u8]) -> Result<'_, bool> {
     const ADDRESS_FIELD: usize = 2;
     const IO_FIELD: usize = 8;

@@ -46,7 +46,7 @@ fn trim_start(text: &[u8]) -> &[u8] {
     text.get(blank..).unwrap_or(&[])
 }
 
-/// The number at the start of `text` and what follows it.
+/// Reads the number at the start of `text` and what follows it.
 fn number(text: &[u8], radix: u32) -> Option<(u64, &[u8])> {
     let mut value = 0u64;
     let mut digits = 0usize;
@@ -60,7 +60,7 @@ fn number(text: &[u8], radix: u32) -> Option<(u64, &[u8])> {
     (digits != 0).then_some((value, text.get(digits..)?))
 }
 
-/// A number with up to two decimals that count, in hundredths, and what follows it.
+/// Reads a number with up to two decimals that count, in hundredths, and what follows it.
 fn hundredths(text: &[u8]) -> Option<(u32, &[u8])> {
     let (whole, mut rest) = number(text, 10)?;
     let mut value = u32::try_from(whole).ok()?.checked_mul(100)?;

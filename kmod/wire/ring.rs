@@ -86,7 +86,7 @@ impl Ring {
         (self.rp_at, self.size)
     }
 
-    /// Offset in the ring, and bytes from there to its end.
+    /// Returns the offset in the ring, and the bytes from there to its end.
     fn locate(&self, position: u64) -> (u32, u32) {
         // The remainder is below a u32.
         let offset = position.checked_rem(u64::from(self.size)).unwrap_or(0) as u32;

@@ -197,7 +197,7 @@ impl fmt::Display for AnswerError {
     }
 }
 
-/// The member `field` of the system service's body.
+/// Finds the member `field` of the system service's body.
 fn system_member<'a>(
     answer: &'a [u8],
     field: u32,

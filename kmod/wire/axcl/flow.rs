@@ -118,7 +118,7 @@ impl Flow {
         }
     }
 
-    /// Whether data of this size follows its announcement as it is.
+    /// Returns whether data of this size follows its announcement as it is.
     fn is_short(&self, size: u32) -> bool {
         self.besides && (size as usize) < MAX_MESSAGE
     }

@@ -21,7 +21,7 @@ pub enum ContainerError {
     Size {
         /// In the header.
         stated: u64,
-        /// Of the file.
+        /// Length of the file.
         length: u64,
     },
     /// No or too many records.
@@ -50,14 +50,14 @@ pub enum ContainerError {
     Md5 {
         /// In the header.
         stated: [u8; 16],
-        /// Of the content.
+        /// Digest of the content.
         computed: [u8; 16],
     },
     /// Content does not have the CRC-16 of the header.
     Crc16 {
         /// In the header.
         stated: u32,
-        /// Of the content.
+        /// Digest of the content.
         computed: u16,
     },
 }

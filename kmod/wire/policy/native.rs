@@ -79,7 +79,7 @@ const STREAM_SIZE: usize = 56;
 /// Offset in `AX_VDEC_GRP_ATTR_T` of its physical address.
 const GROUP: usize = 32;
 
-/// The rules of a call whose arguments are known; `None`: scan them all. A scan would take times and
+/// Returns the rules of a call whose arguments are known; `None`: scan them all. A scan would take times and
 /// sizes for addresses, so calls that carry such are here even if there is nothing to check.
 fn rules(module: u8, api: u8) -> Option<&'static [Rule]> {
     Some(match (module, api) {
@@ -174,12 +174,12 @@ impl Arguments<'_> {
         }
     }
 
-    /// The bytes of an argument; an absent one has none.
+    /// Returns the bytes of an argument; an absent one has none.
     fn get(&self, argument: usize) -> &[u8] {
         self.0.get(argument).copied().unwrap_or(&[])
     }
 
-    /// An argument that is a number of 4 or 8 bytes.
+    /// Reads an argument that is a number of 4 or 8 bytes.
     fn number(&self, argument: usize) -> u64 {
         let bytes = self.get(argument);
         u64_at(bytes, 0)
