@@ -166,7 +166,7 @@ impl fmt::Display for FailBits {
 }
 
 impl REASON {
-    /// The gravest of the reasons [pcie 3.7].
+    /// Names the gravest of the reasons [pcie 3.7].
     pub fn name(self) -> &'static str {
         match self {
             Self(0) => "normal",
@@ -177,7 +177,7 @@ impl REASON {
         }
     }
 
-    /// Whether the chip came up for another reason than that the host has reset it.
+    /// Returns whether the chip came up for another reason than that the host has reset it.
     pub fn is_unexpected(self) -> bool {
         self.with(Self::SOFTWARE, false) != Self(0)
     }
