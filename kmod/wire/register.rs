@@ -178,7 +178,7 @@ impl<R, T> Field<R, T> {
         }
     }
 
-    /// The bits in their places.
+    /// Returns the bits of the field in their places.
     pub const fn mask(self) -> u32 {
         self.mask
     }
