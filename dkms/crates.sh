@@ -17,6 +17,33 @@ out=$(cd "$1" && pwd)
 workspace() { sed -nE '/^\[workspace.package\]/,/^\[/{s/^'"$1"' = "(.*)"$/\1/p}' "$tree/Cargo.toml"; }
 version=$(workspace version)
 
+# The file with what [workspace.dependencies] says of each crate in place of `workspace = true`.
+inline() { # CARGO.TOML
+    awk '
+        /^\[/ { section = $0 }
+        !/^[a-z0-9_-]+(\.workspace)? = / { if (NR > FNR) print; next }
+        NR == FNR {
+            name = $1
+            sub(/^[^=]*= /, "")
+            gsub(/^\{ | \}$/, "")
+            if (/^"/) $0 = "version = " $0
+            if (section == "[workspace.dependencies]") said[name] = $0
+            next
+        }
+        section ~ /dependencies\]$/ && /workspace = true/ {
+            name = $1
+            sub(/\.workspace$/, "", name)
+            if (!(name in said)) { print "crates: " name " is not in the workspace" >"/dev/stderr"; exit 1 }
+            more = $0
+            if (!sub(/^[^{]*\{ workspace = true/, "", more)) more = " }"
+            value = said[name]
+            if (sub(/, default-features = true/, "", more)) sub(/, default-features = false/, "", value)
+            print name " = { " value more
+            next
+        }
+        { print }' "$tree/Cargo.toml" "$1"
+}
+
 crate() { # NAME SOURCE DIRECTORY...
     local source=$2 to=$out/$1-$version key script=''
     shift 2
@@ -26,17 +53,16 @@ crate() { # NAME SOURCE DIRECTORY...
         script+="s|^$key.workspace = true|$key = \"$(workspace "$key")\"|;"
     done
     # Tests, lints and examples are left out with what they need.
-    sed -E "$script"'
-        s|\{ workspace = true \}|{ version = "'"$version"'", path = "../ax650-uapi-'"$version"'" }|
-        s|^ax650 = \{ workspace = true, |ax650 = { version = "'"$version"'", path = "../ax650-'"$version"'", default-features = false, |
-        s|path = "\.\./uapi"|path = "../ax650-uapi-'"$version"'"|
+    inline "$tree/$source/Cargo.toml" | sed -E "$script"'
+        s|path = "userlib"|path = "../ax650-'"$version"'"|
+        s|path = "uapi"|path = "../ax650-uapi-'"$version"'"|
         /^\[dev-dependencies\]/,/^$/d
-        /^\[lints\]/,$d' "$tree/$source/Cargo.toml" >"$to/Cargo.toml"
+        /^\[lints\]/,$d' >"$to/Cargo.toml"
     # No checksums: what the package manager installs it checks itself.
     printf '{"package":null,"files":{}}' >"$to/.cargo-checksum.json"
     find "$to" -type f -exec chmod 644 {} +
 }
 
-crate ax650-uapi uapi src
-crate ax650 userlib src proto build.rs
-crate ax650-firmware firmware-loader src
+crate ax650-uapi uapi src README.md
+crate ax650 userlib src proto build.rs README.md
+crate ax650-firmware firmware-loader src README.md

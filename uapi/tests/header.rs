@@ -224,6 +224,19 @@ fn example_of_the_documentation_compiles() {
 }
 
 #[test]
+fn example_program_compiles() {
+    let example = include_str!("../examples/query.c");
+    // With what it takes from the C library, as the comment in it compiles it, and stricter.
+    for flags in [&["-std=gnu11"][..], &["-std=gnu99", "-pedantic"]] {
+        if let Err(complaint) = compile(example, flags) {
+            panic!("{flags:?}: {complaint}");
+        }
+    }
+    let broken = example.replace("AX650_IOC_QUERY", "AX650_IOC_ASK");
+    assert!(broken != example && compile(&broken, &["-std=gnu11"]).is_err());
+}
+
+#[test]
 fn bytes_are_those_of_the_fields() {
     let mut query = ax650_query {
         kind: 0x0403_0201,

@@ -16,9 +16,14 @@ use crate::kernel::Kernel;
 /// Package and program of what the guest has in its path.
 const GUEST_PROGRAMS: &[(&str, &str)] = &[
     ("ax650-guest", "selftest"),
+    ("ax650-guest", "example-infer"),
+    ("ax650-guest", "example-decode"),
     ("ax650", "ax650"),
     ("ax650-firmware", "ax650-fw"),
 ];
+
+/// The program of the guest that a C compiler makes.
+const C_EXAMPLE: &str = "example-query";
 
 /// Paths of the things built.
 pub struct Artifacts {
@@ -101,7 +106,13 @@ impl Artifacts {
         }
         // Static: the guest has no libraries.
         cargo.env("RUSTFLAGS", "-C target-feature=+crt-static");
-        step("programs of the guest", &mut cargo).map(drop)
+        step("programs of the guest", &mut cargo)?;
+        let mut cc = Command::new(self.arch.compiler().unwrap_or("cc"));
+        cc.args(["-static", "-O2", "-Wall", "-I", "uapi", "-o"])
+            .arg(self.guest_program(C_EXAMPLE))
+            .arg("uapi/examples/query.c")
+            .current_dir(&self.tree);
+        step("example in C", &mut cc)
     }
 
     /// Builds the emulated card.
@@ -133,6 +144,8 @@ impl Artifacts {
             .iter()
             .map(|(_, program)| format!("{}:/bin/{program}", self.guest_program(program).display()))
             .collect();
+        let example = self.guest_program(C_EXAMPLE);
+        files.push(format!("{}:/bin/{C_EXAMPLE}", example.display()));
         files.push(format!("{}:/lib/modules/ax650.ko", module.display()));
         files.push(format!(
             "{}:/lib/firmware/axcl/ax650_card.pac",

@@ -86,6 +86,11 @@ fn list_all(artifacts: &Artifacts) -> Result<Vec<HostCase>> {
             "clippy --workspace --all-targets --locked -- -D warnings",
         ),
     ];
+    cases.push(case(
+        "check/fuzz",
+        Program::Cargo,
+        "check --locked --package ax650-fuzz --features libfuzzer --bins",
+    ));
     for package in packages(artifacts)? {
         let args = format!("test --locked --package {package}");
         cases.push(case(&format!("test/{package}"), Program::Cargo, &args));

@@ -13,6 +13,7 @@ mod cli;
 mod codec;
 mod costs;
 mod engine;
+mod examples;
 mod field;
 mod firmware;
 mod fuzz;
@@ -39,6 +40,7 @@ pub fn all() -> Vec<&'static Case> {
         sessions::CASES,
         engine::CASES,
         library::CASES,
+        examples::CASES,
         codec::CASES,
         field::CASES,
         costs::CASES,

@@ -2,6 +2,8 @@
 
 //! The command line.
 
+// Spelt out, as the fuzz targets take this file from elsewhere.
+#[path = "args/encoding.rs"]
 mod encoding;
 
 use std::path::PathBuf;

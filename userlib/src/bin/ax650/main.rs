@@ -12,8 +12,6 @@ mod encode;
 #[cfg(test)]
 mod end_to_end;
 mod failure;
-#[cfg(test)]
-mod fuzz_tests;
 mod host;
 mod info;
 mod interrupt;

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The short programs that show the library and the ioctl interface: what they print is true.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{ensure, Context as _, Result};
+use md5::{Digest, Md5};
+
+use crate::card::Card;
+use crate::case::Context;
+use crate::onnx;
+
+crate::cases!["examples":
+    infer_on_a_card,
+    decode_on_a_card { timeout_s: 90 },
+    query_in_c,
+];
+
+const HOME: &str = "/tmp/examples";
+
+/// Runs a program of the guest, which must go well; returns what it prints.
+fn good(program: &str, args: &[&str]) -> Result<String> {
+    let output = Command::new(format!("/bin/example-{program}"))
+        .args(args)
+        .current_dir(HOME)
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| program.to_owned())?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{program}: {said}");
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+fn infer_on_a_card(_: &mut Context) -> Result<()> {
+    std::fs::create_dir_all(HOME)?;
+    let model = onnx::binary("Mul", &["x", "x"], &["y"], 4);
+    std::fs::write(format!("{HOME}/square.onnx"), model)?;
+    let input: Vec<u8> = [1.0_f32, -2.0, 3.0, 0.5]
+        .into_iter()
+        .flat_map(f32::to_le_bytes)
+        .collect();
+    std::fs::write(format!("{HOME}/x"), input)?;
+    let text = good("infer", &["square.onnx", "x"])?;
+    ensure!(
+        text.ends_with("y fp32 1x4: [1.0, 4.0, 9.0, 0.25]\n"),
+        "{text}"
+    );
+    let text = good("infer", &["square.onnx"])?;
+    ensure!(text.ends_with(": [0.0, 0.0, 0.0, 0.0]\n"), "{text}");
+    Ok(())
+}
+
+/// The pictures are those that ffmpeg makes of the same stream.
+fn decode_on_a_card(_: &mut Context) -> Result<()> {
+    const NAME: &str = "c14_zeronal_first.h264";
+    const TABLE: &str = include_str!("../../../data/field/table.txt");
+    std::fs::create_dir_all(HOME)?;
+    let stream = include_bytes!("../../../data/field/c14_zeronal_first.h264");
+    std::fs::write(format!("{HOME}/in.h264"), stream)?;
+    let text = good("decode", &["in.h264", "out.nv12"])?;
+    let (count, size) = text.trim().split_once(" pictures of ").context("a line")?;
+    let (width, height) = size.split_once('x').context("a size")?;
+    let luma = width.parse::<usize>()? * height.parse::<usize>()?;
+    let pictures = std::fs::read(format!("{HOME}/out.nv12"))?;
+    let hex = |bytes: &[u8]| -> String {
+        let digits = Md5::digest(bytes).into_iter();
+        digits
+            .flat_map(|byte| [byte >> 4, byte & 15])
+            .filter_map(|digit| char::from_digit(digit.into(), 16))
+            .collect()
+    };
+    // The table has them as planes.
+    let sums: String = pictures
+        .chunks(luma * 3 / 2)
+        .map(|picture| {
+            let (luma, chroma) = picture.split_at(luma.min(picture.len()));
+            let plane = |first: usize| chroma.iter().skip(first).step_by(2).copied();
+            let planes: Vec<u8> = luma
+                .iter()
+                .copied()
+                .chain(plane(0))
+                .chain(plane(1))
+                .collect();
+            hex(&planes) + "\n"
+        })
+        .collect();
+    let row = TABLE.lines().find(|row| row.starts_with(NAME));
+    let words: Vec<_> = row.context("no row")?.split_whitespace().collect();
+    ensure!(
+        words[1..3] == [count, &hex(sums.as_bytes())],
+        "{text}, not {words:?}"
+    );
+    Ok(())
+}
+
+fn query_in_c(_: &mut Context) -> Result<()> {
+    std::fs::create_dir_all(HOME)?;
+    let text = good("query", &[])?;
+    let info = Card::open(0)?.info()?;
+    let firmware = info.firmware_version.split(|byte| *byte == 0).next();
+    let firmware = String::from_utf8_lossy(firmware.unwrap_or_default());
+    for line in [
+        format!("card: {}", crate::card::address(0)?),
+        format!("firmware: {firmware}"),
+        "state: running".into(),
+        format!("generation: {}", info.generation),
+    ] {
+        ensure!(text.lines().any(|found| found == line), "{line}: {text}");
+    }
+    ensure!(
+        !firmware.is_empty() && !text.contains("more are known"),
+        "{text}"
+    );
+    let output = Command::new("/bin/example-query")
+        .arg("/dev/null")
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.code() == Some(1) && said.starts_with("/dev/null: "),
+        "{said}"
+    );
+    Ok(())
+}
