@@ -37,6 +37,6 @@ crate() { # NAME SOURCE DIRECTORY...
     find "$to" -type f -exec chmod 644 {} +
 }
 
-crate ax650-uapi uapi src
+crate ax650-uapi uapi src ax650.rs
 crate ax650 userlib src proto build.rs
 crate ax650-firmware firmware-loader src

@@ -7,29 +7,6 @@ pub(crate) mod query;
 pub(crate) mod submit;
 pub(crate) mod types;
 
-use types::{
-    BufferCreate, BufferDestroy, CardInfo, ClientInfo, Control, Counters, Limits, Query,
-    SessionCreate, SessionDestroy, Step, StepResult, Submit, Telemetry, Wait,
-};
-
-crate::plain!(
-    BufferCreate,
-    BufferDestroy,
-    CardInfo,
-    ClientInfo,
-    Control,
-    Counters,
-    Limits,
-    Query,
-    SessionCreate,
-    SessionDestroy,
-    Step,
-    StepResult,
-    Submit,
-    Telemetry,
-    Wait,
-);
-
 /// Longest request or answer frame.
 pub(crate) const MAX_FRAME: u32 = 8 << 20;
 
