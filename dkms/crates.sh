@@ -21,7 +21,7 @@ crate() { # NAME SOURCE DIRECTORY...
     local source=$2 to=$out/$1-$version key script=''
     shift 2
     mkdir -p "$to"
-    (cd "$tree/$source" && cp -r "$@" "$to/")
+    (cd "$tree/$source" && cp -rL "$@" "$to/")
     for key in version edition rust-version license; do
         script+="s|^$key.workspace = true|$key = \"$(workspace "$key")\"|;"
     done
