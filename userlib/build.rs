@@ -4,7 +4,10 @@
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // In the repository a link to the schemas that all readers of the protocol share.
-    println!("cargo:rerun-if-changed={}", std::fs::canonicalize("proto")?.display());
+    println!(
+        "cargo:rerun-if-changed={}",
+        std::fs::canonicalize("proto")?.display()
+    );
     let files = protox::compile(["axcl_rpc.proto"], ["proto"])?;
     prost_build::Config::new()
         .disable_comments(["."])

@@ -47,7 +47,9 @@ pub fn all() -> Vec<Example> {
 ///
 /// If there is none.
 pub fn named(title: &str) -> Example {
-    let found = all().into_iter().find(|example| example.title.starts_with(title));
+    let found = all()
+        .into_iter()
+        .find(|example| example.title.starts_with(title));
     found.unwrap_or_else(|| panic!("no example {title:?}"))
 }
 
