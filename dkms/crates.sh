@@ -48,7 +48,7 @@ crate() { # NAME SOURCE DIRECTORY...
     local source=$2 to=$out/$1-$version key script=''
     shift 2
     mkdir -p "$to"
-    (cd "$tree/$source" && cp -r "$@" "$to/")
+    (cd "$tree/$source" && cp -rL "$@" "$to/")
     for key in version edition rust-version license; do
         script+="s|^$key.workspace = true|$key = \"$(workspace "$key")\"|;"
     done
@@ -63,6 +63,6 @@ crate() { # NAME SOURCE DIRECTORY...
     find "$to" -type f -exec chmod 644 {} +
 }
 
-crate ax650-uapi uapi src README.md
+crate ax650-uapi uapi src ax650.rs README.md
 crate ax650 userlib src proto build.rs README.md
 crate ax650-firmware firmware-loader src README.md

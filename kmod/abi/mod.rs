@@ -6,29 +6,6 @@ pub(crate) mod client;
 mod query;
 mod submit;
 
-use crate::glue::plain::plain;
-use crate::uapi::{
-    BufferCreate, BufferDestroy, CardInfo, ClientInfo, Control, Counters, Limits, Query,
-    SessionCreate, SessionDestroy, Step, StepResult, Submit, Telemetry, Wait,
-};
-
-plain!(
-    BufferCreate,
-    BufferDestroy,
-    CardInfo,
-    ClientInfo,
-    Control,
-    Counters,
-    Limits,
-    Query,
-    SessionCreate,
-    SessionDestroy,
-    Step,
-    StepResult,
-    Submit,
-    Telemetry,
-    Wait,
-);
 
 /// What one open file may have.
 pub(crate) const MAX_SESSIONS_PER_FILE: usize = 8;

@@ -33,15 +33,30 @@ pub(crate) unsafe trait Plain: Copy {
     }
 }
 
-/// Marks the structures of the ioctl interface as plain data.
+/// Declares a structure of the ioctl interface as plain data; padding does not compile.
 macro_rules! plain {
-    ($($ty:ty),+ $(,)?) => {
-        $(
-            #[allow(unsafe_code, reason = "the tests check it")]
-            // SAFETY: `repr(C)` structures of integers; the tests compare the sum of the sizes of
-            // their fields with their size.
-            unsafe impl $crate::glue::plain::Plain for $ty {}
-        )+
+    ($(#[$meta:meta])* pub struct $name:ident {
+        $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)*
+    }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy)]
+        #[repr(C)]
+        pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
+
+        const _: () = assert!(
+            ::core::mem::size_of::<$name>() == 0 $(+ ::core::mem::size_of::<$type>())*,
+            concat!("struct ", stringify!($name), " has padding"),
+        );
+
+        #[allow(unsafe_code, reason = "the assertion above")]
+        // SAFETY: a `repr(C)` structure of integers, and the assertion above rules padding out.
+        unsafe impl $crate::glue::plain::Plain for $name {}
+
+        impl Default for $name {
+            fn default() -> Self {
+                $crate::glue::plain::Plain::zeroed()
+            }
+        }
     };
 }
 pub(crate) use plain;

@@ -31,7 +31,7 @@ copy_sources() { # DIR BUILD
     rsync -rlpt --delete --exclude='*.o' --exclude='*.ko' --exclude='*.mod' --exclude='*.mod.c' \
         --exclude='.*.cmd' --exclude='.*.d' --exclude=modules.order --exclude=Module.symvers \
         --exclude=/target "$kmod/" "$dir/kmod/"
-    # The module shares the ioctl header.
+    # The module shares the declarations of the ioctl interface.
     rsync -rlpt --delete "$tree/uapi/" "$dir/uapi/"
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT
 
-//! How the types and constants are declared, and what the tests ask about them.
+//! What `ax650.rs`, which is made of the header, declares its structures and requests with.
 
 /// A structure of the interface: plain integers, no padding, every bit pattern valid.
 ///
@@ -63,11 +63,15 @@ macro_rules! plain {
     };
 }
 
-/// Declares constants.
-macro_rules! consts {
-    ($type:ty: $($(#[$meta:meta])* $name:ident = $value:expr;)*) => {
-        $($(#[$meta])* pub const $name: $type = $value;)*
-    };
+/// Declares the codes of requests.
+macro_rules! requests {
+    ($($name:ident = $kind:ident($number:ident, $type:ident);)*) => {$(
+        #[doc = concat!(
+            "Code of the request [`", stringify!($number), "`], which takes an [`", stringify!($type), "`].",
+        )]
+        pub const $name: u32 =
+            ioctl_sys::$kind!(AX650_IOC_TYPE, $number, size_of::<$type>()) as u32;
+    )*};
 }
 
-pub(crate) use {consts, plain};
+pub(crate) use {plain, requests};

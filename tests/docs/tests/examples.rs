@@ -38,14 +38,17 @@ fn examples_are_those_of_the_tests() {
         "{} whole, {cut} cut",
         whole.len()
     );
-    let data = read("tests/data/rpc-examples.txt");
+    let data = read("vectors/worked-examples.txt");
     let tested: Vec<Message> = data
         .lines()
         .filter(|line| line.starts_with('P'))
-        .map(|line| {
+        .filter_map(|line| {
             let mut words = line.split(' ').map(str::to_owned);
-            let mut word = || words.next().expect("port, direction, bytes");
-            (word(), word(), word())
+            let mut word = || words.next().expect("port, direction, length, bytes");
+            let (port, direction, length) = (word(), word(), word());
+            let bytes = word();
+            let is_whole = length.parse() == Ok(bytes.len() / 2);
+            is_whole.then_some((port, direction, bytes))
         })
         .collect();
     assert_eq!(whole, tested);

@@ -6,7 +6,7 @@
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let manifest = std::path::PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?);
     for (file, directory) in [
-        ("axcl_rpc.proto", manifest.join("../proto")),
+        ("axcl_rpc.proto", manifest.join("../../../proto")),
         ("onnx_subset.proto", manifest.join("proto")),
     ] {
         println!("cargo::rerun-if-changed={}", directory.display());

@@ -68,7 +68,7 @@ impl Node {
 
     /// Maps the file from its beginning.
     pub fn map(&self, len: usize) -> io::Result<crate::map::Map> {
-        crate::map::Map::new(self.0.as_raw_fd(), 0, len)
+        crate::map::Map::new(&self.0, 0, len)
     }
 }
 

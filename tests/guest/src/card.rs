@@ -242,7 +242,7 @@ impl Card {
 
     /// Maps `len` bytes of the file from `offset`.
     pub fn map(&self, offset: u64, len: usize) -> io::Result<Map> {
-        Map::new(self.fd(), offset, len)
+        Map::new(&self.file, offset, len)
     }
 
     /// Queues a job.

@@ -2,15 +2,17 @@
 
 //! Pages of memory right behind which there is none.
 
-use std::io;
+use std::num::NonZeroUsize;
+use std::ptr::NonNull;
 
-use anyhow::{ensure, Result};
+use anyhow::{Context, Result};
+use nix::sys::mman::{mmap_anonymous, mprotect, munmap, MapFlags, ProtFlags};
 
 use crate::kernel::page_size;
 
 /// A page followed by one that cannot be accessed.
 pub struct Guarded {
-    at: *mut u8,
+    at: NonNull<u8>,
     page: usize,
 }
 
@@ -21,26 +23,12 @@ impl Guarded {
     /// Allocates it.
     pub fn new() -> Result<Self> {
         let page = page_size();
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        let size = NonZeroUsize::new(2 * page).context("no pages")?;
+        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing.
-        let at = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                2 * page,
-                libc::PROT_NONE,
-                flags,
-                -1,
-                0,
-            )
-        };
-        ensure!(
-            at != libc::MAP_FAILED,
-            "mmap: {}",
-            io::Error::last_os_error()
-        );
-        // SAFETY: the first page of the mapping above.
-        let rc = unsafe { libc::mprotect(at, page, libc::PROT_READ | libc::PROT_WRITE) };
-        ensure!(rc == 0, "mprotect: {}", io::Error::last_os_error());
+        let at = unsafe { mmap_anonymous(None, size, access, MapFlags::MAP_PRIVATE)? };
+        // SAFETY: the second page of the mapping above, which nobody knows yet.
+        unsafe { mprotect(at.byte_add(page), page, ProtFlags::PROT_NONE)? };
         let mut guarded = Self {
             at: at.cast(),
             page,
@@ -51,12 +39,12 @@ impl Guarded {
 
     fn bytes(&self) -> &[u8] {
         // SAFETY: the first page is readable and belongs to this value.
-        unsafe { std::slice::from_raw_parts(self.at, self.page) }
+        unsafe { std::slice::from_raw_parts(self.at.as_ptr(), self.page) }
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: the first page is writable and belongs to this value.
-        unsafe { std::slice::from_raw_parts_mut(self.at, self.page) }
+        unsafe { std::slice::from_raw_parts_mut(self.at.as_ptr(), self.page) }
     }
 
     /// Puts `data` at the very end.
@@ -69,7 +57,7 @@ impl Guarded {
     pub fn end_minus(&self, len: usize) -> *mut u8 {
         assert!(len <= self.page);
         // SAFETY: at most at the end of the first page of the mapping.
-        unsafe { self.at.add(self.page - len) }
+        unsafe { self.at.as_ptr().add(self.page - len) }
     }
 
     /// The last `len` bytes.
@@ -93,6 +81,6 @@ impl Guarded {
 impl Drop for Guarded {
     fn drop(&mut self) {
         // SAFETY: it is this value's own mapping.
-        unsafe { libc::munmap(self.at.cast(), 2 * self.page) };
+        let _ = unsafe { munmap(self.at.cast(), 2 * self.page) };
     }
 }

@@ -10,6 +10,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context, Result};
+use nix::kmod::{delete_module, init_module, DeleteModuleFlags};
+use nix::time::{clock_gettime, ClockId};
+use nix::unistd::{sysconf, SysconfVar};
 
 /// Where the harness puts the module.
 const MODULE: &str = "/lib/modules/ax650.ko";
@@ -38,7 +41,8 @@ pub fn read(path: impl AsRef<Path>) -> Result<String> {
     Ok(text.trim().to_owned())
 }
 
-/// Waits for one of `events` on a file; the events, 0 at the time limit.
+/// Waits for one of `events` on a file; the events, 0 at the time limit.  nix has no place for the events
+/// of Axera's own that the nodes of AXCL report.
 pub fn poll(fd: RawFd, events: i16, limit: Duration) -> Result<i16> {
     let mut poll = libc::pollfd {
         fd,
@@ -58,20 +62,14 @@ pub fn poll(fd: RawFd, events: i16, limit: Duration) -> Result<i16> {
 
 /// Bytes of a page: 4, 16 or 64 KiB.
 pub fn page_size() -> usize {
-    // SAFETY: no preconditions; this name is known everywhere.
-    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    usize::try_from(size).unwrap_or(4096)
+    let size = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+    size.map_or(4096, |size| size as usize)
 }
 
 /// CLOCK_MONOTONIC, nanoseconds.
 pub fn now_ns() -> u64 {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: one valid timespec.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("every kernel has this clock");
+    Duration::from(now).as_nanos() as u64
 }
 
 /// Waits until `done` says so, at most `limit`; `what` is what was waited for.
@@ -109,32 +107,12 @@ pub fn module_loaded() -> bool {
 /// Loads the module, with these parameters.
 pub fn load_module(parameters: &str) -> io::Result<()> {
     let image = std::fs::read(MODULE)?;
-    let parameters = CString::new(parameters)?;
-    // SAFETY: the image and the string are valid for the call.
-    let rc = unsafe {
-        libc::syscall(
-            libc::SYS_init_module,
-            image.as_ptr(),
-            image.len(),
-            parameters.as_ptr(),
-        )
-    };
-    if rc == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    Ok(init_module(&image, &CString::new(parameters)?)?)
 }
 
 /// Unloads the module.
 pub fn unload_module() -> io::Result<()> {
-    // SAFETY: a valid string.
-    let rc = unsafe { libc::syscall(libc::SYS_delete_module, c"ax650".as_ptr(), libc::O_NONBLOCK) };
-    if rc == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    Ok(delete_module(c"ax650", DeleteModuleFlags::O_NONBLOCK)?)
 }
 
 /// The kernel's log so far, oldest line first, without the prefixes of /dev/kmsg.

@@ -3,12 +3,17 @@
 //! Shared mappings of device files.
 
 use std::io;
-use std::os::fd::RawFd;
+use std::num::NonZeroUsize;
+use std::os::fd::AsFd;
+use std::ptr::NonNull;
+
+use nix::errno::Errno;
+use nix::sys::mman::{mmap, munmap, MapFlags, ProtFlags};
 
 /// A shared mapping of a file, which something else may write to as well.
 #[derive(Debug)]
 pub struct Map {
-    at: *mut u8,
+    at: NonNull<u8>,
     len: usize,
 }
 
@@ -19,21 +24,12 @@ unsafe impl Sync for Map {}
 
 impl Map {
     /// Maps `len` bytes of a file, from `offset`, for reading and writing.
-    pub fn new(fd: RawFd, offset: u64, len: usize) -> io::Result<Self> {
+    pub fn new(file: impl AsFd, offset: u64, len: usize) -> io::Result<Self> {
+        let size = NonZeroUsize::new(len).ok_or(Errno::EINVAL)?;
+        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        let offset = offset as libc::off_t;
         // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing.
-        let at = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                len,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED,
-                fd,
-                offset as libc::off_t,
-            )
-        };
-        if at == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
+        let at = unsafe { mmap(None, size, access, MapFlags::MAP_SHARED, file, offset)? };
         Ok(Self { at: at.cast(), len })
     }
 
@@ -49,14 +45,16 @@ impl Map {
 
     /// Where it begins.
     pub fn address(&self) -> *mut u8 {
-        self.at
+        self.at.as_ptr()
     }
 
     /// Copies `data` to it, from `offset`.
     pub fn write(&self, offset: usize, data: &[u8]) {
         assert!(offset + data.len() <= self.len);
         // SAFETY: inside the mapping; the card may write there meanwhile, so no reference is made.
-        unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), self.at.add(offset), data.len()) };
+        unsafe {
+            std::ptr::copy_nonoverlapping(data.as_ptr(), self.address().add(offset), data.len())
+        };
     }
 
     /// Copies `len` bytes out of it, from `offset`.
@@ -64,7 +62,9 @@ impl Map {
         assert!(offset + len <= self.len);
         let mut data = vec![0; len];
         // SAFETY: as in `write`.
-        unsafe { std::ptr::copy_nonoverlapping(self.at.add(offset), data.as_mut_ptr(), len) };
+        unsafe {
+            std::ptr::copy_nonoverlapping(self.address().add(offset), data.as_mut_ptr(), len)
+        };
         data
     }
 }
@@ -72,6 +72,6 @@ impl Map {
 impl Drop for Map {
     fn drop(&mut self) {
         // SAFETY: it is this value's own mapping.
-        unsafe { libc::munmap(self.at.cast(), self.len) };
+        let _ = unsafe { munmap(self.at.cast(), self.len) };
     }
 }

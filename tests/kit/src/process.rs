@@ -3,11 +3,15 @@
 //! Other processes of a case: forked, so that they share its code, and killed with its group.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use anyhow::{ensure, Result};
+use anyhow::{ensure, Context, Result};
+use nix::fcntl::OFlag;
+use nix::sys::signal::{kill, Signal};
+use nix::sys::wait::{waitpid, WaitPidFlag, WaitStatus};
+use nix::unistd::{pipe2, setgid, setgroups, setuid, ForkResult, Gid, Pid, Uid};
 
 use crate::kernel;
 
@@ -23,7 +27,7 @@ pub enum End {
 /// A child.
 #[derive(Debug)]
 pub struct Child {
-    pid: i32,
+    pid: Pid,
     reaped: bool,
 }
 
@@ -32,46 +36,40 @@ pub struct Child {
 /// The caller must have no other threads: the child would find their locks held.
 pub fn fork(f: impl FnOnce() -> Result<()>) -> Result<Child> {
     // SAFETY: this process has one thread now, by the rule above, so the child is whole.
-    let pid = unsafe { libc::fork() };
-    ensure!(pid >= 0, "fork: {}", io::Error::last_os_error());
-    if pid == 0 {
-        let status = match f() {
-            Ok(()) => 0,
-            Err(e) => {
-                eprintln!("child: {e:#}");
-                1
-            }
-        };
-        // SAFETY: ends the process without running what is the parent's business at exit.
-        unsafe { libc::_exit(status) };
+    match unsafe { nix::unistd::fork()? } {
+        ForkResult::Parent { child: pid } => Ok(Child { pid, reaped: false }),
+        ForkResult::Child => {
+            let status = match f() {
+                Ok(()) => 0,
+                Err(e) => {
+                    eprintln!("child: {e:#}");
+                    1
+                }
+            };
+            // SAFETY: ends the process without running what is the parent's business at exit.
+            unsafe { libc::_exit(status) };
+        }
     }
-    Ok(Child { pid, reaped: false })
 }
 
 impl Child {
     /// Sends a signal.
     pub fn signal(&self, signal: i32) {
         if !self.reaped {
-            // SAFETY: the child has not been waited for, so the id is its own.
-            unsafe { libc::kill(self.pid, signal) };
+            // What has ended and was not waited for can still be signalled.
+            let _ = kill(self.pid, Signal::try_from(signal).ok());
         }
     }
 
     /// How it has ended, if it has.
     pub fn poll(&mut self) -> Result<Option<End>> {
-        let mut status = 0;
-        // SAFETY: a valid place for the status.
-        let rc = unsafe { libc::waitpid(self.pid, &mut status, libc::WNOHANG) };
-        ensure!(rc >= 0, "waitpid: {}", io::Error::last_os_error());
-        if rc == 0 {
-            return Ok(None);
-        }
+        let end = match waitpid(self.pid, Some(WaitPidFlag::WNOHANG))? {
+            WaitStatus::Exited(_, status) => End::Exit(status),
+            WaitStatus::Signaled(_, signal, _) => End::Signal(signal as i32),
+            _ => return Ok(None),
+        };
         self.reaped = true;
-        Ok(Some(if libc::WIFSIGNALED(status) {
-            End::Signal(libc::WTERMSIG(status))
-        } else {
-            End::Exit(libc::WEXITSTATUS(status))
-        }))
+        Ok(Some(end))
     }
 
     /// Waits for its end.
@@ -95,8 +93,7 @@ impl Drop for Child {
     fn drop(&mut self) {
         if !self.reaped {
             self.signal(libc::SIGKILL);
-            // SAFETY: plain system call.
-            unsafe { libc::waitpid(self.pid, std::ptr::null_mut(), 0) };
+            let _ = waitpid(self.pid, None);
         }
     }
 }
@@ -110,12 +107,8 @@ pub struct Pipe {
 impl Pipe {
     /// To be made before the fork.
     pub fn new() -> Result<Self> {
-        let mut fds = [0; 2];
-        // SAFETY: room for two descriptors.
-        let rc = unsafe { libc::pipe2(fds.as_mut_ptr(), libc::O_CLOEXEC) };
-        ensure!(rc == 0, "pipe: {}", io::Error::last_os_error());
-        // SAFETY: two fresh descriptors that nobody else owns.
-        let (reader, writer) = unsafe { (File::from_raw_fd(fds[0]), File::from_raw_fd(fds[1])) };
+        let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
+        let (reader, writer) = (reader.into(), writer.into());
         Ok(Self { reader, writer })
     }
 
@@ -135,13 +128,8 @@ impl Pipe {
 /// Makes the calling process an ordinary user: no capabilities, no groups but this one.
 pub fn become_user(group: u32) -> Result<()> {
     const NOBODY: u32 = 1000;
-    let groups = [group];
-    // SAFETY: plain system calls on this process; the array is valid.
-    let done = unsafe {
-        libc::setgroups(1, groups.as_ptr()) == 0
-            && libc::setgid(NOBODY) == 0
-            && libc::setuid(NOBODY) == 0
-    };
-    ensure!(done, "giving up privileges: {}", io::Error::last_os_error());
-    Ok(())
+    let privileges = "giving up privileges";
+    setgroups(&[Gid::from_raw(group)]).context(privileges)?;
+    setgid(Gid::from_raw(NOBODY)).context(privileges)?;
+    setuid(Uid::from_raw(NOBODY)).context(privileges)
 }

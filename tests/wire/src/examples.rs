@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Captured frames and messages, `tests/data/rpc-examples.txt`.
+//! Captured frames and messages, `vectors/worked-examples.txt`.
 
-const FILE: &str = include_str!("../../data/rpc-examples.txt");
+const FILE: &str = include_str!("../../../vectors/worked-examples.txt");
 
 /// One captured message.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub struct Example {
     pub title: &'static str,
 }
 
-/// All of them.
+/// All messages that the notes print to their end.
 ///
 /// # Panics
 ///
@@ -25,26 +25,31 @@ pub struct Example {
 pub fn all() -> Vec<Example> {
     let lines = FILE.lines();
     let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let examples = lines.map(|line| {
-        let mut words = line.splitn(4, ' ');
-        let mut word = || words.next().expect("four words in a line");
-        Example {
-            port: word()[1..].parse().expect("a port number"),
-            to_card: word() == ">",
-            bytes: unhex(word()),
+    let examples = lines.filter_map(|line| {
+        let mut words = line.splitn(5, ' ');
+        let mut word = || words.next().expect("five words in a line");
+        let (port, direction) = (&word()[1..], word());
+        let length: usize = word().parse().expect("a length");
+        let bytes = unhex(word());
+        (bytes.len() == length).then(|| Example {
+            port: port.parse().expect("a port number"),
+            to_card: direction == ">",
+            bytes,
             title: word(),
-        }
+        })
     });
     examples.collect()
 }
 
-/// The example with this title.
+/// The first example whose title begins so.
 ///
 /// # Panics
 ///
 /// If there is none.
 pub fn named(title: &str) -> Example {
-    let found = all().into_iter().find(|example| example.title == title);
+    let found = all()
+        .into_iter()
+        .find(|example| example.title.starts_with(title));
     found.unwrap_or_else(|| panic!("no example {title:?}"))
 }
 

@@ -212,9 +212,9 @@ fn states_have_the_numbers_of_the_abi() {
         assert_eq!(State::from_u32(state as u32), Some(state));
         // What programs are told.
         let state = state.told();
-        let name = format!("AX650_STATE_{}", state.name().to_uppercase());
-        let line = header.lines().find(|line| line.contains(&name));
-        let number = line.and_then(|line| line.split('=').nth(1)?.split(',').next());
+        let name = format!("\tAX650_STATE_{} =", state.name().to_uppercase());
+        let rest = header.lines().find_map(|line| line.strip_prefix(&name));
+        let number = rest.and_then(|rest| rest.split(',').next());
         assert_eq!(
             number.map(str::trim),
             Some(&*(state as u32).to_string()),

@@ -914,7 +914,7 @@ fn S6_engine_errors(_: &mut Context) -> Result<()> {
 }
 
 /// The table of 7.5: name and sizes of the answer's blobs.
-const SIZES: &str = include_str!("../../data/native-call-sizes.json");
+const SIZES: &str = include_str!("../../../../vectors/native-call-sizes.json");
 
 /// All of them present also on failure, each of its full size.
 fn S7_answers_have_all_blobs(_: &mut Context) -> Result<()> {

@@ -144,6 +144,6 @@ impl BufferNode {
 
     /// Maps `len` bytes from `offset`.
     pub fn map(&self, offset: u64, len: usize) -> io::Result<Map> {
-        Map::new(self.node.fd(), offset, len)
+        Map::new(&self.node, offset, len)
     }
 }

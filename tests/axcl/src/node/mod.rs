@@ -9,7 +9,7 @@ pub mod p2p;
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
 /// Directory of the nodes.
@@ -27,6 +27,12 @@ pub fn path(name: &str) -> String {
 #[derive(Debug)]
 pub struct Node {
     file: File,
+}
+
+impl AsFd for Node {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
 }
 
 impl Node {

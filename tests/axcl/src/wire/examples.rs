@@ -21,7 +21,7 @@ pub struct Example {
     pub what: &'static str,
 }
 
-const TEXT: &str = include_str!("../../data/worked-examples.txt");
+const TEXT: &str = include_str!("../../../../vectors/worked-examples.txt");
 
 /// All of them, in order.
 pub fn all() -> Result<Vec<Example>> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The schema of the calls, generated from `tests/emulator/proto`.
+//! The schema of the calls, generated from `proto`.
 
 #![allow(
     missing_docs,

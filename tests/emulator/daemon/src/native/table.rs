@@ -93,7 +93,7 @@ mod tests {
     /// The sizes that were measured are those of the table.
     #[test]
     fn measured_sizes() {
-        let text = include_str!("../../data/native-call-sizes.json");
+        let text = include_str!("../../../../../vectors/native-call-sizes.json");
         let measured: HashMap<String, Vec<usize>> = serde_json::from_str(text).unwrap();
         for (name, sizes) in &measured {
             let call = calls().values().find(|call| call.name == name);

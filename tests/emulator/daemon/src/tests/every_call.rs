@@ -18,7 +18,7 @@ fn in_order() -> BTreeMap<(u32, u32), &'static Call> {
 
 #[test]
 fn every_call_is_answered_in_full() {
-    let text = include_str!("../../data/native-call-sizes.json");
+    let text = include_str!("../../../../../vectors/native-call-sizes.json");
     let mut measured: BTreeMap<String, Vec<usize>> = serde_json::from_str(text).unwrap();
     let rig = Rig::real();
     let client = Client::open(&rig, 21, PLAIN);

@@ -31,29 +31,27 @@ pub(super) struct Line {
 
 /// The messages under a heading.
 pub(super) fn lines(heading: &str) -> Vec<Line> {
-    let text = include_str!("../../../data/worked-examples.txt");
+    let text = include_str!("../../../../../../vectors/worked-examples.txt");
     let mut lines: Vec<Line> = Vec::new();
     let mut inside = false;
     for line in text.lines().filter(|line| !line.is_empty()) {
         if let Some(title) = line.strip_prefix("# ") {
             inside = title.starts_with(heading);
-        } else if !inside {
-        } else if line.starts_with(['>', '<']) {
-            let mut words = line.splitn(4, ' ');
-            let to_card = words.next() == Some(">");
-            let port = words.next().unwrap()[1..].parse().unwrap();
-            let size = words.next().unwrap().parse().unwrap();
+        } else if inside {
+            let mut words = line.splitn(5, ' ');
+            let mut word = || words.next().unwrap();
+            let port = word()[1..].parse().unwrap();
+            let to_card = word() == ">";
+            let size = word().parse().unwrap();
+            let digits = word().as_bytes().chunks(2);
+            let byte = |two| u8::from_str_radix(std::str::from_utf8(two).unwrap(), 16).unwrap();
             lines.push(Line {
                 to_card,
                 port,
                 size,
-                name: words.next().unwrap(),
-                bytes: Vec::new(),
+                name: word(),
+                bytes: digits.map(byte).collect(),
             });
-        } else {
-            let digits = line.split_whitespace();
-            let bytes = digits.map(|b| u8::from_str_radix(b, 16).unwrap());
-            lines.last_mut().unwrap().bytes.extend(bytes);
         }
     }
     assert!(!lines.is_empty(), "no examples under {heading}");
