@@ -6,7 +6,6 @@ pub(crate) mod client;
 mod query;
 mod submit;
 
-
 /// What one open file may have.
 pub(crate) const MAX_SESSIONS_PER_FILE: usize = 8;
 /// Buffers of one open file.
