@@ -4,125 +4,63 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
-use anyhow::{bail, Context, Result};
-use serde::Deserialize;
+use anyhow::{Context, Result};
+use cargo_metadata::{DependencyKind, MetadataCommand, NodeDep, Resolve};
+pub use cargo_metadata::{Metadata, Package};
 
-/// The answer of `cargo metadata`, of which this is what matters here.
-#[derive(Debug, Deserialize)]
+/// Crates, with what each of them needs.
+#[derive(Debug)]
 pub struct Graph {
-    packages: Vec<Package>,
+    metadata: Metadata,
     resolve: Resolve,
-    workspace_members: BTreeSet<String>,
-}
-
-/// A crate.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Package {
-    /// what the other lists call it
-    pub id: String,
-    /// its name
-    pub name: String,
-    /// its version
-    pub version: String,
-    /// an SPDX expression, as its author wrote it
-    pub license: Option<String>,
-    /// the registry it comes from; nothing for those of this tree
-    pub source: Option<String>,
-    /// what it asks for
-    pub dependencies: Vec<Dependency>,
-}
-
-/// A line of a crate's `[dependencies]`.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Dependency {
-    /// of what
-    pub name: String,
-    /// version requirement
-    pub req: String,
-    /// directory, if it is one of this tree
-    pub path: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Resolve {
-    nodes: Vec<Node>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Node {
-    id: String,
-    deps: Vec<Edge>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Edge {
-    pkg: String,
-    dep_kinds: Vec<EdgeKind>,
-}
-
-#[derive(Debug, Deserialize)]
-struct EdgeKind {
-    /// nothing, `build` or `dev`
-    kind: Option<String>,
 }
 
 impl Graph {
     /// Asks cargo, for the machines `targets`, about the workspace in `tree`.
     pub fn of(tree: &Path, targets: &[String]) -> Result<Self> {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
+        let platforms = targets
+            .iter()
+            .flat_map(|target| ["--filter-platform".into(), target.clone()]);
+        let options = ["--locked".to_owned()].into_iter().chain(platforms);
+        let mut command = MetadataCommand::new();
         command
-            .args(["metadata", "--locked", "--format-version", "1"])
             .current_dir(tree)
-            .stderr(Stdio::inherit());
-        for target in targets {
-            command.args(["--filter-platform", target]);
-        }
-        let output = command.output().context("cannot run cargo")?;
-        if !output.status.success() {
-            bail!("cargo metadata: {}", output.status);
-        }
-        Self::parse(&output.stdout)
+            .other_options(options.collect::<Vec<_>>());
+        Self::new(command.exec()?)
     }
 
-    /// Reads what `cargo metadata` has printed.
-    pub fn parse(json: &[u8]) -> Result<Self> {
-        serde_json::from_slice(json).context("what cargo metadata prints is not understood")
+    /// Takes what `cargo metadata` has answered.
+    pub fn new(mut metadata: Metadata) -> Result<Self> {
+        let resolve = metadata.resolve.take().context("cargo resolved nothing")?;
+        Ok(Self { metadata, resolve })
     }
 
     /// The crates that are used, by name and version.
     pub fn packages(&self) -> Vec<&Package> {
-        let used: BTreeSet<&str> = self.resolve.nodes.iter().map(|n| n.id.as_str()).collect();
-        let mut packages: Vec<&Package> = self
-            .packages
-            .iter()
-            .filter(|p| used.contains(p.id.as_str()))
-            .collect();
+        let used: BTreeSet<_> = self.resolve.nodes.iter().map(|n| &n.id).collect();
+        let packages = self.metadata.packages.iter();
+        let mut packages: Vec<_> = packages.filter(|p| used.contains(&p.id)).collect();
         packages.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
         packages
     }
 
     /// Whether it is a crate of this workspace.
     pub fn is_member(&self, package: &Package) -> bool {
-        self.workspace_members.contains(&package.id)
+        self.metadata.workspace_members.contains(&package.id)
     }
 
     /// What each crate needs to be built and to run, not what its tests need: ids, by id.
     pub fn needs(&self) -> BTreeMap<&str, BTreeSet<&str>> {
-        let wanted = |edge: &&Edge| {
-            let mut kinds = edge.dep_kinds.iter();
-            kinds.any(|kind| kind.kind.as_deref() != Some("dev"))
+        let wanted = |dep: &&NodeDep| {
+            let mut kinds = dep.dep_kinds.iter();
+            kinds.any(|kind| kind.kind != DependencyKind::Development)
         };
-        self.resolve
-            .nodes
-            .iter()
-            .map(|node| {
-                let needs = node.deps.iter().filter(wanted);
-                (node.id.as_str(), needs.map(|e| e.pkg.as_str()).collect())
-            })
-            .collect()
+        let nodes = self.resolve.nodes.iter().map(|node| {
+            let needs = node.deps.iter().filter(wanted);
+            (&*node.id.repr, needs.map(|dep| &*dep.pkg.repr).collect())
+        });
+        nodes.collect()
     }
 
     /// The crates called `names` and all that they need.
@@ -136,7 +74,7 @@ impl Graph {
                 .iter()
                 .find(|p| p.name == *name && self.is_member(p))
                 .with_context(|| format!("no crate {name} in this workspace"))?;
-            open.push(package.id.as_str());
+            open.push(&*package.id.repr);
         }
         while let Some(id) = open.pop() {
             if seen.insert(id) {
@@ -145,7 +83,7 @@ impl Graph {
         }
         Ok(packages
             .into_iter()
-            .filter(|p| seen.contains(p.id.as_str()))
+            .filter(|p| seen.contains(&*p.id.repr))
             .collect())
     }
 }

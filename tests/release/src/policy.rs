@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use cargo_metadata::semver::VersionReq;
 use serde::Deserialize;
 use spdx::{Expression, Licensee, ParseMode};
 
@@ -117,9 +118,9 @@ impl Policy {
                 say("not wanted here".into());
             }
             if let Some(source) = &package.source {
-                let known = |url: &String| source.strip_prefix("registry+") == Some(url);
+                let known = |url: &String| source.repr.strip_prefix("registry+") == Some(url);
                 if !self.sources.allow_registry.iter().any(known) {
-                    say(format!("comes from {source}"));
+                    say(format!("comes from {}", source.repr));
                 }
             } else if !graph.is_member(package) {
                 say("a directory that is not of this workspace".into());
@@ -157,7 +158,7 @@ impl Policy {
         let own = package.source.is_none();
         let dependencies = package.dependencies.iter();
         dependencies
-            .filter(move |d| own && d.req == "*" && !(paths && d.path.is_some()))
+            .filter(move |d| own && d.req == VersionReq::STAR && !(paths && d.path.is_some()))
             .map(|d| d.name.as_str())
     }
 }

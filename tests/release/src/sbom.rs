@@ -37,15 +37,16 @@ pub fn document(graph: &Graph, lock: &str, version: &str) -> Result<Value> {
     let packages = graph.closure(SHIPPED)?;
     let references: BTreeMap<&str, String> = packages
         .iter()
-        .map(|p| (p.id.as_str(), reference(p)))
+        .map(|p| (&*p.id.repr, reference(p)))
         .collect();
     let needs = graph.needs();
     let mut components = vec![module(version)];
     let mut dependencies = Vec::new();
     for package in &packages {
-        let checksum = checksums.get(&(&*package.name, &*package.version));
+        let version = package.version.to_string();
+        let checksum = checksums.get(&(&*package.name, &*version));
         components.push(component(package, checksum.copied()));
-        let on = needs.get(package.id.as_str()).into_iter().flatten();
+        let on = needs.get(&*package.id.repr).into_iter().flatten();
         let mut on: Vec<&String> = on.filter_map(|id| references.get(id)).collect();
         on.sort();
         dependencies.push(json!({ "ref": reference(package), "dependsOn": on }));
@@ -78,7 +79,7 @@ fn component(package: &Package, checksum: Option<&str>) -> Value {
         "type": "library",
         "bom-ref": reference(package),
         "name": package.name,
-        "version": package.version,
+        "version": package.version.to_string(),
     });
     if let Some(licence) = &package.license {
         // The form from before there were expressions.

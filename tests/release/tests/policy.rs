@@ -24,6 +24,7 @@ fn the_crates_of_this_tree_keep_the_rules() {
 fn broken(other: Value) -> Vec<String> {
     let mut package = json!({
         "id": "other", "name": "other", "version": "1.0.0", "license": "MIT",
+        "targets": [], "features": {}, "manifest_path": "/other/Cargo.toml",
         "source": "registry+https://github.com/rust-lang/crates.io-index", "dependencies": [],
     });
     for (key, value) in other.as_object().unwrap() {
@@ -31,17 +32,21 @@ fn broken(other: Value) -> Vec<String> {
     }
     let own = json!({
         "id": "own", "name": "own", "version": "1.0.0", "license": "MIT", "source": null,
+        "targets": [], "features": {}, "manifest_path": "/own/Cargo.toml",
         "dependencies": package["asked"].as_array().cloned().unwrap_or_default(),
     });
     let graph = json!({
         "packages": [own, package],
-        "workspace_members": ["own"],
-        "resolve": { "nodes": [
-            { "id": "own", "deps": [{ "pkg": "other", "dep_kinds": [{ "kind": null }] }] },
-            { "id": "other", "deps": [] },
+        "workspace_members": ["own"], "workspace_root": "/own", "target_directory": "/target",
+        "version": 1,
+        "resolve": { "root": null, "nodes": [
+            { "id": "own", "dependencies": ["other"], "deps": [
+                { "name": "other", "pkg": "other", "dep_kinds": [{ "kind": null, "target": null }] },
+            ] },
+            { "id": "other", "dependencies": [], "deps": [] },
         ] },
     });
-    let graph = Graph::parse(graph.to_string().as_bytes()).unwrap();
+    let graph = Graph::new(serde_json::from_value(graph).unwrap()).unwrap();
     Policy::of(&tree()).unwrap().broken(&graph)
 }
 
@@ -90,9 +95,11 @@ fn sources() {
 #[test]
 fn bans() {
     assert_eq!(broken(json!({ "name": "openssl-sys" })).len(), 1);
-    let asked = json!([{ "name": "other", "req": "*", "path": null }]);
+    let asked = json!([{ "name": "other", "req": "*", "path": null, "source": null,
+        "kind": null, "optional": false, "uses_default_features": true, "features": [], "target": null }]);
     assert_eq!(broken(json!({ "asked": asked })).len(), 1);
-    let by_path = json!([{ "name": "other", "req": "*", "path": "/other" }]);
+    let by_path = json!([{ "name": "other", "req": "*", "path": "/other", "source": null,
+        "kind": null, "optional": false, "uses_default_features": true, "features": [], "target": null }]);
     assert_eq!(broken(json!({ "asked": by_path })), Vec::<String>::new());
 }
 
