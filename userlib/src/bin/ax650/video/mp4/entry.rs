@@ -18,8 +18,8 @@ pub struct Entry {
     pub codec: Option<Codec>,
     /// Columns and rows, which parameter sets know better.
     pub size: (u32, u32),
-    /// Bytes of the length ahead of each NAL unit.
-    pub length_size: usize,
+    /// Bytes of the length ahead of each NAL unit; `None`: the description does not tell.
+    pub length_size: Option<usize>,
     /// NAL units that are needed ahead of a key picture.
     pub sets: Vec<Vec<u8>>,
     /// Width and height of a sample.
@@ -42,21 +42,24 @@ fn one(kind: Kind, body: &[u8]) -> Entry {
     };
     let mut entry = Entry {
         kind,
-        codec: match &kind {
-            b"avc1" | b"avc2" | b"avc3" | b"avc4" | b"dva1" | b"dvav" | b"AVC1" | b"H264"
-            | b"h264" => Some(Codec::H264),
-            b"hvc1" | b"hev1" | b"hvc2" | b"hev2" | b"dvh1" | b"dvhe" | b"HEVC" => {
-                Some(Codec::H265)
-            }
-            _ => None,
-        },
+        codec: None,
         size: (side(24), side(26)),
-        length_size: 4,
+        length_size: None,
         sets: Vec::new(),
         aspect: None,
         colour: None,
     };
-    for (kind, body) in boxes(body.get(VISUAL..).unwrap_or_default()) {
+    let parts = body.get(VISUAL..).unwrap_or_default();
+    if !is_encrypted(kind) {
+        // There are more names than are known, but how to set up a decoder is told in the same way.
+        let told = boxes(parts).find_map(|(kind, _)| match &kind {
+            b"avcC" => Some(Codec::H264),
+            b"hvcC" => Some(Codec::H265),
+            _ => None,
+        });
+        entry.codec = told.or_else(|| by_name(kind));
+    }
+    for (kind, body) in boxes(parts) {
         match (&kind, entry.codec) {
             (b"avcC", Some(Codec::H264)) => {
                 avcc(body, &mut entry);
@@ -76,11 +79,29 @@ fn one(kind: Kind, body: &[u8]) -> Entry {
     entry
 }
 
+/// Whether a description of this kind is of samples that only their owner can read.
+pub fn is_encrypted(kind: Kind) -> bool {
+    matches!(&kind, b"encv" | b"enca" | b"drmi" | b"drms")
+}
+
+/// By the names of MP4, QuickTime, cameras, and those that come from AVI.
+fn by_name(kind: Kind) -> Option<Codec> {
+    match &kind.map(|byte| byte.to_ascii_lowercase()) {
+        b"avc1" | b"avc2" | b"avc3" | b"avc4" | b"dva1" | b"dvav" | b"h264" | b"x264" | b"davc"
+        | b"vssh" | b"xalg" | b"avlg" | b"avin" | b"aivx" | b"rv64" => Some(Codec::H264),
+        [b'a', b'i', b'1' | b'5', _] => Some(Codec::H264),
+        b"hvc1" | b"hev1" | b"hvc2" | b"hev2" | b"dvh1" | b"dvhe" | b"hevc" | b"h265" | b"x265" => {
+            Some(Codec::H265)
+        }
+        _ => None,
+    }
+}
+
 /// As much as there is of the sets, `None` if there should have been more.
 fn avcc(body: &[u8], entry: &mut Entry) -> Option<()> {
     let mut fields = Fields(body);
     fields.bytes(4)?;
-    entry.length_size = usize::from(fields.u8()? & 3) + 1;
+    entry.length_size = Some(usize::from(fields.u8()? & 3) + 1);
     for mask in [0x1F, 0xFF] {
         for _ in 0..fields.u8()? & mask {
             let length = fields.u16()?;
@@ -93,7 +114,7 @@ fn avcc(body: &[u8], entry: &mut Entry) -> Option<()> {
 fn hvcc(body: &[u8], entry: &mut Entry) -> Option<()> {
     let mut fields = Fields(body);
     fields.bytes(21)?;
-    entry.length_size = usize::from(fields.u8()? & 3) + 1;
+    entry.length_size = Some(usize::from(fields.u8()? & 3) + 1);
     for _ in 0..fields.u8()? {
         fields.u8()?;
         for _ in 0..fields.u16()? {
@@ -153,7 +174,7 @@ mod tests {
         assert_eq!(all.len(), 1);
         let one = &all[0];
         assert_eq!((one.codec, one.size), (Some(Codec::H264), (256, 144)));
-        assert_eq!(one.length_size, 2);
+        assert_eq!(one.length_size, Some(2));
         assert_eq!(one.sets, [[0x67], [0x68]]);
         assert_eq!(one.aspect, Some((4, 3)));
         assert_eq!(one.colour, Some(((1, 13, 6), Some(true))));
@@ -162,8 +183,22 @@ mod tests {
     #[test]
     fn what_is_missing_in_a_description() {
         let all = read(&entry(b"hev1", &[]));
-        assert_eq!((all[0].codec, all[0].length_size), (Some(Codec::H265), 4));
+        assert_eq!(
+            (all[0].codec, all[0].length_size),
+            (Some(Codec::H265), None)
+        );
         assert_eq!(read(&entry(b"jpeg", &[]))[0].codec, None);
+        // A name that nobody knows with a set-up that everybody knows, unless it is encrypted.
+        let avcc = [&[0, 0, 0, 15][..], b"avcC", &[1, 66, 0, 30, 0xFF, 0, 0]].concat();
+        assert_eq!(read(&entry(b"qqqq", &avcc))[0].codec, Some(Codec::H264));
+        assert_eq!(read(&entry(b"encv", &avcc))[0].codec, None);
+        for (kind, codec) in [
+            (b"ai1q", Codec::H264),
+            (b"x264", Codec::H264),
+            (b"H265", Codec::H265),
+        ] {
+            assert_eq!(read(&entry(kind, &[]))[0].codec, Some(codec));
+        }
         assert!(read(&[]).is_empty());
         let cut = [&[0, 0, 0, 12][..], b"avcC", &[1, 66, 0, 30]].concat();
         assert!(read(&entry(b"avc1", &cut))[0].sets.is_empty());
