@@ -212,6 +212,7 @@ impl Clip {
             ..Default::default()
         };
         if let Some(entry) = entry {
+            look.clean = entry.clean;
             if let Some((colour, range)) = entry.colour {
                 look.colour = colour;
                 look.full_range = range.unwrap_or(false);
@@ -257,6 +258,8 @@ impl Clip {
             }));
         };
         self.format = unit.format;
+        let whole = (unit.format.width, unit.format.height);
+        self.look.clean = self.look.clean.filter(|clean| *clean != whole);
         if unit.format.width == 0 || unit.format.height == 0 {
             return Err(Failure::of(format!(
                 "{name}: the size of its pictures is not known"

@@ -141,6 +141,7 @@ fn start_codes_where_lengths_must_be() {
         length_size,
         sets: Vec::new(),
         aspect: None,
+        clean: None,
         colour: None,
     };
     let packet = |length_size, bytes: &[u8]| {

@@ -24,6 +24,8 @@ pub struct Entry {
     pub sets: Vec<Vec<u8>>,
     /// Width and height of a sample.
     pub aspect: Option<(u32, u32)>,
+    /// Columns and rows of the part that is to be shown.
+    pub clean: Option<(u32, u32)>,
     /// Primaries, transfer and matrix by their numbers, and whether the range is full.
     pub colour: Option<((u8, u8, u8), Option<bool>)>,
 }
@@ -47,6 +49,7 @@ fn one(kind: Kind, body: &[u8]) -> Entry {
         length_size: None,
         sets: Vec::new(),
         aspect: None,
+        clean: None,
         colour: None,
     };
     let parts = body.get(VISUAL..).unwrap_or_default();
@@ -72,6 +75,7 @@ fn one(kind: Kind, body: &[u8]) -> Entry {
                 let aspect = fields.u32().zip(fields.u32());
                 entry.aspect = aspect.filter(|(width, height)| *width > 0 && *height > 0);
             }
+            (b"clap", _) => entry.clean = clean(body),
             (b"colr", _) => entry.colour = colour(body).or(entry.colour),
             _ => {}
         }
@@ -131,6 +135,15 @@ fn keep(entry: &mut Entry, set: &[u8]) {
     }
 }
 
+/// The sides are fractions.
+fn clean(body: &[u8]) -> Option<(u32, u32)> {
+    let mut fields = Fields(body);
+    let mut side = || fields.u32()?.checked_div(fields.u32()?);
+    side()
+        .zip(side())
+        .filter(|(width, height)| *width > 0 && *height > 0)
+}
+
 fn colour(body: &[u8]) -> Option<((u8, u8, u8), Option<bool>)> {
     let mut fields = Fields(body);
     let kind = fields.kind()?;
@@ -164,6 +177,10 @@ mod tests {
             &[0, 0, 0, 16],
             b"pasp",
             &[0, 0, 0, 4, 0, 0, 0, 3],
+            &[0, 0, 0, 40],
+            b"clap",
+            &[0, 0, 0, 160, 0, 0, 0, 1, 0, 0, 0, 240, 0, 0, 0, 2],
+            &[0; 16],
             &[0, 0, 0, 19],
             b"colrnclx",
             &[0, 1, 0, 13, 0, 6, 0x80],
@@ -177,6 +194,7 @@ mod tests {
         assert_eq!(one.length_size, Some(2));
         assert_eq!(one.sets, [[0x67], [0x68]]);
         assert_eq!(one.aspect, Some((4, 3)));
+        assert_eq!(one.clean, Some((160, 120)));
         assert_eq!(one.colour, Some(((1, 13, 6), Some(true))));
     }
 
