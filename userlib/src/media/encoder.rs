@@ -14,7 +14,7 @@ use super::picture::PictureLayout;
 use super::structs::VideoFrame;
 use super::venc_structs::VencModule;
 use super::waiting::{give_back, send_patiently, Turns, TURN};
-use super::{same_session, FORMAT_NV12};
+use super::FORMAT_NV12;
 use crate::buffer::Buffer;
 use crate::error::{Error, Request, Result};
 use crate::job::Part;
@@ -214,7 +214,7 @@ impl Encoder {
     /// size.
     pub fn send_frame(&self, frame: Frame) -> Result<()> {
         let stream = &self.channel.stream;
-        if !same_session(frame.session(), stream.session()) {
+        if !frame.session().is_same(stream.session()) {
             return Err(Error::invalid(format!(
                 "a picture of session {} of {} for an encoder of session {} of {}: they must be of the same",
                 frame.session().handle(),

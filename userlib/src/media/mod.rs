@@ -38,8 +38,6 @@ pub use venc_structs::{
     VencQvbr, VencRateParam, VencStream, VencVbr,
 };
 
-use crate::session::Session;
-
 /// Number of NV12 in the card's interface.
 pub const FORMAT_NV12: u32 = 3;
 
@@ -73,10 +71,4 @@ impl std::fmt::Display for Codec {
             Self::Jpeg => "JPEG",
         })
     }
-}
-
-/// Whether what belongs to one session may be used in the other: card addresses and numbers mean something within
-/// one session only.
-fn same_session(one: &Session, other: &Session) -> bool {
-    std::ptr::addr_eq(one.device(), other.device()) && one.handle() == other.handle()
 }

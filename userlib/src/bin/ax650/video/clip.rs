@@ -75,6 +75,8 @@ pub struct Clip {
     /// Knows the parameter sets.
     splitter: Splitter,
     current: Option<Format>,
+    /// Width and height of a sample as the container tells it, which counts more than what parameter sets tell.
+    aspect: Option<(u32, u32)>,
     /// NAL units that belong to the next packet.
     carried: Vec<u8>,
     first: Option<Unit>,
@@ -187,6 +189,7 @@ impl Clip {
             source,
             splitter: Splitter::new(codec),
             current: None,
+            aspect: None,
             carried: Vec::new(),
             first: None,
             seen_key: false,
@@ -209,7 +212,7 @@ impl Clip {
             ..Default::default()
         };
         if let Some(entry) = entry {
-            look.aspect = entry.aspect.unwrap_or(look.aspect);
+            look.clean = entry.clean;
             if let Some((colour, range)) = entry.colour {
                 look.colour = colour;
                 look.full_range = range.unwrap_or(false);
@@ -255,6 +258,8 @@ impl Clip {
             }));
         };
         self.format = unit.format;
+        let whole = (unit.format.width, unit.format.height);
+        self.look.clean = self.look.clean.filter(|clean| *clean != whole);
         if unit.format.width == 0 || unit.format.height == 0 {
             return Err(Failure::of(format!(
                 "{name}: the size of its pictures is not known"
@@ -337,6 +342,12 @@ impl Clip {
 
     /// Finds out what the packet is; false if it cannot be decoded as nothing is known of it.
     fn complete(&mut self, unit: &mut Unit) -> bool {
+        let there = self.find_format(unit);
+        self.look.aspect = self.aspect.unwrap_or(self.look.aspect);
+        there
+    }
+
+    fn find_format(&mut self, unit: &mut Unit) -> bool {
         let codec = unit.format.codec;
         let key = annexb::is_key(codec, &unit.data);
         unit.optional = self.after_break && annexb::is_skipped_leading(codec, &unit.data);
@@ -459,10 +470,12 @@ impl Clip {
             let changed = *last_entry != Some(number);
             if changed {
                 *last_entry = Some(number);
+                self.aspect = entry.aspect;
             }
             let begin = data.len();
             if !mp4::to_annexb(entry, &bytes, &mut data) {
                 self.problems.push("a sample is damaged".into());
+                self.problems.dedup();
             }
             if !step.sample.key && annexb::is_key(codec, &data[begin..]) {
                 let mut sets = Vec::new();

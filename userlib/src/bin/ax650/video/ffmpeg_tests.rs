@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ax650::media::{Codec, Packet};
+use ax650::media::{annexb, Codec, Packet};
 
 use super::clip::{Clip, Format, Unit};
 use super::input::Input;
@@ -57,6 +57,8 @@ pub fn ffmpeg(arguments: &[&str]) -> Option<String> {
 pub fn checksums(path: &Path) -> Vec<String> {
     let path = path.to_str().unwrap();
     let arguments = [
+        "-max_error_rate",
+        "1",
         "-noautorotate",
         "-i",
         path,
@@ -102,7 +104,20 @@ pub fn shown(units: &[Unit], scratch: &Path) -> Vec<String> {
         let mut pictures = checksums(&path);
         let mut order: Vec<_> = units.iter().collect();
         if units.iter().all(|unit| unit.time.is_some()) {
-            order.sort_by_key(|unit| unit.time);
+            // Each edit that begins with what is not shown is shown by itself.
+            let mut edit = 0;
+            let mut shown = true;
+            let edits: Vec<_> = (units.iter())
+                .map(|unit| {
+                    let begins = shown && !unit.shown && annexb::is_key(codec, &unit.data);
+                    edit += i32::from(begins);
+                    shown = unit.shown;
+                    edit
+                })
+                .collect();
+            let mut keyed: Vec<_> = edits.iter().zip(order).collect();
+            keyed.sort_by_key(|(edit, unit)| (**edit, unit.time));
+            order = keyed.into_iter().map(|(_, unit)| unit).collect();
         }
         // What cannot be decoded is at the beginning.
         let missing = order.len().saturating_sub(pictures.len());

@@ -16,6 +16,8 @@ pub struct Look {
     pub depth: u32,
     /// Width and height of a sample.
     pub aspect: (u32, u32),
+    /// Columns and rows of the part that a container wants to be shown, if that is not all.
+    pub clean: Option<(u32, u32)>,
     /// Whether samples use the full range of values.
     pub full_range: bool,
     /// Primaries, transfer and matrix by their numbers in ITU-T H.273.
@@ -32,6 +34,7 @@ impl Default for Look {
             chroma: 1,
             depth: 8,
             aspect: (1, 1),
+            clean: None,
             full_range: false,
             colour: UNKNOWN,
             matrix: super::mp4::IDENTITY,
@@ -90,6 +93,11 @@ impl Look {
                 "the sample aspect ratio {width}:{height} is not carried over"
             ));
         }
+        if let Some((width, height)) = self.clean {
+            lost.push(format!(
+                "the pictures are not cut to the clean aperture of {width}x{height}"
+            ));
+        }
         if !keeps.range && self.full_range {
             lost.push("the full range of values is not carried over".into());
         }
@@ -146,6 +154,9 @@ mod tests {
             colour: true,
         };
         assert!(odd.lost_in_file(all).is_empty());
+        let clean = Some((160, 120));
+        let lost = Look { clean, ..odd }.lost_in_file(all);
+        assert!(lost[0].ends_with("clean aperture of 160x120"), "{lost:?}");
         let wide = Look { chroma: 3, ..plain };
         assert_eq!(
             wide.lost_on_the_card().unwrap(),

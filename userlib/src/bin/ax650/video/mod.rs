@@ -11,6 +11,10 @@ pub mod look;
 mod matrix_tests;
 pub mod mp4;
 pub mod mp4_write;
+#[cfg(test)]
+mod odd_files_tests;
+#[cfg(test)]
+mod own_files_tests;
 pub mod packets;
 pub mod pictures_in;
 pub mod pictures_out;

@@ -29,6 +29,12 @@ use movie::Defaults;
 /// The description of a file or a fragment is never larger.
 const MAX_DESCRIPTION: u64 = 256 << 20;
 
+/// What is said of a file that ends in its description.
+const CUT: &str = "the file is cut short in its description (moov)";
+
+/// Samples may lie upon each other, and be shown again and again by edits, but a file is read so often at most.
+const MAX_READINGS: u64 = 8;
+
 /// A file that is being read.
 pub struct Reader {
     input: Input,
@@ -43,6 +49,8 @@ pub struct Reader {
     ahead: Option<Outer>,
     /// Whether samples were taken.
     begun: bool,
+    /// Bytes of all samples so far.
+    taken: u64,
     /// Decoding time of what follows.
     end: i64,
     /// What samples of fragments are shown later on the track's own clock.
@@ -85,7 +93,8 @@ pub fn is_mp4(head: &[u8]) -> bool {
     head.get(4..8).is_some_and(|kind| {
         [
             b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pdin", b"pnot", b"styp",
-            b"sidx", b"moof", b"uuid",
+            b"sidx", b"moof", b"uuid", b"udta", b"meta", b"junk", b"pict", b"PICT", b"prfl",
+            b"emsg", b"prft",
         ]
         .iter()
         .any(|known| *known == kind)
@@ -96,7 +105,10 @@ impl Reader {
     /// Reads the description; `track` is the number of a track, from 1, instead of the first that can be decoded.
     pub fn open(input: Input, track: Option<usize>) -> Result<Self, Problem> {
         let (movie, input, next_box) = Self::describe(input)?;
-        let chosen = movie.choose(track)?;
+        let chosen = movie.choose(track).map_err(|text| match movie.cut {
+            true => CUT.into(),
+            false => text,
+        })?;
         let mut reader = Self::new(movie, input, next_box, chosen);
         reader.begin(true);
         Ok(reader)
@@ -114,29 +126,24 @@ impl Reader {
     }
 
     fn describe(mut input: Input) -> Result<(Movie, Input, u64), Problem> {
-        if !is_mp4(input.peek()?) {
-            return Err(Problem::Bad("not an MP4 file".into()));
-        }
+        // Anything may come first, but then the description has to follow.
+        let missing = match is_mp4(input.peek()?) {
+            true => "not a whole MP4 file: it has no description (moov)",
+            false => "not an MP4 file",
+        };
         let mut next_box = 0;
         loop {
             let Some(outer) = outer(&mut input, next_box)? else {
-                return Err(Problem::Bad(
-                    "not a whole MP4 file: it has no description (moov)".into(),
-                ));
+                return Err(Problem::Bad(missing.into()));
             };
             if &outer.kind == b"moov" {
                 let (body, whole) = read_body(&mut input, &outer)?;
-                if !whole {
-                    return Err(Problem::Bad(
-                        "the file is cut short in its description (moov)".into(),
-                    ));
-                }
                 next_box = outer.body + body.len() as u64;
-                return Ok((Movie::read(&body), input, next_box));
+                let mut movie = Movie::read(&body);
+                movie.cut = !whole;
+                return Ok((movie, input, next_box));
             }
-            next_box = outer.end.ok_or_else(|| {
-                Problem::Bad("not a whole MP4 file: it has no description (moov)".into())
-            })?;
+            next_box = outer.end.ok_or_else(|| Problem::Bad(missing.into()))?;
         }
     }
 
@@ -149,6 +156,7 @@ impl Reader {
             next_box,
             ahead: None,
             begun: false,
+            taken: 0,
             end: 0,
             shift: None,
             problems: Vec::new(),
@@ -159,6 +167,8 @@ impl Reader {
         let track = &self.movie.tracks[self.chosen];
         let samples = tables::samples(&track.stbl, self.input.length);
         self.end = samples.end;
+        self.problems
+            .extend(self.movie.cut.then(|| String::from(CUT)));
         self.problems.extend(samples.problem.map(String::from));
         let mut edits = track.edits.iter().filter(|_| with_edits);
         let shown = edits.find(|edit| edit.from >= 0);
@@ -213,6 +223,11 @@ impl Reader {
             return Ok(None);
         };
         let Sample { offset, size, .. } = step.sample;
+        self.taken = self.taken.saturating_add(size.into());
+        if (self.input.length).is_some_and(|length| self.taken / MAX_READINGS > length) {
+            self.give_up("its samples lie upon each other", step.shown);
+            return Ok(None);
+        }
         let beyond = self.input.length.is_some_and(|length| {
             offset
                 .checked_add(size.into())
@@ -227,13 +242,17 @@ impl Reader {
                 return Ok(Some(step));
             }
         }
-        let lost = self.steps.iter().filter(|step| step.shown).count() + usize::from(step.shown);
+        self.give_up("the file is cut short", step.shown);
+        Ok(None)
+    }
+
+    /// Reads no further; `shown`: whether the sample in hand was to be shown.
+    fn give_up(&mut self, why: &str, shown: bool) {
+        let lost = self.steps.iter().filter(|step| step.shown).count() + usize::from(shown);
         self.steps.clear();
         self.next_box = u64::MAX;
-        self.problems.push(format!(
-            "the file is cut short: {lost} pictures are missing"
-        ));
-        Ok(None)
+        self.problems
+            .push(format!("{why}: {lost} pictures are missing"));
     }
 
     /// Looks for the samples of the next fragment; false at the end of the file.
@@ -364,21 +383,42 @@ fn read_body(input: &mut Input, outer: &Outer) -> Result<(Vec<u8>, bool), Proble
 
 /// Turns a sample into NAL units with start codes; false if it is damaged, and then as much of it as can be read.
 pub fn to_annexb(entry: &Entry, mut bytes: &[u8], packet: &mut Vec<u8>) -> bool {
+    if has_start_codes(entry, bytes) {
+        packet.extend_from_slice(bytes);
+        return true;
+    }
+    let length_size = entry.length_size.unwrap_or(4);
     while !bytes.is_empty() {
-        let Some((length, rest)) = bytes.split_at_checked(entry.length_size) else {
+        let Some(length) = length(bytes, length_size) else {
             // Padding of less than a length.
             return bytes.iter().all(|byte| *byte == 0);
         };
-        let length = length
-            .iter()
-            .fold(0_usize, |value, byte| (value << 8) | usize::from(*byte));
-        let Some((nal, rest)) = rest.split_at_checked(length) else {
+        let Some((nal, rest)) = bytes[length_size..].split_at_checked(length) else {
             return false;
         };
         append(nal, packet);
         bytes = rest;
     }
     true
+}
+
+/// Whether a sample has start codes, against the rules: where the description does not tell what is ahead of NAL units,
+/// or what it tells would be a NAL unit of one byte and then one that is too long.
+fn has_start_codes(entry: &Entry, bytes: &[u8]) -> bool {
+    match (entry.length_size, bytes) {
+        (None, [0, 0, 1, ..] | [0, 0, 0, 1, ..]) => true,
+        (Some(3), [0, 0, 1, _, next @ ..]) => length(next, 3).is_some_and(|size| size > next.len()),
+        (Some(4), [0, 0, 0, 1, _, next @ ..]) => {
+            length(next, 4).is_some_and(|size| size > next.len())
+        }
+        _ => false,
+    }
+}
+
+fn length(bytes: &[u8], size: usize) -> Option<usize> {
+    let bytes = bytes.get(..size)?;
+    let number = |value: usize, byte: &u8| (value << 8) | usize::from(*byte);
+    Some(bytes.iter().fold(0, number))
 }
 
 /// Appends the parameter sets of a description.

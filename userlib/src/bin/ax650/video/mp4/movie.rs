@@ -2,6 +2,8 @@
 
 //! What a file says of itself: its tracks.
 
+use std::io::Read;
+
 use super::entry::{self, Entry};
 use super::fields::{boxes, find, find_at, name, Fields, Kind};
 
@@ -14,9 +16,14 @@ pub struct Movie {
     pub tracks: Vec<Track>,
     /// Whether fragments may follow.
     pub fragmented: bool,
+    /// Whether the file ends in the middle of it.
+    pub cut: bool,
     /// Defaults of fragments, by the number of the track.
     pub defaults: Vec<Defaults>,
 }
+
+/// No description is larger when it is unpacked.
+const MAX_UNPACKED: u64 = 64 << 20;
 
 /// What samples of fragments have unless the fragment says something else.
 #[derive(Debug, Clone, Copy, Default)]
@@ -64,8 +71,22 @@ pub struct Edit {
 }
 
 impl Movie {
-    /// Reads the body of a `moov` box.
+    /// Reads the body of a `moov` box; old QuickTime files have it packed.
     pub fn read(moov: &[u8]) -> Self {
+        let packed = find_at(moov, &[b"cmov", b"cmvd"]).and_then(|packed| packed.get(4..));
+        let Some(packed) = packed else {
+            return Self::read_plain(moov);
+        };
+        let mut plain = Vec::new();
+        let mut limited = flate2::read::ZlibDecoder::new(packed).take(MAX_UNPACKED);
+        // What is cut or damaged is read as far as it goes.
+        if let Err(error) = limited.read_to_end(&mut plain) {
+            log::debug!("a packed description: {error}");
+        }
+        Self::read_plain(find(&plain, b"moov").unwrap_or_default())
+    }
+
+    fn read_plain(moov: &[u8]) -> Self {
         let mut movie = Self {
             timescale: 1,
             ..Default::default()
@@ -108,7 +129,17 @@ impl Movie {
             }
             return Ok(number - 1);
         }
-        if let Some(at) = self.tracks.iter().position(decodable) {
+        // A track may be there and empty, or be the transparency of another.
+        let better = |track: &Track| {
+            decodable(track)
+                && track.handler != *b"auxv"
+                && (self.fragmented || track.has_samples())
+        };
+        let mut tracks = self.tracks.iter();
+        if let Some(at) = tracks
+            .position(better)
+            .or_else(|| self.tracks.iter().position(decodable))
+        {
             return Ok(at);
         }
         if !self.tracks.iter().any(|track| &track.handler == b"vide") {
@@ -152,14 +183,15 @@ impl Track {
         Some(Self {
             id,
             handler,
-            timescale: find(mdia, b"mdhd").and_then(timescale)?,
+            timescale: find(mdia, b"mdhd").and_then(timescale).unwrap_or(1),
             matrix,
             edits: find_at(trak, &[b"edts", b"elst"])
                 .map(edits)
                 .unwrap_or_default(),
             entries: match &handler {
-                b"vide" => entry::read(stsd),
-                _ => Vec::new(),
+                b"soun" => Vec::new(),
+                // Some programs write another handler, or none, for videos.
+                _ => entry::read(stsd),
             },
             coding: boxes(stsd.get(8..).unwrap_or_default())
                 .next()
@@ -172,12 +204,24 @@ impl Track {
     pub fn label(&self) -> String {
         let what = match &self.handler {
             b"vide" => "video",
+            _ if self.entries.iter().any(|entry| entry.codec.is_some()) => "video",
             b"soun" => "audio",
             b"tmcd" => "time code",
             b"sbtl" | b"subt" | b"text" | b"clcp" => "subtitles",
             _ => "data",
         };
-        format!("{what} {}", name(self.coding).trim())
+        let encrypted = match entry::is_encrypted(self.coding) {
+            true => "encrypted ",
+            false => "",
+        };
+        format!("{encrypted}{what} {}", name(self.coding).trim())
+    }
+
+    /// Whether its tables have any sample.
+    fn has_samples(&self) -> bool {
+        let count = |kind: &Kind, at: usize| find(&self.stbl, kind)?.get(at..at + 4);
+        let count = count(b"stsz", 8).or_else(|| count(b"stz2", 8));
+        count.is_some_and(|count| count != [0; 4])
     }
 
     /// By how many degrees, clockwise, pictures are to be turned to be shown; `None` if the matrix does something else

@@ -11,6 +11,9 @@ const MAX_UNSEEN: usize = 1 << 16;
 /// No sample is larger.
 pub const MAX_SAMPLE: u32 = 256 << 20;
 
+/// No sample lasts longer; what is more is a negative number, as ffmpeg sees it.
+const MAX_DELTA: u32 = u32::MAX - 480_000;
+
 /// A packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample {
@@ -164,11 +167,16 @@ fn fill(
             run = next;
             next_run = read_run();
         }
-        for _ in 0..run.1 {
+        // A chunk without samples is none.
+        for _ in 0..run.1.max(1) {
             let size = sizes.next(number).ok_or(SHORT)?;
             number += 1;
             // A missing duration is that of the one before, a missing shift is 0.
-            delta = deltas.next().unwrap_or(delta);
+            delta = match deltas.next() {
+                // Less than nothing.
+                Some(long) if long > MAX_DELTA => 1,
+                told => told.unwrap_or(delta),
+            };
             let shift = shifts.next().unwrap_or(0) as i32;
             while next_key.is_some_and(|key| key != 0 && (key as usize) < number) {
                 next_key = keys.as_mut().map(|keys| keys.u32().unwrap_or(0));
@@ -260,6 +268,22 @@ mod tests {
         assert_eq!(samples.problem, None);
         let times: Vec<_> = samples.all.iter().map(|sample| sample.time).collect();
         assert_eq!(times, [0, 10, 30]);
+    }
+
+    #[test]
+    fn chunks_without_samples_and_times_that_run_back() {
+        let bytes = [
+            table(b"stts", &[0, 3], &[1, 10, 1, -5_i32 as u32, 1, 10]),
+            table(b"stsz", &[0, 0, 3], &[1, 2, 3]),
+            table(b"stsc", &[0, 2], &[1, 0, 1, 2, 1, 1]),
+            table(b"stco", &[0, 3], &[100, 200, 300]),
+        ]
+        .concat();
+        let samples = samples(&bytes, None);
+        let all = samples.all.iter();
+        let all: Vec<_> = all.map(|sample| (sample.offset, sample.time)).collect();
+        assert_eq!((samples.problem, samples.end), (None, 21));
+        assert_eq!(all, [(100, 0), (200, 10), (300, 11)]);
     }
 
     #[test]

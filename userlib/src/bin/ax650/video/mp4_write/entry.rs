@@ -4,7 +4,7 @@
 
 use std::io;
 
-use ax650::media::Codec;
+use ax650::media::{sps, Codec};
 use mp4_atom::{Avc1, Avcc, Colr, Hvc1, HvcCArray, Hvcc, Pasp, Visual};
 
 use crate::video::look::Look;
@@ -115,6 +115,29 @@ pub fn is_parameter_set(codec: Codec, nal: &[u8]) -> bool {
         Codec::H264 => matches!(nal_type(codec, nal), 7 | 8),
         _ => matches!(nal_type(codec, nal), 32..=34),
     }
+}
+
+/// Type and number of a parameter set.
+pub fn set_id(codec: Codec, set: &[u8]) -> Option<(u8, u32)> {
+    let kind = nal_type(codec, set);
+    let id = match (codec, kind) {
+        (Codec::H264, 7) => sps::h264(set)?.id,
+        (Codec::H264, _) => golomb(set.get(1..)?)?,
+        (_, 32) => u32::from(set.get(2)? >> 4),
+        (_, 33) => sps::h265(set)?.id,
+        _ => golomb(set.get(2..)?)?,
+    };
+    Some((kind, id))
+}
+
+/// The Exp-Golomb number at the beginning of the bytes; those of parameter sets are short.
+fn golomb(bytes: &[u8]) -> Option<u32> {
+    let mut head = [0; 4];
+    let length = bytes.len().min(4);
+    head[..length].copy_from_slice(&bytes[..length]);
+    let bits = u32::from_be_bytes(head);
+    let zeros = bits.leading_zeros();
+    (zeros < 16).then(|| (bits >> (31 - 2 * zeros)) - 1)
 }
 
 /// The 12 bytes about profile and level in an H.265 sequence parameter set.

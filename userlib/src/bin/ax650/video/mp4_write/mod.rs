@@ -15,7 +15,7 @@ use mp4_atom::{
 };
 
 pub use audio::AudioTrack;
-use entry::{is_parameter_set, sample_entry};
+use entry::{is_parameter_set, sample_entry, set_id};
 
 use super::look::Look;
 
@@ -122,9 +122,7 @@ impl<W: Write + Seek> Mp4Writer<W> {
         let mut key = false;
         for nal in annexb::nal_units(packet) {
             if is_parameter_set(self.codec, nal) {
-                if !self.parameter_sets.iter().any(|known| known == nal) {
-                    self.parameter_sets.push(nal.to_vec());
-                }
+                self.keep(nal)?;
                 continue;
             }
             key |= annexb::is_key_nal(self.codec, nal);
@@ -147,6 +145,25 @@ impl<W: Write + Seek> Mp4Writer<W> {
         if key {
             self.keys.push(self.sizes.len() as u32);
         }
+        Ok(())
+    }
+
+    /// Keeps a parameter set for the description, which has one of each number: another by the same number would be taken
+    /// for it.
+    fn keep(&mut self, set: &[u8]) -> io::Result<()> {
+        if self.parameter_sets.iter().any(|known| known == set) {
+            return Ok(());
+        }
+        let id = set_id(self.codec, set);
+        let mut others = self.parameter_sets.iter();
+        if id.is_some() && others.any(|known| set_id(self.codec, known) == id) {
+            return Err(io::Error::other(format!(
+                "the parameter sets change at packet {}, and an MP4 file is written with one description; .h264 and \
+                 .h265 take all",
+                self.sizes.len()
+            )));
+        }
+        self.parameter_sets.push(set.to_vec());
         Ok(())
     }
 
@@ -347,6 +364,28 @@ mod tests {
         nals.iter()
             .flat_map(|nal| [&[0, 0, 0, 1], *nal].concat())
             .collect()
+    }
+
+    /// In MP4 there is one description, so sets of other numbers are kept and others of the same number are refused.
+    #[test]
+    fn parameter_sets_that_change() {
+        let mut writer =
+            Mp4Writer::new(Cursor::new(Vec::new()), Codec::H264, 1280, 720, 25).unwrap();
+        // Picture sets 0 (bits 1...) and 1 (bits 010...).
+        let first = packet(&[SPS, &[0x68, 0xEE, 1], &[0x65, 0x88, 1]]);
+        writer.write(&first, 0).unwrap();
+        writer.write(&first, 1).unwrap();
+        let second = packet(&[&[0x68, 0x4E, 1], &[0x65, 0x88, 1]]);
+        writer.write(&second, 2).unwrap();
+        let other = packet(&[&[0x68, 0xEF, 1], &[0x65, 0x88, 1]]);
+        let error = writer.write(&other, 3).unwrap_err().to_string();
+        assert!(error.contains("change at packet 3"), "{error}");
+        let mut larger = SPS.to_vec();
+        larger[3] ^= 1;
+        assert!(writer.write(&packet(&[&larger, &[0x65, 0x88]]), 3).is_err());
+        let sets: [&[u8]; 3] = [&[0x40, 1, 0x0C], &[0x44, 1, 0xC1], &[0x44, 1, 0x4C]];
+        let ids = sets.map(|set| set_id(Codec::H265, set));
+        assert_eq!(ids, [Some((32, 0)), Some((34, 0)), Some((34, 1))]);
     }
 
     #[test]
