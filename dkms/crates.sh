@@ -27,7 +27,7 @@ crate() { # NAME SOURCE DIRECTORY...
     done
     # Tests, lints and examples are left out with what they need.
     sed -E "$script"'
-        s|\{ workspace = true \}|{ version = "'"$version"'", path = "../ax650-uapi-'"$version"'" }|
+        s#^(ax650-(uapi|command)) = \{ workspace = true#\1 = { version = "'"$version"'", path = "../\1-'"$version"'"#
         s|^ax650 = \{ workspace = true, |ax650 = { version = "'"$version"'", path = "../ax650-'"$version"'", default-features = false, |
         s|path = "\.\./uapi"|path = "../ax650-uapi-'"$version"'"|
         /^\[dev-dependencies\]/,/^$/d
@@ -38,5 +38,6 @@ crate() { # NAME SOURCE DIRECTORY...
 }
 
 crate ax650-uapi uapi src
+crate ax650-command userlib/command src
 crate ax650 userlib src proto build.rs
 crate ax650-firmware firmware-loader src

@@ -98,7 +98,9 @@ fn sections_that_are_cited_exist() {
         for (line, document, section) in citations(&text) {
             count += 1;
             if !documents[document].contains(section) {
-                wrong.push(format!("{path}:{line}: {document} {section} does not exist"));
+                wrong.push(format!(
+                    "{path}:{line}: {document} {section} does not exist"
+                ));
             }
         }
         for (line, words) in otherwise(&text) {

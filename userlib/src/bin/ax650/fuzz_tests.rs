@@ -62,7 +62,7 @@ fn mutate(seeds: &[Vec<u8>], numbers: &mut Numbers) -> Vec<u8> {
     let mut bytes = seeds[numbers.below(seeds.len())].clone();
     for _ in 0..=numbers.below(4) {
         let at = numbers.below(bytes.len());
-        match numbers.below(8) {
+        match numbers.below(9) {
             0 if !bytes.is_empty() => bytes[at] ^= 1 << numbers.below(8),
             1 if !bytes.is_empty() => bytes[at] = numbers.next() as u8,
             2 => bytes.truncate(at),
@@ -82,7 +82,8 @@ fn mutate(seeds: &[Vec<u8>], numbers: &mut Numbers) -> Vec<u8> {
                 bytes.truncate(at);
                 bytes.extend_from_slice(&other[from..]);
             }
-            6 => {
+            6 if !bytes.is_empty() => bytes[at] = b"'(),:{}0 9x\xff"[numbers.below(12)],
+            7 => {
                 let zeros = numbers.below(9);
                 bytes.splice(at..at, vec![0; zeros]);
             }
@@ -334,7 +335,14 @@ fn fuzz_npy() {
     }
     fuzz(&seeds, |bytes| {
         npy::is_npy(bytes);
-        let _ = npy::parse(bytes);
+        if let Ok(array) = npy::parse(bytes) {
+            assert!(array.data.len() <= bytes.len());
+            assert!(
+                array.shape.len() <= npy::MAX_HEADER,
+                "{}",
+                array.shape.len()
+            );
+        }
     });
 }
 
