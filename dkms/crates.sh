@@ -55,6 +55,7 @@ crate() { # NAME SOURCE DIRECTORY...
     # Tests, lints and examples are left out with what they need.
     inline "$tree/$source/Cargo.toml" | sed -E "$script"'
         s|path = "userlib"|path = "../ax650-'"$version"'"|
+        s|path = "userlib/command"|path = "../ax650-command-'"$version"'"|
         s|path = "uapi"|path = "../ax650-uapi-'"$version"'"|
         /^\[dev-dependencies\]/,/^$/d
         /^\[lints\]/,$d' >"$to/Cargo.toml"
@@ -64,5 +65,6 @@ crate() { # NAME SOURCE DIRECTORY...
 }
 
 crate ax650-uapi uapi src ax650.rs README.md
+crate ax650-command userlib/command src
 crate ax650 userlib src proto build.rs README.md
 crate ax650-firmware firmware-loader src README.md

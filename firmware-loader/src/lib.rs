@@ -28,6 +28,8 @@ mod content;
 mod digest;
 mod error;
 mod extract;
+#[cfg(feature = "cli")]
+mod failure;
 mod format;
 mod installed;
 mod manifest;

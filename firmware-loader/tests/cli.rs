@@ -7,7 +7,8 @@
 use std::{
     fs,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 fn run(directory: &Path, arguments: &[&str]) -> Output {
@@ -244,7 +245,37 @@ fn exit_codes() {
     ] {
         assert_eq!(code(&run(directory.path(), arguments)), 1, "{arguments:?}");
     }
-    assert!(stdout(&run(directory.path(), &["--help"])).contains("Exit status: 0 done"));
+    assert!(stdout(&run(directory.path(), &["--help"])).contains("Exit codes:"));
+}
+
+/// An interrupt leaves nothing half done behind, not even under another name.
+#[test]
+fn F6_interrupted_while_packing() {
+    let directory = tempfile::tempdir().unwrap();
+    let pack = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ax650-fw"));
+        command
+            .args(["pack", "--sample", "real", "-o", "real.pac"])
+            .current_dir(directory.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let child = pack();
+    let begin = Instant::now();
+    while fs::read_dir(directory.path()).unwrap().count() == 0 {
+        assert!(begin.elapsed() < Duration::from_secs(30), "nothing begun");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let killed = Command::new("/bin/sh")
+        .args(["-c", &format!("kill -INT {}", child.id())])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(code(&output), 130, "{output:?}");
+    assert_eq!(stderr(&output), "ax650-fw: interrupted\n");
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
 }
 
 /// Every command and option is in the manual page.

@@ -204,6 +204,7 @@ fn npy(bytes: &[u8]) {
     npy_file::is_npy(bytes);
     if let Ok(array) = npy_file::parse(bytes) {
         assert!(array.data.len() <= bytes.len());
+        assert!(array.shape.len() <= npy_file::MAX_HEADER);
     }
 }
 

@@ -11,23 +11,14 @@
 #[path = "../../userlib/src/bin/ax650/args.rs"]
 mod args;
 #[allow(dead_code)]
-#[path = "../../userlib/src/bin/ax650/failure.rs"]
-mod failure;
-#[allow(dead_code)]
-#[path = "../../userlib/src/bin/ax650/interrupt.rs"]
-mod interrupt;
-#[allow(dead_code)]
 #[path = "../../userlib/src/bin/ax650/run/npy.rs"]
 mod npy;
 #[allow(dead_code)]
-#[path = "../../userlib/src/bin/ax650/output.rs"]
-mod output;
-#[allow(dead_code)]
-#[path = "../../userlib/src/bin/ax650/standard.rs"]
-mod standard;
-#[allow(dead_code)]
 #[path = "../../userlib/src/bin/ax650/video/mod.rs"]
 mod video;
+
+#[allow(unused_imports)]
+use ax650_command::{failure, interrupt, output, progress, progress_line, standard};
 
 mod files;
 mod firmware;

@@ -48,7 +48,7 @@ fn mutate(seeds: &[Vec<u8>], numbers: &mut Numbers) -> Vec<u8> {
     let mut bytes = seeds[numbers.below(seeds.len())].clone();
     for _ in 0..=numbers.below(4) {
         let at = numbers.below(bytes.len());
-        match numbers.below(8) {
+        match numbers.below(9) {
             0 if !bytes.is_empty() => bytes[at] ^= 1 << numbers.below(8),
             1 if !bytes.is_empty() => bytes[at] = numbers.next() as u8,
             2 => bytes.truncate(at),
@@ -68,12 +68,17 @@ fn mutate(seeds: &[Vec<u8>], numbers: &mut Numbers) -> Vec<u8> {
                 bytes.truncate(at);
                 bytes.extend_from_slice(&other[from..]);
             }
-            6 => {
+            // What headers and manifests are made of.
+            6 if !bytes.is_empty() => bytes[at] = b"'(),:{}[]\"=/. 9x\xff"[numbers.below(18)],
+            7 => {
                 let zeros = numbers.below(9);
                 bytes.splice(at..at, vec![0; zeros]);
             }
             _ => {
-                let word = WORDS[numbers.below(WORDS.len())].to_be_bytes();
+                let mut word = WORDS[numbers.below(WORDS.len())].to_be_bytes();
+                if numbers.below(4) == 0 {
+                    word.reverse();
+                }
                 let width = if numbers.below(2) == 0 { 4 } else { 2 };
                 for (byte, new) in bytes[at..].iter_mut().zip(&word[4 - width..]) {
                     *byte = *new;

@@ -73,7 +73,7 @@ pub enum BootError {
         /// Error that the driver noted.
         errno: Option<Errno>,
     },
-    /// The card does not answer on the bus.
+    /// The card was taken away, or did not answer on the bus until the end of the time.
     #[error("{0}: the card is gone from the bus")]
     Gone(String),
     /// The boot takes longer than the caller wants to wait.
@@ -132,6 +132,10 @@ pub trait BootControl {
     ///
     /// [`Error::Driver`]: the driver refuses the order.
     fn order(&mut self, goal: BootGoal) -> Result<u32>;
+    /// Tells whether a card that is gone will never come back, because the driver has taken its node away.
+    fn is_removed(&self) -> bool {
+        false
+    }
 }
 
 impl BootControl for Card {
@@ -149,6 +153,12 @@ impl BootControl for Card {
             BootGoal::BootIfNeeded => self.order_boot(true),
             BootGoal::Loader => self.order_reset(),
         }
+    }
+
+    fn is_removed(&self) -> bool {
+        !crate::discover::device_directory()
+            .join(Card::name(self))
+            .exists()
     }
 }
 
@@ -187,7 +197,10 @@ pub fn boot_and_wait(
                     });
                 }
             }
-            (_, CardState::Gone) => return Err(BootError::Gone(card.name())),
+            // A chip may leave the bus for its reset; the driver finds and boots it when it is back.
+            (_, CardState::Gone) if card.is_removed() || start.elapsed() >= options.timeout => {
+                return Err(BootError::Gone(card.name()));
+            }
             (_, CardState::Dead) if fresh => {
                 return Err(BootError::Failed {
                     card: card.name(),
@@ -229,6 +242,7 @@ mod tests {
         firmware: &'static [&'static str],
         generation: u32,
         last_error: i32,
+        removed: bool,
     }
 
     impl BootControl for Scripted {
@@ -252,6 +266,10 @@ mod tests {
 
         fn order(&mut self, _goal: BootGoal) -> Result<u32> {
             Ok(self.generation)
+        }
+
+        fn is_removed(&self) -> bool {
+            self.removed
         }
     }
 
@@ -279,6 +297,7 @@ mod tests {
             firmware: &[],
             generation,
             last_error: -libc::ETIMEDOUT,
+            removed: false,
         }
     }
 
@@ -318,6 +337,29 @@ mod tests {
         // But once it has been at work, dead is dead.
         let script = [(DEAD, 3), (DEAD, 3), (RESETTING, 3), (DEAD, 3)];
         assert!(matches!(run(&script, 4), Err(BootError::Failed { .. })));
+    }
+
+    #[test]
+    fn C2_a_card_that_leaves_the_bus_for_its_reset_comes_back() {
+        for goal in [BootGoal::Boot, BootGoal::BootIfNeeded] {
+            let script = [
+                (RUNNING, 3),
+                (RESETTING, 3),
+                (GONE, 3),
+                (GONE, 3),
+                (RUNNING, 4),
+            ];
+            let (result, _) = wait(&mut scripted(&script, 4), goal);
+            assert!(matches!(result, Ok(Booted::Now(info)) if info.generation == 4));
+        }
+        let mut card = scripted(&[(RUNNING, 3), (GONE, 3)], 4);
+        card.removed = true;
+        let (result, states) = wait(&mut card, BootGoal::Boot);
+        assert!(matches!(result, Err(BootError::Gone(_))));
+        assert!(
+            states.is_empty(),
+            "waited for a card without a node: {states:?}"
+        );
     }
 
     #[test]

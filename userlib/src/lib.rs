@@ -67,6 +67,8 @@ mod discover;
 mod dtype;
 mod engine;
 mod error;
+#[cfg(feature = "command")]
+mod failure;
 #[cfg(feature = "fake")]
 pub mod fake;
 mod fork;

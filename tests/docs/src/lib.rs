@@ -38,6 +38,19 @@ pub fn manual_page(command: Command, name: &str, end: &str) {
     );
 }
 
+/// Compares a section of `docs/man/NAME.1`, a page written by hand, with `wanted`, which begins with `heading`.
+///
+/// # Panics
+///
+/// If they differ, the page has no such section, or it cannot be written.
+pub fn manual_section(name: &str, heading: &str, wanted: &str) {
+    let path = Path::new(DOCS).join("man").join(format!("{name}.1"));
+    let page = fs::read_to_string(&path).expect("the page in docs/");
+    let (before, rest) = page.split_once(heading).expect("the section");
+    let after = rest.find(".SH ").map_or("", |at| &rest[at..]);
+    same(&path, format!("{before}{wanted}{after}").as_bytes());
+}
+
 /// Compares the completions for all shells in `docs/completions` with those of `command`.
 ///
 /// # Panics

@@ -2,8 +2,9 @@
 
 //! `boot`.
 
-use crate::{cli::Boot, failure::Failure, inspect::summary, meter::Meter, standard};
+use crate::{cli::Boot, inspect::summary, standard, Failure, Meter};
 use ax650::{boot_and_wait, BootGoal, BootOptions, Booted, Card, CardInfo, CardState};
+use ax650_command::interrupt;
 use ax650_firmware::Installed;
 use std::{io::Write, ops::ControlFlow, process::ExitCode, time::Duration};
 
@@ -38,7 +39,11 @@ pub fn boot(arguments: &Boot, quiet: bool) -> Result<ExitCode, Failure> {
     let mut steps = Steps::new(&name, quiet);
     let booted = boot_and_wait(&mut card, goal, &options, &mut |info| {
         steps.show(info);
-        ControlFlow::Continue(())
+        if interrupt::is_pending() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     })?;
     drop(steps);
     if !quiet {

@@ -2,6 +2,7 @@
 
 //! The command line.
 
+use ax650_command::failure::exit_codes_help;
 use ax650_firmware::Sample;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -11,8 +12,7 @@ use std::path::PathBuf;
 #[command(
     name = "ax650-fw",
     version,
-    after_help = "Exit status: 0 done, 1 invalid container or failed, 2 wrong usage, 3 no such card, \
-                  4 not permitted, 5 busy."
+    after_help = exit_codes_help(true)
 )]
 pub struct Cli {
     /// Print nothing but errors and what was asked for
@@ -139,6 +139,12 @@ pub struct Boot {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn exit_status_of_the_manual_page_is_up_to_date() {
+        let text = ax650_command::failure::exit_codes_roff(true);
+        ax650_test_docs::manual_section("ax650-fw", ".SH \"EXIT STATUS\"", &text);
+    }
 
     #[test]
     fn completions_are_up_to_date() {

@@ -4,11 +4,10 @@
 
 use crate::{
     cli::{Extract, ManifestArguments, Pack},
-    failure::Failure,
     inspect::open,
-    meter::Meter,
-    standard,
+    standard, Failure, Meter,
 };
+use ax650_command::interrupt::Interruptible;
 use ax650_firmware::{
     write_atomically, Content, FixedText, Manifest, Result, Sample, MANIFEST_NAME,
 };
@@ -42,9 +41,10 @@ pub fn pack(arguments: &Pack, quiet: bool) -> Result<ExitCode, Failure> {
     let mut meter = Meter::new("packing", quiet);
     let mut size = 0;
     write_atomically(&arguments.output, arguments.force, |file| {
-        let header = ax650_firmware::pack(&content, file, &mut |done, total| {
-            meter.bytes(done, total);
-        })?;
+        let header =
+            ax650_firmware::pack(&content, &mut Interruptible(file), &mut |done, total| {
+                meter.bytes(done, total);
+            })?;
         size = header.size;
         Ok(())
     })?;
@@ -60,12 +60,14 @@ pub fn pack(arguments: &Pack, quiet: bool) -> Result<ExitCode, Failure> {
 pub fn extract(arguments: &Extract, quiet: bool) -> Result<ExitCode, Failure> {
     let (mut file, container) = open(&arguments.file)?;
     let mut meter = Meter::new("checking", quiet);
-    container.verify(&mut file, &mut |done, total| meter.bytes(done, total))?;
+    container.verify(&mut Interruptible(&mut file), &mut |done, total| {
+        meter.bytes(done, total)
+    })?;
     drop(meter);
     let mut meter = Meter::new("extracting", quiet);
     let manifest = ax650_firmware::extract(
         &container,
-        &mut file,
+        &mut Interruptible(&mut file),
         &arguments.output,
         arguments.force,
         &mut |done, total| meter.bytes(done, total),

@@ -4,10 +4,9 @@
 
 use crate::{
     cli::{Inspect, Verify},
-    failure::Failure,
-    meter::Meter,
-    standard, tell,
+    standard, tell, Failure, Meter,
 };
+use ax650_command::interrupt::{self, Interruptible};
 use ax650_firmware::{Container, Error, Integrity, Report, Result};
 use serde::Serialize;
 use std::{fs::File, io::Write, path::Path, process::ExitCode};
@@ -30,7 +29,9 @@ fn scan(path: &Path, quiet: bool) -> Result<(Container, Report)> {
     let (mut file, container) = open(path)?;
     let mut meter = Meter::new("reading", quiet);
     let report = container
-        .scan(&mut file, &mut |done, total| meter.bytes(done, total))
+        .scan(&mut Interruptible(&mut file), &mut |done, total| {
+            meter.bytes(done, total)
+        })
         .map_err(|error| error.within(path))?;
     Ok((container, report))
 }
@@ -64,6 +65,7 @@ pub fn verify(arguments: &Verify, quiet: bool) -> Result<ExitCode, Failure> {
                 writeln!(standard::output()?, "{path}: OK, {summary}")?;
             }
             Ok(_) => {}
+            Err(error) if interrupt::is_pending() => return Err(error.into()),
             Err(error) => {
                 tell(&error.into());
                 code = ExitCode::FAILURE;

@@ -4,23 +4,24 @@
 
 mod boot;
 mod cli;
-mod failure;
 mod files;
 mod inspect;
-mod meter;
-mod standard;
 
+use ax650_command::{
+    failure::{Failure, INTERRUPTED},
+    interrupt,
+    progress_line::Meter,
+    standard,
+};
 use clap::Parser;
 use cli::{Cli, Command};
-use failure::Failure;
 use std::{
     io::{self, stderr, Write},
     process::ExitCode,
 };
 
 fn main() -> ExitCode {
-    // SAFETY: no other thread runs yet. A reader that went away ends us, as it does other filters.
-    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    interrupt::install();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(help) if !help.use_stderr() => {
@@ -37,8 +38,13 @@ fn main() -> ExitCode {
     env_logger::Builder::new()
         .parse_filters(&std::env::var("AX650_LOG").unwrap_or_else(|_| "off".into()))
         .init();
-    match run(&cli) {
+    match interrupt::watch(move || run(&cli)) {
         Ok(code) => code,
+        // Whatever broke off because of it.
+        Err(_) if interrupt::is_pending() => {
+            tell(&Failure::new(INTERRUPTED, "interrupted"));
+            ExitCode::from(INTERRUPTED)
+        }
         Err(failure) => {
             tell(&failure);
             ExitCode::from(failure.code)

@@ -10,39 +10,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::failure;
+use crate::failure::exit_codes_help;
 
 pub use encoding::{Encoding, VideoCodec};
 
-/// Exit codes and their meaning, for help and manual.
-pub const EXIT_CODES: [(u8, &str); 11] = [
-    (0, "success"),
-    (failure::FAILURE, "failure: a file, the data, the host"),
-    (failure::USAGE, "usage: wrong arguments"),
-    (failure::NO_CARD, "no such card"),
-    (failure::PERMISSION, "no permission"),
-    (failure::BUSY, "the card is busy or not ready"),
-    (
-        failure::CARD,
-        "the card failed, was reset or did not answer",
-    ),
-    (
-        failure::INCOMPLETE,
-        "done, but not whole: pictures are missing or damaged, or the input is cut short",
-    ),
-    (failure::WARNINGS, "check: warnings, nothing worse"),
-    (failure::PROBLEMS, "check: something does not work"),
-    (failure::INTERRUPTED, "interrupted"),
-];
-
-fn exit_codes() -> String {
-    let lines = EXIT_CODES.map(|(code, meaning)| format!("  {code:<4} {meaning}\n"));
-    format!("Exit codes:\n{}", lines.concat())
-}
-
 /// Inference and codec jobs on AX650N accelerator cards.
 #[derive(Parser, Debug)]
-#[command(name = "ax650", version, after_help = exit_codes(), max_term_width = 100)]
+#[command(name = "ax650", version, after_help = exit_codes_help(false), max_term_width = 100)]
 pub struct Arguments {
     /// Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first
     #[arg(

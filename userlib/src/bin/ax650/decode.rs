@@ -30,7 +30,7 @@ const MAX_JPEG: u64 = 256 << 20;
 pub fn decode(card: &Card, options: &Decode) -> Result<(), Failure> {
     let path = &options.input;
     let mut input = Input::open(path)?;
-    refuse_input(options.output.as_deref(), &input, path)?;
+    refuse_input(options.output.as_deref(), input.file(), path)?;
     PictureSink::check(options)?;
     let session = card.session()?;
     let jpeg = FileKind::Jpeg;

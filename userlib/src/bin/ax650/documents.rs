@@ -6,7 +6,8 @@
 use ax650_test_docs::{completions, manual_page};
 use clap::CommandFactory;
 
-use crate::args::{Arguments, EXIT_CODES};
+use crate::args::Arguments;
+use crate::failure::exit_codes_roff;
 
 /// Examples of each page: what for, and the command.
 fn examples(name: &str) -> &'static [(&'static str, &'static str)] {
@@ -87,7 +88,6 @@ fn end(name: &str, others: &[String]) -> String {
         })
         .collect();
     let examples = examples.concat();
-    let codes = EXIT_CODES.map(|(code, meaning)| format!(".TP\n\\fB{code}\\fR\n{meaning}\n"));
     let also: Vec<_> = others
         .iter()
         .map(|page| page.as_str())
@@ -98,8 +98,8 @@ fn end(name: &str, others: &[String]) -> String {
         ".SH EXAMPLES\n{examples}.SH ENVIRONMENT\n\
          .TP\n\\fBAX650_DEVICE\\fR\nThe card to use, unless \\fB\\-d\\fR names one.\n\
          .TP\n\\fBAX650_LOG\\fR\nWhat to tell on standard error, such as \\fBdebug\\fR or \\fBax650::session=trace\\fR.\n\
-         .SH \"EXIT STATUS\"\n{}.SH \"SEE ALSO\"\n{},\n.BR ax650\\-fw (1),\n.BR ax650 (4)\n",
-        codes.concat(),
+         {}.SH \"SEE ALSO\"\n{},\n.BR ax650\\-fw (1),\n.BR ax650 (4)\n",
+        exit_codes_roff(false),
         also.join(",\n")
     )
 }

@@ -25,7 +25,11 @@ const DEFAULT_RATE: Rate = Rate { num: 30, den: 1 };
 pub fn encode(card: &Card, options: &Encode) -> Result<(), Failure> {
     let codec = codec_for(&options.output, options.encoding.codec)?;
     let mut pictures = PictureReader::open(&options.input, options.size, options.pixels)?;
-    refuse_input(Some(&options.output), pictures.input(), &options.input)?;
+    refuse_input(
+        Some(&options.output),
+        pictures.input().file(),
+        &options.input,
+    )?;
     let size = (pictures.width, pictures.height);
     if let Some((width, height)) = options.size.filter(|wanted| *wanted != size) {
         return Err(Failure::usage(format!(

@@ -11,20 +11,14 @@ mod documents;
 mod encode;
 #[cfg(test)]
 mod end_to_end;
-mod failure;
 mod host;
 mod info;
-mod interrupt;
 mod list;
 mod log;
 mod notes;
-mod output;
-mod progress;
-mod progress_line;
 mod pump;
 mod reset;
 mod run;
-mod standard;
 mod text;
 mod transcode;
 mod video;
@@ -33,6 +27,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use ax650::Card;
+use ax650_command::{failure, interrupt, output, progress, progress_line, standard};
 use clap::Parser;
 
 use args::{Arguments, Command};

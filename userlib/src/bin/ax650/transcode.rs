@@ -42,7 +42,7 @@ pub fn transcode(card: &Card, options: &Transcode) -> Result<(), Failure> {
         )));
     }
     let input = Input::open(&options.input)?;
-    refuse_input(Some(&options.output), &input, &options.input)?;
+    refuse_input(Some(&options.output), input.file(), &options.input)?;
     if !options.force {
         refuse_existing(&options.output)?;
     }

@@ -172,42 +172,6 @@ mod tests {
         }
     }
 
-    /// AX650_FUZZ_SECONDS says for how long; a moment without it.
-    #[test]
-    fn mutated_files_never_panic() {
-        let seconds = std::env::var("AX650_FUZZ_SECONDS").ok();
-        let seconds = seconds.and_then(|text| text.parse().ok()).unwrap_or(0.2);
-        let end = std::time::Instant::now() + std::time::Duration::from_secs_f64(seconds);
-        let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-        let mut random = |below: usize| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state % below as u64) as usize
-        };
-        let mut seed = header("<f4", &[1, 3, 2]);
-        seed.extend([0; 24]);
-        while std::time::Instant::now() < end {
-            for _ in 0..200 {
-                let mut file = seed.clone();
-                for _ in 0..1 + random(6) {
-                    let at = random(file.len());
-                    match random(4) {
-                        0 => file[at] ^= 1 << random(8),
-                        1 => file[at] = b"'(),:{}0 9x\xff"[random(12)],
-                        2 => file.truncate(at.max(1)),
-                        _ => file.insert(at, random(256) as u8),
-                    }
-                }
-                if let Ok(array) = parse(&file) {
-                    assert!(array.data.len() <= file.len());
-                    let dims = array.shape.len();
-                    assert!(dims <= MAX_HEADER, "{dims}");
-                }
-            }
-        }
-    }
-
     #[test]
     fn broken_files() {
         let good = header("<f4", &[2]);

@@ -3,6 +3,7 @@
 //! Signals: an interrupt ends the program between two pieces of work, so that it cleans up, and soon in any case; a
 //! second one ends it at once.
 
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::mpsc;
@@ -56,7 +57,9 @@ pub fn install() {
 
 /// Does `work` in a thread of its own, and does not wait for its end for long after an interrupt: the program ends then,
 /// and the driver gives back what it had on the card.
-pub fn watch(work: impl FnOnce() -> Result<(), Failure> + Send + 'static) -> Result<(), Failure> {
+pub fn watch<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
     let Ok(wake) = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK) else {
         return work();
     };
@@ -64,7 +67,7 @@ pub fn watch(work: impl FnOnce() -> Result<(), Failure> + Send + 'static) -> Res
     let wake: &'static EventFd = Box::leak(Box::new(wake));
     WAKE.store(wake.as_raw_fd(), Ordering::Relaxed);
     let (send, receive) = mpsc::channel();
-    let (start, started) = mpsc::channel::<Box<dyn FnOnce() -> Result<(), Failure> + Send>>();
+    let (start, started) = mpsc::channel::<Box<dyn FnOnce() -> Result<T, Failure> + Send>>();
     let thread = std::thread::Builder::new()
         .stack_size(STACK)
         .spawn(move || {
@@ -133,5 +136,41 @@ pub fn sleep(time: Duration) -> Result<(), Failure> {
             return Ok(());
         }
         std::thread::sleep(left.min(Duration::from_millis(50)));
+    }
+}
+
+/// Reads and writes through until an interrupt, which is an error then: for code that knows nothing of interrupts and
+/// cleans up after errors.
+pub struct Interruptible<'a, T>(pub &'a mut T);
+
+fn go_on() -> io::Result<()> {
+    if is_pending() {
+        // Not ErrorKind::Interrupted, after which one tries again.
+        return Err(io::Error::other("interrupted"));
+    }
+    Ok(())
+}
+
+impl<T: Read> Read for Interruptible<'_, T> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        go_on()?;
+        self.0.read(bytes)
+    }
+}
+
+impl<T: Write> Write for Interruptible<'_, T> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        go_on()?;
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl<T: Seek> Seek for Interruptible<'_, T> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
     }
 }

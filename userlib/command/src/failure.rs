@@ -5,8 +5,6 @@
 use std::io;
 use std::path::Path;
 
-use ax650::{BootError, Error, ErrorKind};
-
 /// Why the program ends early.
 #[derive(Debug)]
 pub struct Failure {
@@ -14,6 +12,43 @@ pub struct Failure {
     pub message: String,
     /// Exit code, see `ax650 --help`.
     pub code: u8,
+}
+
+/// Exit codes and their meaning, for help and manual pages: the code, what it says, and whether `ax650-fw` has it too.
+const EXIT_CODES: [(u8, &str, bool); 11] = [
+    (0, "success", true),
+    (FAILURE, "failure: a file, the data, the host", true),
+    (USAGE, "usage: wrong arguments", true),
+    (NO_CARD, "no such card", true),
+    (PERMISSION, "no permission", true),
+    (BUSY, "the card is busy or not ready", true),
+    (CARD, "the card failed, was reset or did not answer", true),
+    (
+        INCOMPLETE,
+        "done, but not whole: pictures are missing or damaged, or the input is cut short",
+        false,
+    ),
+    (WARNINGS, "check: warnings, nothing worse", false),
+    (PROBLEMS, "check: something does not work", false),
+    (INTERRUPTED, "interrupted", true),
+];
+
+/// Exit codes of `ax650`, or those that `ax650-fw` has too.
+fn codes(loader: bool) -> impl Iterator<Item = (u8, &'static str)> {
+    let wanted = EXIT_CODES.into_iter().filter(move |row| row.2 || !loader);
+    wanted.map(|(code, meaning, _)| (code, meaning))
+}
+
+/// Exit codes as the end of the help text of `ax650`, or of `ax650-fw` (`loader`).
+pub fn exit_codes_help(loader: bool) -> String {
+    let lines = codes(loader).map(|(code, meaning)| format!("  {code:<4} {meaning}\n"));
+    format!("Exit codes:\n{}", lines.collect::<String>())
+}
+
+/// Exit codes as the section EXIT STATUS of the manual page of `ax650`, or of `ax650-fw` (`loader`).
+pub fn exit_codes_roff(loader: bool) -> String {
+    let lines = codes(loader).map(|(code, meaning)| format!(".TP\n\\fB{code}\\fR\n{meaning}\n"));
+    format!(".SH \"EXIT STATUS\"\n{}", lines.collect::<String>())
 }
 
 /// Anything that has no code of its own.
@@ -66,33 +101,6 @@ fn describe(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(number) => nix::errno::Errno::from_raw(number).desc().to_lowercase(),
         None => error.to_string(),
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        if let Error::File { path, source } = &error {
-            return Self::file(path, source);
-        }
-        let code = match error.kind() {
-            ErrorKind::NoCard => NO_CARD,
-            ErrorKind::Permission => PERMISSION,
-            ErrorKind::Busy => BUSY,
-            ErrorKind::Card | ErrorKind::Timeout | ErrorKind::LostSession => CARD,
-            ErrorKind::NoMemory if error.card_code().is_some() => CARD,
-            _ => FAILURE,
-        };
-        Self::new(code, error.to_string())
-    }
-}
-
-impl From<BootError> for Failure {
-    fn from(error: BootError) -> Self {
-        match error {
-            BootError::Driver(error) => error.into(),
-            BootError::Stopped(_) => Self::new(INTERRUPTED, error.to_string()),
-            _ => Self::new(CARD, error.to_string()),
-        }
     }
 }
 

@@ -59,6 +59,33 @@ impl Drop for ProgressLine {
     }
 }
 
+/// A [`ProgressLine`] of what part of some bytes is done.
+pub struct Meter {
+    label: &'static str,
+    line: ProgressLine,
+}
+
+impl Meter {
+    /// Begins to show work that is called `label`.
+    pub fn new(label: &'static str, quiet: bool) -> Self {
+        Self {
+            label,
+            line: ProgressLine::new(quiet),
+        }
+    }
+
+    /// Bytes done, of how many.
+    pub fn bytes(&mut self, done: u64, total: u64) {
+        let label = self.label;
+        self.line.show(|| {
+            let percent = (u128::from(done) * 100)
+                .checked_div(total.into())
+                .unwrap_or(0);
+            format!("{label}: {percent} % of {total} bytes")
+        });
+    }
+}
+
 /// A [`ProgressLine`] that shows itself while the work goes on elsewhere.
 pub struct Ticker {
     end: Option<Sender<()>>,

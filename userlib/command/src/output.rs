@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{AtFlags, RenameFlags};
 
 use crate::failure::Failure;
-use crate::video::input::Input;
 
 /// Bytes that are collected before they are written.
 const COLLECT: usize = 1 << 20;
@@ -187,7 +186,7 @@ pub fn refuse_existing(path: &Path) -> Result<(), Failure> {
 }
 
 /// Refuses to write to the file that is read, by whatever name.
-pub fn refuse_input(output: Option<&Path>, input: &Input, path: &Path) -> Result<(), Failure> {
+pub fn refuse_input(output: Option<&Path>, input: impl AsFd, path: &Path) -> Result<(), Failure> {
     let Some(output) = output.filter(|output| *output != Path::new("-")) else {
         return Ok(());
     };
@@ -196,7 +195,7 @@ pub fn refuse_input(output: Option<&Path>, input: &Input, path: &Path) -> Result
     else {
         return Ok(());
     };
-    let source = nix::sys::stat::fstat(input.file()).map_err(io::Error::from);
+    let source = nix::sys::stat::fstat(&input).map_err(io::Error::from);
     let source = source.map_err(|error| Failure::file(path, &error))?;
     if target == (source.st_dev, source.st_ino, true) {
         let (output, path) = (output.display(), path.display());
@@ -305,7 +304,7 @@ mod tests {
         let (path, link) = (directory.join("in"), directory.join("link"));
         fs::write(&path, b"x").unwrap();
         fs::hard_link(&path, &link).unwrap();
-        let input = Input::open(&path).unwrap();
+        let input = File::open(&path).unwrap();
         for output in [&path, &link] {
             assert!(refuse_input(Some(output), &input, &path).is_err());
         }
