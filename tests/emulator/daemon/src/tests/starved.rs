@@ -72,7 +72,7 @@ fn D8_too_many_waiting_groups_are_refused() {
     let old = blocked(&rig, 21);
     old.kill();
     old.close();
-    let count = crate::control_port::MAX_WAITS + 8;
+    let count = crate::service::control_port::MAX_WAITS + 8;
     for _ in 0..count {
         send_packet(&rig, packet(1, 9, [21, 22, 23, 24], 0));
     }
