@@ -2,8 +2,8 @@
 
 //! The answer of a call.
 
-use crate::errors::{Area, Fault};
-use crate::table::{Call, IVE, REST, VAR};
+use crate::call::errors::{Area, Fault};
+use crate::call::table::{Call, IVE, REST, VAR};
 
 /// Return value and output blobs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -105,7 +105,7 @@ pub fn check(call: &Call, args: &[Vec<u8>]) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table;
+    use crate::call::table;
 
     #[test]
     fn full_size_also_on_failure() {

@@ -74,12 +74,12 @@ impl Area {
     /// The area of a native call.
     pub fn of(module: u32, api: u32) -> Self {
         match (module, api) {
-            (crate::table::VDEC, _) => Self::Vdec,
-            (crate::table::VENC, _) => Self::Venc,
-            (crate::table::IVPS, 41..=45) => Self::Region,
-            (crate::table::IVPS, 111 | 114..=119) => Self::Gdc,
-            (crate::table::IVPS, _) => Self::Ivps,
-            (crate::table::DMADIM, _) => Self::Dma,
+            (crate::call::table::VDEC, _) => Self::Vdec,
+            (crate::call::table::VENC, _) => Self::Venc,
+            (crate::call::table::IVPS, 41..=45) => Self::Region,
+            (crate::call::table::IVPS, 111 | 114..=119) => Self::Gdc,
+            (crate::call::table::IVPS, _) => Self::Ivps,
+            (crate::call::table::DMADIM, _) => Self::Dma,
             (_, 41..=59) => Self::Pool,
             _ => Self::Sys,
         }

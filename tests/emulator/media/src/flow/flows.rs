@@ -13,16 +13,16 @@ use std::time::Duration;
 
 use ax650_emu_api::Link;
 
-use crate::blobs::View;
-use crate::errors::Fault;
-use crate::frame::VideoFrame;
+use crate::call::blobs::View;
+use crate::call::errors::Fault;
+use crate::flow::links::End;
 use crate::ivps::{self, Ivps};
-use crate::links::End;
-use crate::priority::give_way;
-use crate::session::{Owner, Session};
+use crate::memory::frame::VideoFrame;
+use crate::memory::session::{Owner, Session};
 use crate::vdec::{self, Vdec};
 use crate::venc::{self, Venc};
-use crate::wait::{lock, Deadline};
+use crate::work::priority::give_way;
+use crate::work::wait::{lock, Deadline};
 
 /// How long a thread waits between two looks at whether its link is still there, milliseconds.
 const LOOK: i32 = 50;
@@ -74,7 +74,7 @@ impl Flows {
     }
 
     /// Lets pictures flow from the module `source` to `target`; both are `AX_MOD_INFO_T` that
-    /// [`crate::links`] has found good.
+    /// [`crate::flow::links`] has found good.
     pub fn start(&self, session: &Session, source: View, target: View) -> Result<(), Fault> {
         let ends = (End::parse(source), End::parse(target));
         // With the session's lock, so that the end of the session finds the thread.

@@ -7,11 +7,11 @@
 
 use std::sync::Mutex;
 
-use crate::answer::{Answer, Outcome};
-use crate::blobs::{clamp32, Record, View};
-use crate::errors::Fault;
-use crate::session::Owner;
-use crate::wait::lock;
+use crate::call::answer::{Answer, Outcome};
+use crate::call::blobs::{clamp32, Record, View};
+use crate::call::errors::Fault;
+use crate::memory::session::Owner;
+use crate::work::wait::lock;
 use crate::{ivps, vdec, venc};
 
 /// Targets that one source may be linked to: what GetLinkBySrc has room for.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ax650_emu_api::{CmmError, Link};
 
-use crate::errors::Fault;
+use crate::call::errors::Fault;
 
 /// A block of the card's CMM, freed when dropped.
 pub struct CardBlock {

@@ -2,10 +2,10 @@
 
 //! `AX_VIDEO_FRAME_T` and `AX_VIDEO_FRAME_INFO_T`: a picture in card memory [rpc 7.6].
 
-use ax650_emu_api::Dram;
+use ax650_emu_api::{Cmm, Dram, Held, Hold};
 
-use crate::blobs::{Record, View};
-use crate::errors::Fault;
+use crate::call::blobs::{Record, View};
+use crate::call::errors::Fault;
 
 /// Number of NV12 in `enImgFormat`.
 pub const NV12: u32 = 3;
@@ -50,6 +50,26 @@ pub struct VideoFrame {
 }
 
 impl VideoFrame {
+    /// Marks the picture's memory as used by `session` until the result is dropped; none if it is not all
+    /// allocated, which a call that only looks at addresses does not mind.
+    pub fn hold(&self, cmm: &Cmm, session: u32, what: &str) -> Option<Hold> {
+        let rows = u64::from(self.height);
+        let one_piece = self.phys[1] == 0;
+        let bytes = |plane: usize| match plane {
+            0 if one_piece => u64::from(self.stride[0]) * rows * 3 / 2,
+            0 => u64::from(self.stride[0]) * rows,
+            _ => u64::from(self.stride[plane]) * rows / 2,
+        };
+        let planes = (0..self.phys.len()).filter(|&plane| self.phys[plane] != 0);
+        let held = |plane| Held {
+            address: self.phys[plane],
+            len: bytes(plane),
+            owner: session,
+            what: what.into(),
+        };
+        cmm.hold(planes.map(held).collect()).ok()
+    }
+
     /// Reads either structure.
     pub fn parse(v: View) -> Self {
         Self {

@@ -9,8 +9,8 @@ use ffmpeg::format::Pixel;
 use ffmpeg::frame::Video;
 use ffmpeg::software::scaling::{Context, Flags};
 
-use crate::errors::Fault;
-use crate::frame::Nv12;
+use crate::call::errors::Fault;
+use crate::memory::frame::Nv12;
 
 /// Converts and scales; keeps its tables for the next picture of the same kind.
 #[derive(Default)]

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
-use crate::errors::Fault;
-use crate::memory::CardBlock;
-use crate::wait::lock;
+use crate::call::errors::Fault;
+use crate::memory::block::CardBlock;
+use crate::work::wait::lock;
 
 /// Names the owner of a pool, group or channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

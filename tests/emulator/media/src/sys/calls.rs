@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The SYS calls: card memory, links between modules ([`crate::links`]), time stamps.
+//! The SYS calls: card memory, links between modules ([`crate::flow::links`]), time stamps.
 //!
 //! "Virtual addresses" are those of the card's processor and mean nothing to a client; here they
 //! are equal to the card addresses, as in the worked examples of [rpc 9].
@@ -11,13 +11,13 @@ use std::time::Instant;
 
 use ax650_emu_api::{Cmm, CmmBlock, Link};
 
-use crate::answer::{Answer, Outcome};
-use crate::blobs::{Args, Record, View};
-use crate::errors::Fault;
-use crate::links::Links;
-use crate::memory::CardBlock;
-use crate::session::{Memory, Session};
-use crate::wait::lock;
+use crate::call::answer::{Answer, Outcome};
+use crate::call::blobs::{Args, Record, View};
+use crate::call::errors::Fault;
+use crate::flow::links::Links;
+use crate::memory::block::CardBlock;
+use crate::memory::session::{Memory, Session};
+use crate::work::wait::lock;
 
 /// `AX_MOD_INFO_T`: module, group, channel.
 type Module = [u8; 12];
@@ -178,7 +178,7 @@ impl Sys {
         let mut r = Record::new(792);
         r.u32(0, kib(cmm.size()))
             .u32(4, kib(cmm.size().saturating_sub(cmm.used())))
-            .u32(8, crate::blobs::clamp32(cmm.list().len()))
+            .u32(8, crate::call::blobs::clamp32(cmm.list().len()))
             .bytes(16, &self.partitions());
         r.finish()
     }

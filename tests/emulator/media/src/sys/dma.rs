@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use ax650_emu_api::Link;
 
-use crate::answer::{Answer, Outcome};
-use crate::blobs::Args;
-use crate::errors::Fault;
+use crate::call::answer::{Answer, Outcome};
+use crate::call::blobs::Args;
+use crate::call::errors::Fault;
 
 /// Bytes that are summed at a time.
 const STEP: u64 = 1 << 20;

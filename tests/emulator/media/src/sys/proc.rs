@@ -5,8 +5,8 @@
 
 use std::fmt::Write;
 
+use crate::flow::links::End;
 use crate::ivps::{self, MAX_GROUPS as MAX_IVPS_GROUPS};
-use crate::links::End;
 use crate::pool::{Kind, PoolInfo};
 use crate::vdec::{GroupRow, MAX_GROUPS};
 use crate::venc::rate::Goal;

@@ -9,10 +9,10 @@ use ax650_emu_api::Link;
 use super::attr::{Codec, GroupAttr, Stream};
 use super::decode::{Decoder, Options};
 use super::split::MAX_UNIT;
-use crate::blobs::{Record, View};
-use crate::errors::Fault;
-use crate::frame::{Nv12, VideoFrame, FRAME_SIZE, NV12};
-use crate::picture::{to_card, Scaler};
+use crate::call::blobs::{Record, View};
+use crate::call::errors::Fault;
+use crate::memory::frame::{Nv12, VideoFrame, FRAME_SIZE, NV12};
+use crate::memory::picture::{to_card, Scaler};
 
 /// JpegDecodeOneFrame: `AX_VDEC_DEC_ONE_FRM_T` with the image's card address and the addresses
 /// and strides of the frame to fill; returns the same with the frame's size filled in.  When

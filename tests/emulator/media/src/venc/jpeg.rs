@@ -8,10 +8,10 @@ use ax650_emu_api::{Dram, Link};
 
 use super::attr::ChannelAttr;
 use super::encode::{pixel, Encoder};
-use crate::blobs::{clamp32, Record, View};
-use crate::errors::Fault;
-use crate::frame::{Nv12, VideoFrame, FRAME_SIZE};
-use crate::picture::from_card;
+use crate::call::blobs::{clamp32, Record, View};
+use crate::call::errors::Fault;
+use crate::memory::frame::{Nv12, VideoFrame, FRAME_SIZE};
+use crate::memory::picture::from_card;
 
 /// JpegEncodeOneFrame.  The notes give only the size of the structure (584); here it holds
 /// `AX_VIDEO_FRAME_T` (the picture), 232: u64 card address for the image, 240: u64 virtual address,

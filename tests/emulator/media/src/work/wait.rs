@@ -5,7 +5,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::errors::Fault;
+use crate::call::errors::Fault;
 
 /// Locks, also after a thread has panicked with the lock held: the state is plain data.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
