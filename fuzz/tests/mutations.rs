@@ -69,7 +69,7 @@ fn mutate(seeds: &[Vec<u8>], numbers: &mut Numbers) -> Vec<u8> {
                 bytes.extend_from_slice(&other[from..]);
             }
             // What headers and manifests are made of.
-            6 if !bytes.is_empty() => bytes[at] = b"'(),:{}[]\"=/. 9x\xff"[numbers.below(18)],
+            6 if !bytes.is_empty() => bytes[at] = b"'(),:{}[]\"=/. 9x\xff"[numbers.below(17)],
             7 => {
                 let zeros = numbers.below(9);
                 bytes.splice(at..at, vec![0; zeros]);

@@ -13,11 +13,25 @@ use proc_macro2::{TokenStream, TokenTree};
 use support::{files, quoted, read, rows};
 
 /// Where the rooms of a crate are listed: document, heading, the crate's root.
-const TABLES: &[(&str, &str, &str)] = &[(
-    "docs/architecture.md",
-    "## The kernel module",
-    "kmod/ax650_main.rs",
-)];
+const TABLES: &[(&str, &str, &str)] = &[
+    (
+        "docs/architecture.md",
+        "## The kernel module",
+        "kmod/ax650_main.rs",
+    ),
+    (
+        "docs/emulator.md",
+        "### Rooms of the service",
+        "tests/emulator/daemon/src/lib.rs",
+    ),
+    (
+        "docs/emulator.md",
+        "### Rooms of the codec",
+        "tests/emulator/media/src/lib.rs",
+    ),
+];
+/// What lies in a crate's directory and is no part of it: its tests, and programs with a root of their own.
+const NOT_IN_CRATE: &[&str] = &["/src/tests/", "/src/tests.rs", "/src/bin/", "/src/main.rs"];
 /// What a table may name that is none of its rooms.
 const OUTSIDE: &[&str] = &["core only", "kernel", "bindings", "nothing"];
 /// So many files may name each other in a circle.
@@ -40,7 +54,9 @@ fn room<'a>(file: &'a str, root: &str) -> &'a str {
 /// Returns the crate at `root`.
 fn read_crate(root: &str) -> Crate {
     let directory = root.rsplit_once('/').expect("a directory").0;
-    Crate::read(root, files(directory, &[".rs"]))
+    let mut files = files(directory, &[".rs"]);
+    files.retain(|(name, _)| !NOT_IN_CRATE.iter().any(|part| name.contains(part)));
+    Crate::read(root, files)
 }
 
 /// Returns the rooms of a table, and what each may use.
@@ -49,7 +65,14 @@ fn table(document: &str, heading: &str, root: &str) -> BTreeMap<String, BTreeSet
     let (_, section) = text
         .split_once(&format!("{heading}\n"))
         .unwrap_or_else(|| panic!("{document} has no {heading}"));
-    let section = section.split("\n## ").next().expect("a part");
+    let depth = heading.split(' ').next().expect("a heading");
+    let section = section
+        .split(&format!("\n{depth} "))
+        .next()
+        .expect("a part")
+        .split("\n## ")
+        .next()
+        .expect("a part");
     let name = |cell: &str| {
         let cell = cell.trim_matches('`').trim_end_matches('/');
         match root.ends_with(&format!("/{cell}")) {

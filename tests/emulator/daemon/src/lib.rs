@@ -4,93 +4,43 @@
 //! of the host's processes (21 and above) as the card's daemon does.
 //!
 //! ```text
-//! service      routes messages; control_port makes and ends sessions
-//! session      one worker per group of ports: p0 (transactions), p2 (frames), streams
-//!   bulk, copy   moving bytes by card DMA          calls     a frame's way to its service
-//!   control      contexts, streams, events         system    shell, log, latency
-//!   memory       card memory                       engine    models, run by npu
-//!   native       codec and pools, done by ax650-emu-media
-//!   p2p, usrwork other cards, the user's files
+//! service      routes messages; the control port makes and ends sessions
+//! calls        a frame's way to its service and back; contexts, streams, events
+//! services     memory, engine (models), native (codec and pools), system, p2p, usrwork
+//! shell        the command lines of property queries
+//! queues       streams as queues with a thread each, and the events that order them
+//! ports        a session's ports: moving bytes by card DMA, frames, copies
+//! machine      what all sessions share: NPU, clock, log, files, fault switches
+//! model        models and their runs
+//! protocol     messages, frames, errors, sizes of calls; wire: the schema
+//! wait         latch, inbox, timer
 //! ```
 //!
-//! Section numbers in comments are those of the protocol notes on the host to card calls.
+//! docs/emulator.md says under "Rooms" which may use which.
 
 #![warn(missing_docs)]
 
-mod bulk;
-mod busy;
 mod calls;
-mod card;
-mod cardlog;
-mod codec;
-mod contexts;
-mod control;
-mod control_port;
-mod copy;
-mod engine;
-mod errors;
-mod events;
-mod frames;
-mod inbox;
-mod latch;
-mod memory;
-mod messages;
+mod machine;
 pub mod model;
-mod native;
-mod npu;
-mod p0;
-mod p2p;
+mod ports;
+mod protocol;
+mod queues;
 mod service;
-mod session;
+mod services;
 mod shell;
-mod streams;
-mod switches;
-mod system;
 #[cfg(test)]
 mod tests;
-mod thermal;
-mod timer;
-mod usrwork;
+mod wait;
 mod wire;
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ax650_emu_api::{Daemon, Link};
 
-pub use codec::Codec;
-pub use switches::SWITCHES;
-
-/// What can be set when the daemon starts.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Directory with models by SHA-256 and shape groups; see [`model`].
-    pub model_dir: Option<PathBuf>,
-    /// How long a transaction waits for the host's next message.
-    pub patience: Duration,
-    /// Longest frame that is taken by DMA, bytes.
-    pub max_frame: u32,
-    /// Threads of one inference; 0 for one per CPU of this machine.
-    pub engine_threads: usize,
-    /// What `/proc/ax_proc/version` says after `Ax_Version `.
-    pub version: String,
-    /// What `/proc/ax_proc/chip_type` says.
-    pub chip: String,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            model_dir: None,
-            patience: Duration::from_secs(30),
-            max_frame: 64 << 20,
-            engine_threads: 0,
-            version: "V3.10.2_20251215140224".into(),
-            chip: "AX650N_CHIP".into(),
-        }
-    }
-}
+pub use machine::codec::Codec;
+pub use machine::options::Options;
+pub use machine::switches::SWITCHES;
 
 /// Starts the daemon.
 ///
@@ -110,5 +60,6 @@ pub fn start_with_codec(
     options: Options,
     codec: Arc<dyn Codec>,
 ) -> Arc<dyn Daemon> {
-    Arc::new(service::Service::start(link, options, codec).expect("threads for the card's daemon"))
+    let service = service::daemon::Service::start(link, options, codec);
+    Arc::new(service.expect("threads for the card's daemon"))
 }

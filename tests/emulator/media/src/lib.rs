@@ -19,26 +19,17 @@
 //! * Pictures flow over links from decoder and image processor to image processor and encoder; there
 //!   are no other links.
 
-mod answer;
-mod blobs;
-mod dma;
-mod errors;
+mod call;
 mod flow;
-mod frame;
 mod ivps;
-mod jpeg;
-mod links;
 mod memory;
-mod picture;
 mod pool;
-mod priority;
-mod proc;
-mod session;
 mod sys;
-mod table;
+#[cfg(test)]
+mod tests;
 mod vdec;
 mod venc;
-mod wait;
+mod work;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,18 +38,19 @@ use std::sync::{Arc, Mutex};
 use ax650_emu_api::Link;
 use serde_json::json;
 
-use crate::answer::{Answer, Outcome};
-use crate::blobs::Args;
-use crate::errors::{Area, Fault};
-use crate::flow::{Flows, Modules};
+use crate::call::answer::{self, Answer, Outcome};
+use crate::call::blobs::Args;
+use crate::call::errors::{Area, Fault};
+use crate::call::table::{self, Call};
+use crate::flow::flows::{Flows, Modules};
 use crate::ivps::Ivps;
+use crate::memory::session::{Owner, Session};
 use crate::pool::Pools;
-use crate::session::{Owner, Session};
-use crate::sys::Sys;
-use crate::table::Call;
+use crate::sys::calls::Sys;
+use crate::sys::{dma, proc};
 use crate::vdec::Vdec;
 use crate::venc::Venc;
-use crate::wait::lock;
+use crate::work::wait::lock;
 
 /// SYS calls that make and end a link.
 const LINK: u32 = 31;

@@ -6,6 +6,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
+use ax650_emu_api::Link;
 use common::vdec::{self, Decoder};
 use common::venc::{self, Encoder};
 use common::{ffmpeg, n32, n64, record, u32_at, u64_at, Card, VDEC, VENC};
@@ -362,4 +363,33 @@ fn stream_by_card_address() {
     );
     stream[40..48].fill(0);
     assert_eq!(decoder.status(17, &[&stream, &forever, &[]]), 0x8008_010b);
+}
+
+/// A client frees the picture of a SendFrame that waits for room.
+#[test]
+#[allow(non_snake_case)]
+fn U9_a_picture_freed_while_it_is_sent_is_counted() {
+    let card = Card::new();
+    let encoder = Encoder::new(&card.client(21), &venc::cbr(venc::H264, 160, 120, 10, 500));
+    let pixels = vec![128; 160 * 120 * 3 / 2];
+    let holds = || card.link.cmm().holds();
+    // Nobody takes packets, so the queue fills, and a sent picture is not in use any more.
+    while encoder.send(&pixels, 0, 1000) == 0 {}
+    assert!(holds().is_idle());
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| encoder.status(5, &[&encoder.frame(0), &n32(u32::MAX)]));
+        let start = Instant::now();
+        while holds().is_idle() && start.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        encoder
+            .client
+            .ok(common::SYS, 4, &[&n64(encoder.picture), &n64(0)]);
+        encoder.ok(4, &[]);
+        assert_eq!(waiting.join().unwrap(), venc::UNEXIST);
+    });
+    let freed = holds().list_freed(false);
+    assert_eq!(freed.len(), 1);
+    assert_eq!(freed[0].held.what, "a picture to encode");
+    assert!(holds().is_idle());
 }

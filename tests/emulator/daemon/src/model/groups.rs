@@ -4,6 +4,9 @@
 
 use std::collections::BTreeMap;
 
+/// Key of the metadata property with the shape groups.
+pub const GROUPS_KEY: &str = "ax650.groups";
+
 /// Shapes of the inputs of one group, by name.  An input that is not named has the model's shape.
 pub type Group = BTreeMap<String, Vec<i64>>;
 

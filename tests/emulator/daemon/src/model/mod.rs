@@ -35,10 +35,7 @@ pub mod onnx {
 }
 
 pub use file::{digest, Image};
-pub use groups::{parse_group, parse_groups, Group, GroupError};
+pub use groups::{parse_group, parse_groups, Group, GroupError, GROUPS_KEY};
 pub use pin::{pin, PinError};
 pub use runtime::{LoadError, Network, TensorInfo};
 pub use tensor::Format;
-
-/// Key of the metadata property with the shape groups.
-pub const GROUPS_KEY: &str = "ax650.groups";

@@ -4,9 +4,8 @@
 
 use prost::Message;
 
-use super::groups::{fix, Group, GroupError};
+use super::groups::{fix, Group, GroupError, GROUPS_KEY};
 use super::onnx::{dimension, Model, StringStringEntry, ValueInfo};
-use super::GROUPS_KEY;
 
 /// Field number of `metadata_props` in the model.
 const METADATA_FIELD: u64 = 14;

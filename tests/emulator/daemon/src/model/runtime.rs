@@ -13,11 +13,10 @@ use ort::value::ValueType;
 use prost::Message;
 
 use super::file::Image;
-use super::groups::{fix, parse_groups, GroupError};
+use super::groups::{fix, parse_groups, GroupError, GROUPS_KEY};
 use super::onnx::{Graph, Model, Node, OperatorSet, TensorType, Type, ValueInfo};
 use super::quiet::without_chatter;
 use super::tensor::{from_bytes, refused_element, to_bytes, Format};
-use super::GROUPS_KEY;
 
 /// Key of the metadata property with the number of NPU cores that a model runs on, 1 to 3.
 const CORES_KEY: &str = "ax650.cores";

@@ -9,8 +9,8 @@ use std::sync::atomic::Ordering;
 use ax650_emu_api::CmmBlock;
 use sha2::{Digest, Sha256};
 
-use crate::card::{Card, CPU_CORES};
-use crate::npu::CORES;
+use crate::machine::card::{Card, CPU_CORES};
+use crate::machine::npu::CORES;
 
 const CLOCK_DIR: &str = "/sys/devices/system/cpu/cpufreq/policy0/";
 

@@ -4,7 +4,7 @@
 
 use regex::Regex;
 
-use super::Outcome;
+use super::outcome::Outcome;
 
 /// Runs `grep [-E] [-v] [-i] PATTERN` on `input`.
 pub(super) fn run(args: &[String], input: &str) -> Outcome {

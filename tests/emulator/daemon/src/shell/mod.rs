@@ -6,36 +6,13 @@
 mod clock;
 mod files;
 mod grep;
+mod outcome;
 mod syntax;
 mod system;
 
-use crate::card::Card;
+use crate::machine::card::Card;
+use outcome::Outcome;
 use syntax::{Joint, Stage};
-
-/// What a command line came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Outcome {
-    /// Exit status.
-    pub(crate) status: i32,
-    /// Standard output and errors.
-    pub(crate) output: String,
-}
-
-impl Outcome {
-    fn ok(output: impl Into<String>) -> Self {
-        Self {
-            status: 0,
-            output: output.into(),
-        }
-    }
-
-    fn fail(status: i32, output: impl Into<String>) -> Self {
-        Self {
-            status,
-            output: output.into(),
-        }
-    }
-}
 
 /// Runs a command line.
 pub(crate) fn run(card: &Card, line: &str) -> Outcome {

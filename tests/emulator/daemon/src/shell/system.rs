@@ -9,9 +9,9 @@ use super::clock;
 use super::files::{
     load_line, memory, version, FREE_ROOT_KIB, HOST_NAME, MACHINE, RELEASE, ROOT_KIB, SYSTEM,
 };
-use super::Outcome;
-use crate::card::Card;
-use crate::usrwork::Files;
+use super::outcome::Outcome;
+use crate::machine::card::Card;
+use crate::machine::files::Files;
 
 /// An option that a command does not have.
 fn invalid(command: &str, option: char) -> Outcome {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::client::{Buffers, Client, PLAIN};
 use super::Rig;
-use crate::copy::{Kind, Record, COPY_NOW};
-use crate::messages::{Control, Piece};
+use crate::protocol::messages::{Control, Piece};
+use crate::protocol::record::{Kind, Record, COPY_NOW};
 use crate::wire::memory::{Api, RequestBody};
 use crate::wire::system;
 

@@ -9,7 +9,7 @@ use ax650_emu_media::Media;
 
 use super::client::{Client, PLAIN};
 use super::Rig;
-use crate::native::table::{calls, Blobs, Call};
+use crate::protocol::native_table::{calls, Blobs, Call};
 
 /// Calls of the notes in their order.
 fn in_order() -> BTreeMap<(u32, u32), &'static Call> {
@@ -65,7 +65,7 @@ fn the_codec_has_the_sizes_of_the_notes() {
     }
     let engine = in_order()
         .keys()
-        .filter(|(module, api)| *module == 5 && crate::engine::native::implemented(*api))
+        .filter(|(module, api)| *module == 5 && crate::services::engine::native::implemented(*api))
         .count();
     let manual = include_str!("../../../../../docs/emulator.md");
     for numbers in [

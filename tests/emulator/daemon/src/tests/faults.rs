@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::client::{packet, send_packet, Client, PLAIN};
 use super::Rig;
-use crate::messages::Control;
+use crate::protocol::messages::Control;
 use crate::wire::memory::{Api, RequestBody};
 use crate::SWITCHES;
 

@@ -28,7 +28,7 @@ use ax650_emu_api::Daemon;
 use parking_lot::{Condvar, Mutex};
 use serde_json::{json, Value};
 
-use crate::codec::Codec;
+use crate::Codec;
 use crate::Options;
 use host::Host;
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::client::{packet, send_packet, Client, PLAIN};
 use super::Rig;
-use crate::frames::CONTROL;
-use crate::messages::Control;
+use crate::protocol::frames::CONTROL;
+use crate::protocol::messages::Control;
 use crate::wire::{memory, system};
 
 const SOON: Duration = Duration::from_secs(10);

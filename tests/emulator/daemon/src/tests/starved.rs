@@ -22,13 +22,18 @@ fn blocked(rig: &Rig, first: u32) -> std::sync::Arc<Client> {
     client
 }
 
+/// A session that its host has ended, whose codec call goes on.
+fn ending(rig: &Rig, first: u32) {
+    let old = blocked(rig, first);
+    old.kill();
+    old.close();
+}
+
 #[test]
 fn D8_a_group_is_made_while_another_is_ending() {
     let rig = Rig::new();
     let work = rig.codec.at_work.lock();
-    let old = blocked(&rig, 21);
-    old.kill();
-    old.close();
+    ending(&rig, 21);
     // The old worker still has these ports: this one waits for it, and nobody else.
     send_packet(&rig, packet(1, 9, [21, 22, 23, 24], 0));
     send_packet(&rig, packet(1, 10, [25, 26, 27, 28], 0));
@@ -49,9 +54,7 @@ fn D8_a_group_is_made_while_another_is_ending() {
 fn D8_a_group_destroyed_before_it_was_made_is_not_made() {
     let rig = Rig::new();
     let work = rig.codec.at_work.lock();
-    let old = blocked(&rig, 21);
-    old.kill();
-    old.close();
+    ending(&rig, 21);
     send_packet(&rig, packet(1, 9, [21, 22, 23, 24], 0));
     rig.host.wait_counter("port11.waits", 1);
     // Given up by its host, which then tries again with some of the ports.
@@ -69,10 +72,8 @@ fn D8_a_group_destroyed_before_it_was_made_is_not_made() {
 fn D8_too_many_waiting_groups_are_refused() {
     let rig = Rig::new();
     let work = rig.codec.at_work.lock();
-    let old = blocked(&rig, 21);
-    old.kill();
-    old.close();
-    let count = crate::control_port::MAX_WAITS + 8;
+    ending(&rig, 21);
+    let count = crate::service::control_port::MAX_WAITS + 8;
     for _ in 0..count {
         send_packet(&rig, packet(1, 9, [21, 22, 23, 24], 0));
     }

@@ -37,7 +37,7 @@ fn fill(client: &Client, stream: u32, addr: u64, size: u32, value: u32) {
     client.send_memory(stream, Api::Set, body);
 }
 
-fn block(client: &Client, stream: u32) -> crate::frames::Header {
+fn block(client: &Client, stream: u32) -> crate::protocol::frames::Header {
     client.send_vdec(stream, 18, vec![vec![0; 4], vec![0; 4], vec![0xff; 4]])
 }
 

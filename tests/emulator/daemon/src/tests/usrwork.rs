@@ -4,7 +4,7 @@
 
 use super::client::{Client, PLAIN};
 use super::Rig;
-use crate::messages::{Control, Piece};
+use crate::protocol::messages::{Control, Piece};
 use crate::wire::usrwork::{Api, FileTransferPolicy, RequestBody};
 
 /// Of the list of the notes for user programs, 0x81 to 0x87.

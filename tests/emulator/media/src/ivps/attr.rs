@@ -23,8 +23,8 @@ use super::format::Format;
 use super::image::Rect;
 use super::pixels;
 use super::scale::{fit, Aspect};
-use crate::blobs::View;
-use crate::errors::Fault;
+use crate::call::blobs::View;
+use crate::call::errors::Fault;
 
 /// Output channels of a group.
 pub const CHANNELS: usize = 5;
@@ -273,7 +273,7 @@ pub(super) fn part(v: View) -> [i32; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::{find, IVPS};
+    use crate::call::table::{find, IVPS};
 
     /// What these structures are taken to hold fills them: no field lies beyond the end, and nothing
     /// that is left over has the size of another filter or channel.

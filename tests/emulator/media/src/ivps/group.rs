@@ -12,11 +12,11 @@ use ax650_emu_api::Dram;
 
 use super::attr::{Picture, Pipeline, CHANNELS};
 use super::image::Image;
-use crate::errors::Fault;
-use crate::frame::VideoFrame;
+use crate::call::errors::Fault;
+use crate::memory::frame::VideoFrame;
+use crate::memory::session::Owner;
 use crate::pool::{Kind, PoolConfig, Pools};
-use crate::session::Owner;
-use crate::wait::{lock, Deadline};
+use crate::work::wait::{lock, Deadline};
 
 /// Number of the module in `enModId` and in links, as in its codes.
 pub const MODULE: u32 = 0x0d;

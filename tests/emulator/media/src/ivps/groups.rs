@@ -7,12 +7,12 @@ use std::sync::Arc;
 use super::attr::{group_crop, Pipeline, CHANNELS};
 use super::group::Group;
 use super::Ivps;
-use crate::answer::{Answer, Outcome};
-use crate::blobs::Args;
-use crate::errors::Fault;
-use crate::frame::{VideoFrame, FRAME_SIZE};
-use crate::session::{Owner, Session};
-use crate::wait::{lock, Deadline};
+use crate::call::answer::{Answer, Outcome};
+use crate::call::blobs::Args;
+use crate::call::errors::Fault;
+use crate::memory::frame::{VideoFrame, FRAME_SIZE};
+use crate::memory::session::{Owner, Session};
+use crate::work::wait::{lock, Deadline};
 
 /// Groups that the card can have; their numbers are below it.
 pub const MAX_GROUPS: u32 = 256;
@@ -84,6 +84,8 @@ impl Ivps {
             8 => group.stop()?,
             11 => {
                 let frame = VideoFrame::parse(args.view(1));
+                let session = group.owner.session;
+                let _used = frame.hold(self.link.cmm(), session, "a picture to process");
                 let sent = group.send(self.link.dram(), &frame, Deadline::after(args.i32(2)));
                 self.link.count("ivps_frames", sent.is_ok().into());
                 sent?;

@@ -6,11 +6,11 @@ use ax650_emu_api::Dram;
 use ffmpeg_next::frame::Video;
 
 use super::format::Format;
-use crate::blobs::{Record, View};
-use crate::errors::Fault;
-use crate::frame::VideoFrame;
+use crate::call::blobs::{Record, View};
+use crate::call::errors::Fault;
+use crate::memory::frame::VideoFrame;
+use crate::memory::session::Owner;
 use crate::pool::Pools;
-use crate::session::Owner;
 
 /// A part of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,11 +9,11 @@
 use super::attr::part;
 use super::scale::{fit, Aspect};
 use super::Ivps;
-use crate::answer::{Answer, Outcome};
-use crate::blobs::{Args, View};
-use crate::errors::{Area, Fault};
-use crate::frame::FRAME_SIZE;
-use crate::session::Owner;
+use crate::call::answer::{Answer, Outcome};
+use crate::call::blobs::{Args, View};
+use crate::call::errors::{Area, Fault};
+use crate::memory::frame::FRAME_SIZE;
+use crate::memory::session::Owner;
 
 /// Most pictures of one call.
 const MAX_TARGETS: usize = 32;

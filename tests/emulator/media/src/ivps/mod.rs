@@ -29,13 +29,13 @@ pub use self::groups::MAX_GROUPS;
 use self::image::Image;
 use self::scale::{fit, Aspect};
 use self::turn::{blend, Turn};
-use crate::answer::{Answer, Outcome};
-use crate::blobs::{Args, View};
-use crate::errors::{Area, Fault};
-use crate::frame::VideoFrame;
+use crate::call::answer::{Answer, Outcome};
+use crate::call::blobs::{Args, View};
+use crate::call::errors::{Area, Fault};
+use crate::memory::frame::VideoFrame;
+use crate::memory::session::{Owner, Session};
 use crate::pool::Pools;
-use crate::session::{Owner, Session};
-use crate::wait::lock;
+use crate::work::wait::lock;
 
 /// What a coefficient level is for: owner, call that sets it (one for each engine), scaling range.
 type Level = (u64, u32, Vec<u8>);

@@ -6,7 +6,7 @@ use ffmpeg_next::frame::Video;
 
 use super::format::Format;
 use super::image::Rect;
-use crate::errors::Fault;
+use crate::call::errors::Fault;
 
 /// A picture of one colour, 0xRRGGBB.
 pub fn filled(format: &Format, width: u32, height: u32, rgb: u32) -> Video {

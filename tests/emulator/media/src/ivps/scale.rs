@@ -9,9 +9,9 @@ use ffmpeg_next::software::scaling::{Context, Flags};
 use super::format::Format;
 use super::image::Rect;
 use super::pixels;
-use crate::blobs::View;
-use crate::errors::Fault;
-use crate::picture::{luma_of, with_neutral_colours};
+use crate::call::blobs::View;
+use crate::call::errors::Fault;
+use crate::memory::picture::{luma_of, with_neutral_colours};
 
 /// `video` in another format and size.
 pub fn convert(video: Video, format: Pixel, width: u32, height: u32) -> Result<Video, Fault> {

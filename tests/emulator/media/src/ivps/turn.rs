@@ -5,7 +5,7 @@
 use ffmpeg_next::frame::Video;
 
 use super::format::Format;
-use crate::errors::Fault;
+use crate::call::errors::Fault;
 
 /// What FlipAndRotation does: first mirrors, then rotates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 //! The POOL calls.
 
 use super::{Block, Kind, PoolConfig, Pools};
-use crate::answer::{Answer, Outcome};
-use crate::blobs::{Args, View};
-use crate::errors::Fault;
-use crate::session::Session;
+use crate::call::answer::{Answer, Outcome};
+use crate::call::blobs::{Args, View};
+use crate::call::errors::Fault;
+use crate::memory::session::Session;
 
 /// Bytes of `AX_POOL_FLOORPLAN_T`: configurations of common pools, unused ones with 0 blocks.
 const PLAN_SIZE: usize = 64 * PoolConfig::SIZE;
@@ -105,7 +105,7 @@ fn exit(pools: &Pools, session: &Session) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::blobs::Record;
+    use crate::call::blobs::Record;
 
     #[test]
     fn plan_skips_empty_entries() {

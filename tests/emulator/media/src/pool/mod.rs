@@ -9,11 +9,11 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use ax650_emu_api::{Cmm, Link};
 
-use crate::blobs::View;
-use crate::errors::Fault;
-use crate::memory::CardBlock;
-use crate::session::Owner;
-use crate::wait::{lock, Deadline};
+use crate::call::blobs::View;
+use crate::call::errors::Fault;
+use crate::memory::block::CardBlock;
+use crate::memory::session::Owner;
+use crate::work::wait::{lock, Deadline};
 
 /// Pools that the card can have.
 pub const MAX_POOLS: usize = 256;

@@ -2,9 +2,9 @@
 
 //! The decoder's structures [rpc 7.6].
 
-use crate::blobs::{Record, View};
-use crate::errors::Fault;
-use crate::frame::{Nv12, NV12};
+use crate::call::blobs::{Record, View};
+use crate::call::errors::Fault;
+use crate::memory::frame::{Nv12, NV12};
 
 /// What a group decodes: `enCodecType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

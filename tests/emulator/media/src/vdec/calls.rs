@@ -7,17 +7,17 @@ use std::sync::Arc;
 use super::attr::{ChannelAttr, Codec, GroupAttr, Stream};
 use super::channel::CHANNELS;
 use super::group::Group;
+use super::jpeg;
 use super::split::MAX_UNIT;
 use super::worker::Worker;
 use super::{user_picture, Vdec, AT_ONCE, MAX_GROUPS};
-use crate::answer::{Answer, Outcome};
-use crate::blobs::{clamp32, Args, Record};
-use crate::errors::{Area, Fault};
-use crate::frame::{VideoFrame, INFO_SIZE};
-use crate::jpeg;
-use crate::memory::CardBlock;
-use crate::session::Session;
-use crate::wait::{lock, Deadline};
+use crate::call::answer::{Answer, Outcome};
+use crate::call::blobs::{clamp32, Args, Record};
+use crate::call::errors::{Area, Fault};
+use crate::memory::block::CardBlock;
+use crate::memory::frame::{VideoFrame, INFO_SIZE};
+use crate::memory::session::Session;
+use crate::work::wait::{lock, Deadline};
 
 impl Vdec {
     /// Serves the VDEC call `api`.
@@ -123,7 +123,7 @@ impl Vdec {
 
     /// Creates the group `wanted`, or the first that is free.
     fn create(&self, session: &Session, wanted: Option<u32>, raw: &[u8]) -> Result<u32, Fault> {
-        let attr = GroupAttr::parse(crate::blobs::View(raw))?;
+        let attr = GroupAttr::parse(crate::call::blobs::View(raw))?;
         if attr.own_buffer && attr.buffer != 0 {
             let memory = self.link.dram();
             memory

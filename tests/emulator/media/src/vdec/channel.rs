@@ -5,7 +5,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use super::attr::ChannelAttr;
-use crate::frame::VideoFrame;
+use crate::memory::frame::VideoFrame;
 
 /// Channels of a group.
 pub const CHANNELS: usize = 3;

@@ -12,7 +12,7 @@ use ffmpeg::frame::Video;
 use ffmpeg::{Dictionary, Discard, Error, Packet};
 
 use super::attr::{Codec, GroupAttr, Stream};
-use crate::errors::Fault;
+use crate::call::errors::Fault;
 
 /// How to decode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -210,6 +210,6 @@ pub fn header(codec: Codec, bytes: &[u8]) -> Result<[u32; 5], Fault> {
         Pixel::YUV420P12LE | Pixel::YUV422P12LE | Pixel::YUV444P12LE | Pixel::GRAY12LE => 12,
         _ => 8,
     };
-    let references = crate::blobs::clamp32(inner.references());
+    let references = crate::call::blobs::clamp32(inner.references());
     Ok([inner.width(), inner.height(), references, depth, depth])
 }

@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering;
 
 use super::attr::ChannelAttr;
 use super::group::Group;
-use crate::errors::Fault;
+use crate::call::errors::Fault;
 use crate::pool::{Kind, PoolConfig};
-use crate::wait::Deadline;
+use crate::work::wait::Deadline;
 
 impl Group {
     /// EnableChn: makes the channel's pool if it is to have one.

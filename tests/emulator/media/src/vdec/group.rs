@@ -9,12 +9,12 @@ use std::thread::JoinHandle;
 
 use super::attr::{Codec, Errors, GroupAttr, Stream};
 use super::channel::{Channel, CHANNELS};
-use crate::blobs::{clamp32, Record};
-use crate::errors::Fault;
-use crate::memory::CardBlock;
+use crate::call::blobs::{clamp32, Record};
+use crate::call::errors::Fault;
+use crate::memory::block::CardBlock;
+use crate::memory::session::Owner;
 use crate::pool::{Kind, Pools};
-use crate::session::Owner;
-use crate::wait::{lock, Activity, Deadline};
+use crate::work::wait::{lock, Activity, Deadline};
 
 /// Calls of SendStream whose bytes may wait for decoding.
 const INPUT_DEPTH: usize = 32;

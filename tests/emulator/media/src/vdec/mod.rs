@@ -8,6 +8,7 @@ mod channel;
 pub mod decode;
 mod enable;
 mod group;
+mod jpeg;
 mod output;
 pub mod split;
 mod worker;
@@ -21,12 +22,12 @@ use ffmpeg_next::frame::Video;
 pub use self::channel::CHANNELS;
 use self::group::Group;
 pub use self::worker::MODULE;
-use crate::blobs::{Record, View};
-use crate::errors::Fault;
-use crate::frame::{Nv12, VideoFrame, INFO_SIZE};
+use crate::call::blobs::{Record, View};
+use crate::call::errors::Fault;
+use crate::memory::frame::{Nv12, VideoFrame, INFO_SIZE};
+use crate::memory::session::Owner;
 use crate::pool::Pools;
-use crate::session::Owner;
-use crate::wait::{lock, Activity};
+use crate::work::wait::{lock, Activity};
 
 /// Numbers of groups are below it: SelectGrp's structure has room for so many.
 pub const MAX_GROUPS: u32 = 164;

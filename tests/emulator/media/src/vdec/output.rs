@@ -4,10 +4,10 @@
 
 use super::channel::{Picture, Ready};
 use super::group::{Group, State};
-use crate::blobs::{clamp32, Record};
-use crate::errors::Fault;
-use crate::frame::VideoFrame;
-use crate::wait::Deadline;
+use crate::call::blobs::{clamp32, Record};
+use crate::call::errors::Fault;
+use crate::memory::frame::VideoFrame;
+use crate::work::wait::Deadline;
 
 impl Group {
     /// GetChnFrame: the next picture.

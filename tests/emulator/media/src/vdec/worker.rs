@@ -15,12 +15,12 @@ use super::group::{Group, Input};
 use super::output::Room;
 use super::split::{Splitter, Unit};
 use super::{user_picture, vui};
-use crate::blobs::View;
-use crate::errors::Fault;
-use crate::frame::Nv12;
-use crate::picture::{from_card, to_card, Scaler};
-use crate::priority::give_way;
-use crate::wait::Deadline;
+use crate::call::blobs::View;
+use crate::call::errors::Fault;
+use crate::memory::frame::Nv12;
+use crate::memory::picture::{from_card, to_card, Scaler};
+use crate::work::priority::give_way;
+use crate::work::wait::Deadline;
 
 /// Module number of VDEC in a frame's `enModId`.
 pub const MODULE: u32 = 8;

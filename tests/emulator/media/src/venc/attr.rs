@@ -3,8 +3,8 @@
 //! The encoder's channel attribute [rpc 7.6].
 
 use super::rate::Rate;
-use crate::blobs::{Record, View};
-use crate::errors::Fault;
+use crate::call::blobs::{Record, View};
+use crate::call::errors::Fault;
 
 /// What a channel makes: `enType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,18 +7,18 @@ use std::sync::Arc;
 use super::attr::{ChannelAttr, Codec};
 use super::channel::Channel;
 use super::encode::Encoder;
+use super::jpeg;
 use super::params::{Params, JPEG, RATE};
 use super::rate::Rate;
 use super::worker::Worker;
 use super::{Venc, AT_ONCE, MAX_CHANNELS};
-use crate::answer::{Answer, Outcome};
-use crate::blobs::{Args, View};
-use crate::errors::{Area, Fault};
-use crate::frame::VideoFrame;
-use crate::jpeg;
-use crate::memory::CardBlock;
-use crate::session::{Session, State};
-use crate::wait::{lock, Deadline};
+use crate::call::answer::{Answer, Outcome};
+use crate::call::blobs::{Args, View};
+use crate::call::errors::{Area, Fault};
+use crate::memory::block::CardBlock;
+use crate::memory::frame::VideoFrame;
+use crate::memory::session::{Session, State};
+use crate::work::wait::{lock, Deadline};
 
 /// `enVencType` of Init.
 const VIDEO: u32 = 1;
@@ -65,6 +65,8 @@ impl Venc {
             5 | 6 => {
                 let frame = VideoFrame::parse(args.view(1));
                 let deadline = Deadline::after(args.i32(2));
+                let session = session.owner.session;
+                let _used = frame.hold(self.link.cmm(), session, "a picture to encode");
                 channel.send(self.link.dram(), &frame, deadline)?;
                 Answer::ok()
             }

@@ -13,11 +13,11 @@ use ffmpeg_next::frame::Video;
 use super::attr::ChannelAttr;
 use super::params::Params;
 use super::rate::Dropper;
-use crate::blobs::{clamp32, Record};
-use crate::errors::Fault;
-use crate::memory::CardBlock;
-use crate::session::Owner;
-use crate::wait::{lock, Activity, Deadline};
+use crate::call::blobs::{clamp32, Record};
+use crate::call::errors::Fault;
+use crate::memory::block::CardBlock;
+use crate::memory::session::Owner;
+use crate::work::wait::{lock, Activity, Deadline};
 
 /// What goes with a picture through the encoder.
 #[derive(Debug, Clone, Default)]

@@ -13,7 +13,7 @@ use ffmpeg::{Dictionary, Error, Packet, Rational};
 
 use super::attr::{ChannelAttr, Codec};
 use super::nal;
-use crate::errors::Fault;
+use crate::call::errors::Fault;
 
 /// An encoded picture.
 #[derive(Debug, Clone, PartialEq, Eq)]

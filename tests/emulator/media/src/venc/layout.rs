@@ -4,8 +4,8 @@
 
 use super::attr::Codec;
 use super::rate::{Goal, Rate, MAX_QP};
-use crate::blobs::{Record, View};
-use crate::errors::Fault;
+use crate::call::blobs::{Record, View};
+use crate::call::errors::Fault;
 
 /// Lowest and highest QP where the attribute gives none.
 pub const NO_LIMITS: (u32, u32) = (10, MAX_QP);

@@ -6,6 +6,7 @@ pub mod attr;
 mod calls;
 mod channel;
 pub mod encode;
+mod jpeg;
 mod layout;
 mod nal;
 mod pack;
@@ -21,9 +22,9 @@ use std::sync::{Arc, Mutex};
 use ax650_emu_api::Link;
 
 use self::channel::Channel;
-use crate::errors::Fault;
-use crate::session::Owner;
-use crate::wait::{lock, Activity};
+use crate::call::errors::Fault;
+use crate::memory::session::Owner;
+use crate::work::wait::{lock, Activity};
 
 /// Number of the module in `enModId`.
 pub const MODULE: u32 = 7;

@@ -4,7 +4,7 @@
 
 use super::attr::Codec;
 use super::nal;
-use crate::blobs::{clamp32, Record};
+use crate::call::blobs::{clamp32, Record};
 
 /// Size of the structure.
 pub const STREAM_SIZE: usize = 1200;

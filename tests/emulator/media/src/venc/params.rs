@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::blobs::View;
-use crate::errors::Fault;
+use crate::call::blobs::View;
+use crate::call::errors::Fault;
 
 /// Number of SetRcParam.
 pub const RATE: u32 = 21;

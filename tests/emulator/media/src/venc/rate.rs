@@ -4,8 +4,8 @@
 
 use super::attr::Codec;
 use super::layout::NO_LIMITS;
-use crate::blobs::View;
-use crate::errors::Fault;
+use crate::call::blobs::View;
+use crate::call::errors::Fault;
 
 /// What the rate control aims at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,11 +3,11 @@
 //! Sets of channels that a client waits for together: the SelectGrp calls.
 
 use super::{Venc, MAX_CHANNELS};
-use crate::answer::{Answer, Outcome};
-use crate::blobs::{clamp32, Args, Record};
-use crate::errors::Fault;
-use crate::session::Owner;
-use crate::wait::{lock, Deadline};
+use crate::call::answer::{Answer, Outcome};
+use crate::call::blobs::{clamp32, Args, Record};
+use crate::call::errors::Fault;
+use crate::memory::session::Owner;
+use crate::work::wait::{lock, Deadline};
 
 /// Sets that a session can have.
 const MAX_SETS: u32 = 16;

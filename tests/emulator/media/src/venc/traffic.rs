@@ -9,13 +9,13 @@ use ffmpeg_next::frame::Video;
 use super::attr::ChannelAttr;
 use super::channel::{Channel, Input, Tag};
 use super::encode::pixel;
-use crate::blobs::View;
-use crate::errors::Fault;
-use crate::frame::{Nv12, VideoFrame, NV12};
+use crate::call::blobs::View;
+use crate::call::errors::Fault;
 use crate::ivps::image::Image;
 use crate::ivps::scale::convert;
-use crate::picture::from_card;
-use crate::wait::Deadline;
+use crate::memory::frame::{Nv12, VideoFrame, NV12};
+use crate::memory::picture::from_card;
+use crate::work::wait::Deadline;
 
 /// The picture of a frame, in the encoder's own format or in another.
 enum Source {

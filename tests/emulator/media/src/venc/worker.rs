@@ -11,9 +11,9 @@ use super::channel::{Channel, Input, Packet, Tag};
 use super::encode::{Encoded, Encoder};
 use super::nal;
 use super::pack::Pack;
-use crate::errors::Fault;
-use crate::priority::give_way;
-use crate::wait::Deadline;
+use crate::call::errors::Fault;
+use crate::work::priority::give_way;
+use crate::work::wait::Deadline;
 
 /// What the thread has in hand.
 pub struct Worker {

@@ -3,7 +3,7 @@
 //! The client's calls, service by service.
 
 use super::Client;
-use crate::frames::{Header, CONTROL};
+use crate::protocol::frames::{Header, CONTROL};
 use crate::wire::{
     self, engine, memory, native, p2p, request_body, response_body, runtime, system, usrwork,
 };
@@ -225,7 +225,7 @@ impl Client {
     /// A native call: module, api and blobs; the blobs of the answer.
     pub(crate) fn native(&self, module: u32, api: u32, data: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
         let header = self.header(1 | (module << 8) | (api << 16), 0);
-        let request = crate::native::request(module, api, data);
+        let request = crate::protocol::native::request(module, api, data);
         let kind = request_body::Kind::Native(request);
         self.send_frame(&self.frame(&header, wire::Module::Native, kind));
         let response = self.answer(&header).expect("an answer");
@@ -233,7 +233,7 @@ impl Client {
             panic!("not native");
         };
         assert_eq!(native.head.as_ref().unwrap().module, module as i32);
-        let (of_module, of_api, blobs) = crate::native::blobs(native);
+        let (of_module, of_api, blobs) = crate::protocol::native::blobs(native);
         assert_eq!(
             (of_module, of_api),
             (module, api),

@@ -16,8 +16,8 @@ use prost::Message;
 
 use super::host::Host;
 use super::Rig;
-use crate::frames::Header;
-use crate::messages::{Control, Piece};
+use crate::protocol::frames::Header;
+use crate::protocol::messages::{Control, Piece};
 use crate::wire::{self, request_body, system};
 
 /// No answer takes longer.

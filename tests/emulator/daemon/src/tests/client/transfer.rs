@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::{Client, PATIENCE};
-use crate::copy::{Kind, Record, COPY_NOW, COPY_START};
-use crate::frames::Header;
-use crate::messages::{Control, Piece};
+use crate::protocol::frames::Header;
+use crate::protocol::messages::{Control, Piece};
+use crate::protocol::record::{Kind, Record, COPY_NOW, COPY_START};
 
 impl Client {
     /// What the card begins: long answers, and queued copies that it wants run.

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use super::{fetch, floats, loaded, place, run};
-use crate::copy::{Kind, Record, COPY_NOW};
-use crate::messages::Control;
+use crate::protocol::messages::Control;
+use crate::protocol::record::{Kind, Record, COPY_NOW};
 use crate::tests::client::{Buffers, Client};
 use crate::tests::onnx::sum_and_difference;
 use crate::tests::Rig;

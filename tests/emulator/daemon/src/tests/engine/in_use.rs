@@ -36,7 +36,7 @@ struct Running {
     context: u64,
     input: Desc,
     output: Desc,
-    header: crate::frames::Header,
+    header: crate::protocol::frames::Header,
 }
 
 /// A run on stream 2, which has begun.

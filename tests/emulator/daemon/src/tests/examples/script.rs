@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use prost::Message;
 
-use crate::frames::{Header, CONTROL};
+use crate::protocol::frames::{Header, CONTROL};
 use crate::tests::client::packet;
 use crate::tests::host::Host;
 use crate::tests::Rig;
@@ -187,7 +187,7 @@ impl<'a> Player<'a> {
         let response = wire::Response::decode(&answer[Header::LEN..]).unwrap();
         match response.body.unwrap().kind.unwrap() {
             response_body::Kind::Native(native) => {
-                let (_, _, blobs) = crate::native::blobs(native);
+                let (_, _, blobs) = crate::protocol::native::blobs(native);
                 assert_eq!(blobs[0], [0; 4], "{}", line.name);
             }
             response_body::Kind::Runtime(runtime) => match runtime.body.unwrap().kind.unwrap() {

@@ -9,7 +9,7 @@ use ax650_emu_media::Media;
 
 use super::script::{complete, frame, lines, map_buffers, Except, Line, Player};
 use super::WINDOW;
-use crate::frames::Header;
+use crate::protocol::frames::Header;
 use crate::tests::host::Host;
 use crate::tests::Rig;
 use crate::wire::request_body;
@@ -29,7 +29,7 @@ fn argument(heading: &str, name: &str, index: usize) -> Vec<u8> {
     let request = crate::wire::Request::decode(&line.bytes[Header::LEN..]).unwrap();
     match request.body.unwrap().kind.unwrap() {
         request_body::Kind::Native(native) => {
-            let (_, _, args) = crate::native::parts(native).unwrap();
+            let (_, _, args) = crate::protocol::native::parts(native).unwrap();
             args[index].clone()
         }
         other => panic!("{other:?}"),
@@ -96,7 +96,7 @@ fn send_stream(picture: &[u8]) -> Vec<u8> {
     let mut bytes = picture.to_vec();
     bytes.resize(PIECE, 0);
     let args = vec![vec![0; 4], stream, vec![0xff; 4], bytes];
-    let request = request_body::Kind::Native(crate::native::request(1, 17, args));
+    let request = request_body::Kind::Native(crate::protocol::native::request(1, 17, args));
     let frame = frame(&header, request, (24423, 24438));
     assert_eq!(frame.len(), FRAME);
     frame
