@@ -14,7 +14,7 @@ places='
 Cargo.toml                  ^version = "([^"]*)"$
 Cargo.toml                  ^ax650 = \{ path = "userlib", version = "([^"]*)"
 Cargo.toml                  ^ax650-uapi = \{ path = "uapi", version = "([^"]*)" \}$
-Cargo.toml                  ^ax650-command = \{ path = "userlib/command", version = "([^"]*)" \}$
+Cargo.toml                  ^ax650-command = \{ path = "userlib.command", version = "([^"]*)" \}$
 kmod/glue/version.c         ^MODULE_VERSION\("([^"]*)"\);$
 dkms/rpm/ax650.spec         ^Version: +(.*)$
 dkms/rpm/ax650-kmod.spec    ^Version: +(.*)$
