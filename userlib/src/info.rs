@@ -313,6 +313,24 @@ fn text(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
+    /// The driver's names are compared with the same words, so all say the same.
+    #[test]
+    fn states_are_called_as_in_the_header() {
+        let header = include_str!("../../uapi/ax650.h");
+        let states: Vec<(&str, u32)> = header
+            .lines()
+            .filter_map(|line| {
+                let (name, number) = line.strip_prefix("\tAX650_STATE_")?.split_once(" = ")?;
+                Some((name, number.trim_end_matches(',').parse().ok()?))
+            })
+            .collect();
+        assert_eq!(states.len(), 9);
+        for (name, number) in states {
+            let state = CardState::from_raw(number);
+            assert_eq!(state.to_string(), name.to_lowercase());
+        }
+    }
+
     #[test]
     fn pci_addresses() {
         let address = PciAddress {

@@ -98,7 +98,7 @@ impl<'a> Steps<'a> {
             if !self.quiet {
                 // The last line tells if nobody listens any more.
                 let _ = standard::output()
-                    .and_then(|mut out| writeln!(out, "{}: {}", self.card, words(card.state)));
+                    .and_then(|mut out| writeln!(out, "{}: {}", self.card, card.state));
             }
         }
         self.last = Some(card.state);
@@ -109,15 +109,5 @@ impl<'a> Steps<'a> {
                 .get_or_insert_with(|| Meter::new("sending", quiet));
             meter.bytes(card.raw.boot_bytes_done, card.raw.boot_bytes_total);
         }
-    }
-}
-
-fn words(state: CardState) -> String {
-    match state {
-        CardState::Loader => "in its loader".into(),
-        CardState::Booting => "receiving firmware".into(),
-        CardState::Handshake => "starting".into(),
-        CardState::Suspect => "not answering".into(),
-        other => other.to_string(),
     }
 }
