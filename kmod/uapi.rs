@@ -17,6 +17,7 @@ use requests;
     dead_code,
     non_camel_case_types,
     unreachable_pub,
+    unused_imports,
     reason = "the file is shared with user space, which needs other parts of it"
 )]
 mod header;
