@@ -8,7 +8,6 @@
 //! selftest run --from-host    run what the harness says, KTAP on its port
 //! ```
 
-mod axcl;
 mod card;
 mod cases;
 mod client;

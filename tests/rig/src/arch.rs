@@ -21,7 +21,7 @@ const ARM64_CASES: &[&str] = &[
     "jobs/*",
     "buffers/*",
     "abi/*",
-    "axcl/*",
+    "axcl_runtime/*",
     "engine/*",
     "codec/*",
     "reset/*",

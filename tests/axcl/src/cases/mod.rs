@@ -7,6 +7,7 @@
 
 mod bench;
 mod buffer;
+mod clients;
 mod host;
 mod listeners;
 mod media;
@@ -31,6 +32,7 @@ pub fn all() -> Vec<&'static Case> {
         listeners::CASES,
         buffer::CASES,
         p2p::CASES,
+        clients::CASES,
         rpc::CASES,
         media::CASES,
         runtime::CASES,

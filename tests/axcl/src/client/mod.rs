@@ -17,6 +17,7 @@ pub(crate) use device::handshake;
 pub use device::{Device, Pending, Scope, Settings};
 pub use memory::{pattern, Queued};
 pub use model::Model;
+pub use transfer::{next, send};
 pub use window::{Cut, Window};
 
 use std::time::Duration;

@@ -6,7 +6,6 @@
 #![allow(non_snake_case)]
 
 mod abi;
-mod axcl;
 mod boot;
 mod buffers;
 mod cli;
@@ -36,7 +35,6 @@ pub fn all() -> Vec<&'static Case> {
         jobs::CASES,
         buffers::CASES,
         abi::CASES,
-        axcl::CASES,
         sessions::CASES,
         engine::CASES,
         library::CASES,

@@ -9,7 +9,7 @@ use ax650_uapi::*;
 
 use crate::card::{self, Card, BOOT};
 use crate::case::Context;
-use crate::client::Client;
+use crate::client::{Client, PATIENCE};
 use crate::kernel;
 
 crate::cases!["observe":
@@ -19,6 +19,7 @@ crate::cases!["observe":
     P29_temperature,
     counters_agree_with_the_card,
     debug_files,
+    programs_of_axcl_are_listed,
 ];
 
 /// The attributes that docs/sysfs.md promises.
@@ -219,4 +220,60 @@ fn debug_files(_: &mut Context) -> Result<()> {
     let mode = std::fs::metadata("/sys/kernel/debug")?.permissions().mode();
     ensure!(mode & 0o077 == 0, "anybody may look: {mode:o}");
     Ok(())
+}
+
+/// Programs of AXCL stand beside native clients, wherever these are shown.
+fn programs_of_axcl_are_listed(_: &mut Context) -> Result<()> {
+    use ax650_axcl_tests::client::{pattern, Device, Settings};
+    let own = std::process::id() as i32;
+    let native = Client::new(0)?;
+    let device = Device::open()?;
+    device.scope().echo(&pattern(70_000, 1))?;
+    let list = native.card.clients()?;
+    let of = |interface| list.iter().filter(move |c| c.interface == interface);
+    let [me] = of(AX650_INTERFACE_AXCL).collect::<Vec<_>>()[..] else {
+        anyhow::bail!("{list:?}");
+    };
+    ensure!(of(AX650_INTERFACE_NATIVE).count() == 1, "{list:?}");
+    ensure!(me.pid == own && me.jobs == 0, "{me:?}");
+    ensure!((21..128).contains(&me.session), "{me:?}");
+    let bytes = 2 * u64::from(Settings::default().buffer_size);
+    ensure!(me.buffer_bytes == bytes, "{me:?}");
+    let moved = 70_000..80_000;
+    ensure!(
+        moved.contains(&me.bytes_to_card) && moved.contains(&me.bytes_from_card),
+        "{me:?}"
+    );
+    let name = kernel::read("/proc/self/comm")?;
+    ensure!(me.command.starts_with(name.as_bytes()), "{me:?}");
+    ensure!(kernel::read(card::sysfs(0)?.join("sessions"))? == "2");
+    let clients = kernel::read("/sys/kernel/debug/ax650-0/clients")?;
+    let line = clients.lines().find(|line| line.starts_with("axcl "));
+    let words: Vec<&str> = line.context("no line")?.split(' ').collect();
+    ensure!(
+        words[1].split(',').next() == Some(&me.session.to_string()),
+        "{words:?}"
+    );
+    ensure!(
+        words[2] == own.to_string() && words[6] == bytes.to_string(),
+        "{words:?}"
+    );
+    let ports = kernel::read("/sys/kernel/debug/ax650-0/ports")?;
+    let line = format!("{} axcl {own} 1 {name}", me.session);
+    ensure!(
+        ports.lines().any(|other| other == line),
+        "no '{line}': {ports}"
+    );
+    let shown = std::process::Command::new("ax650").arg("info").output()?;
+    let shown = String::from_utf8(shown.stdout)?;
+    ensure!(
+        shown
+            .lines()
+            .any(|line| line.contains("AXCL") && line.contains(&name)),
+        "{shown}"
+    );
+    device.close()?;
+    kernel::until("the list to be short again", PATIENCE, || {
+        Ok(native.card.clients()?.len() == 1)
+    })
 }
