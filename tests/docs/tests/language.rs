@@ -15,6 +15,7 @@ const JUDGED: &[&str] = &[
     "firmware-loader/src",
     "uapi/src",
     "fuzz/src",
+    "tests/kit/src",
     "kmod/wire",
 ];
 /// Parts of them that are not: programs, and what is written by other rules.
