@@ -95,7 +95,7 @@ impl Container {
         self.header.integrity.check(&report.computed)
     }
 
-    /// The bytes of one image.
+    /// Reads the bytes of one image.
     pub fn image<'f, F: Read + Seek>(
         &self,
         file: &'f mut F,

@@ -42,7 +42,7 @@ pub struct Image {
     pub flags: u32,
     /// See [`crate::Record::select`].
     pub select: u32,
-    /// Its bytes.
+    /// Where the image's bytes come from.
     pub source: Source,
 }
 

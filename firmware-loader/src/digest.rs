@@ -27,7 +27,7 @@ impl Running {
         }
     }
 
-    /// Adds bytes.
+    /// Adds bytes to the digest.
     pub fn update(&mut self, bytes: &[u8]) {
         match self {
             Self::None => {}
@@ -36,7 +36,7 @@ impl Running {
         }
     }
 
-    /// The digest, as it is written into a header.
+    /// Returns the digest, as it is written into a header.
     pub fn finish(self) -> Integrity {
         match self {
             Self::None => Integrity::None,
@@ -51,7 +51,7 @@ impl Running {
 }
 
 impl Integrity {
-    /// The digest in hexadecimal digits; empty if there is none.
+    /// Returns the digest in hexadecimal digits; empty if there is none.
     pub fn digits(&self) -> String {
         match self {
             Self::None => String::new(),

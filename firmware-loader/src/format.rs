@@ -47,7 +47,7 @@ impl<const N: usize> FixedText<N> {
         self.0.split(|&byte| byte == 0).next().unwrap_or(&[])
     }
 
-    /// The text, byte for character, as [`Self::new`] takes it.
+    /// Returns the text, byte for character, as [`Self::new`] takes it.
     pub fn to_latin1(&self) -> String {
         self.text().iter().copied().map(char::from).collect()
     }
@@ -83,7 +83,7 @@ pub enum Integrity {
 }
 
 impl Integrity {
-    /// Its name.
+    /// Returns the name of the digest's kind.
     pub fn name(&self) -> &'static str {
         match self {
             Self::None => "none",
@@ -134,15 +134,15 @@ pub struct Record {
     pub size: u64,
     /// Address on the card.
     pub destination: u64,
-    /// Of no known use; 0.
+    /// No known use; 0.
     pub block_size: u64,
-    /// Of no known use on the card.
+    /// No known use on the card.
     pub partition: FixedText<72>,
     /// Bit 0: the record carries a file.
     pub flags: u32,
-    /// Of no known use.
+    /// No known use.
     pub select: u32,
-    /// Of no known use; 0.
+    /// No known use; 0.
     pub reserved: [u8; 32],
 }
 
@@ -201,7 +201,7 @@ impl Header {
         })
     }
 
-    /// The bytes of the header.
+    /// Returns the bytes of the header.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let (crc16, md5) = match self.integrity {
             Integrity::None => (0, [0; 32]),
@@ -243,7 +243,7 @@ impl Record {
         }
     }
 
-    /// The bytes of the record.
+    /// Returns the bytes of the record.
     pub(crate) fn encode(&self) -> Vec<u8> {
         [
             &self.id.0[..],

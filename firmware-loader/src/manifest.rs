@@ -58,16 +58,16 @@ pub struct ManifestRecord {
     pub name: Option<String>,
     /// Address on the card. A string if TOML's 63 bits do not suffice.
     pub destination: Address,
-    /// Of no known use.
+    /// No known use.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub block_size: Address,
-    /// Of no known use on the card.
+    /// No known use on the card.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub partition: String,
     /// Bit 0: carries a file.
     #[serde(default = "has_file", skip_serializing_if = "is_has_file")]
     pub flags: u32,
-    /// Of no known use.
+    /// No known use.
     #[serde(default, skip_serializing_if = "is_none")]
     pub select: u32,
 }
@@ -166,14 +166,14 @@ impl Default {
         }
     }
 
-    /// The image, from a file in `directory`.
+    /// Returns the image, from a file in `directory`.
     pub(crate) fn image(&self, directory: impl AsRef<Path>) -> Result<Image> {
         self.record().image(directory.as_ref())
     }
 }
 
 impl Manifest {
-    /// The layout of real firmware.
+    /// Returns the layout of real firmware.
     pub fn real(version: &str) -> Self {
         Self {
             product: "AX650_card".into(),
@@ -201,7 +201,7 @@ impl Manifest {
         })
     }
 
-    /// The manifest of a container whose images are in these files, in the order of the records.
+    /// Makes the manifest of a container whose images are in these files, in the order of the records.
     pub fn of(container: &Container, files: &[String]) -> Self {
         let records = container.records.iter().zip(files);
         let records = records.map(|(record, file)| {
@@ -230,12 +230,12 @@ impl Manifest {
         }
     }
 
-    /// The manifest as TOML.
+    /// Returns the manifest as TOML.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("strings and numbers are TOML")
     }
 
-    /// What it says, with the files in `directory`.
+    /// Returns what the manifest says, with the files in `directory`.
     pub fn content(&self, directory: &Path) -> Result<Content> {
         let images = self.records.iter().map(|record| record.image(directory));
         Ok(Content {

@@ -47,7 +47,7 @@ pub fn write_atomically(
     })
 }
 
-/// [`write_atomically`] for bytes that are there already.
+/// Writes bytes that are there already by [`write_atomically`].
 pub fn write_file(path: &Path, overwrite: bool, bytes: &[u8]) -> Result<()> {
     write_atomically(path, overwrite, |file| {
         file.write_all(bytes).map_err(in_file(path))

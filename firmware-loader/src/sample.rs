@@ -22,7 +22,7 @@ impl Sample {
         }
     }
 
-    /// What to pack.
+    /// Returns what to pack.
     ///
     /// # Panics
     ///

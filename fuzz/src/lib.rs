@@ -28,11 +28,11 @@ pub use files::{good_stream, read_clip, with_messages};
 
 /// A target.
 pub struct Target {
-    /// Its name, that of its program for libFuzzer.
+    /// The target's name, that of its program for libFuzzer.
     pub name: &'static str,
     /// Takes any bytes.
     pub run: fn(&[u8]),
-    /// Good input, and bad input of interest.
+    /// Returns good input, and bad input of interest.
     pub seeds: fn() -> Vec<Vec<u8>>,
 }
 

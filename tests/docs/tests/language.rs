@@ -9,9 +9,17 @@ use regex::Regex;
 use support::files;
 
 /// Directories whose public items are judged.
-const JUDGED: &[&str] = &["userlib/src", "kmod/wire"];
+const JUDGED: &[&str] = &[
+    "userlib/src",
+    "userlib/command/src",
+    "firmware-loader/src",
+    "uapi/src",
+    "fuzz/src",
+    "tests/kit/src",
+    "kmod/wire",
+];
 /// Parts of them that are not: programs, and what is written by other rules.
-const NOT_JUDGED: &[&str] = &["/bin/", "/media/"];
+const NOT_JUDGED: &[&str] = &["/src/bin/ax650/"];
 
 /// A beginning that leaves open what is meant.
 const VAGUE: &str = r"^(It|Its|They|Them|Their|This|That|Those|These|The same|Of|As|Here|There)\b";

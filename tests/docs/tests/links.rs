@@ -84,6 +84,47 @@ fn documents_that_are_named_exist() {
     );
 }
 
+/// Says whether the file that a document names is in the tree: by its name from the top, or, for what stands next to
+/// another name, by the end of one.
+fn is_there(name: &str, tree: &BTreeSet<String>) -> bool {
+    let top = name.split('/').next().unwrap_or_default();
+    let from_top = tree.iter().any(|path| path.split('/').next() == Some(top));
+    tree.contains(name) || !from_top && tree.iter().any(|path| path.ends_with(&format!("/{name}")))
+}
+
+#[test]
+fn sources_that_documents_name_exist() {
+    let name = Regex::new(r"`([A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)+\.(?:rs|c|h|sh|proto))`")
+        .expect("a pattern");
+    let tree = files(".", &[".rs", ".c", ".h", ".sh", ".proto"])
+        .into_iter()
+        .map(|(path, _)| path)
+        .collect();
+    let mut count = 0;
+    let mut missing = Vec::new();
+    for (path, text) in files("docs", &[".md"]) {
+        for (number, line) in (1..).zip(text.lines()) {
+            for found in name.captures_iter(line) {
+                count += 1;
+                if !is_there(&found[1], &tree) {
+                    missing.push(format!("{path}:{number}: {}", &found[1]));
+                }
+            }
+        }
+    }
+    assert!(count > 50, "only {count} names found");
+    assert!(missing.is_empty(), "no such file:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn moved_sources_are_found() {
+    let tree = ["kmod/link/rx.rs".to_owned()].into();
+    assert!(is_there("kmod/link/rx.rs", &tree));
+    assert!(is_there("link/rx.rs", &tree));
+    assert!(!is_there("kmod/transport/rx.rs", &tree));
+    assert!(!is_there("transport/rx.rs", &tree));
+}
+
 #[test]
 fn anchors_are_those_of_the_usual_readers() {
     let text = "# 6. Engine service (service 2)\n```\n# not one\n```\n## `a_b` & C\n";

@@ -23,7 +23,7 @@ pub struct Case {
     pub machines: &'static [Machine],
     /// Reports in the kernel's log that it provokes: texts that their lines contain.
     pub allow: &'static [&'static str],
-    /// It makes the card touch memory that is not mapped for it.
+    /// The case makes the card touch memory that is not mapped for it.
     pub dma_faults: bool,
 }
 
@@ -88,14 +88,14 @@ pub const NONCOHERENT: Machine = Machine {
     noncoherent: true,
     ..USUAL
 };
-/// The same without an IOMMU, with memory above 4 GiB.
+/// Caches that must be written back, without an IOMMU, with memory above 4 GiB.
 pub const NONCOHERENT_HIGH: Machine = Machine {
     noncoherent: true,
     ..HIGH_MEMORY
 };
 
 impl Case {
-    /// A case with the usual needs.
+    /// Makes a case with the usual needs.
     pub const fn new(
         concern: &'static str,
         name: &'static str,
@@ -154,7 +154,7 @@ pub fn skip<T>(reason: impl Into<String>) -> Result<T> {
     Err(Skip(reason.into()).into())
 }
 
-/// What the harness wants to know of the cases.
+/// Returns what the harness wants to know of the cases.
 pub fn describe(cases: &[&Case]) -> Value {
     let machine = |m: &Machine| {
         json!({

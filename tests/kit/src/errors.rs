@@ -6,12 +6,12 @@ use std::io;
 
 use anyhow::{bail, Result};
 
-/// The request has failed with this errno; `what` it was, for the message.
+/// Checks that the request has failed with this errno; `what` it was, for the message.
 pub fn expect<T>(errno: i32, result: io::Result<T>, what: impl FnOnce() -> String) -> Result<()> {
     expect_any(&[errno], result, what)
 }
 
-/// The request has failed with one of these errnos.
+/// Checks that the request has failed with one of these errnos.
 pub fn expect_any<T>(
     errnos: &[i32],
     result: io::Result<T>,
@@ -37,7 +37,7 @@ pub fn expect_any<T>(
     }
 }
 
-/// The errno of a request, 0 if it went well.
+/// Returns the errno of a request, 0 if it went well.
 pub fn errno<T>(result: io::Result<T>) -> i32 {
     result.err().map_or(0, |e| e.raw_os_error().unwrap_or(-1))
 }

@@ -20,7 +20,7 @@ impl Guarded {
     /// What all bytes are at first.
     pub const FILL: u8 = 0xEE;
 
-    /// Allocates it.
+    /// Allocates the memory and its guards.
     pub fn new() -> Result<Self> {
         let page = page_size();
         let size = NonZeroUsize::new(2 * page).context("no pages")?;
@@ -53,19 +53,19 @@ impl Guarded {
         self.bytes_mut()[start..].copy_from_slice(data);
     }
 
-    /// The address of the last `len` bytes.
+    /// Returns the address of the last `len` bytes.
     pub fn end_minus(&self, len: usize) -> *mut u8 {
         assert!(len <= self.page);
         // SAFETY: at most at the end of the first page of the mapping.
         unsafe { self.at.as_ptr().add(self.page - len) }
     }
 
-    /// The last `len` bytes.
+    /// Returns the last `len` bytes.
     pub fn tail(&self, len: usize) -> &[u8] {
         &self.bytes()[self.page - len..]
     }
 
-    /// All but the last `len` bytes.
+    /// Returns all but the last `len` bytes.
     pub fn before(&self, len: usize) -> &[u8] {
         &self.bytes()[..self.page - len]
     }

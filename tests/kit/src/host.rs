@@ -14,7 +14,7 @@ use serde_json::{json, Value};
 /// How long the host may take for what takes longest there: pulling a card.
 const PATIENCE: Duration = Duration::from_secs(100);
 
-/// The device of the virtio port with this name, once it is there.
+/// Finds the device of the virtio port with this name, once it is there.
 pub fn port(name: &str) -> Result<PathBuf> {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
@@ -58,7 +58,7 @@ impl Host {
         Ok(answer)
     }
 
-    /// The same, for an answer that may be bad.
+    /// Sends a request whose answer may be bad.
     pub fn try_request(&mut self, mut request: Value) -> Result<Value> {
         // Answers to a process that was killed in a request may still be under way.
         self.last_id += 1;
@@ -122,12 +122,12 @@ impl Host {
         self.buffer.clear();
     }
 
-    /// A command of the harness (tests/rig/src/channel.rs).
+    /// Sends a command of the harness (tests/rig/src/channel.rs).
     pub fn harness(&mut self, command: &str, fields: Value) -> Result<Value> {
         self.send("harness", command, fields)
     }
 
-    /// A command of a card's control socket (docs/emulator.md).
+    /// Sends a command of a card's control socket (docs/emulator.md).
     pub fn card(&mut self, card: u32, command: &str, fields: Value) -> Result<Value> {
         self.send(&format!("card{card}"), command, fields)
     }
@@ -160,7 +160,7 @@ impl Host {
         self.harness("plug", json!({"card": card})).map(drop)
     }
 
-    /// A line for QEMU's human monitor.
+    /// Sends a line for QEMU's human monitor.
     pub fn hmp(&mut self, line: &str) -> Result<String> {
         let answer = self.request(json!({"to": "qmp", "hmp": line}))?;
         Ok(answer["return"].as_str().unwrap_or_default().to_owned())

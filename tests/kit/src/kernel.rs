@@ -66,7 +66,7 @@ pub fn page_size() -> usize {
     size.map_or(4096, |size| size as usize)
 }
 
-/// CLOCK_MONOTONIC, nanoseconds.
+/// Returns CLOCK_MONOTONIC in nanoseconds.
 pub fn now_ns() -> u64 {
     let now = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("every kernel has this clock");
     Duration::from(now).as_nanos() as u64
@@ -88,7 +88,7 @@ pub fn until(what: &str, limit: Duration, mut done: impl FnMut() -> Result<bool>
     }
 }
 
-/// How many times slower this guest is, at worst, than a distribution's on an idle machine: others may
+/// Tells how many times slower this guest is, at worst, than a distribution's on an idle machine: others may
 /// be at work on the machine, and the debug kernel checks all it does.
 pub fn slowness() -> u32 {
     // Only the debug kernel has the checker.
@@ -99,7 +99,7 @@ pub fn slowness() -> u32 {
     }
 }
 
-/// Whether the module is loaded.
+/// Tells whether the module is loaded.
 pub fn module_loaded() -> bool {
     Path::new("/sys/module/ax650").exists()
 }
@@ -115,7 +115,7 @@ pub fn unload_module() -> io::Result<()> {
     Ok(delete_module(c"ax650", DeleteModuleFlags::O_NONBLOCK)?)
 }
 
-/// The kernel's log so far, oldest line first, without the prefixes of /dev/kmsg.
+/// Returns the kernel's log so far, oldest line first, without the prefixes of /dev/kmsg.
 pub fn dmesg() -> Result<Vec<String>> {
     const READ_ALL: i32 = 3;
     let mut buffer = vec![0_u8; 1 << 20];
@@ -140,7 +140,7 @@ pub fn mark() -> Result<Mark> {
 }
 
 impl Mark {
-    /// The lines that have come since.
+    /// Returns the lines that have come since the mark.
     pub fn lines(&self) -> Result<Vec<String>> {
         let mut lines = dmesg()?;
         let at = lines.iter().rposition(|line| line.ends_with(&self.0));
@@ -148,7 +148,7 @@ impl Mark {
         Ok(lines.split_off(at.map_or(0, |at| at + 1)))
     }
 
-    /// Whether one of them contains this text.
+    /// Tells whether one of the lines since the mark contains this text.
     pub fn saw(&self, text: &str) -> Result<bool> {
         Ok(self.lines()?.iter().any(|line| line.contains(text)))
     }

@@ -33,17 +33,17 @@ impl Map {
         Ok(Self { at: at.cast(), len })
     }
 
-    /// Its length.
+    /// Returns the mapping's length.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether it has none, which no mapping has.
+    /// Tells whether the mapping has no bytes, which none has.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Where it begins.
+    /// Returns where the mapping begins.
     pub fn address(&self) -> *mut u8 {
         self.at.as_ptr()
     }

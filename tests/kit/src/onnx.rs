@@ -74,7 +74,7 @@ fn whole(graph: &[u8]) -> Vec<u8> {
     [number(1, 8), field(7, graph), field(8, &number(2, 13))].concat()
 }
 
-/// `y = x`, of an element type of the ONNX standard and any shape.
+/// Makes a model of `y = x`, of an element type of the ONNX standard and any shape.
 pub fn identity(element: u8, dims: &[u64]) -> Vec<u8> {
     let graph = [
         field(1, &node("Identity", &["x"], &["y"])),
@@ -85,14 +85,14 @@ pub fn identity(element: u8, dims: &[u64]) -> Vec<u8> {
     whole(&graph.concat())
 }
 
-/// One operator on two inputs (which may be the same) of `len` floats.
+/// Makes a model of one operator on two inputs (which may be the same) of `len` floats.
 pub fn binary(operator: &str, inputs: &[&str], outputs: &[&str], len: u64) -> Vec<u8> {
     let mut distinct = inputs.to_vec();
     distinct.dedup();
     model(&[node(operator, inputs, outputs)], &distinct, outputs, len)
 }
 
-/// `s = a + b` and `p = a * b`.
+/// Makes a model of `s = a + b` and `p = a * b`.
 pub fn sum_and_product(len: u64) -> Vec<u8> {
     let nodes = [
         node("Add", &["a", "b"], &["s"]),

@@ -61,7 +61,7 @@ impl Child {
         }
     }
 
-    /// How it has ended, if it has.
+    /// Returns how the process has ended, if it has.
     pub fn poll(&mut self) -> Result<Option<End>> {
         let end = match waitpid(self.pid, Some(WaitPidFlag::WNOHANG))? {
             WaitStatus::Exited(_, status) => End::Exit(status),
@@ -105,7 +105,7 @@ pub struct Pipe {
 }
 
 impl Pipe {
-    /// To be made before the fork.
+    /// Makes a pipe; to be done before the fork.
     pub fn new() -> Result<Self> {
         let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
         let (reader, writer) = (reader.into(), writer.into());

@@ -39,13 +39,13 @@ fn codes(loader: bool) -> impl Iterator<Item = (u8, &'static str)> {
     wanted.map(|(code, meaning, _)| (code, meaning))
 }
 
-/// Exit codes as the end of the help text of `ax650`, or of `ax650-fw` (`loader`).
+/// Returns the exit codes as the end of the help text of `ax650`, or of `ax650-fw` (`loader`).
 pub fn exit_codes_help(loader: bool) -> String {
     let lines = codes(loader).map(|(code, meaning)| format!("  {code:<4} {meaning}\n"));
     format!("Exit codes:\n{}", lines.collect::<String>())
 }
 
-/// Exit codes as the section EXIT STATUS of the manual page of `ax650`, or of `ax650-fw` (`loader`).
+/// Returns the exit codes as the section EXIT STATUS of the manual page of `ax650`, or of `ax650-fw` (`loader`).
 pub fn exit_codes_roff(loader: bool) -> String {
     let lines = codes(loader).map(|(code, meaning)| format!(".TP\n\\fB{code}\\fR\n{meaning}\n"));
     format!(".SH \"EXIT STATUS\"\n{}", lines.collect::<String>())
@@ -55,7 +55,7 @@ pub fn exit_codes_roff(loader: bool) -> String {
 pub const FAILURE: u8 = 1;
 /// Wrong arguments, as of the parser of the command line.
 pub const USAGE: u8 = 2;
-/// There is no such card.
+/// No such card.
 pub const NO_CARD: u8 = 3;
 /// The caller may not do this.
 pub const PERMISSION: u8 = 4;
@@ -63,24 +63,24 @@ pub const PERMISSION: u8 = 4;
 pub const BUSY: u8 = 5;
 /// The card failed.
 pub const CARD: u8 = 6;
-/// It went through, but pictures were lost.
+/// Status of what went through, but with pictures lost.
 pub const INCOMPLETE: u8 = 7;
 /// `check` found nothing that does not work, but something that could be better.
 pub const WARNINGS: u8 = 8;
 /// `check` found something that does not work.
 pub const PROBLEMS: u8 = 9;
-/// As a shell would say it of SIGINT.
+/// Status of a program that SIGINT has ended, as a shell says it.
 pub const INTERRUPTED: u8 = 130;
 
 impl Failure {
-    /// A failure of the given kind.
+    /// Makes a failure of the given kind.
     pub fn new(code: u8, message: impl Into<String>) -> Self {
         // One line, whatever a file or a card put into it.
         let message = message.into().replace(|c: char| c.is_control(), " ");
         Self { message, code }
     }
 
-    /// Bad data or the like.
+    /// Makes a failure of bad data or the like.
     pub fn of(message: impl Into<String>) -> Self {
         Self::new(FAILURE, message)
     }
@@ -90,7 +90,7 @@ impl Failure {
         Self::new(USAGE, message)
     }
 
-    /// A file.
+    /// Makes a failure of a file.
     pub fn file(path: &Path, error: &io::Error) -> Self {
         Self::of(format!("{}: {}", path.display(), describe(error)))
     }

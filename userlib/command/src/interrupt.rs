@@ -113,12 +113,12 @@ fn wait(wake: &EventFd) {
     }
 }
 
-/// Whether there was an interrupt.
+/// Tells whether there was an interrupt.
 pub fn is_pending() -> bool {
     INTERRUPTED_FLAG.load(Ordering::Relaxed)
 }
 
-/// An error after an interrupt.
+/// Returns an error after an interrupt.
 pub fn check() -> Result<(), Failure> {
     if is_pending() {
         return Err(Failure::new(INTERRUPTED, "interrupted"));

@@ -71,7 +71,7 @@ impl Output {
         })
     }
 
-    /// Whether it is possible to go back in it.
+    /// Tells whether it is possible to go back in the output.
     pub fn can_seek(&mut self) -> bool {
         self.writer.stream_position().is_ok()
     }
@@ -127,7 +127,7 @@ impl Output {
         Ok(())
     }
 
-    /// An error of writing to it.
+    /// Makes a failure of an error of writing to the output.
     pub fn failure(&self, error: &io::Error) -> Failure {
         Failure::file(&self.path, error)
     }

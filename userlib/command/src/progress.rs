@@ -28,7 +28,7 @@ impl Progress {
         }
     }
 
-    /// One more picture.
+    /// Counts one more picture.
     pub fn frame(&mut self) {
         self.frames += 1;
         let (frames, rate) = (self.frames, self.rate());

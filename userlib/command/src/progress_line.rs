@@ -22,7 +22,7 @@ pub struct ProgressLine {
 }
 
 impl ProgressLine {
-    /// Nothing is shown of work that is done at once.
+    /// Makes a line. Nothing is shown of work that is done at once.
     pub fn new(quiet: bool) -> Self {
         let terminal = stderr().is_terminal();
         Self {

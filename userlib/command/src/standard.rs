@@ -18,7 +18,7 @@ extern "C" fn look() {
 #[link_section = ".init_array"]
 static LOOK: extern "C" fn() = look;
 
-/// Standard output, or EBADF if the program was started without.
+/// Returns standard output, or EBADF if the program was started without.
 pub fn output() -> io::Result<StdoutLock<'static>> {
     if CLOSED.load(Ordering::Relaxed) {
         return Err(io::Error::from_raw_os_error(libc::EBADF));

@@ -7,7 +7,7 @@ pub use super::splitter::Splitter;
 use super::sps::{self, Sps};
 use super::Codec;
 
-/// The NAL units of a stream, without start codes; none of them is empty.
+/// Returns the NAL units of a stream, without start codes; none of them is empty.
 pub fn nal_units(stream: &[u8]) -> impl Iterator<Item = &[u8]> {
     starts(stream)
         .map(|(start, end)| trimmed(&stream[start..end]))
@@ -33,7 +33,7 @@ fn starts(stream: &[u8]) -> impl Iterator<Item = (usize, usize)> + '_ {
     .filter(|(start, end)| start < end)
 }
 
-/// Where the next `00 00 01` begins.
+/// Finds where the next `00 00 01` begins.
 pub(super) fn find_start_code(stream: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     loop {
@@ -46,12 +46,12 @@ pub(super) fn find_start_code(stream: &[u8], from: usize) -> Option<usize> {
     }
 }
 
-/// Whether a packet holds a picture that can be decoded without others.
+/// Tells whether a packet holds a picture that can be decoded without others.
 pub fn is_key(codec: Codec, packet: &[u8]) -> bool {
     nal_units(packet).any(|nal| is_key_nal(codec, nal))
 }
 
-/// Whether a NAL unit is a part of such a picture.
+/// Tells whether a NAL unit is a part of a picture that can be decoded without others.
 pub fn is_key_nal(codec: Codec, nal: &[u8]) -> bool {
     nal.first().is_some_and(|head| match codec {
         Codec::H264 => head & 0x1F == 5,
@@ -60,13 +60,13 @@ pub fn is_key_nal(codec: Codec, nal: &[u8]) -> bool {
     })
 }
 
-/// Whether a packet holds any part of a picture.
+/// Tells whether a packet holds any part of a picture.
 pub fn has_picture(codec: Codec, packet: &[u8]) -> bool {
     nal_units(packet).any(|nal| is_slice(codec, nal))
 }
 
-/// Whether the picture of a packet cannot be decoded, by the rules of its codec, where decoding begins with the key picture
-/// ahead of it.
+/// Tells whether the picture of a packet cannot be decoded, by the rules of its codec, where decoding begins with
+/// the key picture ahead of it.
 pub fn is_skipped_leading(codec: Codec, packet: &[u8]) -> bool {
     codec == Codec::H265
         && nal_units(packet)
@@ -75,7 +75,7 @@ pub fn is_skipped_leading(codec: Codec, packet: &[u8]) -> bool {
             .is_some_and(|head| matches!((head >> 1) & 0x3F, 8 | 9))
 }
 
-/// The first sequence parameter set of a stream that can be read.
+/// Finds the first sequence parameter set of a stream that can be read.
 pub fn find_sps(codec: Codec, stream: &[u8]) -> Option<Sps> {
     nal_units(stream).find_map(|nal| match (codec, nal.first()?) {
         (Codec::H264, head) if head & 0x1F == 7 => sps::h264(nal),
@@ -84,7 +84,7 @@ pub fn find_sps(codec: Codec, stream: &[u8]) -> Option<Sps> {
     })
 }
 
-/// The packets of a stream: each is all NAL units of one picture, with their start codes.
+/// Returns the packets of a stream: each is all NAL units of one picture, with their start codes.
 pub fn packets(codec: Codec, stream: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
     let mut splitter = Splitter::new(codec);
     let mut pieces = stream.chunks(1 << 16);

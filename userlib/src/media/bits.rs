@@ -36,7 +36,7 @@ impl<'a> Bits<'a> {
         Some(*byte)
     }
 
-    /// One bit.
+    /// Reads one bit.
     pub(super) fn flag(&mut self) -> Option<bool> {
         if self.left == 0 {
             self.current = self.next_byte()?;
@@ -46,7 +46,7 @@ impl<'a> Bits<'a> {
         Some((self.current >> self.left) & 1 == 1)
     }
 
-    /// A number of `count` bits, 32 at most.
+    /// Reads a number of `count` bits, 32 at most.
     pub(super) fn number(&mut self, count: u32) -> Option<u32> {
         let mut value: u32 = 0;
         for _ in 0..count {
@@ -62,7 +62,7 @@ impl<'a> Bits<'a> {
         Some(())
     }
 
-    /// An Exp-Golomb number.
+    /// Reads an Exp-Golomb number.
     pub(super) fn golomb(&mut self) -> Option<u32> {
         let mut zeros = 0;
         while !self.flag()? {
@@ -75,7 +75,7 @@ impl<'a> Bits<'a> {
         Some(((1_u64 << zeros) - 1) as u32 + self.number(zeros)?)
     }
 
-    /// A signed Exp-Golomb number.
+    /// Reads a signed Exp-Golomb number.
     pub(super) fn signed_golomb(&mut self) -> Option<i64> {
         let code = i64::from(self.golomb()?);
         Some(if code % 2 == 1 {

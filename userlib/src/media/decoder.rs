@@ -86,7 +86,7 @@ pub struct DecoderConfig {
 }
 
 impl DecoderConfig {
-    /// With defaults for everything else.
+    /// Makes a configuration with defaults for everything else.
     pub fn new(codec: Codec, width: u32, height: u32) -> Self {
         let patience = Duration::from_secs(20);
         Self {
@@ -344,7 +344,7 @@ impl Drop for Inner {
     }
 }
 
-/// A time for the card.
+/// Returns a time as the card counts it.
 pub(super) fn millis(time: Duration) -> [u8; 4] {
     i32::try_from(time.as_millis())
         .unwrap_or(i32::MAX)

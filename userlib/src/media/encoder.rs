@@ -138,12 +138,12 @@ impl Encoder {
         })
     }
 
-    /// What it was made for.
+    /// Returns the configuration that the encoder was made for.
     pub fn config(&self) -> &EncoderConfig {
         &self.config
     }
 
-    /// How pictures must lie in a buffer for [`Encoder::send`].
+    /// Tells how pictures must lie in a buffer for [`Encoder::send`].
     pub fn layout(&self) -> PictureLayout {
         self.layout
     }

@@ -54,7 +54,8 @@ pub struct EncoderConfig {
 }
 
 impl EncoderConfig {
-    /// With defaults for everything else: 30 pictures per second, and an intra picture every 4 seconds.
+    /// Makes a configuration with defaults for everything else: 30 pictures per second, and an intra picture every 4
+    /// seconds.
     pub fn new(codec: Codec, width: u32, height: u32) -> Self {
         Self {
             codec,
@@ -107,7 +108,7 @@ impl EncoderConfig {
         self
     }
 
-    /// The rate control in use; `None` for JPEG pictures whose quantiser the card chooses.
+    /// Returns the rate control in use; `None` for JPEG pictures whose quantiser the card chooses.
     pub fn rate_in_use(&self) -> Option<RateControl> {
         if self.codec == Codec::Jpeg {
             return self.rate;
@@ -117,7 +118,7 @@ impl EncoderConfig {
         Some(self.rate.unwrap_or(usual))
     }
 
-    /// The level in use; `None` for JPEG.
+    /// Returns the level in use; `None` for JPEG.
     pub fn level_in_use(&self) -> Option<Level> {
         if self.codec == Codec::Jpeg {
             return None;
@@ -145,6 +146,8 @@ impl EncoderConfig {
         }
     }
 
+    /// Checks the configuration's numbers.
+    ///
     /// # Errors
     ///
     /// [`Error::Invalid`]: numbers that cannot be, or that do not go together.
@@ -186,7 +189,7 @@ impl EncoderConfig {
         Ok(())
     }
 
-    /// What the card is asked for, one after the other until it agrees.
+    /// Returns what the card is asked for, one after the other until it agrees.
     ///
     /// Of the card's encoder only one set of attributes was ever seen at work; so what the caller has left open is
     /// tried like that if the card refuses what is better.
@@ -235,7 +238,7 @@ impl EncoderConfig {
         })
     }
 
-    /// The card's refusal in words.
+    /// Puts the card's refusal in words.
     pub(super) fn refused(&self, error: Error) -> Error {
         let Error::Card { what, code } = error else {
             return error;
@@ -257,7 +260,7 @@ impl EncoderConfig {
     }
 }
 
-/// Encoder: a parameter that cannot be, or that it does not support.
+/// Tells whether the encoder refuses a parameter that cannot be, or that it does not support.
 pub(super) fn is_illegal(code: crate::CardCode) -> bool {
     matches!(code.0 & 0xFFFF_00FF, 0x8007_000A | 0x8007_0014)
 }

@@ -51,21 +51,21 @@ impl<S> Inside<S> {
         number
     }
 
-    /// The card has not taken the picture; its source.
+    /// Takes out a picture that the card has not taken, and returns its source.
     pub fn refused(&mut self, number: u64) -> Option<S> {
         let at = self.position(number)?;
         self.entries.remove(at).map(|entry| entry.source)
     }
 
-    /// Whether the card has taken the picture is not known.
+    /// Notes that the card may or may not have taken the picture.
     pub fn doubt(&mut self, number: u64) {
         if let Some(at) = self.position(number) {
             self.entries[at].doubtful = true;
         }
     }
 
-    /// The packet of a picture has come, with the picture's number if the card hands that through.  Gives out the
-    /// sources that are free now.
+    /// Notes that the packet of a picture has come, with the picture's number if the card hands that through.  Gives out
+    /// the sources that are free now.
     pub fn came(&mut self, number: u64, pts: u64) -> Vec<S> {
         let by_time = |entries: &VecDeque<Entry<S>>| entries.iter().position(|e| e.pts == pts);
         let Some(at) = self
@@ -98,12 +98,12 @@ impl<S> Inside<S> {
         self.entries.len() - self.pending() + self.kept.len()
     }
 
-    /// Whether all sources are free.
+    /// Tells whether all sources are free.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty() && self.kept.is_empty()
     }
 
-    /// All sources, when the encoder is no more.
+    /// Takes out all sources, when the encoder is no more.
     pub fn take_all(&mut self) -> Vec<S> {
         let entries = self.entries.drain(..).map(|entry| entry.source);
         self.kept.drain(..).chain(entries).collect()

@@ -132,13 +132,13 @@ impl Load {
 }
 
 impl Level {
-    /// The lowest level that is high enough; `None` if none is.  Never 1b, which is coded in a way of its own.
+    /// Finds the lowest level that is high enough; `None` if none is.  Never 1b, which is coded in a way of its own.
     pub(crate) fn lowest(load: &Load) -> Option<Self> {
         let mut rows = load.table().iter().filter(|row| !row.level.b);
         rows.find(|row| load.fits(row)).map(|row| row.level)
     }
 
-    /// The highest level of a codec.
+    /// Returns the highest level of a codec.
     pub(crate) fn highest(codec: Codec) -> Self {
         let table: &[Row] = match codec {
             Codec::H265 => &H265,
@@ -147,18 +147,18 @@ impl Level {
         table[table.len() - 1].level
     }
 
-    /// Whether the level is high enough; `None` if the codec has no such level.
+    /// Tells whether the level is high enough; `None` if the codec has no such level.
     pub(crate) fn suffices(self, load: &Load) -> Option<bool> {
         let row = load.table().iter().find(|row| row.level == self)?;
         Some(load.fits(row))
     }
 
-    /// The level `number`, as 41 for 4.1.
+    /// Returns the level `number`, as 41 for 4.1.
     pub(crate) const fn from_tenths(tenths: u8) -> Self {
         Self { tenths, b: false }
     }
 
-    /// Its number in the card's interface.
+    /// Returns the level's number in the card's interface.
     pub(crate) fn number(self, codec: Codec) -> u32 {
         match codec {
             Codec::H265 => 3 * u32::from(self.tenths),

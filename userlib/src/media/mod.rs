@@ -53,7 +53,7 @@ pub enum Codec {
 }
 
 impl Codec {
-    /// Its number in the card's interface.
+    /// Returns the codec's number in the card's interface.
     pub fn number(self) -> u32 {
         match self {
             Self::H264 => 96,

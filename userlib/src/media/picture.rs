@@ -42,7 +42,7 @@ impl PictureLayout {
         })
     }
 
-    /// Without anything between the rows.
+    /// Makes a layout without anything between the rows.
     ///
     /// # Errors
     ///
@@ -66,12 +66,12 @@ impl PictureLayout {
         self.luma_size() + self.chroma_size()
     }
 
-    /// Whether there is nothing between the rows.
+    /// Tells whether there is nothing between the rows.
     pub fn is_packed(&self) -> bool {
         self.stride == self.width.next_multiple_of(2)
     }
 
-    /// The visible bytes of each row, luma then chroma, of a picture in `bytes`.
+    /// Returns the visible bytes of each row, luma then chroma, of a picture in `bytes`.
     ///
     /// # Panics
     ///
@@ -87,7 +87,7 @@ impl PictureLayout {
         )
     }
 
-    /// As [`PictureLayout::rows`], to be written to.
+    /// Returns the bytes of [`PictureLayout::rows`], to be written to.
     ///
     /// # Panics
     ///

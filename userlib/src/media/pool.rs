@@ -136,12 +136,12 @@ impl Pool {
 }
 
 impl Block {
-    /// Its address in card memory.
+    /// Returns the block's address in card memory.
     pub fn address(&self) -> u64 {
         self.address
     }
 
-    /// Its number, which pictures in it carry.
+    /// Returns the block's number, which pictures in it carry.
     pub fn handle(&self) -> u32 {
         self.handle
     }

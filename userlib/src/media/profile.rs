@@ -24,7 +24,7 @@ pub enum Profile {
 }
 
 impl Profile {
-    /// The profile that gives the smallest streams.
+    /// Returns the profile that gives the smallest streams.
     pub(crate) fn best(codec: Codec) -> Self {
         match codec {
             Codec::H264 => Self::High,
@@ -32,7 +32,7 @@ impl Profile {
         }
     }
 
-    /// Its number in the card's interface.
+    /// Returns the profile's number in the card's interface.
     ///
     /// # Errors
     ///

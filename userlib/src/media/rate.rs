@@ -70,7 +70,7 @@ const RUNS: (u32, u32) = (1, 1);
 const STEPS: (u32, u32) = (2, 4);
 
 impl RateControl {
-    /// The rate that is not exceeded for long, if there is one.
+    /// Returns the rate that is not exceeded for long, if there is one.
     pub fn highest_bit_rate(&self) -> Option<u32> {
         match *self {
             Self::Constant { bit_rate } => Some(bit_rate),
@@ -83,7 +83,7 @@ impl RateControl {
         }
     }
 
-    /// The usual rate for pictures of that size, kbit/s.
+    /// Returns the usual rate for pictures of that size, kbit/s.
     ///
     /// Neither twice the pixels nor twice the pictures need twice the bits: neighbours are more alike.
     pub fn usual_bit_rate(codec: Codec, width: u32, height: u32, frame_rate: f32) -> u32 {
@@ -97,6 +97,8 @@ impl RateControl {
         rate.clamp(100.0, 200_000.0) as u32
     }
 
+    /// Checks the rate control's numbers.
+    ///
     /// # Errors
     ///
     /// [`Error::Invalid`]: numbers that cannot be, or the codec has no such rate control.
@@ -122,7 +124,7 @@ impl RateControl {
         }
     }
 
-    /// Number and structure of the rate control in the card's interface, which [`RateControl::check`] has passed.
+    /// Returns number and structure in the card's interface of a rate control that [`RateControl::check`] has passed.
     pub(crate) fn structure(&self, codec: Codec, gop: u32) -> (u32, Vec<u8>) {
         // Those of H.265 are in the same order, and have the same structures.
         let video = |number: u32| match codec {

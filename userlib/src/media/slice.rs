@@ -48,7 +48,7 @@ pub(super) struct Slice {
 }
 
 impl Picture {
-    /// Whether both are the two fields of one frame.
+    /// Tells whether both are the two fields of one frame.
     pub(super) fn is_other_field(&self, first: &Picture) -> bool {
         match (self.field, first.field) {
             (Some(this), Some(that)) => this != that && self.frame_num == first.frame_num,
@@ -77,7 +77,7 @@ impl ParameterSets {
         }
     }
 
-    /// The sequence parameter set of the picture that a slice belongs to.
+    /// Returns the sequence parameter set of the picture that a slice belongs to.
     pub(super) fn sequence_of(&self, codec: Codec, slice: &[u8]) -> Option<&Sps> {
         let id = match codec {
             Codec::H264 => {
@@ -102,7 +102,7 @@ impl ParameterSets {
         self.sequences.get(&sequence)
     }
 
-    /// Any sequence parameter set.
+    /// Returns any sequence parameter set.
     pub(super) fn any_sequence(&self) -> Option<&Sps> {
         self.sequences.values().next()
     }
@@ -172,7 +172,7 @@ impl ParameterSets {
     }
 }
 
-/// Layer of an H.265 NAL unit; 0 is the one that is decoded.
+/// Returns the layer of an H.265 NAL unit; 0 is the one that is decoded.
 pub(super) fn layer(nal: &[u8]) -> u8 {
     match nal {
         [head, next, ..] => ((head & 1) << 5) | (next >> 3),

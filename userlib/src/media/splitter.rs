@@ -49,7 +49,7 @@ enum Role {
 }
 
 impl Splitter {
-    /// An empty one.
+    /// Makes an empty splitter.
     pub fn new(codec: Codec) -> Self {
         Self {
             codec,
@@ -72,12 +72,12 @@ impl Splitter {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Nothing follows.
+    /// Notes that nothing follows.
     pub fn finish(&mut self) {
         self.ended = true;
     }
 
-    /// Whether [`Splitter::finish`] was called.
+    /// Tells whether [`Splitter::finish`] was called.
     pub fn is_finished(&self) -> bool {
         self.ended
     }
@@ -87,12 +87,12 @@ impl Splitter {
         self.buffer.len()
     }
 
-    /// A sequence parameter set of the stream so far.
+    /// Returns a sequence parameter set of the stream so far.
     pub fn sps(&self) -> Option<&Sps> {
         self.sets.any_sequence()
     }
 
-    /// The sequence parameter set that the picture of a packet uses, if it is one of this stream.
+    /// Returns the sequence parameter set that the picture of a packet uses, if it is one of this stream.
     pub fn sps_of(&self, packet: &[u8]) -> Option<&Sps> {
         let slice = nal_units(packet).find(|nal| is_slice(self.codec, nal))?;
         self.sets.sequence_of(self.codec, slice)
@@ -105,7 +105,7 @@ impl Splitter {
         }
     }
 
-    /// The next packet, if it is complete.
+    /// Takes the next packet, if it is complete.
     pub fn packet(&mut self) -> Option<Vec<u8>> {
         loop {
             let Some(code) = find_start_code(&self.buffer, self.scanned) else {
@@ -287,7 +287,7 @@ impl Splitter {
     }
 }
 
-/// Whether a NAL unit is part of a picture.
+/// Tells whether a NAL unit is part of a picture.
 pub(super) fn is_slice(codec: Codec, nal: &[u8]) -> bool {
     match (codec, nal) {
         (_, []) => false,

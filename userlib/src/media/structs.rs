@@ -41,17 +41,17 @@ macro_rules! structure {
             /// Bytes of the structure.
             pub const SIZE: usize = $size;
 
-            /// All zero.
+            /// Makes a structure of zeros.
             pub fn new() -> Self {
                 Self([0; $size])
             }
 
-            /// As it came from the card; `None` if the size is wrong.
+            /// Reads a structure as it came from the card; `None` if the size is wrong.
             pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
                 Some(Self(bytes.try_into().ok()?))
             }
 
-            /// As it goes to the card.
+            /// Returns the structure as it goes to the card.
             pub fn as_bytes(&self) -> &[u8; $size] {
                 &self.0
             }

@@ -71,7 +71,7 @@ impl VencChannel {
         self
     }
 
-    /// The structure of the rate control, and what is behind it.
+    /// Returns the structure of the rate control, and what is behind it.
     pub fn rate(&self) -> &[u8] {
         &self.0[RATE]
     }

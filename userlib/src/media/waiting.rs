@@ -24,12 +24,12 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_mi
 pub(super) struct Deadline(Option<Instant>);
 
 impl Deadline {
-    /// In `time` from now; what is too far away to be counted is never.
+    /// Returns the moment in `time` from now; what is too far away to be counted is never.
     pub fn after(time: Duration) -> Self {
         Self(Instant::now().checked_add(time))
     }
 
-    /// The time until then.
+    /// Returns the time until then.
     pub fn left(&self) -> Duration {
         let left = |end: Instant| end.saturating_duration_since(Instant::now());
         self.0.map_or(Duration::MAX, left)

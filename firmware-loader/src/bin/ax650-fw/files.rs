@@ -56,7 +56,7 @@ pub fn pack(arguments: &Pack, quiet: bool) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A container whose digest is wrong is not taken apart.
+/// Takes a container apart, unless its digest is wrong.
 pub fn extract(arguments: &Extract, quiet: bool) -> Result<ExitCode, Failure> {
     let (mut file, container) = open(&arguments.file)?;
     let mut meter = Meter::new("checking", quiet);

@@ -75,7 +75,7 @@ pub fn verify(arguments: &Verify, quiet: bool) -> Result<ExitCode, Failure> {
     Ok(code)
 }
 
-/// Product, version and what else is worth a glance.
+/// Returns product, version and what else is worth a glance.
 pub fn summary(container: &Container) -> String {
     let header = &container.header;
     format!(

@@ -2,7 +2,7 @@
 
 //! The cases, a file for each node or subject.  `README.md` says which tests which section.
 
-// A case is named after the section of the notes, or the requirement, that it tests.
+// A case is named after the section of the protocol documents, or the requirement, that it tests.
 #![allow(non_snake_case)]
 
 mod bench;

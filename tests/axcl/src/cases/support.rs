@@ -116,7 +116,7 @@ pub fn refused<T>(result: std::io::Result<T>, errnos: &[i32], what: &str) -> Res
 
 /// The answer of section 8 to what is wrong: -1, which user space sees as EPERM.
 pub const MINUS_ONE: &[i32] = &[libc::EPERM];
-/// What a clean refusal looks like where the notes leave the number open.
+/// What a clean refusal looks like where the protocol documents leave the number open.
 pub const CLEAN: &[i32] = &[libc::EPERM, libc::ENODEV, libc::EINVAL, libc::ENXIO];
 
 /// The wait took no longer than `limit`, on any kernel.

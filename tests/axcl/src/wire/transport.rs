@@ -75,7 +75,7 @@ impl Message {
         }
     }
 
-    /// Reads a message, with all that the notes demand of it.
+    /// Reads a message, with all that the protocol documents demand of it.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let kind = *bytes.first().context("an empty message")?;
         if matches!(kind, kind::SGLIST_INFO | kind::LINKED_LIST) {

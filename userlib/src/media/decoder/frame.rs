@@ -36,7 +36,7 @@ impl Frame {
         }
     }
 
-    /// What the card said of it.
+    /// Returns what the card said of the picture.
     pub fn info(&self) -> &VideoFrame {
         &self.info
     }
@@ -45,12 +45,12 @@ impl Frame {
         self.decoder.stream.session()
     }
 
-    /// Presentation time, as it was sent with the packet.
+    /// Returns the presentation time, as it was sent with the packet.
     pub fn pts(&self) -> u64 {
         self.info.pts()
     }
 
-    /// How it lies in card memory; in host memory after [`Frame::download`] too.
+    /// Tells how the picture lies in card memory; in host memory after [`Frame::download`] too.
     pub fn layout(&self) -> PictureLayout {
         let (width, height) = (self.info.width(), self.info.height());
         PictureLayout {
@@ -126,7 +126,7 @@ impl Frame {
         self.decoder.stream.native_call(&RELEASE, &blobs)
     }
 
-    /// There is nothing to give back.
+    /// Drops the frame without giving anything back.
     pub(super) fn forget(mut self) {
         self.held = false;
     }
