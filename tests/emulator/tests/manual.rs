@@ -7,7 +7,7 @@ mod host;
 use std::process::Command;
 
 use ax650_emu::control::{COMMANDS, INJECT};
-use ax650_emu::lifecycle::State;
+use ax650_emu::parts::State;
 use ax650_emu::switches::TABLE;
 use serde_json::json;
 
