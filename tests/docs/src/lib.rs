@@ -51,6 +51,26 @@ pub fn manual_section(name: &str, heading: &str, wanted: &str) {
     same(&path, format!("{before}{wanted}{after}").as_bytes());
 }
 
+/// Compares what stands between the two comments `begin: MARK` and `end: MARK` of `docs/FILE` with `wanted`.
+///
+/// # Panics
+///
+/// If they differ, the document has no such comments, or it cannot be written.
+pub fn marked(file: &str, mark: &str, wanted: &str) {
+    let path = Path::new(DOCS).join(file);
+    let page = fs::read_to_string(&path).expect("the document");
+    let (begin, end) = (
+        format!("<!-- begin: {mark} -->\n"),
+        format!("<!-- end: {mark} -->\n"),
+    );
+    let (before, rest) = page.split_once(&begin).expect("where it begins");
+    let (_, after) = rest.split_once(&end).expect("where it ends");
+    same(
+        &path,
+        format!("{before}{begin}{wanted}{end}{after}").as_bytes(),
+    );
+}
+
 /// Compares the completions for all shells in `docs/completions` with those of `command`.
 ///
 /// # Panics

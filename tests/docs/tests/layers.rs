@@ -21,6 +21,11 @@ const TABLES: &[(&str, &str, &str)] = &[
     ),
     (
         "docs/emulator.md",
+        "### Rooms of the hardware",
+        "tests/emulator/src/lib.rs",
+    ),
+    (
+        "docs/emulator.md",
         "### Rooms of the service",
         "tests/emulator/daemon/src/lib.rs",
     ),

@@ -6,7 +6,7 @@ mod host;
 
 use std::time::Duration;
 
-use ax650_emu::pci::Bar4;
+use ax650_emu::function::Bar4;
 use host::{quick, BootError, Host, LIMIT};
 use serde_json::json;
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ax650_emu::card::CardOptions;
-use ax650_emu::pci::Bar4;
+use ax650_emu::function::Bar4;
 use ax650_emu_api::{Daemon, Link};
 use host::{eventually, quick};
 use serde_json::{json, Value};

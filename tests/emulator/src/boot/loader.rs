@@ -5,7 +5,8 @@
 use log::info;
 
 use super::transfer::{self, READ_DONE};
-use crate::card::{Card, Generation, Interrupted};
+use crate::card::Card;
+use crate::parts::{Generation, Interrupted};
 
 const READ: u32 = 1 << 3;
 

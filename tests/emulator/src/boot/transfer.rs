@@ -3,57 +3,16 @@
 //! One boot command: DMA between host memory and card memory [pcie 3.4], [pcie 3.5].
 
 use log::{debug, warn};
-use parking_lot::Mutex;
 
-use super::registers::Command;
 use crate::card::Card;
-
-/// Largest transfer [pcie 3.2].
-pub(super) const CHUNK: u32 = 0x30_0000;
+use crate::parts::{BootCommand, CHUNK};
 
 pub(super) const READ_DONE: u32 = 1 << 0;
 const READ_FAILED: u32 = 1 << 1;
 const WRITE_DONE: u32 = 1 << 13;
 const WRITE_FAILED: u32 = 1 << 14;
 
-/// On-chip memory, where U-Boot goes [pcie 3.1].
-pub struct OnChipRam(Mutex<Vec<u8>>);
-
-impl OnChipRam {
-    /// First card address.
-    pub const BASE: u64 = 0x1400_0000;
-    /// Bytes: room for a full chunk at U-Boot's address.
-    pub const SIZE: u64 = 4 << 20;
-
-    /// Puts `data` at `address`; false if it does not fit.
-    fn write(&self, address: u64, data: &[u8]) -> bool {
-        let Some(at) = address.checked_sub(Self::BASE) else {
-            return false;
-        };
-        match at.checked_add(data.len() as u64) {
-            Some(end) if end <= Self::SIZE => {
-                self.0.lock()[at as usize..end as usize].copy_from_slice(data);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// `len` bytes at `address`, if they are in this memory.
-    pub fn read(&self, address: u64, len: u64) -> Option<Vec<u8>> {
-        let at = address.checked_sub(Self::BASE)?;
-        let end = at.checked_add(len).filter(|&end| end <= Self::SIZE)?;
-        Some(self.0.lock()[at as usize..end as usize].to_vec())
-    }
-}
-
-impl Default for OnChipRam {
-    fn default() -> Self {
-        Self(Mutex::new(vec![0; Self::SIZE as usize]))
-    }
-}
-
-fn size_fits(card: &Card, command: Command) -> bool {
+fn size_fits(card: &Card, command: BootCommand) -> bool {
     let fits = (1..=CHUNK).contains(&command.size);
     if !fits {
         card.refuse(
@@ -65,8 +24,8 @@ fn size_fits(card: &Card, command: Command) -> bool {
 }
 
 /// The card reads host memory.  Gives the status bits to set.
-pub(super) fn read(card: &Card, command: Command, dram_is_up: bool) -> u32 {
-    let Command {
+pub(super) fn read(card: &Card, command: BootCommand, dram_is_up: bool) -> u32 {
+    let BootCommand {
         source,
         destination,
         size,
@@ -102,8 +61,8 @@ pub(super) fn read(card: &Card, command: Command, dram_is_up: bool) -> u32 {
 }
 
 /// The card writes host memory (crash dump).  Gives the status bits to set.
-pub(super) fn write(card: &Card, command: Command) -> u32 {
-    let Command {
+pub(super) fn write(card: &Card, command: BootCommand) -> u32 {
+    let BootCommand {
         source,
         destination,
         size,

@@ -7,9 +7,9 @@ use std::time::Duration;
 use ax650_emu_api::Dram;
 use log::info;
 
-use super::registers::Command;
 use super::transfer::{self, READ_DONE};
-use crate::card::{Card, Generation, Interrupted};
+use crate::card::Card;
+use crate::parts::{BootCommand, Generation, Interrupted};
 
 const READ: u32 = 1 << 3;
 const WRITE: u32 = 1 << 4;
@@ -18,7 +18,7 @@ const WRITE: u32 = 1 << 4;
 const STALE: Duration = Duration::from_millis(20);
 
 enum Next {
-    Serve(Command),
+    Serve(BootCommand),
     Stale,
     Finish,
 }
@@ -75,7 +75,7 @@ pub fn serve(card: &Card, generation: Generation) -> Result<(), Interrupted> {
     Ok(())
 }
 
-fn step(card: &Card, command: Command) {
+fn step(card: &Card, command: BootCommand) {
     card.counters.hit("boot.commands");
     let bits = if command.bits & READ != 0 {
         transfer::read(card, command, true)

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::{help, inject, Context, Fail, Request};
 use crate::card::Card;
 use crate::hex::hex;
-use crate::lifecycle::State;
+use crate::parts::State;
 
 /// Longest piece of card memory that one `dram` command looks at.
 const DRAM_LIMIT: u64 = 1 << 30;

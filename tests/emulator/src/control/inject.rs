@@ -4,8 +4,8 @@
 
 use super::{Fail, Request};
 use crate::card::Card;
-use crate::link::{Header, Publish, HEADER_SIZE};
-use crate::pci::VECTORS;
+use crate::function::VECTORS;
+use crate::rings::{Header, Publish, HEADER_SIZE};
 
 /// `{"cmd":"inject","what":...}`.
 pub(super) fn run(card: &Card, request: &Request) -> Result<(), Fail> {
@@ -54,7 +54,7 @@ pub(super) fn run(card: &Card, request: &Request) -> Result<(), Fail> {
                 .transport()
                 .ok_or_else(|| Fail("the rings are not set up".to_owned()))?;
             transport.jump(jump).map_err(|e| Fail(e.to_string()))?;
-            card.interrupts.message(card);
+            card.message_sent();
             Ok(())
         }
         other => Err(Fail(format!(
@@ -71,6 +71,6 @@ fn publish(card: &Card, message: Publish) -> Result<(), Fail> {
         .publish(message)
         .map_err(|e| Fail(format!("the message cannot be published: {e:?}")))?;
     card.counters.hit("ring.c2h.injected");
-    card.interrupts.message(card);
+    card.message_sent();
     Ok(())
 }

@@ -8,10 +8,9 @@ use std::time::Duration;
 use ax650_emu_api::{Cmm, DmaError, Dram, Link, SendError};
 use log::warn;
 
-use super::geometry::MAX_PAYLOAD;
-use super::rings::{Publish, Refused, Transport};
-use super::Header;
-use crate::card::{Card, Generation};
+use crate::card::Card;
+use crate::parts::Generation;
+use crate::rings::{Header, Publish, Refused, Transport, MAX_PAYLOAD};
 
 /// How often a full ring is tried again [pcie 4.6].
 const RETRIES: usize = 10;
@@ -118,7 +117,7 @@ impl DaemonLink {
         self.card
             .counters
             .add("ring.c2h.bytes", message.payload.len() as u64);
-        self.card.interrupts.message(&self.card);
+        self.card.message_sent();
         Ok(())
     }
 }

@@ -4,9 +4,9 @@
 
 use log::{debug, warn};
 
-use super::mailbox::Doorbell;
-use super::rings::Transport;
 use crate::card::Card;
+use crate::parts::Doorbell;
+use crate::rings::Transport;
 
 /// Place of the card's doorbell counter in the control page.
 const HANDLED: u64 = 0x28;

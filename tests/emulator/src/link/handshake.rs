@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use log::{info, warn};
 
-use super::rings::Transport;
 use super::timesync::MAGIC;
-use super::window::Window;
-use crate::card::{Card, Generation, Interrupted};
+use crate::card::Card;
+use crate::parts::{Generation, Interrupted};
+use crate::rings::{Transport, Window};
 
 /// "Host present".
 const HOST: u32 = 0x1f4b;

@@ -4,8 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::rings::Transport;
-use crate::card::{Card, Generation, Interrupted};
+use crate::card::Card;
+use crate::parts::{Generation, Interrupted};
+use crate::rings::Transport;
 
 /// Interval announced to the host, ms.
 const INTERVAL: u64 = 9000;

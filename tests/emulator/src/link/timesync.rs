@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use log::{info, warn};
 
-use super::rings::Transport;
-use crate::card::{Card, Generation, Interrupted};
+use crate::card::Card;
+use crate::parts::{Generation, Interrupted, WallClock};
+use crate::rings::Transport;
 
 /// What the host writes to S+0x00 when its clock is there.
 pub(super) const MAGIC: u32 = 0x2222_2222;
@@ -16,15 +17,6 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// for the clear below races against it with its first doorbell, and must not lose that race here
 /// when it would win it against a card.
 const POLL: Duration = Duration::from_micros(20);
-
-/// The host's wall clock as it told the card.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WallClock {
-    /// Seconds since 1970.
-    pub seconds: i64,
-    /// Nanoseconds.
-    pub nanoseconds: i64,
-}
 
 /// Waits for the host's clock, then clears the first 64 bytes of the region in any case.
 pub fn sync(

@@ -15,10 +15,10 @@ use vfio_bindings::bindings::vfio::{
 };
 use vfio_user::{DmaMapFlags, DmaUnmapFlags, ServerBackend};
 
-use super::bars::{Bar, BAR0_SIZE, BAR1_SIZE};
-use super::ConfigSpace;
+use super::bars::Bar;
 use crate::card::Card;
 use crate::dma::Access;
+use crate::function::{ConfigSpace, BAR0_SIZE, BAR1_SIZE, VECTORS};
 
 /// Translates vfio-user requests for the card.
 pub struct Backend {
@@ -166,7 +166,7 @@ impl ServerBackend for Backend {
             msi.disarm();
         } else if flags & VFIO_IRQ_SET_DATA_EVENTFD != 0 {
             let mut fds = fds.into_iter();
-            for vector in start..start.saturating_add(count.min(super::VECTORS as u32)) {
+            for vector in start..start.saturating_add(count.min(VECTORS as u32)) {
                 if !msi.arm(vector as usize, fds.next()) {
                     warn!("set_irqs: there is no MSI vector {vector}");
                 }

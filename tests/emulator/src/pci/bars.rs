@@ -4,11 +4,6 @@
 
 use crate::card::Card;
 
-/// Bytes of BAR0: boot registers, later card DRAM [pcie 1.2].
-pub const BAR0_SIZE: u64 = 8 << 20;
-/// Bytes of BAR1: the mailbox [pcie 4.8].
-pub const BAR1_SIZE: u64 = 64 << 10;
-
 /// A BAR that exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bar {

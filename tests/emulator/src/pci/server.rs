@@ -14,8 +14,9 @@ use log::{error, info, warn};
 use vfio_bindings::bindings::vfio::*;
 use vfio_user::{IrqInfo, Server, ServerRegion};
 
-use super::{Backend, ConfigSpace, BAR0_SIZE, BAR1_SIZE, VECTORS};
+use super::Backend;
 use crate::card::Card;
+use crate::function::{ConfigSpace, BAR0_SIZE, BAR1_SIZE, VECTORS};
 
 /// Why a socket could not be opened.
 #[derive(Debug, thiserror::Error)]

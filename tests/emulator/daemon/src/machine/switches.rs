@@ -9,61 +9,25 @@ use ax650_emu_api::Link;
 use parking_lot::Mutex;
 use serde_json::Value;
 
-/// Names and meanings.  `n` counts down from when the value is set; `true` means always.  Clear a
+/// Names and meanings, as docs/emulator.md shows them.  A count counts down from when the value is set; `true` means always.  Clear a
 /// switch before setting the same number again.
 pub const SWITCHES: &[(&str, &str)] = &[
-    ("port11.no_reply", "n or true: no reply to create packets"),
-    ("port11.late_ms", "replies to create packets are this late"),
-    (
-        "port11.short",
-        "replies to create packets have this many bytes (true: 20)",
-    ),
-    (
-        "port11.long",
-        "replies to create packets have this many bytes (true: 41)",
-    ),
-    (
-        "port11.fail",
-        "n or true: create fails (command 5), no session is made",
-    ),
-    ("rpc.drop", "n or true: calls run but are not answered"),
-    (
-        "rpc.delay_ms",
-        "each answer waits this long, holding its stream",
-    ),
-    (
-        "rpc.wrong_sequence",
-        "n or true: answers carry the sequence number plus 1",
-    ),
-    ("rpc.duplicate", "n or true: answers are sent twice"),
-    (
-        "dma.stall_ms",
-        "each DMA chunk waits this long before it starts",
-    ),
-    (
-        "dma.short_list",
-        "the card's window is at most this many bytes",
-    ),
-    (
-        "dma.wrong_count",
-        "READ_DONE and TASK_DONE name this many bytes too few (true: 1)",
-    ),
-    (
-        "p0.ignore",
-        "n or true: messages on P0 are dropped, the handshake included",
-    ),
-    (
-        "memory.limit_bytes",
-        "CMM allocations fail beyond this many bytes in use",
-    ),
-    (
-        "vdec.any_format",
-        "true: H.264 and H.265 beyond 4:2:0 and 10 bits are converted, not counted as unsupported",
-    ),
-    (
-        "engine.fail",
-        "runs fail: true for \"execute failed\", or the error number to answer",
-    ),
+    ("port11.no_reply", "no reply to create packets (count or true)"),
+    ("port11.late_ms", "replies to create packets are late"),
+    ("port11.short", "replies to create packets have this many bytes (true: 20)"),
+    ("port11.long", "replies to create packets have this many bytes (true: 41)"),
+    ("port11.fail", "create fails with command 5 (count or true)"),
+    ("rpc.drop", "calls run but are not answered (count or true)"),
+    ("rpc.delay_ms", "each answer waits this long, holding its stream"),
+    ("rpc.wrong_sequence", "answers carry the sequence number plus 1 (count or true)"),
+    ("rpc.duplicate", "answers are sent twice (count or true)"),
+    ("dma.stall_ms", "each piece of a bulk transfer waits this long before it starts"),
+    ("dma.short_list", "the card's window is at most this many bytes"),
+    ("dma.wrong_count", "completions name this many bytes too few (true: 1)"),
+    ("p0.ignore", "messages on the transaction port are dropped, the handshake included (count or true)"),
+    ("memory.limit_bytes", "CMM allocations fail beyond this many bytes in use"),
+    ("vdec.any_format", "H.264 and H.265 beyond 4:2:0 and 10 bits are converted to NV12 instead of being counted as unsupported (true)"),
+    ("engine.fail", "runs fail: true, or the error number to answer"),
 ];
 
 /// The link's switches, with the counting down that the link does not do.

@@ -69,7 +69,7 @@ impl Header {
     }
 
     /// Sets the word called `field`, as the fault switch names it.
-    pub(super) fn set(&mut self, field: &str, value: u32) {
+    pub(crate) fn set(&mut self, field: &str, value: u32) {
         match field {
             "destination" => self.destination = value,
             "sender" => self.sender = value,

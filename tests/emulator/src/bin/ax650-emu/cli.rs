@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ax650_emu::card::CardOptions;
-use ax650_emu::pci::{Bar4, Subsystem};
+use ax650_emu::function::{Bar4, Subsystem};
 use ax650_emu::switches::ServiceSwitches;
 use clap::{Parser, ValueEnum};
 

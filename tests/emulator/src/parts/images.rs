@@ -6,8 +6,10 @@ use parking_lot::Mutex;
 use serde_json::{json, Value};
 use sha2::{Digest, Sha256};
 
-use super::transfer::CHUNK;
 use crate::hex::hex;
+
+/// Largest transfer [pcie 3.2].
+pub(crate) const CHUNK: u32 = 0x30_0000;
 
 /// One firmware image, put together from its chunks.
 #[derive(Debug, Clone)]
@@ -41,7 +43,7 @@ impl Images {
 
     /// A chunk has arrived.  It continues the last image if it lies right behind it and the chunk
     /// before was a full one; else an image begins.
-    pub(super) fn add(&self, destination: u64, data: &[u8]) {
+    pub(crate) fn add(&self, destination: u64, data: &[u8]) {
         let mut images = self.0.lock();
         let goes_on = images
             .last()

@@ -6,11 +6,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::card::Card;
+use crate::counters::Counters;
 use crate::event::Event;
-
-/// The vector of message activity.
-const MESSAGES: usize = 0;
+use crate::switches::Switches;
 
 #[derive(Debug, Default)]
 struct State {
@@ -31,32 +29,31 @@ pub struct Interrupts {
 }
 
 impl Interrupts {
-    /// A message was published.
-    pub fn message(&self, card: &Card) {
+    /// A message was published; returns how many interrupts are to be sent for it now.
+    pub fn message(&self, switches: &Switches, counters: &Counters) -> usize {
         let mut state = self.state.lock();
         state.asked += 1;
-        let all = card.switches.flag("msi.lose");
-        let nth = card.switches.number("msi.lose").filter(|&n| n > 0);
+        let all = switches.flag("msi.lose");
+        let nth = switches.number("msi.lose").filter(|&n| n > 0);
         if all || nth.is_some_and(|n| state.asked % n == 0) {
-            card.counters.hit("msi.suppressed.lost");
-            return;
+            counters.hit("msi.suppressed.lost");
+            return 0;
         }
-        if let Some(ms) = card.switches.number("msi.coalesce_ms").filter(|&ms| ms > 0) {
+        if let Some(ms) = switches.number("msi.coalesce_ms").filter(|&ms| ms > 0) {
             if state.held_until.is_some() {
-                card.counters.hit("msi.suppressed.coalesced");
+                counters.hit("msi.suppressed.coalesced");
             } else {
                 state.held_until = Some(Instant::now() + Duration::from_millis(ms));
                 drop(state);
                 self.event.notify();
             }
-            return;
+            return 0;
         }
-        drop(state);
-        card.raise(MESSAGES);
-        if card.switches.flag("msi.duplicate") {
-            card.counters.hit("msi.duplicated");
-            card.raise(MESSAGES);
+        if switches.flag("msi.duplicate") {
+            counters.hit("msi.duplicated");
+            return 2;
         }
+        1
     }
 
     /// The chip is reset.
@@ -64,21 +61,26 @@ impl Interrupts {
         *self.state.lock() = State::default();
     }
 
-    /// Sends what is due; returns when to look again.
-    fn due(&self, card: &Card, now: Instant) -> Option<Instant> {
+    /// Takes what is due; returns how many interrupts are to be sent, and when to look again.
+    pub fn due(
+        &self,
+        switches: &Switches,
+        counters: &Counters,
+        now: Instant,
+    ) -> (usize, Option<Instant>) {
         let mut state = self.state.lock();
         let mut send = 0;
         if state.held_until.is_some_and(|at| at <= now) {
             state.held_until = None;
             send += 1;
         }
-        match card.switches.number("msi.storm").filter(|&rate| rate > 0) {
+        match switches.number("msi.storm").filter(|&rate| rate > 0) {
             Some(rate) => {
                 let at = *state.next_spurious.get_or_insert(now);
                 if at <= now {
                     state.next_spurious =
                         Some(now + Duration::from_secs(1) / rate.min(10_000) as u32);
-                    card.counters.hit("msi.spurious");
+                    counters.hit("msi.spurious");
                     send += 1;
                 }
             }
@@ -88,20 +90,6 @@ impl Interrupts {
             .into_iter()
             .flatten()
             .min();
-        drop(state);
-        for _ in 0..send {
-            card.raise(MESSAGES);
-        }
-        next
-    }
-}
-
-/// Sends held back and spurious interrupts until the card is switched off.
-pub fn serve_interrupts(card: &Card) {
-    let interrupts = &card.interrupts;
-    while !card.is_off() {
-        let seen = interrupts.event.seen();
-        let next = interrupts.due(card, Instant::now());
-        interrupts.event.wait(seen, next);
+        (send, next)
     }
 }

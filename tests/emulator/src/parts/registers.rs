@@ -4,7 +4,7 @@
 
 use parking_lot::Mutex;
 
-use crate::pci::BAR0_SIZE;
+use crate::function::BAR0_SIZE;
 
 /// Bytes of the register block.
 const BLOCK: usize = 0x2c;
@@ -19,7 +19,7 @@ const FINISH: usize = 0x28;
 
 /// What a host has posted [pcie 3.4].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Command {
+pub(crate) struct Command {
     pub bits: u32,
     pub source: u64,
     pub destination: u64,
@@ -153,12 +153,12 @@ impl Bar0 {
     }
 
     /// A command has been posted and not been picked up.
-    pub(super) fn has_command(&self) -> bool {
+    pub(crate) fn has_command(&self) -> bool {
         self.word(COMMAND) != 0
     }
 
     /// Picks the posted command up.
-    pub(super) fn take_command(&self) -> Option<Command> {
+    pub(crate) fn take_command(&self) -> Option<Command> {
         let mut backing = self.0.lock();
         let Backing::Boot(block) = &mut *backing else {
             return None;
@@ -178,12 +178,12 @@ impl Bar0 {
     }
 
     /// The loader clears the status when it picks a command up; U-Boot does not.
-    pub(super) fn clear_status(&self) {
+    pub(crate) fn clear_status(&self) {
         self.set_word(STATUS, 0);
     }
 
     /// Sets bits of the status.
-    pub(super) fn add_status(&self, bits: u32) {
+    pub(crate) fn add_status(&self, bits: u32) {
         let mut backing = self.0.lock();
         if let Backing::Boot(block) = &mut *backing {
             let status = word(block, STATUS) | bits;
@@ -192,7 +192,7 @@ impl Bar0 {
     }
 
     /// The host has set finish.
-    pub(super) fn finished(&self) -> bool {
+    pub(crate) fn finished(&self) -> bool {
         self.word(FINISH) & 1 != 0
     }
 }
