@@ -117,7 +117,14 @@ fn run_a_model() {
     let npy = fs::read(scratch.path("out/0_x_y.npy")).unwrap();
     assert_eq!(npy[npy.len() - 4..], [2, 3, 4, 5]);
     let again = scratch.name("out/0_x_y.npy");
-    ax650(&["run", &model, "-i", &again, "-o", &out]).unwrap();
+    // What is there stays, without --force.
+    let failure = ax650(&["run", &model, "-i", &again, "-o", &out]).unwrap_err();
+    assert!(failure.message.ends_with("it exists; --force replaces it"));
+    assert_eq!(
+        fs::read(scratch.path("out/0_x_y.bin")).unwrap(),
+        [2, 3, 4, 5]
+    );
+    ax650(&["run", &model, "-i", &again, "-o", &out, "--force"]).unwrap();
     assert_eq!(
         fs::read(scratch.path("out/0_x_y.bin")).unwrap(),
         [3, 4, 5, 6]
