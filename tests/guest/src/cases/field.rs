@@ -176,7 +176,7 @@ fn streams_come_through_pipes(_: &mut Context) -> Result<()> {
         1,
     )?;
     ensure!(
-        other.contains("Matroska") && other.contains("ffmpeg -i") && other.lines().count() == 1,
+        other.contains("Matroska") && other.contains("ffmpeg -") && other.lines().count() == 1,
         "{other}"
     );
     std::fs::remove_dir_all(HOME)?;

@@ -11,6 +11,7 @@ use clap::Parser;
 
 use crate::args::{Arguments, Command};
 use crate::failure::Failure;
+use crate::video::ffmpeg_tests::ffmpeg;
 use crate::{bench, decode, encode, run, transcode};
 
 /// A directory of the test's own, removed at its end.
@@ -465,6 +466,55 @@ fn other_containers_are_named() {
     assert!(failure.message.contains("neither H.264 nor H.265"));
     let failure = ax650(&["decode", &input, "--md5", "--track", "9"]).unwrap_err();
     assert!(failure.message.contains("no track 9; it has 1 video"));
+}
+
+/// The command that the message shows brings the pictures of either codec here, whatever the file's name.
+#[test]
+fn the_command_for_other_containers_works() {
+    let scratch = Scratch::new("hint");
+    for (codec, kind) in [
+        ("libx264", "mkv"),
+        ("libx265", "mkv"),
+        ("libx264", "ts"),
+        ("libx265", "ts"),
+        ("libx264", "avi"),
+    ] {
+        let input = scratch.name(&format!("it's {codec}.{kind}"));
+        let made = ffmpeg(&[
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=s=128x96:r=25:d=0.8",
+            "-f",
+            "lavfi",
+            "-i",
+            "sine=d=0.8",
+            "-pix_fmt",
+            "yuv420p",
+            "-c:v",
+            codec,
+            "-c:a",
+            "aac",
+            &input,
+        ]);
+        if made.is_none() {
+            return;
+        }
+        let message = ax650(&["decode", &input, "--md5"]).unwrap_err().message;
+        let (_, command) = message.split_once("try: ").expect("a command");
+        let command = command.strip_suffix(" | ax650 decode -").unwrap();
+        let piped = scratch.name("piped.mp4");
+        let line = format!("{command} 2>&1 >'{piped}'");
+        let shell = std::process::Command::new("sh")
+            .args(["-c", &line])
+            .output();
+        let shell = shell.unwrap();
+        assert!(shell.status.success(), "{line}: {shell:?}");
+        let out = scratch.name("out.nv12");
+        ax650(&["decode", &piped, "-o", &out, "-q", "--force"]).unwrap();
+        let pictures = fs::read(&out).unwrap().len() / (128 * 96 * 3 / 2);
+        assert_eq!(pictures, 20, "{codec} {kind}");
+    }
 }
 
 #[test]
