@@ -517,6 +517,42 @@ fn the_command_for_other_containers_works() {
     }
 }
 
+/// Each kind of loss is a failure with `--strict`, that leaves nothing behind, and none without.
+#[test]
+fn strict_refuses_each_loss() {
+    let scratch = Scratch::new("strict");
+    let mut rows = vec![
+        (field(&scratch, "m12_rot90.mp4"), "rotation by 270 degrees"),
+        (field(&scratch, "m01_av.mp4"), "not carried over: audio"),
+        (field(&scratch, "a12_fullrange.h264"), "full range"),
+    ];
+    for (format, words) in [
+        ("yuv420p10le", "10-bit pictures become 8-bit 4:2:0"),
+        ("yuv422p", "4:2:2 pictures become 8-bit 4:2:0"),
+        ("yuv444p", "4:4:4 pictures become 8-bit 4:2:0"),
+    ] {
+        let path = scratch.name(&format!("{format}.h264"));
+        let source = "testsrc2=s=128x96:d=0.2";
+        let codec = ["-f", "lavfi", "-i", source, "-c:v", "libx264", "-pix_fmt"];
+        if ffmpeg(&[&codec[..], &[format, &path]].concat()).is_some() {
+            rows.push((path, words));
+        }
+    }
+    let out = scratch.name("out.h265");
+    for (input, words) in rows {
+        let line = ["transcode", &input, "-o", &out, "-q"];
+        let failure = ax650(&[&line[..], &["--strict"]].concat()).unwrap_err();
+        assert!(
+            failure.code == 1 && failure.message.contains(words),
+            "{}",
+            failure.message
+        );
+        assert!(!Path::new(&out).exists(), "{input}");
+        ax650(&line).unwrap();
+        fs::remove_file(&out).unwrap();
+    }
+}
+
 #[test]
 fn bench_runs() {
     ax650(&[
