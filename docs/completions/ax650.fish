@@ -69,6 +69,7 @@ random\t'Random numbers, the same in each run: 0 to 1 for floating point, else a
 complete -c ax650 -n "__fish_ax650_using_subcommand run" -l timeout -d 'Give up on a run after SECONDS (default: the driver\'s limit)' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand run" -s d -l device -d 'Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand run" -l npy -d 'Write outputs as .npy instead of raw'
+complete -c ax650 -n "__fish_ax650_using_subcommand run" -l force -d 'Replace output files that exist'
 complete -c ax650 -n "__fish_ax650_using_subcommand run" -l json -d 'Print times as JSON'
 complete -c ax650 -n "__fish_ax650_using_subcommand run" -s q -l quiet -d 'No progress while the model is sent'
 complete -c ax650 -n "__fish_ax650_using_subcommand run" -s v -l verbose -d 'Tell on standard error what is done; twice: in detail.  The environment variable AX650_LOG (such as debug or ax650::session=trace) does the same'

@@ -17,7 +17,7 @@ while IFS=$tab read -r name files; do
     set --
     for file in $files; do set -- "$@" --input "$file"; done
     status=0
-    ax650 run model.onnx "$@" --quiet --output "$out" --npy >"$out/log" 2>&1 </dev/null || status=$?
+    ax650 run model.onnx "$@" --quiet --output "$out" --npy --force >"$out/log" 2>&1 </dev/null || status=$?
     echo "$status" >"$out/status"
     count=$((count + 1))
     [ "$status" = 0 ] || failed=$((failed + 1))

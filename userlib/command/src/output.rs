@@ -185,19 +185,25 @@ pub fn refuse_existing(path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Refuses to write to the file that is read, by whatever name.
+/// Refuses to write to the file that is read, by whatever name; standard output may be it, too.
 pub fn refuse_input(output: Option<&Path>, input: impl AsFd, path: &Path) -> Result<(), Failure> {
-    let Some(output) = output.filter(|output| *output != Path::new("-")) else {
+    let Some(output) = output else {
         return Ok(());
     };
-    let Ok(target) =
+    let status = |file: &dyn AsFd| {
+        let status = nix::sys::stat::fstat(file.as_fd()).map_err(io::Error::from)?;
+        let is_file = status.st_mode & libc::S_IFMT == libc::S_IFREG;
+        io::Result::Ok((status.st_dev, status.st_ino, is_file))
+    };
+    let target = if output == Path::new("-") {
+        status(&io::stdout())
+    } else {
         fs::metadata(output).map(|target| (target.dev(), target.ino(), target.is_file()))
-    else {
-        return Ok(());
     };
-    let source = nix::sys::stat::fstat(&input).map_err(io::Error::from);
-    let source = source.map_err(|error| Failure::file(path, &error))?;
-    if target == (source.st_dev, source.st_ino, true) {
+    // What is not there is no input; other errors come again.
+    let Ok(target) = target else { return Ok(()) };
+    let source = status(&input).map_err(|error| Failure::file(path, &error))?;
+    if target.2 && target == source {
         let (output, path) = (output.display(), path.display());
         return Err(Failure::usage(format!(
             "{output}: this is the input {path}; give another name"
@@ -312,6 +318,18 @@ mod tests {
         refuse_input(Some(&other), &input, &path).unwrap();
         fs::write(&other, b"x").unwrap();
         refuse_input(Some(&other), &input, &path).unwrap();
+        // By another way to the same file, and by a descriptor.
+        let soft = directory.join("soft");
+        std::os::unix::fs::symlink(&path, &soft).unwrap();
+        let roundabout = directory.join(".").join("in");
+        let descriptor = PathBuf::from(format!("/dev/fd/{}", input.as_raw_fd()));
+        for output in [soft, roundabout, descriptor] {
+            let refused = refuse_input(Some(&output), &input, &path);
+            assert!(refused.is_err(), "{}", output.display());
+        }
+        // A terminal or a pipe may be both.
+        let stdout = File::open("/dev/null").unwrap();
+        refuse_input(Some(Path::new("/dev/null")), stdout, Path::new("/dev/null")).unwrap();
         fs::remove_dir_all(directory).unwrap();
     }
 

@@ -127,6 +127,9 @@ pub struct Run {
     /// Write outputs as .npy instead of raw
     #[arg(long, requires = "output")]
     pub npy: bool,
+    /// Replace output files that exist
+    #[arg(long)]
+    pub force: bool,
     /// Shape group
     #[arg(short, long, value_name = "N", default_value_t = 0)]
     pub group: usize,

@@ -11,6 +11,7 @@ use clap::Parser;
 
 use crate::args::{Arguments, Command};
 use crate::failure::Failure;
+use crate::video::ffmpeg_tests::ffmpeg;
 use crate::{bench, decode, encode, run, transcode};
 
 /// A directory of the test's own, removed at its end.
@@ -117,7 +118,14 @@ fn run_a_model() {
     let npy = fs::read(scratch.path("out/0_x_y.npy")).unwrap();
     assert_eq!(npy[npy.len() - 4..], [2, 3, 4, 5]);
     let again = scratch.name("out/0_x_y.npy");
-    ax650(&["run", &model, "-i", &again, "-o", &out]).unwrap();
+    // What is there stays, without --force.
+    let failure = ax650(&["run", &model, "-i", &again, "-o", &out]).unwrap_err();
+    assert!(failure.message.ends_with("it exists; --force replaces it"));
+    assert_eq!(
+        fs::read(scratch.path("out/0_x_y.bin")).unwrap(),
+        [2, 3, 4, 5]
+    );
+    ax650(&["run", &model, "-i", &again, "-o", &out, "--force"]).unwrap();
     assert_eq!(
         fs::read(scratch.path("out/0_x_y.bin")).unwrap(),
         [3, 4, 5, 6]
@@ -458,6 +466,91 @@ fn other_containers_are_named() {
     assert!(failure.message.contains("neither H.264 nor H.265"));
     let failure = ax650(&["decode", &input, "--md5", "--track", "9"]).unwrap_err();
     assert!(failure.message.contains("no track 9; it has 1 video"));
+}
+
+/// The command that the message shows brings the pictures of either codec here, whatever the file's name.
+#[test]
+fn the_command_for_other_containers_works() {
+    let scratch = Scratch::new("hint");
+    for (codec, kind) in [
+        ("libx264", "mkv"),
+        ("libx265", "mkv"),
+        ("libx264", "ts"),
+        ("libx265", "ts"),
+        ("libx264", "avi"),
+    ] {
+        let input = scratch.name(&format!("it's {codec}.{kind}"));
+        let made = ffmpeg(&[
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=s=128x96:r=25:d=0.8",
+            "-f",
+            "lavfi",
+            "-i",
+            "sine=d=0.8",
+            "-pix_fmt",
+            "yuv420p",
+            "-c:v",
+            codec,
+            "-c:a",
+            "aac",
+            &input,
+        ]);
+        if made.is_none() {
+            return;
+        }
+        let message = ax650(&["decode", &input, "--md5"]).unwrap_err().message;
+        let (_, command) = message.split_once("try: ").expect("a command");
+        let command = command.strip_suffix(" | ax650 decode -").unwrap();
+        let piped = scratch.name("piped.mp4");
+        let line = format!("{command} 2>&1 >'{piped}'");
+        let shell = std::process::Command::new("sh")
+            .args(["-c", &line])
+            .output();
+        let shell = shell.unwrap();
+        assert!(shell.status.success(), "{line}: {shell:?}");
+        let out = scratch.name("out.nv12");
+        ax650(&["decode", &piped, "-o", &out, "-q", "--force"]).unwrap();
+        let pictures = fs::read(&out).unwrap().len() / (128 * 96 * 3 / 2);
+        assert_eq!(pictures, 20, "{codec} {kind}");
+    }
+}
+
+/// Each kind of loss is a failure with `--strict`, that leaves nothing behind, and none without.
+#[test]
+fn strict_refuses_each_loss() {
+    let scratch = Scratch::new("strict");
+    let mut rows = vec![
+        (field(&scratch, "m12_rot90.mp4"), "rotation by 270 degrees"),
+        (field(&scratch, "m01_av.mp4"), "not carried over: audio"),
+        (field(&scratch, "a12_fullrange.h264"), "full range"),
+    ];
+    for (format, words) in [
+        ("yuv420p10le", "10-bit pictures become 8-bit 4:2:0"),
+        ("yuv422p", "4:2:2 pictures become 8-bit 4:2:0"),
+        ("yuv444p", "4:4:4 pictures become 8-bit 4:2:0"),
+    ] {
+        let path = scratch.name(&format!("{format}.h264"));
+        let source = "testsrc2=s=128x96:d=0.2";
+        let codec = ["-f", "lavfi", "-i", source, "-c:v", "libx264", "-pix_fmt"];
+        if ffmpeg(&[&codec[..], &[format, &path]].concat()).is_some() {
+            rows.push((path, words));
+        }
+    }
+    let out = scratch.name("out.h265");
+    for (input, words) in rows {
+        let line = ["transcode", &input, "-o", &out, "-q"];
+        let failure = ax650(&[&line[..], &["--strict"]].concat()).unwrap_err();
+        assert!(
+            failure.code == 1 && failure.message.contains(words),
+            "{}",
+            failure.message
+        );
+        assert!(!Path::new(&out).exists(), "{input}");
+        ax650(&line).unwrap();
+        fs::remove_file(&out).unwrap();
+    }
 }
 
 #[test]

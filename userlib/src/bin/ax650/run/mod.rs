@@ -33,13 +33,14 @@ pub fn run(card: &Card, options: &Run) -> Result<(), Failure> {
     if options.npy {
         tensors::can_be_npy(&model)?;
     }
+    tensors::check_outputs(&model, options)?;
     tensors::fill_inputs(&binding, options)?;
     if !options.json {
         write!(standard::output()?, "{}", describe(&model, options.group))?;
     }
     let times = repeat(&binding, options)?;
     if let Some(directory) = &options.output {
-        tensors::write_outputs(&binding, options.group, directory, options.npy)?;
+        tensors::write_outputs(&binding, options, directory)?;
     }
     if options.json {
         writeln!(

@@ -11,7 +11,7 @@ use ax650::{Binding, DataType, Model, TensorInfo};
 use super::npy;
 use crate::args::{Fill, Run};
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{refuse_existing, Output};
 
 /// Fills all inputs, from files as far as there are some.
 pub fn fill_inputs(binding: &Binding, options: &Run) -> Result<(), Failure> {
@@ -216,13 +216,26 @@ pub fn can_be_npy(model: &Model) -> Result<(), Failure> {
     }
 }
 
+/// Name of the file of an output.
+fn output_name(index: usize, tensor: &TensorInfo, as_npy: bool) -> String {
+    let extension = if as_npy { "npy" } else { "bin" };
+    format!("{index}_{}.{extension}", file_name(&tensor.name))
+}
+
+/// Refuses outputs that are there, without `--force`, before the first run.
+pub fn check_outputs(model: &Model, options: &Run) -> Result<(), Failure> {
+    let Some(directory) = options.output.as_deref().filter(|_| !options.force) else {
+        return Ok(());
+    };
+    let mut outputs = model.outputs().iter().enumerate();
+    outputs.try_for_each(|(index, tensor)| {
+        refuse_existing(&directory.join(output_name(index, tensor, options.npy)))
+    })
+}
+
 /// Writes all outputs, each to a file `INDEX_NAME.bin` or `.npy`.
-pub fn write_outputs(
-    binding: &Binding,
-    group: usize,
-    directory: &Path,
-    as_npy: bool,
-) -> Result<(), Failure> {
+pub fn write_outputs(binding: &Binding, options: &Run, directory: &Path) -> Result<(), Failure> {
+    let (group, as_npy) = (options.group, options.npy);
     fs::create_dir_all(directory).map_err(|error| Failure::file(directory, &error))?;
     let mut files = Vec::new();
     for (index, tensor) in binding.model().outputs().iter().enumerate() {
@@ -233,9 +246,8 @@ pub fn write_outputs(
             .unwrap_or(data.len())
             .min(data.len());
         let descr = npy::descr(tensor.data_type).filter(|_| as_npy);
-        let extension = if descr.is_some() { "npy" } else { "bin" };
-        let name = format!("{index}_{}.{extension}", file_name(&tensor.name));
-        let mut file = Output::create(&directory.join(name), true)?;
+        let name = output_name(index, tensor, descr.is_some());
+        let mut file = Output::create(&directory.join(name), options.force)?;
         let header = descr
             .map(|descr| npy::header(descr, &shape.dims))
             .unwrap_or_default();

@@ -117,7 +117,7 @@ impl Clip {
         let name = path.display();
         let kind = match (found, named) {
             (Found::Other(what), _) => {
-                let hint = sniff::hint(&name.to_string(), Codec::H264);
+                let hint = sniff::hint(&name.to_string());
                 return Err(Failure::of(format!(
                     "{name}: {what} is not read; try: {hint}"
                 )));

@@ -4,7 +4,7 @@
 
 pub mod clip;
 #[cfg(test)]
-mod ffmpeg_tests;
+pub mod ffmpeg_tests;
 pub mod input;
 pub mod look;
 #[cfg(test)]

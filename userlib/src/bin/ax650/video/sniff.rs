@@ -86,13 +86,18 @@ pub fn stream(head: &[u8]) -> Option<Codec> {
     })
 }
 
-/// How to bring a file of another kind here.
-pub fn hint(path: &str, codec: Codec) -> String {
-    let (filter, format) = match codec {
-        Codec::H265 => ("hevc_mp4toannexb", "hevc"),
-        _ => ("h264_mp4toannexb", "h264"),
+/// How to bring a file of another kind here: MP4 in fragments takes either codec and goes through a pipe.
+pub fn hint(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._+:-".contains(c);
+    let quoted = if path.chars().all(plain) {
+        path.to_owned()
+    } else {
+        format!("'{}'", path.replace('\'', "'\\''"))
     };
-    format!("ffmpeg -i {path} -c copy -bsf:v {filter} -f {format} - | ax650 decode -")
+    format!(
+        "ffmpeg -fflags +genpts -i {quoted} -map 0:v:0 -c copy -f mp4 -movflags frag_keyframe+empty_moov - \
+         | ax650 decode -"
+    )
 }
 
 #[cfg(test)]
