@@ -33,7 +33,7 @@ macro_rules! dev_err_ratelimited {
     };
 }
 
-/// The same, as a warning.
+/// Logs a warning about what a card does, unless it does so too often.
 macro_rules! dev_warn_ratelimited {
     ($link:expr, $($arg:tt)*) => {
         if $link.may_log() {

@@ -51,7 +51,7 @@ impl<T> Handles<T> {
         }
     }
 
-    /// A free handle, with room for it.
+    /// Returns a free handle, with room for what it will stand for.
     fn free_slot(&mut self) -> Result<usize> {
         if let Some(at) = self.slots.iter().position(Option::is_none) {
             return Ok(at);
@@ -71,7 +71,11 @@ impl<T> Handles<T> {
         Ok(at as u32 + 1)
     }
 
-    /// What `handle` names.
+    /// Returns what `handle` names.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if it names nothing.
     pub(super) fn get(&self, handle: u32) -> Result<Arc<T>> {
         let at = (handle as usize).checked_sub(1).ok_or(ENOENT)?;
         self.slots.get(at).and_then(Option::clone).ok_or(ENOENT)
@@ -198,6 +202,10 @@ impl MiscDevice for Client {
 
 impl Client {
     /// Fails with `ENODEV` when the card is gone.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` when the card is gone.
     pub(super) fn check_there(&self) -> Result {
         if self.card.is_gone() {
             return Err(ENODEV);

@@ -16,7 +16,7 @@ pub(crate) const MAX_JOBS: usize = 256;
 pub(crate) const MAX_STEPS: u32 = 128;
 /// Memory of all buffers of a file.
 pub(crate) const MAX_BYTES_PER_FILE: u64 = 1 << 30;
-/// Of jobs that name no other.
+/// Time limit of jobs that name no other.
 pub(crate) const DEFAULT_TIMEOUT_NS: u64 = 30 * crate::glue::time::S;
-/// Of opening a session.
+/// Time limit of opening a session.
 pub(crate) const OPEN_TIMEOUT_NS: u64 = 10 * crate::glue::time::S;

@@ -26,6 +26,11 @@ use crate::{
 
 impl Client {
     /// Answers a query.  The card's state can be asked for whatever it is, even gone.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for flags or a kind that there is none of; those of [`Card::telemetry`]; `ENOMEM`;
+    /// `EFAULT`.
     pub(super) fn answer_query(&self, args: &mut Query) -> Result {
         if args.flags != 0 || args.reserved != 0 {
             return Err(EINVAL);

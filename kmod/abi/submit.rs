@@ -33,6 +33,12 @@ use crate::{
 
 impl Client {
     /// Checks and queues a job.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV`, `ESTALE` or `EHOSTDOWN` if the card does not serve; `ENOENT` for a handle that names
+    /// nothing; `EINVAL` or `EPERM` for a step that is not allowed; those of [`EventFd::get`],
+    /// [`Board::admit`] and [`Session::submit`].
     pub(super) fn submit_job(&self, args: &mut Submit) -> Result {
         self.check_there()?;
         if args.flags != 0 || args.reserved != 0 || args.step_size == 0 || args.eventfd < -1 {

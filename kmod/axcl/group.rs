@@ -66,6 +66,10 @@ pub(crate) struct Group {
 
 impl Group {
     /// Has the card make a serving process with ports for the caller, as the packet asks.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV`, `ERESTARTSYS`, `ENOMEM`, or [`FAILED`] ([`as_abi`]); `ENOSPC` if no ports are free.
     pub(super) fn create(clients: &Clients, record: &Arc<Record>, wanted: &Packet) -> Result {
         let link = &clients.place.link;
         let generation = clients
@@ -130,7 +134,7 @@ impl Group {
         Ok(group)
     }
 
-    /// Whether it is that of an open file.
+    /// Returns whether the group is that of an open file.
     pub(super) fn is_of(&self, record: &Arc<Record>) -> bool {
         Arc::ptr_eq(&self.record, record)
     }
@@ -142,12 +146,16 @@ impl Group {
         packet.ports = self.ports;
     }
 
-    /// What the card is told when the program ends without a word [pcie 5.5].
+    /// Returns what the card is told when the program ends without a word [pcie 5.5].
     pub(super) fn farewell(&self) -> Packet {
         self.place.link.destroy_packet(self.pid, &self.ports)
     }
 
-    /// The program gives its ports back.  Whatever ports its packet names, the card hears of its own.
+    /// Gives the program's ports back.  Whatever ports its packet names, the card hears of its own.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV`, `ERESTARTSYS`, `ENOMEM`, or [`FAILED`] ([`as_abi`]).
     pub(super) fn destroy(self: &Arc<Self>, clients: &Clients, packet: &Packet) -> Result {
         let farewell = Packet {
             dma_size: packet.dma_size,
@@ -175,7 +183,11 @@ impl Group {
         self.record.events()
     }
 
-    /// More ports, of which the card knows nothing.
+    /// Grants more ports, of which the card knows nothing.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for a count that cannot be; `ENOSPC` if not so many are free; `ENOMEM`.
     pub(super) fn request(&self, packet: &mut Packet) -> Result {
         let count = extra_count(packet)?;
         let mut ports = [0; GROUP];
@@ -216,6 +228,10 @@ impl Group {
     }
 
     /// Takes such ports back: those of one request, all of them, in their order.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for a count that cannot be; [`FAILED`] if they are not those of one request.
     pub(super) fn recycle(&self, packet: &Packet) -> Result {
         let count = extra_count(packet)?;
         let wanted = packet.ports.get(..count).ok_or(EINVAL)?;
@@ -237,7 +253,7 @@ impl Group {
         Ok(())
     }
 
-    /// Who asks for more ports: the owner, or a process that has inherited the file.
+    /// Returns who asks for more ports: the owner, or a process that has inherited the file.
     fn owner_now(&self) -> Result<Arc<Owner>> {
         if self.owner.process.is_current()? {
             return Ok(self.owner.clone());
@@ -245,14 +261,18 @@ impl Group {
         Owner::current()
     }
 
-    /// The line of `port`, if that is one of its ports.
+    /// Returns the line of `port`, if that is one of the group's.
     pub(super) fn line(&self, port: u32) -> Option<Arc<Line>> {
         let is_it = |line: &&Arc<Line>| line.port == port;
         let found = self.lines.iter().find(is_it).cloned();
         found.or_else(|| self.extra_lines.lock().iter().find(is_it).cloned())
     }
 
-    /// The ports it has asked for besides, for `observe/debug.rs`.
+    /// Returns the ports that the program has asked for besides, for `observe/debug.rs`.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(crate) fn extra_ports(&self) -> Result<KVec<u32>> {
         let extras = self.extras.lock();
         let mut ports = KVec::new();
@@ -262,7 +282,7 @@ impl Group {
         Ok(ports)
     }
 
-    /// Whether the card may be moving data from or to memory of the program.
+    /// Returns whether the card may be moving data from or to memory of the program.
     pub(super) fn is_exposed(&self) -> bool {
         let extra = || {
             let lines = self.extra_lines.lock();
@@ -271,7 +291,7 @@ impl Group {
         self.lines.iter().any(|line| line.is_exposed()) || extra()
     }
 
-    /// The program's files find their ports closed, and `standing` says why.
+    /// Closes the ports of the program's files; `standing` says why.
     pub(super) fn close(&self, standing: Standing) {
         for line in self.lines.iter() {
             line.close(standing);
@@ -312,7 +332,7 @@ impl Group {
     }
 }
 
-/// How many extra ports a packet is about.
+/// Returns how many extra ports a packet is about.
 fn extra_count(packet: &Packet) -> Result<usize> {
     match packet.count as usize {
         count @ 1..=GROUP => Ok(count),

@@ -32,7 +32,7 @@ struct Allocated {
 /// How far a file has come.
 enum State {
     Empty,
-    /// It is getting its buffer.  Memory of the caller cannot be touched with the lock held that mmap
+    /// The file is getting its buffer.  Memory of the caller cannot be touched with the lock held that mmap
     /// takes too.
     Busy,
     Full(Allocated),
@@ -119,7 +119,7 @@ impl File {
         })
     }
 
-    /// All of the buffer, whatever range is asked for (R48).
+    /// Hands over all of the buffer, whatever range is asked for (R48).
     fn sync(&self, user: UserSlice, to_card: bool) -> Result {
         let mut argument = [0; mmb::SINGLE_SIZE];
         user.reader().read_slice(&mut argument)?;
@@ -163,8 +163,8 @@ impl MiscDevice for File {
         )
     }
 
-    /// After the last close and the last unmap.  What the card has been told of stays until it is
-    /// through with it.
+    /// Gives up the buffer after the last close and the last unmap.  What the card has been told of stays
+    /// until it is through with it.
     fn release(me: Arc<Self>, _file: &fs::File) {
         let state = core::mem::replace(&mut *me.state.lock(), State::Empty);
         if let State::Full(Allocated { place, buffer }) = state {

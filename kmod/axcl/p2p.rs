@@ -24,7 +24,7 @@ use crate::{
 /// An open file, which has nothing of its own.
 pub(super) struct Peers;
 
-/// The table, if all cards are below switches and reach each other.
+/// Makes the table, if all cards are below switches and reach each other.
 fn table() -> Result<[u8; p2p::TABLE_SIZE]> {
     let mut cards = registry::cards()?;
     cards.retain(|entry| !entry.card.is_gone());

@@ -43,7 +43,11 @@ pub(crate) struct Record {
 pub(crate) struct Turn<'a>(&'a Record);
 
 impl Record {
-    /// A file that the calling thread has opened.
+    /// Makes the record of a file that the calling thread has opened.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; those of [`Process::current_thread`].
     pub(crate) fn new() -> Result<impl PinInit<Self>> {
         let thread = Process::current_thread()?;
         let queue = PollCondVarBox::new(c"ax650_axcl_events", static_lock_class!())?;
@@ -56,7 +60,7 @@ impl Record {
         }))
     }
 
-    /// Something has happened that its owner should look at.
+    /// Notes that something has happened which the owner should look at.
     pub(crate) fn raise(&self) {
         if self.events.load(Relaxed) < MOST_EVENTS {
             self.events.add(1, Relaxed);
@@ -82,12 +86,16 @@ impl Record {
         }
     }
 
-    /// Where pollers wait.
+    /// Returns where pollers wait.
     pub(crate) fn queue(&self) -> &PollCondVar {
         &self.queue
     }
 
     /// Waits until nobody else is at the ports of this file.
+    ///
+    /// # Errors
+    ///
+    /// `ETIMEDOUT`; `ERESTARTSYS` for a caller that is being killed.
     pub(crate) fn turn(&self) -> Result<Turn<'_>> {
         let deadline = time::now() + TURN_NS;
         time::wait_for(&self.busy, &self.free, deadline, Signals::Deadly, |busy| {

@@ -19,7 +19,11 @@ use crate::{
 /// A boot is tried several times, and each may take minutes.
 const DONE_NS: u64 = 600 * S;
 
-/// The card that a privileged caller names: `EPERM`, `ENODEV`.
+/// Returns the card that a privileged caller names.
+///
+/// # Errors
+///
+/// `EPERM` for a caller without privilege; `ENODEV` if there is no such card.
 pub(super) fn admin(device: impl FnOnce() -> Option<u32>) -> Result<Entry> {
     if !task::is_admin() {
         return Err(EPERM);
@@ -45,11 +49,19 @@ fn order(listed: &Entry, order: Order) -> Result {
 }
 
 /// Resets a card and leaves it down.
+///
+/// # Errors
+///
+/// `ENODEV` if the card has gone; `ETIMEDOUT`; `ERESTARTSYS` before, `EINTR` after the order was placed.
 pub(super) fn reset(listed: &Entry) -> Result {
     order(listed, Order::Reset)
 }
 
 /// Resets a card and boots it.
+///
+/// # Errors
+///
+/// Those of [`reset`]; the code of a [`BootFailure`].
 pub(super) fn reboot(listed: &Entry) -> Result {
     order(listed, Order::Boot)?;
     let card = &listed.card;
@@ -62,7 +74,7 @@ pub(super) fn reboot(listed: &Entry) -> Result {
     Err(Error::from_errno(failure(card).code()))
 }
 
-/// What kept it from coming up.
+/// Returns what kept the card from coming up.
 fn failure(card: &Card) -> BootFailure {
     match card.failure() {
         Some(BootError::NoFirmware) => BootFailure::NoFile,

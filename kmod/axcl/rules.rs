@@ -18,7 +18,11 @@ pub(super) const UP_NS: u64 = 120 * S;
 /// Between looks at the state of a card, should its thread have forgotten to tell.
 pub(super) const LOOK_NS: u64 = 100 * MS;
 
-/// Why a wait is over, if it is.  To be called without locks.
+/// Says why a wait is over, if it is.  To be called without locks.
+///
+/// # Errors
+///
+/// `ETIMEDOUT`; `ERESTARTSYS` for a caller that is being killed.
 pub(super) fn ended(waited: Waited, deadline: u64) -> Result {
     match waited {
         Waited::Signal if !Signals::Deadly.ignore() => Err(ERESTARTSYS),
@@ -27,8 +31,8 @@ pub(super) fn ended(waited: Waited, deadline: u64) -> Result {
     }
 }
 
-/// The error that programs get: a card that is not up is no card (R04), a refusal, a time-out and the
-/// like are -1.
+/// Returns the error that programs get: a card that is not up is no card (R04), a refusal, a time-out and
+/// the like are -1.
 pub(super) fn as_abi(e: Error) -> Error {
     match e {
         e if e == EHOSTDOWN || e == ENODEV => ENODEV,

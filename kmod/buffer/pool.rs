@@ -32,7 +32,11 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// No memory.
+    /// Makes the memory of a card, with nothing allocated.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(crate) fn new(pdev: &pci::Device<Bound>, link: &Arc<Link>) -> Result<Arc<Self>> {
         let space = Arc::pin_init(Space::new(pdev), GFP_KERNEL)?;
         let memory = Arc::new(Memory::new(space), GFP_KERNEL)?;

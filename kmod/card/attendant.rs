@@ -36,7 +36,7 @@ pub(crate) struct Attendant {
 }
 
 impl Attendant {
-    /// For `card`.
+    /// Makes the attendant of `card`.
     pub(crate) fn new(card: &Arc<Card>) -> Self {
         Self { card: card.clone() }
     }
@@ -104,7 +104,7 @@ impl Card {
         }
     }
 
-    /// An echo on the driver's own session.
+    /// Sends an echo on the driver's own session, and returns whether it comes back.
     fn ping(&self) -> bool {
         let Some(session) = self.management.session() else {
             return false;
@@ -117,7 +117,7 @@ impl Card {
         echo.is_ok_and(|answer| rpc::latency_answer(&answer).is_ok_and(|data| data == token))
     }
 
-    /// A new session instead of the one that does not answer, with a call of its own.
+    /// Opens a new session instead of the one that does not answer, with a call of its own.
     fn canary(&self) -> bool {
         self.link.counters.canaries.add(1);
         if let Some(session) = self.management.take() {

@@ -160,7 +160,7 @@ impl Card {
         .ok_or(BootError::ChunkTimeout)
     }
 
-    /// Why the chip was started [pcie 3.7]; U-Boot runs by now.
+    /// Logs why the chip was started [pcie 3.7]; U-Boot runs by now.
     fn look_at_boot_reason(&self) -> Result {
         let reason = REASON::read(self)?;
         REASON::zeroed().write(self)?;

@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Card {
-    /// What is known of the card.
+    /// Returns what is known of the card.
     pub(crate) fn info(&self) -> CardInfo {
         let (domain, location) = glue::pci::location(&self.pdev);
         let gone = self.is_gone();
@@ -58,7 +58,7 @@ impl Card {
         }
     }
 
-    /// Why the last boot or recovery has failed.
+    /// Returns why the last boot or recovery has failed.
     pub(crate) fn failure(&self) -> Option<BootError> {
         self.status.lock().failure
     }

@@ -59,7 +59,7 @@ impl Card {
         }
     }
 
-    /// The heartbeat is late: has the attendant find out what of the card still works.
+    /// Has the attendant find out what of a card still works whose heartbeat is late.
     fn suspect(&self) {
         if self.set_state(State::Suspect) {
             self.link.counters.heartbeats_missed.add(1);

@@ -143,8 +143,8 @@ impl Card {
         })
     }
 
-    /// For the end of the driver, of the system or of its wakefulness: no access to memory, chip in
-    /// its loader, as far as that can be reached.  Whether the card is kept from memory.
+    /// Keeps the card from memory, with its chip in its loader as far as that can be reached, for the end
+    /// of the driver, of the system or of its wakefulness.  Returns whether the card is kept from memory.
     pub(super) fn quiesce(&self) -> bool {
         self.link.stop();
         self.fail_sessions(ENODEV);

@@ -51,7 +51,7 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// Whether all questions have been answered.
+    /// Returns whether all questions have been answered.
     pub(super) fn is_complete(&self) -> bool {
         self.version && self.chip && self.uid && self.asked
     }
@@ -69,7 +69,7 @@ pub(super) struct Management {
 }
 
 impl Management {
-    /// No session.
+    /// Makes the management of a card without a session.
     pub(super) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             session <- new_mutex!(None, "ax650_management"),
@@ -77,7 +77,7 @@ impl Management {
         })
     }
 
-    /// The session, if it serves.
+    /// Returns the session, if it serves.
     pub(super) fn session(&self) -> Option<Arc<Session>> {
         self.session
             .lock()
@@ -91,6 +91,10 @@ impl Management {
     }
 
     /// Opens the session.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Sessions::open`].
     pub(super) fn open(&self, sessions: &Sessions, deadline: Instant) -> Result {
         let session = sessions.open(None, LOG_LEVEL, deadline.nanos())?;
         *self.session.lock() = Some(session);
@@ -111,8 +115,8 @@ impl Management {
         f(answer.output)
     }
 
-    /// Chip, firmware version, unique id and memory, as far as `known` has not got them.  A question is
-    /// answered by whatever the card says, even if it makes no sense.
+    /// Asks for chip, firmware version, unique id and memory, as far as `known` has not got them.  A
+    /// question is answered by whatever the card says, even if it makes no sense.
     pub(super) fn ask_identity(&self, known: &mut Identity, status: &Mutex<Status>) {
         let Some(session) = self.session() else {
             return;
@@ -148,7 +152,7 @@ impl Management {
         });
     }
 
-    /// The card's values, not older than `max_age` nanoseconds.
+    /// Returns the card's values, not older than `max_age` nanoseconds.
     ///
     /// # Errors
     ///

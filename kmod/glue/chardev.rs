@@ -30,7 +30,7 @@ pub(crate) const POLL_IN: u32 = 0x0001 | 0x0040;
 pub(crate) const POLL_GONE: u32 = POLL_ERROR | 0x0010;
 /// The file is in no state to be polled.
 pub(crate) const POLL_ERROR: u32 = 0x0008;
-/// There is nothing to come any more, take the file off the list.
+/// Nothing is to come any more: the poller takes the file off its list.
 pub(crate) const POLL_REMOVE: u32 = 0x0010 | 0x1000;
 
 /// What an open file of the device is.
@@ -43,11 +43,11 @@ pub(crate) trait Client: MiscDevice<Ptr = Arc<Self>> + Send + Sync + 'static {
     /// Whether 32-bit processes are served.
     const COMPAT: bool = true;
 
-    /// Where pollers wait, if files can be polled.
+    /// Returns where pollers wait, if files can be polled.
     fn poll_queue(&self) -> Option<&PollCondVar> {
         None
     }
-    /// What a poller finds now: `POLL_` bits.
+    /// Returns what a poller finds now: `POLL_` bits.
     fn poll_state(&self) -> u32 {
         0
     }
@@ -105,7 +105,7 @@ impl<C: Client> Node<C> {
         })
     }
 
-    /// What the files of the device behind `misc` share.  To be used in `open` only.
+    /// Returns what the files of the device behind `misc` share.  To be used in `open` only.
     pub(crate) fn shared(misc: &MiscDeviceRegistration<C>) -> &Arc<C::Shared> {
         // SAFETY: a `MiscDeviceRegistration<C>` is what the kernel crate makes of the `miscdevice` that was
         // opened.  This module registers those of a `Client` by `Node::new` only, with the `miscdevice`

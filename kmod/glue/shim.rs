@@ -57,7 +57,7 @@ extern "C" {
     pub(super) fn ax650_pci_link(pdev: *mut bindings::pci_dev, speed: *mut u32, width: *mut u32);
 }
 
-/// Name of the calling task, NUL padded.
+/// Returns the name of the calling task, NUL padded.
 pub(crate) fn current_comm() -> [u8; 16] {
     let mut comm = [0; 16];
     // SAFETY: writes at most `comm.len()` bytes.
@@ -65,7 +65,7 @@ pub(crate) fn current_comm() -> [u8; 16] {
     comm
 }
 
-/// MD5 of `data`.
+/// Returns the MD5 of `data`.
 pub(crate) fn md5(data: &[u8]) -> [u8; 16] {
     let mut out = [0; 16];
     // SAFETY: reads `data`, writes 16 bytes.
@@ -73,7 +73,7 @@ pub(crate) fn md5(data: &[u8]) -> [u8; 16] {
     out
 }
 
-/// SHA-256 of `data`.
+/// Returns the SHA-256 of `data`.
 pub(crate) fn sha256(data: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     // SAFETY: reads `data`, writes 32 bytes.

@@ -31,7 +31,7 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// No requests.
+    /// Makes the table of requests, with none in flight.
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             waiters <- new_mutex!(KVec::new(), "ax650_control"),
@@ -39,7 +39,7 @@ impl Control {
         })
     }
 
-    /// A message has come on port 11.
+    /// Takes a message that has come on port 11.
     pub(super) fn on_message(&self, device: &Device, ports: &Mutex<Ports>, message: &[u8]) {
         let Some(packet) = Packet::parse(message) else {
             dev_warn_ratelimited!(
@@ -73,6 +73,10 @@ impl Control {
     }
 
     /// Notes that `request` is about to be sent.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(super) fn expect(&self, request: &Packet) -> Result {
         let waiter = Waiter {
             request: *request,
@@ -96,6 +100,11 @@ impl Control {
     }
 
     /// Waits for the answer to `request`.
+    ///
+    /// # Errors
+    ///
+    /// Why the card does not serve any more ([`Life::check_serving`]); `ETIMEDOUT`; `ERESTARTSYS` for a
+    /// signal.
     pub(super) fn wait(
         &self,
         life: &Life,

@@ -37,7 +37,7 @@ use crate::{
 /// buffer of the firmware too [pcie 3.1].
 const SMALLEST_REGION: usize = 0x20_0000;
 
-/// As many lines the driver logs about a misbehaving card in [`LOG_WINDOW_NS`].
+/// How many lines the driver logs about a misbehaving card in [`LOG_WINDOW_NS`].
 const LOG_BURST: u32 = 10;
 const LOG_WINDOW_NS: u64 = 5 * time::S;
 
@@ -84,6 +84,10 @@ pub(crate) struct Device {
 
 impl Device {
     /// Maps the mailbox and allocates the shared memory of a card, which itself is not touched.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for a region that has no geometry; those of [`Window::map`] and [`Region::new`].
     pub(super) fn new(pdev: &pci::Device<Bound>) -> Result<impl PinInit<Self>> {
         let mailbox_window = Window::map(pdev, c"ax650 mailbox")?;
         let region = Region::new(pdev, REGION_SIZE as usize, SMALLEST_REGION)?;
@@ -126,9 +130,12 @@ impl Device {
         }
     }
 
-    /// Whether the card is on the bus as it was set up: `ENODEV` it does not answer, `EIO` it has lost its
-    /// configuration, so it has reset itself.  In both cases registers must not be touched, and the
+    /// Checks that the card is on the bus as it was set up.  If not registers must not be touched, and the
     /// thread sees to it.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if it does not answer, `EIO` if it has lost its configuration, so it has reset itself.
     pub(crate) fn check_present(&self) -> Result {
         if self.life.is_gone() {
             return Err(ENODEV);
@@ -151,12 +158,12 @@ impl Device {
         }
     }
 
-    /// The same, without the reason.
+    /// Returns whether the card is on the bus as it was set up.
     pub(crate) fn is_present(&self) -> bool {
         self.check_present().is_ok()
     }
 
-    /// Whether the card was found with its configuration wiped since it was last reset.
+    /// Returns whether the card was found with its configuration wiped since it was last reset.
     pub(crate) fn is_blank(&self) -> bool {
         self.blank.load(Relaxed) != 0
     }
@@ -198,7 +205,7 @@ impl Device {
         }
     }
 
-    /// Whether the card has misbehaved too often since it was last booted.
+    /// Returns whether the card has misbehaved too often since it was last booted.
     pub(crate) fn misbehaves(&self) -> bool {
         self.misbehaviour.load(Relaxed) >= MISBEHAVIOUR_LIMIT
     }
@@ -209,7 +216,7 @@ impl Device {
         self.blank.store(0, Relaxed);
     }
 
-    /// Whether one more line may be logged about what the card does.
+    /// Returns whether one more line may be logged about what the card does.
     pub(crate) fn may_log(&self) -> bool {
         let mut lines = self.lines.lock();
         let now = time::now();

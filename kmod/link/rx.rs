@@ -33,7 +33,11 @@ pub(crate) struct Rx {
 }
 
 impl Rx {
-    /// Not receiving, with room for a message.
+    /// Makes a receiving side that receives nothing, with room for a message.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
             live: None,
@@ -42,17 +46,17 @@ impl Rx {
         })
     }
 
-    /// The rings have been set up.
+    /// Begins to receive: the rings have been set up.
     pub(crate) fn start(&mut self) {
         self.live = Some(0);
     }
 
-    /// Nothing is received any more.
+    /// Ends receiving: nothing comes any more.
     pub(crate) fn stop(&mut self) {
         self.live = None;
     }
 
-    /// Read pointer, 0 if the rings are not set up, and statistics.
+    /// Returns the read pointer, 0 if the rings are not set up, and statistics.
     pub(crate) fn facts(&self) -> (u64, Traffic) {
         (self.live.unwrap_or(0), self.traffic)
     }
@@ -60,7 +64,7 @@ impl Rx {
 
 /// Where messages go.
 pub(super) trait Delivery {
-    /// Whether the receiver of what comes on `port` takes messages longer than [`LONGEST`].
+    /// Returns whether the receiver of what comes on `port` takes messages longer than [`LONGEST`].
     fn takes_long(&self, port: u32) -> bool;
     /// Hands over a message.
     fn deliver(&self, port: u32, message: &[u8]);
@@ -159,7 +163,7 @@ fn copy(device: &Device, place: &ring::Placement, message: &mut [u8]) -> Result 
     device.region.copy_out(place.second_at as usize, second)
 }
 
-/// The same for one that not every receiver takes.
+/// Copies a message that is so long that not every receiver takes it.
 fn copy_long(
     device: &Device,
     place: &ring::Placement,

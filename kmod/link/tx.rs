@@ -30,7 +30,7 @@ pub(crate) enum SendError {
 }
 
 impl From<SendError> for Error {
-    /// Of a sender that has waited for room.
+    /// Makes the error of a sender that has waited for room.
     fn from(error: SendError) -> Self {
         match error {
             SendError::Full => ETIMEDOUT,
@@ -62,7 +62,7 @@ struct Live {
 }
 
 impl Tx {
-    /// The rings have been set up.
+    /// Begins to send: the rings have been set up.
     pub(crate) fn start(&mut self) {
         self.live = Some(Live {
             wp: 0,
@@ -75,12 +75,17 @@ impl Tx {
         });
     }
 
-    /// Nothing can be sent any more.
+    /// Ends sending: nothing goes any more.
     pub(crate) fn stop(&mut self) {
         self.live = None;
     }
 
     /// Puts a message into the ring.  The card learns of it by [`Self::ring`].
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Full`] if there is no room now; [`SendError::Failed`] if the card is not up, or the
+    /// message is too long.
     pub(crate) fn publish(
         &mut self,
         device: &Device,
@@ -144,18 +149,18 @@ impl Tx {
         core::mem::take(&mut live.blocked)
     }
 
-    /// Write pointer, 0 if the rings are not set up, and statistics.
+    /// Returns the write pointer, 0 if the rings are not set up, and statistics.
     pub(crate) fn facts(&self) -> (u64, Traffic) {
         let wp = self.live.as_ref().map_or(0, |live| live.wp);
         (wp, self.traffic)
     }
 
-    /// Whether a sender was turned away since the last [`Self::recover`].
+    /// Returns whether a sender was turned away since the last [`Self::recover`].
     pub(crate) fn is_blocked(&self) -> bool {
         self.live.as_ref().is_some_and(|live| live.blocked)
     }
 
-    /// Whether the card has unread messages.
+    /// Returns whether the card has unread messages.
     pub(crate) fn busy(&self, device: &Device) -> bool {
         self.live.as_ref().is_some_and(|live| {
             device
@@ -206,7 +211,7 @@ impl Live {
         Ok(())
     }
 
-    /// One bell, if flow control and the mailbox allow; else it stays due.
+    /// Rings the bell once, if flow control and the mailbox allow; else it stays due.
     fn ring(&mut self, device: &Device) {
         self.unrung = true;
         // Either the card finds the message when it handles its last bell, or that bell is seen to be

@@ -157,7 +157,7 @@ impl Engine {
         }
     }
 
-    /// A message has come on port P0.
+    /// Takes a message that has come on port P0.
     pub(super) fn on_host_bulk(&mut self, session: &Base, message: &[u8]) {
         let transfer = match Transfer::parse(message) {
             Ok(transfer) => transfer,
@@ -214,7 +214,7 @@ impl Engine {
         }
     }
 
-    /// Pull: tells the card where the next chunk is.
+    /// Tells the card where the next chunk of a pull is.
     fn send_chunk(&mut self, session: &Base, bulk: &mut Bulk) -> Result<Moved> {
         let left = bulk.total - bulk.done;
         let at = bulk.offset + bulk.done as usize;
@@ -226,7 +226,7 @@ impl Engine {
         Ok(Moved::Part)
     }
 
-    /// Push: the card has written `bytes`.
+    /// Takes the `bytes` of a push that the card has written.
     fn chunk_written(&mut self, session: &Base, bulk: &mut Bulk, bytes: u32) -> Result<Moved> {
         let left = bulk.total - bulk.done;
         if bytes > left || bytes > bulk.window {
@@ -257,7 +257,7 @@ impl Engine {
         Ok(if complete { Moved::All } else { Moved::Part })
     }
 
-    /// The transaction is over: the step goes on with the next, or has done its part on this port.
+    /// Ends the transaction: the step goes on with the next, or has done its part on this port.
     fn end_transaction(&mut self, session: &Base, bulk: &Bulk, result: Result) {
         let Some(job) = self.job(bulk.job) else {
             return;

@@ -22,7 +22,7 @@ pub(super) enum Phase {
     Acknowledged,
     /// Serves.
     Open,
-    /// Its owner is done; a transaction may take until this time to end.
+    /// The owner is done; a transaction may take until this time to end.
     Closing(u64),
     /// Over.
     Closed(Error),
@@ -72,7 +72,7 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// A session that waits for the acknowledgement of `number`.
+    /// Makes a session that waits for the acknowledgement of `number`.
     pub(super) fn new(number: u32) -> Self {
         Self {
             phase: Phase::Handshake(number),
@@ -90,17 +90,21 @@ impl Engine {
         }
     }
 
-    /// Where the session is.
+    /// Returns where the session is in its life.
     pub(super) fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// Whether it has ended; its ports may still be known to the card.
+    /// Returns whether the session has ended; its ports may still be known to the card.
     pub(super) fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Closed(_))
     }
 
-    /// The error that ended it.
+    /// Fails with the error that ended the session.
+    ///
+    /// # Errors
+    ///
+    /// The error that ended the session; `ECANCELED` while it is being closed.
     pub(super) fn check_open(&self) -> Result {
         match self.phase {
             Phase::Closed(e) => Err(e),
@@ -114,7 +118,7 @@ impl Engine {
         core::mem::take(&mut self.ended)
     }
 
-    /// Whether anything is under way.
+    /// Returns whether anything is under way.
     pub(super) fn is_busy(&self) -> bool {
         !self.jobs.is_empty() || self.has_transaction() || !self.unsent.is_empty()
     }
@@ -123,24 +127,29 @@ impl Engine {
         self.bulk.is_some() || self.inbound.is_active()
     }
 
-    /// Whether the end of its ports has something to do.
+    /// Returns whether the end of its ports has something to do.
     pub(super) fn wants_retirement(&self) -> bool {
         self.is_over() && !self.retired
     }
 
-    /// True once, when the session is over, and once more each time that the card could not be told.
+    /// Returns true once, when the session is over, and once more each time that the card could not be
+    /// told.
     pub(super) fn retire(&mut self) -> bool {
         let first = self.wants_retirement();
         self.retired |= first;
         first || core::mem::take(&mut self.farewell_due)
     }
 
-    /// The card could not be told.
+    /// Notes that the card could not be told.
     pub(super) fn farewell_is_due(&mut self) {
         self.farewell_due = true;
     }
 
     /// Queues a job.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::check_open`]; `EEXIST` for a call whose answer could not be told apart; `ENOMEM`.
     pub(super) fn submit(&mut self, job: KBox<Job>) -> Result {
         self.check_open()?;
         // Room for everything that must not fail later.
@@ -153,7 +162,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether a call of `work`'s name is in flight or queued: its answer could not be told apart.
+    /// Returns whether a call of `work`'s name is in flight or queued: its answer could not be told apart.
     fn clashes(&self, work: &Work) -> bool {
         let Work::Call(call) = work else {
             return false;
@@ -267,7 +276,7 @@ impl Engine {
         true
     }
 
-    /// An answer to `header` will come.
+    /// Notes that an answer to `header` will come.
     pub(super) fn expect(&mut self, header: frame::Header, caller: Caller) {
         let pending = Pending { header, caller };
         // `submit` and `call` have made room.
@@ -331,7 +340,7 @@ impl Engine {
         }
     }
 
-    /// Time has passed.
+    /// Looks after deadlines: time has passed.
     pub(super) fn on_time(&mut self, session: &Base, now: u64) {
         for at in 0..self.jobs.len() {
             let expired = self.jobs.get(at).is_some_and(|job| now >= job.deadline);

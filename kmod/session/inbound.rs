@@ -42,12 +42,12 @@ pub(super) enum Inbound {
 }
 
 impl Inbound {
-    /// Whether the card has been told of the inbox and may write to it.
+    /// Returns whether the card has been told of the inbox and may write to it.
     pub(super) fn is_active(&self) -> bool {
         matches!(self, Self::Answer { .. })
     }
 
-    /// When the transaction last moved.
+    /// Returns when the transaction last moved.
     pub(super) fn touched(&self) -> Option<u64> {
         match self {
             Self::Answer { touched, .. } => Some(*touched),
@@ -57,7 +57,7 @@ impl Inbound {
 }
 
 impl Engine {
-    /// A message has come on port P1.
+    /// Takes a message that has come on port P1.
     pub(super) fn on_card_bulk(&mut self, session: &Base, message: &[u8]) {
         match self.inbound {
             Inbound::Frame => {
@@ -141,7 +141,7 @@ impl Engine {
         Ok(inbox)
     }
 
-    /// The card has written `bytes` into the inbox.
+    /// Takes the `bytes` that the card has written into the inbox.
     fn inbound_chunk(&mut self, session: &Base, bytes: u32) -> Result {
         let Inbound::Answer {
             total,

@@ -69,7 +69,7 @@ pub(crate) struct Reply {
 pub(super) enum Progress {
     /// Not begun.
     Waiting,
-    /// Its turn on port P0 will come.
+    /// The turn of the step on port P0 will come.
     Queued,
     /// Sent.
     Active,
@@ -88,7 +88,7 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    /// A step that has not begun.
+    /// Makes a step that has not begun.
     pub(crate) fn new(work: Work, pipelined: bool) -> Self {
         Self {
             work,
@@ -114,14 +114,14 @@ pub(crate) struct Job {
     pub(super) next: usize,
     /// Begun and not ended.
     pub(super) open: usize,
-    /// Of these, waiting for port P0 or using it.
+    /// How many of the open steps wait for port P0 or use it.
     pub(super) on_p0: usize,
     /// No more steps are to be begun, because of this.
     pub(super) stopped: Option<Error>,
 }
 
 impl Job {
-    /// A job that has not begun.
+    /// Makes a job that has not begun.
     pub(crate) fn new(
         number: u64,
         user_data: u64,
@@ -146,12 +146,12 @@ impl Job {
         }
     }
 
-    /// Nothing more will happen.
+    /// Returns whether nothing more will happen.
     pub(super) fn has_ended(&self) -> bool {
         self.open == 0 && (self.stopped.is_some() || self.next == self.steps.len())
     }
 
-    /// The negative errno of the first step that failed, 0 if none did.
+    /// Returns the negative errno of the first step that failed, 0 if none did.
     pub(crate) fn status(&self) -> i32 {
         let failed = |step: &&Step| step.result.status != 0;
         self.steps
@@ -222,7 +222,7 @@ pub(crate) struct Board {
 }
 
 impl Board {
-    /// No jobs.
+    /// Makes a board without jobs.
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             entries <- new_mutex!(Entries {
@@ -236,7 +236,11 @@ impl Board {
         })
     }
 
-    /// A number for a new job, with room for it everywhere until it has been waited for.
+    /// Returns a number for a new job, with room for it everywhere until it has been waited for.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` if `limit` jobs are outstanding; `ENOMEM`.
     pub(crate) fn admit(&self, limit: usize) -> Result<u64> {
         let mut entries = self.entries.lock();
         let outstanding = entries.running.len() + entries.ended.len();
@@ -272,6 +276,11 @@ impl Board {
     }
 
     /// Waits until job `number` (0: any) has ended, or until `deadline` (0: not at all).
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if there is no such job; `EAGAIN` or `ETIME` if it has not ended; `EBADF` if the file is
+    /// closed; `ERESTARTSYS` for a signal.
     pub(crate) fn wait(&self, number: u64, deadline: u64) -> Result<KBox<Job>> {
         let mut entries = self.entries.lock();
         loop {
@@ -314,7 +323,7 @@ impl Board {
         self.changed.notify_all();
     }
 
-    /// The file is closed: what ends from now on is dropped.
+    /// Drops what ends from now on: the file is closed.
     pub(crate) fn close(&self) {
         let mut entries = self.entries.lock();
         entries.closed = Some(EBADF);
@@ -329,12 +338,12 @@ impl Board {
         self.poll.notify_all();
     }
 
-    /// Whether a job has ended that was not waited for.
+    /// Returns whether a job has ended that was not waited for.
     pub(crate) fn has_ended(&self) -> bool {
         !self.entries.lock().ended.is_empty()
     }
 
-    /// Where pollers wait.
+    /// Returns where pollers wait.
     pub(crate) fn poll_queue(&self) -> &PollCondVar {
         &self.poll
     }

@@ -90,30 +90,35 @@ impl Session {
         }
     }
 
-    /// Time has passed, or the ring has room again.
+    /// Looks after deadlines and sends what can be sent: time has passed, or the ring has room again.
     pub(crate) fn tick(&self, now: u64) {
         self.with(|engine, session| engine.on_time(session, now));
     }
 
     /// Queues a job.
+    ///
+    /// # Errors
+    ///
+    /// The error that ended the session; `EEXIST` for a call whose answer could not be told apart;
+    /// `ENOMEM`.
     pub(crate) fn submit(&self, job: KBox<job::Job>) -> Result {
         self.with(|engine, _| engine.submit(job))?;
         self.link.life.orders.watch_closely();
         Ok(())
     }
 
-    /// The owner is done with the session.  Unfinished jobs end with `ECANCELED`; a transaction that
-    /// is under way is brought to its end first, so that the card is left in order.
+    /// Ends the session for its owner.  Unfinished jobs end with `ECANCELED`; a transaction that is under
+    /// way is brought to its end first, so that the card is left in order.
     pub(crate) fn close(&self) {
         self.with(|engine, session| engine.close(session, time::now() + DRAIN_NS));
     }
 
-    /// The session is over, because of `error`.
+    /// Ends the session because of `error`.
     pub(crate) fn fail(&self, error: Error) {
         self.with(|engine, session| engine.fail(session, error));
     }
 
-    /// Whether jobs or transactions are under way.
+    /// Returns whether jobs or transactions are under way.
     pub(crate) fn is_busy(&self) -> bool {
         self.engine.lock().is_busy()
     }
@@ -135,7 +140,7 @@ impl Session {
         told
     }
 
-    /// Whether it still serves.
+    /// Returns whether the session still serves.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.engine.lock().phase(), Phase::Open)
     }

@@ -46,7 +46,11 @@ pub(crate) const FIRST_SEQUENCE: u64 = 2;
 const FRAME: usize = 256;
 
 impl Session {
-    /// A session that is not on the card yet, with its ports.
+    /// Makes a session that is not on the card yet, with its ports.
+    ///
+    /// # Errors
+    ///
+    /// Why the card does not serve; `ENOSPC` if no ports are free; `ENOMEM`.
     pub(super) fn new(
         link: &Arc<Link>,
         pool: &Arc<Pool>,
@@ -86,7 +90,12 @@ impl Session {
         made.inspect_err(|_| link.free(&ports))
     }
 
-    /// Brings it up: serving process, handshake, context.
+    /// Brings the session up: serving process, handshake, context.
+    ///
+    /// # Errors
+    ///
+    /// Why the card does not serve; `ETIMEDOUT`; `ERESTARTSYS` for a signal; `EPROTO` for an answer that
+    /// makes no sense; `EREMOTEIO` if the card refuses.
     pub(super) fn bring_up(self: &Arc<Self>, log_level: u32, deadline: u64) -> Result {
         let link = &self.link;
         for port in self.ports {
@@ -113,7 +122,7 @@ impl Session {
         Ok(())
     }
 
-    /// SYNC, its acknowledgement, DONE.  DONE shares the doorbell of the first call.
+    /// Sends SYNC, waits for its acknowledgement, sends DONE.  DONE shares the doorbell of the first call.
     fn handshake(&self, deadline: u64) -> Result {
         let number = self.number;
         for _ in 0..SYNC_TRIES {
@@ -151,6 +160,11 @@ impl Session {
     }
 
     /// Makes a call of the driver's own and returns the answer frame.  `build` writes the request.
+    ///
+    /// # Errors
+    ///
+    /// `EMSGSIZE` if `build` finds no room; the error that ended the session; `EAGAIN` if the ring is full;
+    /// `ETIMEDOUT`; `ERESTARTSYS` for a signal; `ENOMEM`.
     pub(crate) fn call(
         &self,
         deadline: u64,
@@ -191,8 +205,8 @@ impl Session {
         })
     }
 
-    /// Sequence numbers of internal calls: 1 makes the context, the rest is used by sessions that
-    /// are the driver's own only.
+    /// Returns a sequence number for an internal call: 1 makes the context, the rest is used by sessions
+    /// that are the driver's own only.
     fn next_sequence(&self) -> u64 {
         self.sequence.add_to(1)
     }

@@ -54,7 +54,7 @@ pub(super) enum Moved {
 }
 
 impl Bulk {
-    /// The next transaction of a copy, of which `moved` bytes are done.  `of`: its job and step.
+    /// Makes the next transaction of a copy, of which `moved` bytes are done.  `of`: its job and step.
     pub(super) fn copy(of: (u64, usize), copy: &Copy, moved: u32, window: u32, now: u64) -> Self {
         let left = copy.size - moved;
         let offset = copy.offset + moved as usize;
@@ -71,7 +71,7 @@ impl Bulk {
         }
     }
 
-    /// That of a call whose frame is too long for a message.
+    /// Makes the transaction of a call whose frame is too long for a message.
     pub(super) fn call(of: (u64, usize), call: &Call, now: u64) -> Option<Self> {
         match &call.frame {
             Frame::Long(buffer, len) => Some(Self::pull(of, buffer.clone(), 0, *len, now)),
@@ -79,7 +79,7 @@ impl Bulk {
         }
     }
 
-    /// The card is to fetch `total` bytes.
+    /// Makes the transaction in which the card is to fetch `total` bytes.
     fn pull(
         (job, step): (u64, usize),
         buffer: Arc<Buffer>,
@@ -102,7 +102,7 @@ impl Bulk {
         }
     }
 
-    /// What the card is told of a copy.
+    /// Returns what the card is told of a copy.
     pub(super) fn record(&self, copy: &Copy, moved: u32, card: u32) -> CopyRecord {
         CopyRecord {
             sequence: copy.sequence,
@@ -119,12 +119,12 @@ impl Bulk {
         }
     }
 
-    /// Whether the card has been told of the buffer and has not said that it is done with it.
+    /// Returns whether the card has been told of the buffer and has not said that it is done with it.
     pub(super) fn names_memory(&self) -> bool {
         self.awaiting != Awaiting::Room
     }
 
-    /// Whether it is that of `step` of `job`.
+    /// Returns whether the transaction is that of `step` of `job`.
     pub(super) fn is_of(&self, job: u64, step: usize) -> bool {
         self.job == job && self.step == step
     }
