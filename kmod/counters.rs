@@ -2,7 +2,10 @@
 
 //! What happened on a card: `struct ax650_counters`.
 
-use kernel::sync::atomic::{Atomic, Relaxed};
+use kernel::sync::atomic::{
+    Atomic,
+    Relaxed, //
+};
 
 /// A number that only statistics and limits depend on.
 pub(crate) struct Counter(Atomic<i64>);

@@ -4,37 +4,86 @@
 
 use kernel::{
     fs::File,
-    ioctl::{_IOC_NR, _IOC_SIZE, _IOC_TYPE},
-    miscdevice::{MiscDevice, MiscDeviceRegistration},
-    mm::virt::{flags, VmaNew},
+    ioctl::{
+        _IOC_NR,
+        _IOC_SIZE,
+        _IOC_TYPE, //
+    },
+    miscdevice::{
+        MiscDevice,
+        MiscDeviceRegistration, //
+    },
+    mm::virt::{
+        flags,
+        VmaNew, //
+    },
     new_mutex,
     page::PAGE_SIZE,
-    prelude::*,
-    sync::{poll::PollCondVar, Arc, Mutex},
-    uaccess::{UserPtr, UserSlice},
+    sync::{
+        poll::PollCondVar,
+        Arc,
+        Mutex, //
+    },
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    }, //
 };
 
-use super::{MAX_BUFFERS_PER_FILE, MAX_BYTES_PER_FILE, MAX_SESSIONS_PER_FILE, OPEN_TIMEOUT_NS};
-use crate::glue::compat::errno::EDQUOT;
+use super::{
+    MAX_BUFFERS_PER_FILE,
+    MAX_BYTES_PER_FILE,
+    MAX_SESSIONS_PER_FILE,
+    OPEN_TIMEOUT_NS, //
+};
 use crate::{
-    buffer::{Buffer, MAX_BUFFER, MAX_BYTES_PER_CARD},
+    buffer::{
+        Buffer,
+        MAX_BUFFER,
+        MAX_BYTES_PER_CARD, //
+    },
     card::Card,
     counters::Counter,
     glue::{
-        chardev::{self, Node, POLL_GONE, POLL_IN},
+        chardev::{
+            self,
+            Node,
+            POLL_GONE,
+            POLL_IN, //
+        },
         pages::page_offset,
-        plain, task, time,
+        plain,
+        prelude::*,
+        task,
+        time, //
     },
     link::orders::Order,
     session::{
-        job::{Board, Job},
-        open::{CONTEXT, FIRST_SEQUENCE},
-        Session,
+        job::{
+            Board,
+            Job, //
+        },
+        open::{
+            CONTEXT,
+            FIRST_SEQUENCE, //
+        },
+        Session, //
     },
     uapi::{
-        number, BufferCreate, BufferDestroy, Control, Query, SessionCreate, SessionDestroy, Submit,
-        Wait, CONTROL_BOOT, CONTROL_IF_NEEDED, CONTROL_RESET, IOC_TYPE,
-    },
+        number,
+        BufferCreate,
+        BufferDestroy,
+        Control,
+        Query,
+        SessionCreate,
+        SessionDestroy,
+        Submit,
+        Wait,
+        CONTROL_BOOT,
+        CONTROL_IF_NEEDED,
+        CONTROL_RESET,
+        IOC_TYPE, //
+    }, //
 };
 
 /// Things a file holds, under handles from 1 on.

@@ -2,26 +2,43 @@
 
 //! `AX650_IOC_QUERY`.
 
-use kernel::{
-    prelude::*,
-    uaccess::{UserPtr, UserSlice},
+use kernel::uaccess::{
+    UserPtr,
+    UserSlice, //
 };
 
 use super::{
-    client::Client, DEFAULT_TIMEOUT_NS, MAX_BUFFERS_PER_FILE, MAX_BYTES_PER_FILE, MAX_JOBS,
-    MAX_SESSIONS_PER_FILE, MAX_STEPS,
+    client::Client,
+    DEFAULT_TIMEOUT_NS,
+    MAX_BUFFERS_PER_FILE,
+    MAX_BYTES_PER_FILE,
+    MAX_JOBS,
+    MAX_SESSIONS_PER_FILE,
+    MAX_STEPS, //
 };
 use crate::{
     axcl::registry,
-    buffer::{MAX_BUFFER, MAX_BYTES_PER_CARD},
+    buffer::{
+        MAX_BUFFER,
+        MAX_BYTES_PER_CARD, //
+    },
     card::telemetry::MAX_AGE_NS,
-    glue::plain::Plain,
+    glue::{
+        plain::Plain,
+        prelude::*, //
+    },
     link::ports::MAX_SESSIONS,
     session::base::MAX_FRAME,
     uapi::{
-        ClientInfo, Limits, Query, QUERY_CARD, QUERY_CLIENTS, QUERY_COUNTERS, QUERY_LIMITS,
-        QUERY_TELEMETRY,
-    },
+        ClientInfo,
+        Limits,
+        Query,
+        QUERY_CARD,
+        QUERY_CLIENTS,
+        QUERY_COUNTERS,
+        QUERY_LIMITS,
+        QUERY_TELEMETRY, //
+    }, //
 };
 
 impl Client {

@@ -3,32 +3,64 @@
 //! `AX650_IOC_SUBMIT`: every field of every step is checked here, before anything is queued.
 
 use kernel::{
-    prelude::*,
     sync::Arc,
-    uaccess::{UserPtr, UserSlice},
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    }, //
 };
 
 use super::{
-    client::{Client, Holdings},
-    DEFAULT_TIMEOUT_NS, MAX_JOBS, MAX_STEPS,
+    client::{
+        Client,
+        Holdings, //
+    },
+    DEFAULT_TIMEOUT_NS,
+    MAX_JOBS,
+    MAX_STEPS, //
 };
 use crate::{
-    buffer::{Buffer, MAX_BYTES_PER_CARD},
-    glue::{eventfd::EventFd, plain, task, time},
+    buffer::{
+        Buffer,
+        MAX_BYTES_PER_CARD, //
+    },
+    glue::{
+        eventfd::EventFd,
+        plain,
+        prelude::*,
+        task,
+        time, //
+    },
     link::life::NotServing,
     session::{
         base::MAX_FRAME,
-        job::{Call, Copy, Frame, Job, Reply, Step, Work},
+        job::{
+            Call,
+            Copy,
+            Frame,
+            Job,
+            Reply,
+            Step,
+            Work, //
+        }, //
     },
     uapi::{
-        self, Submit, STEP_CALL, STEP_COPY_FROM_CARD, STEP_COPY_TO_CARD, STEP_NO_REPLY,
-        STEP_PIPELINED,
+        self,
+        Submit,
+        STEP_CALL,
+        STEP_COPY_FROM_CARD,
+        STEP_COPY_TO_CARD,
+        STEP_NO_REPLY,
+        STEP_PIPELINED, //
     },
     wire::{
         bytes,
-        frame::{HEADER_SIZE, MAX_MESSAGE},
-        policy,
-    },
+        frame::{
+            HEADER_SIZE,
+            MAX_MESSAGE, //
+        },
+        policy, //
+    }, //
 };
 
 impl Client {

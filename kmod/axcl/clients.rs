@@ -3,24 +3,45 @@
 //! The AXCL programs of one card: their groups of ports.
 
 use kernel::{
-    new_condvar, new_mutex,
-    prelude::*,
-    sync::{Arc, CondVar, Mutex},
+    new_condvar,
+    new_mutex,
+    sync::{
+        Arc,
+        CondVar,
+        Mutex, //
+    }, //
 };
 
 use super::{
     group::Group,
-    line::{Line, Standing, DRAIN_NS},
+    line::{
+        Line,
+        Standing,
+        DRAIN_NS, //
+    },
     place::Place,
     record::Record,
-    rules::{ended, LOOK_NS},
+    rules::{
+        ended,
+        LOOK_NS, //
+    }, //
 };
 use crate::{
     buffer::pool::Pool,
-    glue::{task::Process, time},
-    link::{life::NotServing, Link},
-    uapi::{ClientInfo, INTERFACE_AXCL},
-    wire::control::Packet,
+    glue::{
+        prelude::*,
+        task::Process,
+        time, //
+    },
+    link::{
+        life::NotServing,
+        Link, //
+    },
+    uapi::{
+        ClientInfo,
+        INTERFACE_AXCL, //
+    },
+    wire::control::Packet, //
 };
 
 /// A group whose program is done with it, while the card may still be moving its data.

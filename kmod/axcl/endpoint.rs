@@ -5,16 +5,29 @@
 use kernel::{
     iov::IovIterSource,
     new_mutex,
-    prelude::*,
     static_lock_class,
-    sync::{poll::PollCondVar, Arc, Mutex},
+    sync::{
+        poll::PollCondVar,
+        Arc,
+        Mutex, //
+    }, //
 };
 
-use super::{line::Line, rules::FAILED};
-use crate::glue::compat::{errno::ENOBUFS, PollCondVarBox};
+use super::{
+    line::Line,
+    rules::FAILED, //
+};
 use crate::{
-    glue::chardev::{POLL_ERROR, POLL_IN, POLL_REMOVE},
-    wire::header::MAX_PAYLOAD,
+    glue::{
+        chardev::{
+            POLL_ERROR,
+            POLL_IN,
+            POLL_REMOVE, //
+        },
+        compat::PollCondVarBox,
+        prelude::*, //
+    },
+    wire::header::MAX_PAYLOAD, //
 };
 
 /// Messages that wait to be read: as many, and of so many bytes (R29).

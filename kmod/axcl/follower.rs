@@ -2,10 +2,16 @@
 
 //! What the card's thread tells the programs of AXCL.
 
-use kernel::{prelude::*, sync::Arc};
+use kernel::sync::Arc;
 
-use super::{clients::Clients, registry};
-use crate::card::follower;
+use super::{
+    clients::Clients,
+    registry, //
+};
+use crate::{
+    card::follower,
+    glue::prelude::*, //
+};
 
 /// Follows a card for its programs.
 pub(crate) struct Follower(Arc<Clients>);

@@ -4,25 +4,47 @@
 
 use kernel::{
     new_mutex,
-    prelude::*,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
 };
 
 use super::{
     clients::Clients,
-    line::{Line, Owner, Standing},
+    line::{
+        Line,
+        Owner,
+        Standing, //
+    },
     place::Place,
     record::Record,
-    rules::{as_abi, FAILED},
+    rules::{
+        as_abi,
+        FAILED, //
+    }, //
 };
 use crate::{
-    glue::time::{self, Signals, MS, S},
+    glue::{
+        prelude::*,
+        time::{
+            self,
+            Signals,
+            MS,
+            S, //
+        }, //
+    },
     link::ports,
     session::base::role,
     wire::{
         axcl::flow::Flow,
-        control::{Packet, CREATE, CREATE_DONE, GROUP},
-    },
+        control::{
+            Packet,
+            CREATE,
+            CREATE_DONE,
+            GROUP, //
+        }, //
+    }, //
 };
 
 /// The card's answer is waited for so long [pcie 5.4].

@@ -3,26 +3,66 @@
 //! `/dev/axcl_host`: which cards there are, their state, and ports on them [pcie 8.1].
 
 use kernel::{
-    fs::{File, Kiocb},
-    iov::{IovIterDest, IovIterSource},
-    miscdevice::{MiscDevice, MiscDeviceRegistration},
-    prelude::*,
-    sync::{poll::PollCondVar, Arc},
-    uaccess::{UserPtr, UserSlice},
+    fs::{
+        File,
+        Kiocb, //
+    },
+    iov::{
+        IovIterDest,
+        IovIterSource, //
+    },
+    miscdevice::{
+        MiscDevice,
+        MiscDeviceRegistration, //
+    },
+    sync::{
+        poll::PollCondVar,
+        Arc, //
+    },
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    }, //
 };
 
-use super::{clients::Clients, group::Group, record::Record, registry, requests, rules::FAILED};
+use super::{
+    clients::Clients,
+    group::Group,
+    record::Record,
+    registry,
+    requests,
+    rules::FAILED, //
+};
 use crate::{
     glue::{
-        chardev::{self, POLL_IN},
+        chardev::{
+            self,
+            POLL_IN, //
+        },
         pci,
+        prelude::*, //
     },
-    link::{life::Life, ports::MAX_SESSIONS},
+    link::{
+        life::Life,
+        ports::MAX_SESSIONS, //
+    },
     wire::{
-        axcl::host::{self, Location, PidList, Status},
+        axcl::host::{
+            self,
+            Location,
+            PidList,
+            Status, //
+        },
         bytes::u32_at,
-        control::{Packet, CREATE, DESTROY, PACKET_SIZE, RECYCLE_PORTS, REQUEST_PORTS},
-    },
+        control::{
+            Packet,
+            CREATE,
+            DESTROY,
+            PACKET_SIZE,
+            RECYCLE_PORTS,
+            REQUEST_PORTS, //
+        }, //
+    }, //
 };
 
 impl chardev::Client for Record {

@@ -4,35 +4,53 @@
 
 use kernel::{
     new_mutex,
-    prelude::*,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
 };
 
 use super::{
     endpoint::Endpoint,
-    place::{Held, Place},
+    place::{
+        Held,
+        Place, //
+    }, //
 };
-use crate::glue::compat::errno::ESTALE;
 use crate::{
     buffer::Buffer,
     counters::Counter,
     glue::{
-        dma::{Owner as Turn, Piece},
+        dma::{
+            Owner as Turn,
+            Piece, //
+        },
+        prelude::*,
         shim::current_comm,
         task::Process,
-        time::{self, MS},
+        time::{
+            self,
+            MS, //
+        }, //
     },
     link::{
-        ports::{Description, Receiver},
-        tx::SendError,
+        ports::{
+            Description,
+            Receiver, //
+        },
+        tx::SendError, //
     },
     wire::{
         axcl::{
-            flow::{Flow, FromHost, Through},
-            reach,
+            flow::{
+                Flow,
+                FromHost,
+                Through, //
+            },
+            reach, //
         },
-        transfer::List,
-    },
+        transfer::List, //
+    }, //
 };
 
 /// How often a message is tried to be sent when the ring is full, and the pause between [pcie 4.6].

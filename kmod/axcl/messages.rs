@@ -3,23 +3,48 @@
 //! `/dev/msg_userdev`: an open file for each port [pcie 8.2].
 
 use kernel::{
-    fs::{File, Kiocb},
-    ioctl::{_IOC_NR, _IOC_TYPE},
-    iov::{IovIterDest, IovIterSource},
-    miscdevice::{MiscDevice, MiscDeviceRegistration},
-    prelude::*,
-    sync::{poll::PollCondVar, Arc},
-    uaccess::{UserPtr, UserSlice},
+    fs::{
+        File,
+        Kiocb, //
+    },
+    ioctl::{
+        _IOC_NR,
+        _IOC_TYPE, //
+    },
+    iov::{
+        IovIterDest,
+        IovIterSource, //
+    },
+    miscdevice::{
+        MiscDevice,
+        MiscDeviceRegistration, //
+    },
+    sync::{
+        poll::PollCondVar,
+        Arc, //
+    },
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    }, //
 };
 
 use super::{
     endpoint::Endpoint,
-    registry, requests,
-    rules::{FAILED, UP_NS},
+    registry,
+    requests,
+    rules::{
+        FAILED,
+        UP_NS, //
+    }, //
 };
 use crate::{
-    glue::{chardev, time},
-    wire::axcl::msg,
+    glue::{
+        chardev,
+        prelude::*,
+        time, //
+    },
+    wire::axcl::msg, //
 };
 
 impl chardev::Client for Endpoint {

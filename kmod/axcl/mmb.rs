@@ -8,19 +8,45 @@
 
 use kernel::{
     fs,
-    miscdevice::{MiscDevice, MiscDeviceRegistration},
-    mm::virt::{flags, VmaNew},
+    miscdevice::{
+        MiscDevice,
+        MiscDeviceRegistration, //
+    },
+    mm::virt::{
+        flags,
+        VmaNew, //
+    },
     new_mutex,
-    prelude::*,
-    sync::{Arc, Mutex},
-    uaccess::{UserPtr, UserSlice},
+    sync::{
+        Arc,
+        Mutex, //
+    },
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    }, //
 };
 
-use super::{place::Place, registry};
+use super::{
+    place::Place,
+    registry, //
+};
 use crate::{
-    buffer::{Buffer, Memory, MAX_BUFFER, MAX_BYTES_PER_CARD},
-    glue::{chardev, pages::page_offset},
-    wire::axcl::mmb::{self, Wanted},
+    buffer::{
+        Buffer,
+        Memory,
+        MAX_BUFFER,
+        MAX_BYTES_PER_CARD, //
+    },
+    glue::{
+        chardev,
+        pages::page_offset,
+        prelude::*, //
+    },
+    wire::axcl::mmb::{
+        self,
+        Wanted, //
+    }, //
 };
 
 /// The buffer of a file.

@@ -25,11 +25,18 @@ pub(crate) mod registry;
 mod requests;
 mod rules;
 
-use kernel::{prelude::*, str::CString, sync::Arc};
+use kernel::{
+    str::CString,
+    sync::Arc, //
+};
 
 use crate::glue::{
-    chardev::{Client, Node},
+    chardev::{
+        Client,
+        Node, //
+    },
     params,
+    prelude::*, //
 };
 use endpoint::Endpoint;
 use p2p::Peers;

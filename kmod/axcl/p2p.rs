@@ -7,18 +7,36 @@
 
 use kernel::{
     fs::File,
-    ioctl::{_IOC_NR, _IOC_TYPE},
-    miscdevice::{MiscDevice, MiscDeviceRegistration},
-    prelude::*,
+    ioctl::{
+        _IOC_NR,
+        _IOC_TYPE, //
+    },
+    miscdevice::{
+        MiscDevice,
+        MiscDeviceRegistration, //
+    },
     sync::Arc,
-    uaccess::{UserPtr, UserSlice},
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    }, //
 };
 
-use super::{registry, rules::FAILED};
+use super::{
+    registry,
+    rules::FAILED, //
+};
 use crate::{
     card::Card,
-    glue::{chardev, pci},
-    wire::axcl::p2p::{self, Entry},
+    glue::{
+        chardev,
+        pci,
+        prelude::*, //
+    },
+    wire::axcl::p2p::{
+        self,
+        Entry, //
+    }, //
 };
 
 /// An open file, which has nothing of its own.

@@ -4,15 +4,24 @@
 
 use kernel::{
     new_mutex,
-    prelude::*,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
 };
 
 use crate::{
-    buffer::{pool::Pool, Buffer},
-    glue::{dma::Piece, task::Process},
+    buffer::{
+        pool::Pool,
+        Buffer, //
+    },
+    glue::{
+        dma::Piece,
+        prelude::*,
+        task::Process, //
+    },
     link::Link,
-    wire::axcl::reach,
+    wire::axcl::reach, //
 };
 
 /// Memory, and the process that allocated it.

@@ -3,20 +3,29 @@
 //! What is known of an open file of `/dev/axcl_host`: who opened it, and what has happened.
 
 use kernel::{
-    new_condvar, new_mutex,
-    prelude::*,
+    new_condvar,
+    new_mutex,
     static_lock_class,
     sync::{
-        atomic::{Atomic, Relaxed},
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         poll::PollCondVar,
-        CondVar, Mutex,
-    },
+        CondVar,
+        Mutex, //
+    }, //
 };
 
 use crate::glue::{
     compat::PollCondVarBox,
+    prelude::*,
     task::Process,
-    time::{self, Signals, S},
+    time::{
+        self,
+        Signals,
+        S, //
+    }, //
 };
 
 // TIMEOUT: requests for ports are done one at a time in a file; a create may take a minute.

@@ -2,10 +2,20 @@
 
 //! All cards, by the ids that the AXCL ABI has for them, and all open files of `/dev/axcl_host`.
 
-use kernel::{prelude::*, sync::Arc};
+use kernel::sync::Arc;
 
-use super::{clients::Clients, record::Record};
-use crate::{card::Card, glue::global, wire::axcl::ids::Ids};
+use super::{
+    clients::Clients,
+    record::Record, //
+};
+use crate::{
+    card::Card,
+    glue::{
+        global,
+        prelude::*, //
+    },
+    wire::axcl::ids::Ids, //
+};
 
 /// A card with its id and its programs.
 #[derive(Clone)]

@@ -3,17 +3,28 @@
 //! Reset and reboot, which two of the nodes have [pcie 2.9].  Both hit everybody who uses the card, so
 //! they are for the administrator only (R17); everybody's ports are lost, and they are told (R16).
 
-use kernel::prelude::*;
-
-use super::registry::{self, Entry};
+use super::registry::{
+    self,
+    Entry, //
+};
 use crate::{
-    card::{error::BootError, Card},
-    glue::{
-        task,
-        time::{self, S},
+    card::{
+        error::BootError,
+        Card, //
     },
-    link::{life::OrderError, orders::Order},
-    wire::axcl::host::BootFailure,
+    glue::{
+        prelude::*,
+        task,
+        time::{
+            self,
+            S, //
+        }, //
+    },
+    link::{
+        life::OrderError,
+        orders::Order, //
+    },
+    wire::axcl::host::BootFailure, //
 };
 
 /// A boot is tried several times, and each may take minutes.

@@ -2,11 +2,15 @@
 
 //! What holds for all nodes of the AXCL ABI.
 
-use kernel::prelude::*;
-
 use crate::glue::{
-    compat::errno::EHOSTDOWN,
-    time::{self, Signals, Waited, MS, S},
+    prelude::*,
+    time::{
+        self,
+        Signals,
+        Waited,
+        MS,
+        S, //
+    }, //
 };
 
 /// A request whose arguments cannot be read or make no sense; -1 in the ABI.

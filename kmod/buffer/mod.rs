@@ -4,16 +4,24 @@
 
 pub(crate) mod pool;
 
-use kernel::{mm::virt::VmaNew, page::PAGE_SIZE, prelude::*, sync::Arc};
+use kernel::{
+    mm::virt::VmaNew,
+    page::PAGE_SIZE,
+    sync::Arc, //
+};
 
-use crate::glue::compat::errno::EDQUOT;
 use crate::{
     counters::Counter,
     glue::{
-        dma::{Owner, Piece, Space},
+        dma::{
+            Owner,
+            Piece,
+            Space, //
+        },
         pages::Pages,
+        prelude::*, //
     },
-    wire::transfer::MAX_ENTRIES,
+    wire::transfer::MAX_ENTRIES, //
 };
 
 /// Largest buffer.

@@ -4,13 +4,26 @@
 
 use kernel::{
     device::Bound,
-    new_mutex, pci,
-    prelude::*,
-    sync::{Arc, Mutex},
+    new_mutex,
+    pci,
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
 };
 
-use super::{Buffer, Memory};
-use crate::{counters::Counter, glue::dma::Space, link::Link};
+use super::{
+    Buffer,
+    Memory, //
+};
+use crate::{
+    counters::Counter,
+    glue::{
+        dma::Space,
+        prelude::*, //
+    },
+    link::Link, //
+};
 
 /// Memory that the card may still write to.
 struct Quarantined {

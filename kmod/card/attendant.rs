@@ -7,15 +7,32 @@
 //!
 //! To the card the attendant is a client like others: whatever it waits for ends with the session.
 
-use kernel::{prelude::*, sync::Arc};
+use kernel::sync::Arc;
 
-use super::{service::Verdict, telemetry::Identity, Card};
+use super::{
+    service::Verdict,
+    telemetry::Identity,
+    Card, //
+};
 use crate::{
     glue::{
-        thread::{Main, Running},
-        time::{Delta, Instant, Moment, MS, S},
+        prelude::*,
+        thread::{
+            Main,
+            Running, //
+        },
+        time::{
+            Delta,
+            Instant,
+            Moment,
+            MS,
+            S, //
+        }, //
     },
-    wire::{bytes::Text, rpc},
+    wire::{
+        bytes::Text,
+        rpc, //
+    }, //
 };
 
 // TIMEOUT: an echo takes well under a millisecond on a card in order.

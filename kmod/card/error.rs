@@ -2,9 +2,7 @@
 
 //! Why a card does not come up.
 
-use kernel::prelude::*;
-
-use crate::glue::compat::errno::EREMOTEIO;
+use crate::glue::prelude::*;
 
 /// What a boot or a reset has failed of.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -2,13 +2,21 @@
 
 //! `AX650_QUERY_CARD`.
 
-use kernel::prelude::*;
-
-use super::{error::BootError, Card};
+use super::{
+    error::BootError,
+    Card, //
+};
 use crate::{
-    glue::{self, time},
-    uapi::{CardInfo, ABI_VERSION},
-    wire::state::State,
+    glue::{
+        self,
+        prelude::*,
+        time, //
+    },
+    uapi::{
+        CardInfo,
+        ABI_VERSION, //
+    },
+    wire::state::State, //
 };
 
 impl Card {

@@ -23,22 +23,43 @@ mod thread;
 
 use kernel::{
     device::Bound,
-    new_mutex, pci,
-    prelude::*,
-    sync::{aref::ARef, atomic::Atomic, Arc, Mutex},
+    new_mutex,
+    pci,
+    sync::{
+        aref::ARef,
+        atomic::Atomic,
+        Arc,
+        Mutex, //
+    }, //
 };
 
 use crate::{
     buffer::pool::Pool,
-    glue::{self, mmio::Window, pci::SavedConfig},
-    link::{
-        life::{NotServing, OrderError},
-        orders::Order,
-        Link,
+    glue::{
+        self,
+        mmio::Window,
+        pci::SavedConfig,
+        prelude::*, //
     },
-    session::{job::Board, table::Sessions},
+    link::{
+        life::{
+            NotServing,
+            OrderError, //
+        },
+        orders::Order,
+        Link, //
+    },
+    session::{
+        job::Board,
+        table::Sessions, //
+    },
     uapi::Telemetry,
-    wire::{boot::Bar0, register::Io, reset::Bar4, state::State},
+    wire::{
+        boot::Bar0,
+        register::Io,
+        reset::Bar4,
+        state::State, //
+    }, //
 };
 use error::BootError;
 use follower::Follower;

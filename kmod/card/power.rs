@@ -4,13 +4,16 @@
 //! by others.  The card loses its state in all of them; afterwards it is booted again, and what
 //! clients held answers `ESTALE`.
 
-use kernel::prelude::*;
-
 use super::Card;
-use crate::glue::compat::errno::ESTALE;
 use crate::{
-    glue::pci::{self, Presence},
-    wire::state::State,
+    glue::{
+        pci::{
+            self,
+            Presence, //
+        },
+        prelude::*, //
+    },
+    wire::state::State, //
 };
 
 impl Card {

@@ -2,17 +2,29 @@
 
 //! The heartbeat, and what is done when it is late: ping, canary, session reset, chip reset.
 
-use kernel::prelude::*;
-
-use super::{service::Verdict, Card};
-use crate::glue::compat::errno::ESTALE;
+use super::{
+    service::Verdict,
+    Card, //
+};
 use crate::{
-    glue::time::{Instant, Moment},
-    wire::{
-        heartbeat::{Beat, ACCEPTED, DEVICE, INTERVAL, STAMP},
-        register::FixedRegister,
-        state::State,
+    glue::{
+        prelude::*,
+        time::{
+            Instant,
+            Moment, //
+        }, //
     },
+    wire::{
+        heartbeat::{
+            Beat,
+            ACCEPTED,
+            DEVICE,
+            INTERVAL,
+            STAMP, //
+        },
+        register::FixedRegister,
+        state::State, //
+    }, //
 };
 
 impl Card {

@@ -4,19 +4,38 @@
 
 use core::convert::Infallible;
 
-use kernel::{prelude::*, sync::atomic::Relaxed};
+use kernel::sync::atomic::Relaxed;
 
-use super::{error::BootError, Card};
+use super::{
+    error::BootError,
+    Card, //
+};
 use crate::{
     glue::{
-        pci::{self, Presence},
-        time::{self, fsleep, Delta, Instant},
+        pci::{
+            self,
+            Presence, //
+        },
+        prelude::*,
+        time::{
+            self,
+            fsleep,
+            Delta,
+            Instant, //
+        }, //
     },
     wire::{
-        register::{FixedRegister, Register},
-        reset::{RESET, RESET_LARGE, SMALL_WINDOW},
-        state::State,
-    },
+        register::{
+            FixedRegister,
+            Register, //
+        },
+        reset::{
+            RESET,
+            RESET_LARGE,
+            SMALL_WINDOW, //
+        },
+        state::State, //
+    }, //
 };
 
 // TIMEOUT: loader and link are back within a second [pcie 2.9].  A card that takes so long counts as

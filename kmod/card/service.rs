@@ -3,12 +3,23 @@
 //! What the card's thread and the attendant have to tell each other.
 
 use kernel::{
-    new_condvar, new_mutex,
-    prelude::*,
-    sync::{CondVar, Mutex},
+    new_condvar,
+    new_mutex,
+    sync::{
+        CondVar,
+        Mutex, //
+    }, //
 };
 
-use crate::glue::time::{self, Delta, Instant, Signals};
+use crate::glue::{
+    prelude::*,
+    time::{
+        self,
+        Delta,
+        Instant,
+        Signals, //
+    }, //
+};
 
 /// What still works of a card whose heartbeat is late.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -4,23 +4,46 @@
 
 use kernel::{
     new_mutex,
-    prelude::*,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
 };
 
-use super::status::{put_text, Status};
+use super::status::{
+    put_text,
+    Status, //
+};
 use crate::{
-    glue::time::{self, Delta, Instant, Moment},
+    glue::{
+        prelude::*,
+        time::{
+            self,
+            Delta,
+            Instant,
+            Moment, //
+        }, //
+    },
     link::life::Life,
-    session::{table::Sessions, Session},
+    session::{
+        table::Sessions,
+        Session, //
+    },
     uapi::{
-        Telemetry, TELEMETRY_CMM, TELEMETRY_CPU, TELEMETRY_MEMORY, TELEMETRY_NPU,
-        TELEMETRY_TEMPERATURE,
+        Telemetry,
+        TELEMETRY_CMM,
+        TELEMETRY_CPU,
+        TELEMETRY_MEMORY,
+        TELEMETRY_NPU,
+        TELEMETRY_TEMPERATURE, //
     },
     wire::{
-        proctext::{self, command},
-        rpc,
-    },
+        proctext::{
+            self,
+            command, //
+        },
+        rpc, //
+    }, //
 };
 
 /// Values are asked for again after this.

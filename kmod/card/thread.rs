@@ -2,18 +2,38 @@
 
 //! The card's thread: boots, watches, recovers.
 
-use kernel::{prelude::*, sync::Arc};
+use kernel::sync::Arc;
 
-use super::{error::BootError, Card};
-use crate::glue::compat::errno::ESTALE;
+use super::{
+    error::BootError,
+    Card, //
+};
 use crate::{
     glue::{
-        pci::{self, Presence},
-        thread::{Main, Running},
-        time::{self, Delta, Instant, Moment},
+        pci::{
+            self,
+            Presence, //
+        },
+        prelude::*,
+        thread::{
+            Main,
+            Running, //
+        },
+        time::{
+            self,
+            Delta,
+            Instant,
+            Moment, //
+        }, //
     },
-    link::orders::{Errand, Order},
-    wire::{heartbeat::Watch, state::State},
+    link::orders::{
+        Errand,
+        Order, //
+    },
+    wire::{
+        heartbeat::Watch,
+        state::State, //
+    }, //
 };
 
 /// Between looks at the heartbeat.

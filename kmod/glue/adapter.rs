@@ -6,18 +6,31 @@
 //! is handed.  This adapter fills in the rest first and then delegates, so that probe, remove and
 //! the driver data stay those of the kernel crate.
 
-use core::{marker::PhantomData, mem::offset_of, pin::Pin};
+use core::{
+    marker::PhantomData,
+    mem::offset_of,
+    pin::Pin, //
+};
 
 use kernel::{
     bindings,
-    device::{CoreInternal, Device},
-    driver::{DriverLayout, RegistrationOps},
+    device::{
+        CoreInternal,
+        Device, //
+    },
+    driver::{
+        DriverLayout,
+        RegistrationOps, //
+    },
     pci,
     prelude::*,
-    types::Opaque,
+    types::Opaque, //
 };
 
-use super::sysfs::{self, Attributes};
+use super::sysfs::{
+    self,
+    Attributes, //
+};
 
 /// How an error on the bus stands.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -5,24 +5,40 @@
 //! `kernel::miscdevice` has neither poll nor data per device nor names made at run time; this adds
 //! them around its file operations.
 
-use core::{marker::PhantomData, ptr};
+use core::{
+    marker::PhantomData,
+    ptr, //
+};
 
 use kernel::{
     bindings,
     device::Device,
     error::to_result,
     fs::File,
-    miscdevice::{MiscDevice, MiscDeviceOptions, MiscDeviceRegistration},
+    miscdevice::{
+        MiscDevice,
+        MiscDeviceOptions,
+        MiscDeviceRegistration, //
+    },
     prelude::*,
     str::CString,
     sync::{
-        poll::{PollCondVar, PollTable},
-        Arc,
+        poll::{
+            PollCondVar,
+            PollTable, //
+        },
+        Arc, //
     },
-    types::{ForeignOwnable, Opaque},
+    types::{
+        ForeignOwnable,
+        Opaque, //
+    }, //
 };
 
-use super::{compat, pci::raw_device};
+use super::{
+    compat,
+    pci::raw_device, //
+};
 
 /// Something is there to be read or waited for.
 pub(crate) const POLL_IN: u32 = 0x0001 | 0x0040;

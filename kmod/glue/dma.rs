@@ -7,18 +7,31 @@
 
 use kernel::{
     bindings,
-    device::{Bound, Device},
+    device::{
+        Bound,
+        Device, //
+    },
     dma::DataDirection,
     error::to_result,
     new_mutex,
     page::PAGE_SIZE,
     pci,
     prelude::*,
-    rbtree::{RBTree, RBTreeNodeReservation},
-    sync::{aref::ARef, Mutex},
+    rbtree::{
+        RBTree,
+        RBTreeNodeReservation, //
+    },
+    sync::{
+        aref::ARef,
+        Mutex, //
+    }, //
 };
 
-use super::{pages::Pages, pci::raw_device, shim};
+use super::{
+    pages::Pages,
+    pci::raw_device,
+    shim, //
+};
 
 /// One contiguous piece of bus addresses.
 #[derive(Clone, Copy)]

@@ -4,7 +4,11 @@
 
 use core::ptr::NonNull;
 
-use kernel::{bindings, error::from_err_ptr, prelude::*};
+use kernel::{
+    bindings,
+    error::from_err_ptr,
+    prelude::*, //
+};
 
 use super::shim;
 

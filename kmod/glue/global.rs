@@ -2,7 +2,10 @@
 
 //! Tables that all cards share.
 
-use kernel::sync::atomic::{Atomic, Full};
+use kernel::sync::atomic::{
+    Atomic,
+    Full, //
+};
 
 /// Whether something is done for the first time.
 pub(crate) struct First(Atomic<u32>);

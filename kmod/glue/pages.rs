@@ -4,7 +4,13 @@
 
 use core::ptr::NonNull;
 
-use kernel::{bindings, error::to_result, mm::virt::VmaNew, page::PAGE_SIZE, prelude::*};
+use kernel::{
+    bindings,
+    error::to_result,
+    mm::virt::VmaNew,
+    page::PAGE_SIZE,
+    prelude::*, //
+};
 
 use super::shim;
 

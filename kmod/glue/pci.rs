@@ -2,19 +2,32 @@
 
 //! What `kernel::pci` leaves out: configuration space after a reset, bus mastering off, the link.
 
-use core::ptr::{self, NonNull};
+use core::ptr::{
+    self,
+    NonNull, //
+};
 
 use kernel::{
     bindings,
-    device::{Core, Device, DeviceContext},
-    dma::{Device as _, DmaMask},
+    device::{
+        Core,
+        Device,
+        DeviceContext, //
+    },
+    dma::{
+        Device as _,
+        DmaMask, //
+    },
     pci,
-    prelude::*,
+    prelude::*, //
 };
 
 use super::{
     shim,
-    time::{read_poll_timeout, Delta},
+    time::{
+        read_poll_timeout,
+        Delta, //
+    }, //
 };
 
 /// Returns the C structure of a device: `Device::as_raw` is private to the kernel crate; the type is

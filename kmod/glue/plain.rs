@@ -4,7 +4,10 @@
 
 use core::mem::size_of;
 
-use kernel::{prelude::*, uaccess::UserSlice};
+use kernel::{
+    prelude::*,
+    uaccess::UserSlice, //
+};
 
 /// A structure of the ioctl interface.
 ///

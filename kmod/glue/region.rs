@@ -3,15 +3,27 @@
 //! The memory that host and card share: control page and rings [pcie 4.2].
 
 use kernel::{
-    device::{Bound, Device},
+    device::{
+        Bound,
+        Device, //
+    },
     devres::Devres,
-    dma::{attrs::DMA_ATTR_NO_WARN, Coherent},
+    dma::{
+        attrs::DMA_ATTR_NO_WARN,
+        Coherent, //
+    },
     pci,
-    prelude::*,
+    prelude::*, //
 };
 
-use super::{compat::bus_address, shim};
-use crate::wire::{handshake::ControlPage, register::Io};
+use super::{
+    compat::bus_address,
+    shim, //
+};
+use crate::wire::{
+    handshake::ControlPage,
+    register::Io, //
+};
 
 /// Coherent DMA memory, 64 KiB aligned.  The card changes it at any time, so there are no references
 /// into it: only copies.

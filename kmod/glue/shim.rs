@@ -2,7 +2,10 @@
 
 //! Declarations of `shim.c`, and safe forms of those that need no context.
 
-use kernel::{bindings, prelude::*};
+use kernel::{
+    bindings,
+    prelude::*, //
+};
 
 // The empty structs that bindgen makes of opaque types are behind pointers only.
 #[allow(improper_ctypes)]

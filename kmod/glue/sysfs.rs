@@ -3,9 +3,18 @@
 //! sysfs attributes of a device, which the kernel crate has no abstraction of; `sysfs.c` has their
 //! names.
 
-use core::{marker::PhantomData, pin::Pin};
+use core::{
+    marker::PhantomData,
+    pin::Pin, //
+};
 
-use kernel::{bindings, page::PAGE_SIZE, pci, prelude::*, str::CString};
+use kernel::{
+    bindings,
+    page::PAGE_SIZE,
+    pci,
+    prelude::*,
+    str::CString, //
+};
 
 use super::adapter;
 

@@ -4,7 +4,10 @@
 
 use core::ptr::NonNull;
 
-use kernel::{bindings, prelude::*};
+use kernel::{
+    bindings,
+    prelude::*, //
+};
 
 use super::shim;
 

@@ -2,13 +2,23 @@
 
 //! A kernel thread with an owner.
 
-use core::{marker::PhantomData, ptr};
+use core::{
+    marker::PhantomData,
+    ptr, //
+};
 
-use kernel::{bindings, prelude::*, sync::Arc};
+use kernel::{
+    bindings,
+    prelude::*,
+    sync::Arc, //
+};
 
 use super::{
     shim,
-    time::{fsleep, Delta},
+    time::{
+        fsleep,
+        Delta, //
+    }, //
 };
 
 /// What a thread runs.

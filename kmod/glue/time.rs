@@ -5,16 +5,30 @@
 use kernel::{
     bindings,
     prelude::*,
-    sync::{lock::Backend, CondVar, CondVarTimeoutResult, Mutex},
-    time::{msecs_to_jiffies, Monotonic},
+    sync::{
+        lock::Backend,
+        CondVar,
+        CondVarTimeoutResult,
+        Mutex, //
+    },
+    time::{
+        msecs_to_jiffies,
+        Monotonic, //
+    }, //
 };
 
 pub(crate) use kernel::{
-    io::poll::{read_poll_timeout, read_poll_timeout_atomic},
-    time::{
-        delay::{fsleep, udelay},
-        Delta,
+    io::poll::{
+        read_poll_timeout,
+        read_poll_timeout_atomic, //
     },
+    time::{
+        delay::{
+            fsleep,
+            udelay, //
+        },
+        Delta, //
+    }, //
 };
 
 /// A point in time.  Adding one of the driver's bounds to the present does not overflow: the clock has room

@@ -3,15 +3,31 @@
 //! Port 11: asking the card to make and end the serving process of a session [pcie 5.2] to [pcie 5.5].
 
 use kernel::{
-    new_condvar, new_mutex,
-    prelude::*,
-    sync::{CondVar, Mutex},
+    new_condvar,
+    new_mutex,
+    sync::{
+        CondVar,
+        Mutex, //
+    }, //
 };
 
-use super::{device::Device, life::Life, ports::Ports};
+use super::{
+    device::Device,
+    life::Life,
+    ports::Ports, //
+};
 use crate::{
-    glue::time::{self, Signals},
-    wire::control::{Packet, NOTIFY_PORT},
+    glue::{
+        prelude::*,
+        time::{
+            self,
+            Signals, //
+        }, //
+    },
+    wire::control::{
+        Packet,
+        NOTIFY_PORT, //
+    }, //
 };
 
 /// A request that waits for its answer.

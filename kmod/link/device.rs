@@ -4,33 +4,48 @@
 
 use kernel::{
     device::Bound,
-    new_mutex, pci,
-    prelude::*,
+    new_mutex,
+    pci,
     sync::{
         aref::ARef,
-        atomic::{Atomic, Relaxed},
-        Mutex,
-    },
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Mutex, //
+    }, //
 };
 
 use super::life::Life;
-use crate::glue::compat::errno::EPROTO;
 use crate::{
     counters::Counters,
     glue::{
         self,
         mmio::Window,
         pci::Presence,
+        prelude::*,
         region::Region,
-        time::{self, read_poll_timeout_atomic, Delta},
+        time::{
+            self,
+            read_poll_timeout_atomic,
+            Delta, //
+        }, //
     },
     wire::{
         handshake::REGION_SIZE,
-        mailbox::{Bar1, Slot, SlotRequest, SLOT_REQUEST},
-        register::{FixedRegister, Io},
+        mailbox::{
+            Bar1,
+            Slot,
+            SlotRequest,
+            SLOT_REQUEST, //
+        },
+        register::{
+            FixedRegister,
+            Io, //
+        },
         ring::Geometry,
-        state::State,
-    },
+        state::State, //
+    }, //
 };
 
 /// The smallest shared region worth having: U-Boot must fit it in one piece, as it is the bounce

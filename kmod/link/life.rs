@@ -5,15 +5,23 @@
 //! The card's thread is the only one that changes the state; the exception is that whoever finds that
 //! the card does not answer says so at once.
 
-use kernel::{
-    prelude::*,
-    sync::atomic::{Acquire, Atomic, Full, Relaxed},
+use kernel::sync::atomic::{
+    Acquire,
+    Atomic,
+    Full,
+    Relaxed, //
 };
 
-use super::orders::{Order, Orders};
+use super::orders::{
+    Order,
+    Orders, //
+};
 use crate::{
-    glue::compat::errno::{EHOSTDOWN, ESTALE},
-    wire::state::{may, State},
+    glue::prelude::*,
+    wire::state::{
+        may,
+        State, //
+    }, //
 };
 
 /// Why a card does not serve.

@@ -19,24 +19,45 @@ use core::ops::Deref;
 
 use kernel::{
     device::Bound,
-    new_mutex, pci,
-    prelude::*,
-    sync::{Arc, Mutex},
+    new_mutex,
+    pci,
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
 };
 
-use crate::glue::compat::errno::EREMOTEIO;
 use crate::{
     glue::{
+        prelude::*,
         task,
-        time::{self, Delta, Moment, Signals},
+        time::{
+            self,
+            Delta,
+            Moment,
+            Signals, //
+        }, //
     },
-    wire::control::{Packet, DESTROY, NOTIFY_PORT},
+    wire::control::{
+        Packet,
+        DESTROY,
+        NOTIFY_PORT, //
+    }, //
 };
 use control::Control;
 use device::Device;
-use ports::{Group, Ports};
-use rx::{Delivery, Rx};
-use tx::{SendError, Tx};
+use ports::{
+    Group,
+    Ports, //
+};
+use rx::{
+    Delivery,
+    Rx, //
+};
+use tx::{
+    SendError,
+    Tx, //
+};
 
 /// Between looks for room in the ring.
 const ROOM_PAUSE: Delta = Delta::from_millis(1);

@@ -3,15 +3,27 @@
 //! What the card's thread is to do, and how it is woken.  Whoever has the link may have the thread look.
 
 use kernel::{
-    new_condvar, new_mutex,
-    prelude::*,
+    new_condvar,
+    new_mutex,
     sync::{
-        atomic::{Atomic, Relaxed},
-        CondVar, Mutex,
-    },
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        CondVar,
+        Mutex, //
+    }, //
 };
 
-use crate::glue::time::{self, Delta, Instant, Signals};
+use crate::glue::{
+    prelude::*,
+    time::{
+        self,
+        Delta,
+        Instant,
+        Signals, //
+    }, //
+};
 
 /// What may be ordered.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -2,11 +2,17 @@
 
 //! Who receives what comes on which port [pcie 5.1].
 
-use kernel::{prelude::*, sync::Arc};
+use kernel::sync::Arc;
 
-use crate::wire::{
-    control::{FIRST_USER_PORT, GROUP},
-    header::PORT_COUNT,
+use crate::{
+    glue::prelude::*,
+    wire::{
+        control::{
+            FIRST_USER_PORT,
+            GROUP, //
+        },
+        header::PORT_COUNT, //
+    }, //
 };
 
 /// The ports of a session, by their role.

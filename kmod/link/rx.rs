@@ -5,16 +5,23 @@
 //! The card may write anything anywhere in the ring at any time.  Every header and every payload is
 //! copied once, and only the copy is looked at.
 
-use kernel::prelude::*;
-
-use super::{device::Device, traffic::Traffic};
-use crate::glue::compat::errno::EPROTO;
+use super::{
+    device::Device,
+    traffic::Traffic, //
+};
 use crate::{
-    glue::{region, time},
-    wire::{
-        header::{Header, HEADER_SIZE},
-        ring,
+    glue::{
+        prelude::*,
+        region,
+        time, //
     },
+    wire::{
+        header::{
+            Header,
+            HEADER_SIZE, //
+        },
+        ring, //
+    }, //
 };
 
 /// The longest message any receiver of the driver takes; RPC frames above 1024 bytes travel by DMA.

@@ -2,19 +2,35 @@
 
 //! Sending: the host to card ring and its doorbell [pcie 4.6], [pcie 4.8].
 
-use kernel::prelude::*;
-
-use super::{device::Device, traffic::Traffic};
-use crate::glue::compat::errno::{EHOSTDOWN, EPROTO};
+use super::{
+    device::Device,
+    traffic::Traffic, //
+};
 use crate::{
-    glue::{region, time},
-    wire::{
-        handshake::{PAGE_HANDLED, PAGE_RUNG},
-        header::Header,
-        mailbox::{FlowControl, DATA_WORD, DATA_WORDS, SLOT_DATA, SLOT_INFO},
-        register::{FixedRegister, RegisterArray},
-        ring,
+    glue::{
+        prelude::*,
+        region,
+        time, //
     },
+    wire::{
+        handshake::{
+            PAGE_HANDLED,
+            PAGE_RUNG, //
+        },
+        header::Header,
+        mailbox::{
+            FlowControl,
+            DATA_WORD,
+            DATA_WORDS,
+            SLOT_DATA,
+            SLOT_INFO, //
+        },
+        register::{
+            FixedRegister,
+            RegisterArray, //
+        },
+        ring, //
+    }, //
 };
 
 /// A doorbell that the card has not acted upon for so long is rung again.

@@ -3,19 +3,39 @@
 //! Text of the files in debugfs: how rings, ports and programs of a card stand.  These are facts for
 //! people who look for a fault; programs use the ioctl interface.
 
-use kernel::{prelude::*, seq_file::SeqFile, seq_print, sync::Arc};
+use kernel::{
+    seq_file::SeqFile,
+    seq_print,
+    sync::Arc, //
+};
 
 use crate::{
-    axcl::{clients::Clients, group::Group, registry},
+    axcl::{
+        clients::Clients,
+        group::Group,
+        registry, //
+    },
     card::Card,
-    glue::debugfs::{Dir, Show},
-    link::{ports::Use, traffic::Traffic},
+    glue::{
+        debugfs::{
+            Dir,
+            Show, //
+        },
+        prelude::*, //
+    },
+    link::{
+        ports::Use,
+        traffic::Traffic, //
+    },
     wire::{
         bytes::Text,
-        handshake::{PAGE_HANDLED, PAGE_RUNG},
+        handshake::{
+            PAGE_HANDLED,
+            PAGE_RUNG, //
+        },
         register::FixedRegister,
-        ring::Ring,
-    },
+        ring::Ring, //
+    }, //
 };
 
 /// The directory of a card.

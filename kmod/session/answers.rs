@@ -2,14 +2,21 @@
 
 //! Answers of the card, by message or by DMA, and the calls they belong to [rpc 1.2].
 
-use kernel::{prelude::*, sync::Arc};
+use kernel::sync::Arc;
 
 use super::{
     base::Base,
-    engine::{Caller, Engine},
-    job::Work,
+    engine::{
+        Caller,
+        Engine, //
+    },
+    job::Work, //
 };
-use crate::{buffer::Buffer, wire::frame};
+use crate::{
+    buffer::Buffer,
+    glue::prelude::*,
+    wire::frame, //
+};
 
 /// Where the bytes of an answer go.
 pub(super) enum Destination {

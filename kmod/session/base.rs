@@ -5,10 +5,19 @@
 use kernel::sync::Arc;
 
 use crate::{
-    buffer::{pool::Pool, Buffer},
+    buffer::{
+        pool::Pool,
+        Buffer, //
+    },
     counters::Counter,
-    glue::{task::Process, time},
-    link::{ports::Group, Link},
+    glue::{
+        task::Process,
+        time, //
+    },
+    link::{
+        ports::Group,
+        Link, //
+    }, //
 };
 
 /// The card's DMA buffer for a session, hence the most one chunk of a copy moves [rpc 2.3].

@@ -6,22 +6,47 @@
 //! protocol allows stand alone: request, record and list of a copy go out under one doorbell, and so
 //! does the end of one transaction with the beginning of the next.
 
-use kernel::prelude::*;
-
 use super::{
-    base::{role, Base},
-    engine::{Caller, Engine, Phase},
-    job::{Progress, Work},
-    transaction::{Awaiting, Bulk, Moved},
-};
-use crate::glue::compat::errno::{ECANCELED, EPROTO};
-use crate::{
-    glue::time,
-    wire::{
-        frame::{self, COPY},
-        record::{CopyRecord, RECORD_SIZE},
-        transfer::{encode_list, ListKind, Transfer, MAX_LIST},
+    base::{
+        role,
+        Base, //
     },
+    engine::{
+        Caller,
+        Engine,
+        Phase, //
+    },
+    job::{
+        Progress,
+        Work, //
+    },
+    transaction::{
+        Awaiting,
+        Bulk,
+        Moved, //
+    }, //
+};
+use crate::{
+    glue::{
+        prelude::*,
+        time, //
+    },
+    wire::{
+        frame::{
+            self,
+            COPY, //
+        },
+        record::{
+            CopyRecord,
+            RECORD_SIZE, //
+        },
+        transfer::{
+            encode_list,
+            ListKind,
+            Transfer,
+            MAX_LIST, //
+        }, //
+    }, //
 };
 
 /// A card with a smaller window than this is served with more messages than need be.

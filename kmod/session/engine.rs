@@ -2,16 +2,33 @@
 
 //! The state machine of a session: jobs, their steps, and what is in flight.
 
-use kernel::{prelude::*, sync::Arc};
+use kernel::sync::Arc;
 
 use super::{
-    base::{role, Base, STALL_NS, WINDOW},
+    base::{
+        role,
+        Base,
+        STALL_NS,
+        WINDOW, //
+    },
     inbound::Inbound,
-    job::{Frame, Job, Progress, Work},
-    transaction::Bulk,
+    job::{
+        Frame,
+        Job,
+        Progress,
+        Work, //
+    },
+    transaction::Bulk, //
 };
-use crate::glue::compat::errno::{ECANCELED, ETIME};
-use crate::{buffer::Buffer, glue::time, link::tx::SendError, wire::frame};
+use crate::{
+    buffer::Buffer,
+    glue::{
+        prelude::*,
+        time, //
+    },
+    link::tx::SendError,
+    wire::frame, //
+};
 
 /// Where a session is in its life.
 #[derive(Clone, Copy, PartialEq, Eq)]

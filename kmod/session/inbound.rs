@@ -2,21 +2,37 @@
 
 //! Transactions on port P1: answers too long for a message [rpc 2.4].
 
-use kernel::{prelude::*, sync::Arc};
+use kernel::sync::Arc;
 
 use super::{
     answers::Answer,
-    base::{role, Base, MAX_FRAME},
-    engine::{Engine, Phase},
+    base::{
+        role,
+        Base,
+        MAX_FRAME, //
+    },
+    engine::{
+        Engine,
+        Phase, //
+    }, //
 };
-use crate::glue::compat::errno::EPROTO;
 use crate::{
     buffer::Buffer,
-    glue::time,
-    wire::{
-        frame::{self, COPY, COPY_DUE},
-        transfer::{ListKind, Transfer},
+    glue::{
+        prelude::*,
+        time, //
     },
+    wire::{
+        frame::{
+            self,
+            COPY,
+            COPY_DUE, //
+        },
+        transfer::{
+            ListKind,
+            Transfer, //
+        }, //
+    }, //
 };
 
 /// Host memory for answers on their way in.

@@ -3,20 +3,29 @@
 //! Jobs: arrays of steps, and the board where a file finds those that have ended.
 
 use kernel::{
-    new_condvar, new_mutex, new_poll_condvar,
-    prelude::*,
-    sync::{poll::PollCondVar, Arc, CondVar, Mutex},
+    new_condvar,
+    new_mutex,
+    new_poll_condvar,
+    sync::{
+        poll::PollCondVar,
+        Arc,
+        CondVar,
+        Mutex, //
+    }, //
 };
 
-use crate::glue::compat::errno::{ECANCELED, ETIME};
 use crate::{
     buffer::Buffer,
     glue::{
         eventfd::EventFd,
-        time::{self, Waited},
+        prelude::*,
+        time::{
+            self,
+            Waited, //
+        }, //
     },
     uapi::StepResult,
-    wire::frame,
+    wire::frame, //
 };
 
 /// What a step does.

@@ -18,18 +18,30 @@ mod transaction;
 
 use core::ops::Deref;
 
-use kernel::{
-    prelude::*,
-    sync::{CondVar, Mutex},
+use kernel::sync::{
+    CondVar,
+    Mutex, //
 };
 
 use crate::{
     counters::Counter,
-    glue::time,
-    link::ports::{Description, Receiver},
+    glue::{
+        prelude::*,
+        time, //
+    },
+    link::ports::{
+        Description,
+        Receiver, //
+    }, //
 };
-use base::{role, Base};
-use engine::{Engine, Phase};
+use base::{
+    role,
+    Base, //
+};
+use engine::{
+    Engine,
+    Phase, //
+};
 
 /// A session that is being closed may take so long to end its transaction.
 const DRAIN_NS: u64 = 5 * time::S;

@@ -2,28 +2,53 @@
 
 //! Opening a session, and calls that the driver makes itself.
 
-use kernel::{new_condvar, new_mutex, prelude::*, sync::Arc};
+use kernel::{
+    new_condvar,
+    new_mutex,
+    sync::Arc, //
+};
 
 use super::{
-    base::{role, Base, WINDOW},
-    engine::{Caller, Engine, Phase},
-    Session,
+    base::{
+        role,
+        Base,
+        WINDOW, //
+    },
+    engine::{
+        Caller,
+        Engine,
+        Phase, //
+    },
+    Session, //
 };
-use crate::glue::compat::errno::{EPROTO, EREMOTEIO};
 use crate::{
     buffer::pool::Pool,
     counters::Counter,
     glue::{
+        prelude::*,
         shim,
         task::Process,
-        time::{self, Delta, Signals, MS},
+        time::{
+            self,
+            Delta,
+            Signals,
+            MS, //
+        }, //
     },
-    link::{ports::Group, tx::SendError, Link},
+    link::{
+        ports::Group,
+        tx::SendError,
+        Link, //
+    },
     wire::{
-        control::{Packet, CREATE},
-        frame, rpc,
-        transfer::Transfer,
-    },
+        control::{
+            Packet,
+            CREATE, //
+        },
+        frame,
+        rpc,
+        transfer::Transfer, //
+    }, //
 };
 
 /// How often SYNC is repeated, and how long each is waited for [rpc 2.2].

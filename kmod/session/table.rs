@@ -4,15 +4,21 @@
 
 use kernel::{
     new_mutex,
-    prelude::*,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
 };
 
 use super::Session;
 use crate::{
     buffer::pool::Pool,
     counters::Counter,
-    link::{ports::MAX_SESSIONS, Link},
+    glue::prelude::*,
+    link::{
+        ports::MAX_SESSIONS,
+        Link, //
+    }, //
 };
 
 /// All sessions whose ports are not free again, the driver's own among them.

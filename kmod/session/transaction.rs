@@ -2,12 +2,20 @@
 
 //! What is known of the transaction on port P0 [rpc 2.3], [rpc 2.4].
 
-use kernel::{prelude::*, sync::Arc};
+use kernel::sync::Arc;
 
-use super::job::{Call, Copy, Frame};
+use super::job::{
+    Call,
+    Copy,
+    Frame, //
+};
 use crate::{
     buffer::Buffer,
-    wire::record::{CopyRecord, Kind},
+    glue::prelude::*,
+    wire::record::{
+        CopyRecord,
+        Kind, //
+    }, //
 };
 
 /// What is awaited from the card.

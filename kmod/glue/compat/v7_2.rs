@@ -2,18 +2,29 @@
 
 //! Linux 7.2.
 
-use core::{marker::PhantomData, ops::Deref, pin::Pin};
+use core::{
+    marker::PhantomData,
+    ops::Deref,
+    pin::Pin, //
+};
 
 use kernel::{
     alloc::AllocError,
     bindings,
-    device::{Bound, Device},
+    device::{
+        Bound,
+        Device, //
+    },
     devres::Devres,
     dma::Coherent,
-    irq, pci,
+    irq,
+    pci,
     prelude::*,
-    sync::{poll::PollCondVar, LockClassKey},
-    types::Opaque,
+    sync::{
+        poll::PollCondVar,
+        LockClassKey, //
+    },
+    types::Opaque, //
 };
 
 use super::Handler;
@@ -37,7 +48,10 @@ pub(crate) mod errno {
 
     use kernel::{
         bindings,
-        error::{code::EINVAL, Error},
+        error::{
+            code::EINVAL,
+            Error, //
+        }, //
     };
 
     // An `Error` is the negative number.

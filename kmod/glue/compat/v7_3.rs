@@ -2,9 +2,19 @@
 
 //! Linux 7.3, and newer ones until one differs.
 
-pub(crate) use kernel::{pci_device_table as pci_table, sync::poll::PollCondVarBox};
+pub(crate) use kernel::{
+    pci_device_table as pci_table,
+    sync::poll::PollCondVarBox, //
+};
 
-use kernel::{bindings, device::Bound, dma::Coherent, irq, pci, prelude::*};
+use kernel::{
+    bindings,
+    device::Bound,
+    dma::Coherent,
+    irq,
+    pci,
+    prelude::*, //
+};
 
 use super::Handler;
 
@@ -15,7 +25,15 @@ pub(crate) type IdInfo<'a, T> = Option<&'a T>;
 
 pub(crate) mod errno {
     pub(crate) use kernel::error::code::{
-        ECANCELED, EDQUOT, EHOSTDOWN, ENOBUFS, ENODATA, EPROTO, EREMOTEIO, ESTALE, ETIME,
+        ECANCELED,
+        EDQUOT,
+        EHOSTDOWN,
+        ENOBUFS,
+        ENODATA,
+        EPROTO,
+        EREMOTEIO,
+        ESTALE,
+        ETIME, //
     };
 }
 

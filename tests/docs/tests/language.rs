@@ -89,16 +89,10 @@ fn documentation_names_its_object() {
 #[test]
 fn axera_is_named() {
     let vendor = Regex::new(r"(?i)\bvendor's\b").expect("a pattern");
-    let texts = [
-        "docs",
-        "userlib/src",
-        "kmod",
-        "tests/axcl",
-        "tests/guest",
-    ]
-    .into_iter()
-    .flat_map(|directory| files(directory, &[".md", ".rs"]))
-    .chain([("README.md".to_owned(), support::read("README.md"))]);
+    let texts = ["docs", "userlib/src", "kmod", "tests/axcl", "tests/guest"]
+        .into_iter()
+        .flat_map(|directory| files(directory, &[".md", ".rs"]))
+        .chain([("README.md".to_owned(), support::read("README.md"))]);
     let wrong: Vec<String> = texts
         .flat_map(|(path, text)| {
             let lines: Vec<String> = (1..)
