@@ -34,7 +34,7 @@ use super::{
     MAX_BUFFERS_PER_FILE,
     MAX_BYTES_PER_FILE,
     MAX_SESSIONS_PER_FILE,
-    OPEN_TIMEOUT_NS, //
+    OPEN_TIMEOUT, //
 };
 use crate::{
     buffer::{
@@ -55,7 +55,11 @@ use crate::{
         plain,
         prelude::*,
         task,
-        time, //
+        time::{
+            self,
+            Instant,
+            Moment, //
+        }, //
     },
     link::orders::Order,
     session::{
@@ -281,8 +285,8 @@ impl Client {
             return Err(EINVAL);
         }
         let deadline = match args.timeout_ns {
-            0 => time::now() + OPEN_TIMEOUT_NS,
-            at => at,
+            0 => Instant::now() + OPEN_TIMEOUT,
+            at => at.instant(),
         };
         // Before the card is troubled.
         self.holdings.lock().sessions.free_slot()?;
@@ -381,7 +385,8 @@ impl Client {
         if args.flags != 0 || (args.results != 0 && args.result_size == 0) {
             return Err(EINVAL);
         }
-        let job = self.board.wait(args.job, args.timeout_ns)?;
+        let deadline = (args.timeout_ns != 0).then(|| args.timeout_ns.instant());
+        let job = self.board.wait(args.job, deadline)?;
         let written = self
             .hand_over(&mut args, &job)
             .and_then(|()| plain::write(user(), &args));
@@ -404,8 +409,8 @@ impl Client {
         args.result_count = job.steps.len() as u32;
         args.status = job.status();
         args.user_data = job.user_data;
-        args.queued_ns = job.queued_at;
-        args.done_ns = job.done_at;
+        args.queued_ns = job.queued_at.nanos();
+        args.done_ns = job.done_at.nanos();
         args.woken_ns = time::now();
         Ok(())
     }

@@ -9,7 +9,7 @@ use kernel::uaccess::{
 
 use super::{
     client::Client,
-    DEFAULT_TIMEOUT_NS,
+    DEFAULT_TIMEOUT,
     MAX_BUFFERS_PER_FILE,
     MAX_BYTES_PER_FILE,
     MAX_JOBS,
@@ -22,7 +22,7 @@ use crate::{
         MAX_BUFFER,
         MAX_BYTES_PER_CARD, //
     },
-    card::telemetry::MAX_AGE_NS,
+    card::telemetry::MAX_AGE,
     glue::{
         plain::Plain,
         prelude::*, //
@@ -55,7 +55,7 @@ impl Client {
         let card = &self.card;
         match args.kind {
             QUERY_CARD => give(args, card.info().bytes()),
-            QUERY_TELEMETRY => give(args, card.telemetry(MAX_AGE_NS)?.bytes()),
+            QUERY_TELEMETRY => give(args, card.telemetry(MAX_AGE)?.bytes()),
             QUERY_COUNTERS => {
                 let mut counters = card.link.counters.snapshot();
                 counters.quarantined_bytes = card.pool.quarantined_bytes();
@@ -104,7 +104,7 @@ const LIMITS: Limits = Limits {
     max_buffer_bytes: MAX_BUFFER,
     max_bytes_per_file: MAX_BYTES_PER_FILE,
     max_bytes_per_card: MAX_BYTES_PER_CARD,
-    default_timeout_ns: DEFAULT_TIMEOUT_NS,
+    default_timeout_ns: DEFAULT_TIMEOUT.as_nanos() as u64,
 };
 
 /// Writes as much of `bytes` as the caller has room for, and says how many there are.

@@ -15,7 +15,7 @@ use super::{
         Client,
         Holdings, //
     },
-    DEFAULT_TIMEOUT_NS,
+    DEFAULT_TIMEOUT,
     MAX_JOBS,
     MAX_STEPS, //
 };
@@ -29,7 +29,10 @@ use crate::{
         plain,
         prelude::*,
         task,
-        time, //
+        time::{
+            Instant,
+            Moment, //
+        }, //
     },
     link::life::NotServing,
     session::{
@@ -92,8 +95,8 @@ impl Client {
         };
         let steps = self.read_steps(args)?;
         let deadline = match args.timeout_ns {
-            0 => time::now() + DEFAULT_TIMEOUT_NS,
-            at => at,
+            0 => Instant::now() + DEFAULT_TIMEOUT,
+            at => at.instant(),
         };
         let number = self.board.admit(MAX_JOBS)?;
         let board = self.board.clone();

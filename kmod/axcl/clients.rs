@@ -17,13 +17,13 @@ use super::{
     line::{
         Line,
         Standing,
-        DRAIN_NS, //
+        DRAIN, //
     },
     place::Place,
     record::Record,
     rules::{
         ended,
-        LOOK_NS, //
+        LOOK, //
     }, //
 };
 use crate::{
@@ -31,7 +31,11 @@ use crate::{
     glue::{
         prelude::*,
         task::Process,
-        time, //
+        time::{
+            self,
+            Instant,
+            Moment, //
+        }, //
     },
     link::{
         life::NotServing,
@@ -48,12 +52,12 @@ use crate::{
 struct Ending {
     group: Arc<Group>,
     farewell: Packet,
-    deadline: u64,
+    deadline: Instant,
 }
 
 impl Ending {
-    fn is_due(&self, now: u64) -> bool {
-        now >= self.deadline || !self.group.is_exposed()
+    fn is_due(&self) -> bool {
+        self.deadline.left().is_zero() || !self.group.is_exposed()
     }
 }
 
@@ -120,26 +124,29 @@ impl Clients {
     /// # Errors
     ///
     /// `ETIMEDOUT`; `ERESTARTSYS` for a caller that is being killed.
-    pub(super) fn wait<R>(&self, deadline: u64, mut look: impl FnMut() -> Option<R>) -> Result<R> {
+    pub(super) fn wait<R>(
+        &self,
+        deadline: Instant,
+        mut look: impl FnMut() -> Option<R>,
+    ) -> Result<R> {
         loop {
             if let Some(found) = look() {
                 return Ok(found);
             }
             let mut looking = self.looking.lock();
-            let until = deadline.min(time::now() + LOOK_NS);
+            let until = Instant::now() + deadline.left().min(LOOK);
             let waited = time::wait_until(&self.changed, &mut looking, until);
             drop(looking);
             ended(waited, deadline)?;
         }
     }
 
-    /// Waits until the card can be talked to, and returns its generation.  `ETIMEDOUT`, `ERESTARTSYS`, or
-    /// why it will not be.
+    /// Waits until the card can be talked to, and returns its generation.
     ///
     /// # Errors
     ///
     /// `ETIMEDOUT`; `ERESTARTSYS`; why the card will not come up ([`NotServing`]).
-    pub(super) fn wait_until_up(&self, deadline: u64) -> Result<u32> {
+    pub(super) fn wait_until_up(&self, deadline: Instant) -> Result<u32> {
         let life = &self.place.link.life;
         self.wait(deadline, || {
             let generation = life.generation();
@@ -196,7 +203,7 @@ impl Clients {
         let ending = Ending {
             group: group.clone(),
             farewell,
-            deadline: time::now() + DRAIN_NS,
+            deadline: Instant::now() + DRAIN,
         };
         if self.state.lock().ending.push(ending, GFP_KERNEL).is_ok() {
             self.place.link.life.orders.kick();
@@ -227,10 +234,9 @@ impl Clients {
 
     /// Ends the groups whose time has come.
     fn finish_due(&self) {
-        let now = time::now();
         loop {
             let mut state = self.state.lock();
-            let due = state.ending.iter().position(|ending| ending.is_due(now));
+            let due = state.ending.iter().position(Ending::is_due);
             let Some(Ok(ending)) = due.map(|at| state.ending.remove(at)) else {
                 return;
             };

@@ -28,10 +28,9 @@ use crate::{
     glue::{
         prelude::*,
         time::{
-            self,
-            Signals,
-            MS,
-            S, //
+            Delta,
+            Instant,
+            Signals, //
         }, //
     },
     link::ports,
@@ -47,11 +46,11 @@ use crate::{
     }, //
 };
 
-/// The card's answer is waited for so long [pcie 5.4].
-const CREATE_NS: u64 = 50 * S;
+// TIMEOUT: the card's answer is waited for so long [pcie 5.4].
+const CREATE_WAIT: Delta = Delta::from_secs(50);
 
-/// Room in the ring for a farewell is waited for so long.
-const DESTROY_NS: u64 = 100 * MS;
+// TIMEOUT: room in the ring for a farewell is waited for so long.
+const DESTROY_WAIT: Delta = Delta::from_millis(100);
 
 /// Ports that a program has asked for besides.
 struct Extra {
@@ -95,7 +94,7 @@ impl Group {
     pub(super) fn create(clients: &Clients, record: &Arc<Record>, wanted: &Packet) -> Result {
         let link = &clients.place.link;
         let generation = clients
-            .wait_until_up(time::now() + CREATE_NS)
+            .wait_until_up(Instant::now() + CREATE_WAIT)
             .map_err(as_abi)?;
         let mut ports = [0; GROUP];
         link.ports.lock().reserve_lowest(&mut ports)?;
@@ -112,7 +111,7 @@ impl Group {
         // A reset that began before the group was listed has not seen it, hence the first check.
         let check = || link.life.check_serving(generation).map_err(Error::from);
         let created = check()
-            .and_then(|()| link.create(&request, time::now() + CREATE_NS, Signals::Deadly))
+            .and_then(|()| link.create(&request, Instant::now() + CREATE_WAIT, Signals::Deadly))
             .and_then(|()| check());
         created.map_err(|e| {
             // The card may still act on it: end it there before the ports are free (R37).
@@ -194,7 +193,7 @@ impl Group {
             return Ok(());
         }
         // Nothing is freed if the card cannot be told.
-        link.notify(&farewell, time::now() + DESTROY_NS)
+        link.notify(&farewell, Instant::now() + DESTROY_WAIT)
             .map_err(|e| as_abi(e.into()))?;
         clients.end_told(self);
         Ok(())

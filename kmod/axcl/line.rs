@@ -30,7 +30,7 @@ use crate::{
         task::Process,
         time::{
             self,
-            MS, //
+            Delta, //
         }, //
     },
     link::{
@@ -55,7 +55,7 @@ use crate::{
 
 /// How often a message is tried to be sent when the ring is full, and the pause between [pcie 4.6].
 const SEND_TRIES: u32 = 10;
-const SEND_PAUSE: time::Delta = time::Delta::from_millis(1);
+const SEND_PAUSE: Delta = Delta::from_millis(1);
 
 /// Memory that the card may be told of while it has not said that it is through with what it was told
 /// before.
@@ -435,5 +435,5 @@ impl Receiver for Line {
     }
 }
 
-/// A transfer that was under way when its program ended is given so long to end too.
-pub(crate) const DRAIN_NS: u64 = 5000 * MS;
+// TIMEOUT: a transfer that was under way when its program ended is given so long to end too.
+pub(crate) const DRAIN: Delta = Delta::from_secs(5);

@@ -35,14 +35,14 @@ use super::{
     requests,
     rules::{
         FAILED,
-        UP_NS, //
+        UP_WAIT, //
     }, //
 };
 use crate::{
     glue::{
         chardev,
         prelude::*,
-        time, //
+        time::Instant, //
     },
     wire::axcl::msg, //
 };
@@ -137,7 +137,7 @@ fn connect(me: &Arc<Endpoint>, argument: &[u8; msg::SIZE]) -> Result {
 fn check(argument: &[u8; msg::SIZE]) -> Result {
     let device = msg::device(argument).ok_or(FAILED)?;
     let clients = registry::find(device).map_err(|_| FAILED)?;
-    match clients.wait_until_up(time::now() + UP_NS) {
+    match clients.wait_until_up(Instant::now() + UP_WAIT) {
         Ok(_) => Ok(()),
         Err(e) if e == ERESTARTSYS => Err(e),
         Err(_) => Err(FAILED),

@@ -23,13 +23,14 @@ use crate::glue::{
     task::Process,
     time::{
         self,
-        Signals,
-        S, //
+        Delta,
+        Instant,
+        Signals, //
     }, //
 };
 
 // TIMEOUT: requests for ports are done one at a time in a file; a create may take a minute.
-const TURN_NS: u64 = 120 * S;
+const TURN: Delta = Delta::from_secs(120);
 
 /// Events that are remembered; as many cards can die before anybody looks.
 const MOST_EVENTS: u32 = 1 << 16;
@@ -106,7 +107,7 @@ impl Record {
     ///
     /// `ETIMEDOUT`; `ERESTARTSYS` for a caller that is being killed.
     pub(crate) fn turn(&self) -> Result<Turn<'_>> {
-        let deadline = time::now() + TURN_NS;
+        let deadline = Instant::now() + TURN;
         time::wait_for(&self.busy, &self.free, deadline, Signals::Deadly, |busy| {
             Ok((!core::mem::replace(busy, true)).then_some(()))
         })?;

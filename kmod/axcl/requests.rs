@@ -16,8 +16,8 @@ use crate::{
         prelude::*,
         task,
         time::{
-            self,
-            S, //
+            Delta,
+            Instant, //
         }, //
     },
     link::{
@@ -27,8 +27,8 @@ use crate::{
     wire::axcl::host::BootFailure, //
 };
 
-/// A boot is tried several times, and each may take minutes.
-const DONE_NS: u64 = 600 * S;
+// TIMEOUT: a boot is tried several times, and each may take minutes.
+const DONE: Delta = Delta::from_secs(600);
 
 /// Returns the card that a privileged caller names.
 ///
@@ -45,7 +45,7 @@ pub(super) fn admin(device: impl FnOnce() -> Option<u32>) -> Result<Entry> {
 /// Orders, behind what has been ordered by others, and waits until it is done.
 fn order(listed: &Entry, order: Order) -> Result {
     let (card, clients) = (&listed.card, &listed.clients);
-    let deadline = time::now() + DONE_NS;
+    let deadline = Instant::now() + DONE;
     clients.wait(deadline, || match card.order(order) {
         Err(OrderError::Busy) => None,
         other => Some(other),

@@ -5,32 +5,32 @@
 use crate::glue::{
     prelude::*,
     time::{
-        self,
+        Delta,
+        Instant,
+        Moment,
         Signals,
-        Waited,
-        MS,
-        S, //
+        Waited, //
     }, //
 };
 
 /// A request whose arguments cannot be read or make no sense; -1 in the ABI.
 pub(super) const FAILED: Error = EPERM;
 
-/// A card that is being booted is waited for so long [pcie 2.4].
-pub(super) const UP_NS: u64 = 120 * S;
+// TIMEOUT: a card that is being booted is waited for so long [pcie 2.4].
+pub(super) const UP_WAIT: Delta = Delta::from_secs(120);
 
 /// Between looks at the state of a card, should its thread have forgotten to tell.
-pub(super) const LOOK_NS: u64 = 100 * MS;
+pub(super) const LOOK: Delta = Delta::from_millis(100);
 
 /// Says why a wait is over, if it is.  To be called without locks.
 ///
 /// # Errors
 ///
 /// `ETIMEDOUT`; `ERESTARTSYS` for a caller that is being killed.
-pub(super) fn ended(waited: Waited, deadline: u64) -> Result {
+pub(super) fn ended(waited: Waited, deadline: Instant) -> Result {
     match waited {
         Waited::Signal if !Signals::Deadly.ignore() => Err(ERESTARTSYS),
-        _ if time::now() >= deadline => Err(ETIMEDOUT),
+        _ if deadline.left().is_zero() => Err(ETIMEDOUT),
         _ => Ok(()),
     }
 }

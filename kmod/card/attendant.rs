@@ -129,7 +129,7 @@ impl Card {
         self.link.counters.pings.add(1);
         let start = Instant::now();
         let token = start.nanos().to_le_bytes();
-        let deadline = (start + PING).nanos();
+        let deadline = start + PING;
         let echo = session.call(deadline, |call, out| call.latency(out, &token));
         echo.is_ok_and(|answer| rpc::latency_answer(&answer).is_ok_and(|data| data == token))
     }

@@ -39,7 +39,8 @@ use crate::{
         self,
         mmio::Window,
         pci::SavedConfig,
-        prelude::*, //
+        prelude::*,
+        time::Delta, //
     },
     link::{
         life::{
@@ -174,13 +175,13 @@ impl Card {
         self.link.life.order(order)
     }
 
-    /// Returns the card's values, not older than `max_age` nanoseconds.
+    /// Returns the card's values, not older than `max_age`.
     ///
     /// # Errors
     ///
     /// Why the card does not serve ([`NotServing`]); `EAGAIN` if there is no session yet; `ETIMEDOUT` if
     /// the card answers nothing.
-    pub(crate) fn telemetry(&self, max_age: u64) -> Result<Telemetry> {
+    pub(crate) fn telemetry(&self, max_age: Delta) -> Result<Telemetry> {
         self.management.telemetry(&self.link.life, max_age)
     }
 

@@ -18,10 +18,8 @@ use crate::{
     glue::{
         prelude::*,
         time::{
-            self,
             Delta,
-            Instant,
-            Moment, //
+            Instant, //
         }, //
     },
     link::life::Life,
@@ -47,7 +45,7 @@ use crate::{
 };
 
 /// Values are asked for again after this.
-pub(crate) const MAX_AGE_NS: u64 = time::S;
+pub(crate) const MAX_AGE: Delta = Delta::from_secs(1);
 
 // TIMEOUT: all questions together; each takes a few milliseconds on a card in order.
 const TIMEOUT: Delta = Delta::from_secs(2);
@@ -119,7 +117,7 @@ impl Management {
     ///
     /// Those of [`Sessions::open`].
     pub(super) fn open(&self, sessions: &Sessions, deadline: Instant) -> Result {
-        let session = sessions.open(None, LOG_LEVEL, deadline.nanos())?;
+        let session = sessions.open(None, LOG_LEVEL, deadline)?;
         *self.session.lock() = Some(session);
         Ok(())
     }
@@ -132,7 +130,7 @@ impl Management {
         f: impl FnOnce(&[u8]) -> Option<R>,
     ) -> Option<R> {
         let answer = session
-            .call(deadline.nanos(), |call, out| call.shell(out, line))
+            .call(deadline, |call, out| call.shell(out, line))
             .ok()?;
         let answer = rpc::control_answer(&answer).ok()?;
         f(answer.output)
@@ -175,21 +173,21 @@ impl Management {
         });
     }
 
-    /// Returns the card's values, not older than `max_age` nanoseconds.
+    /// Returns the card's values, not older than `max_age`.
     ///
     /// # Errors
     ///
     /// Those of [`Life::check_serving`]; `EAGAIN` if there is no session yet; `ETIMEDOUT` if the card answers
     /// nothing.
-    pub(super) fn telemetry(&self, life: &Life, max_age: u64) -> Result<Telemetry> {
+    pub(super) fn telemetry(&self, life: &Life, max_age: Delta) -> Result<Telemetry> {
         let generation = life.generation();
         life.check_serving(generation)?;
         let session = self.session().ok_or(EAGAIN)?;
         let mut cache = self.cache.lock();
         if let Some(at) = cache.read_at {
-            let age = at.elapsed().as_nanos() as u64;
+            let age = at.elapsed();
             if age < max_age {
-                cache.values.age_ns = age;
+                cache.values.age_ns = age.as_nanos() as u64;
                 return Ok(cache.values);
             }
         }

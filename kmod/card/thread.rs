@@ -132,7 +132,7 @@ impl Card {
     /// Recovers what was lost on the way, and lets time pass for the sessions.
     fn serve(&self) {
         self.link.recover();
-        self.sessions.tick(time::now());
+        self.sessions.tick();
     }
 
     /// Looks whether a card that did not answer on the bus does again.

@@ -75,7 +75,7 @@ impl Moment for u64 {
     }
 }
 
-/// Returns the present time in nanoseconds.
+/// Returns the present time in nanoseconds, for the ioctl interface.
 pub(crate) fn now() -> u64 {
     Instant::now().nanos()
 }
@@ -146,7 +146,7 @@ impl Signals {
 pub(crate) fn wait_until<T: ?Sized, B: Backend>(
     condition: &CondVar,
     guard: &mut kernel::sync::lock::Guard<'_, T, B>,
-    deadline: impl Moment,
+    deadline: Instant,
 ) -> Waited {
     let left = deadline.left();
     if left.is_zero() {
@@ -170,7 +170,7 @@ pub(crate) fn wait_until<T: ?Sized, B: Backend>(
 pub(crate) fn wait_for<T: Unpin, R>(
     lock: &Mutex<T>,
     condition: &CondVar,
-    deadline: impl Moment,
+    deadline: Instant,
     signals: Signals,
     mut look: impl FnMut(&mut T) -> Result<Option<R>>,
 ) -> Result<R> {

@@ -21,6 +21,7 @@ use crate::{
         prelude::*,
         time::{
             self,
+            Instant,
             Signals, //
         }, //
     },
@@ -126,7 +127,7 @@ impl Control {
         life: &Life,
         request: &Packet,
         generation: u32,
-        deadline: u64,
+        deadline: Instant,
         signals: Signals,
     ) -> Result<Packet> {
         let look = |waiters: &mut KVec<Waiter>| {

@@ -26,9 +26,10 @@ use crate::{
         prelude::*,
         region::Region,
         time::{
-            self,
             read_poll_timeout_atomic,
-            Delta, //
+            Delta,
+            Instant,
+            EPOCH, //
         }, //
     },
     wire::{
@@ -52,9 +53,9 @@ use crate::{
 /// buffer of the firmware too [pcie 3.1].
 const SMALLEST_REGION: usize = 0x20_0000;
 
-/// How many lines the driver logs about a misbehaving card in [`LOG_WINDOW_NS`].
+/// How many lines the driver logs about a misbehaving card in [`LOG_WINDOW`].
 const LOG_BURST: u32 = 10;
-const LOG_WINDOW_NS: u64 = 5 * time::S;
+const LOG_WINDOW: Delta = Delta::from_secs(5);
 
 /// Bad messages and pointers, with no good message between, after which a card is reset: it does not
 /// follow the protocol.
@@ -66,9 +67,8 @@ const SLOT_TRIES: usize = 10;
 const SLOT_PAUSE: Delta = Delta::from_micros(10);
 
 /// Lines in the log about what the card does.
-#[derive(Default)]
 struct Lines {
-    since: u64,
+    since: Instant,
     count: u32,
 }
 
@@ -122,7 +122,7 @@ impl Device {
             mailbox_window,
             blank: Atomic::new(0),
             misbehaviour: Atomic::new(0),
-            lines <- new_mutex!(Lines::default(), "ax650_log"),
+            lines <- new_mutex!(Lines { since: EPOCH, count: 0 }, "ax650_log"),
         }))
     }
 
@@ -234,8 +234,8 @@ impl Device {
     /// Returns whether one more line may be logged about what the card does.
     pub(crate) fn may_log(&self) -> bool {
         let mut lines = self.lines.lock();
-        let now = time::now();
-        if now.saturating_sub(lines.since) > LOG_WINDOW_NS {
+        let now = Instant::now();
+        if now - lines.since > LOG_WINDOW {
             *lines = Lines {
                 since: now,
                 count: 0,

@@ -34,6 +34,7 @@ use crate::{
         time::{
             self,
             Delta,
+            Instant,
             Moment,
             Signals, //
         }, //
@@ -191,7 +192,7 @@ impl Link {
     ///
     /// `EREMOTEIO` if the card refuses; `ETIMEDOUT`; `ERESTARTSYS` for a signal; `ENOMEM`; why the card
     /// does not serve.
-    pub(crate) fn create(&self, request: &Packet, deadline: u64, signals: Signals) -> Result {
+    pub(crate) fn create(&self, request: &Packet, deadline: Instant, signals: Signals) -> Result {
         let generation = self.life.generation();
         self.control.expect(request)?;
         let answer = self
@@ -225,7 +226,7 @@ impl Link {
     /// else goes wrong, the card is not up to hear it.
     #[must_use]
     pub(crate) fn farewell(&self, packet: &Packet) -> bool {
-        match self.notify(packet, time::now()) {
+        match self.notify(packet, Instant::now()) {
             Ok(()) => true,
             Err(SendError::Full) => false,
             Err(SendError::Failed(e)) => {
@@ -241,7 +242,7 @@ impl Link {
     /// # Errors
     ///
     /// Those of [`Self::publish`].
-    pub(crate) fn notify(&self, packet: &Packet, deadline: u64) -> Result<(), SendError> {
+    pub(crate) fn notify(&self, packet: &Packet, deadline: Instant) -> Result<(), SendError> {
         self.send_unless(packet, deadline, || false)
     }
 
@@ -249,7 +250,7 @@ impl Link {
     fn send_unless(
         &self,
         packet: &Packet,
-        deadline: u64,
+        deadline: Instant,
         give_up: impl Fn() -> bool,
     ) -> Result<(), SendError> {
         // TIMEOUT: the caller's.

@@ -13,7 +13,11 @@ use crate::{
     glue::{
         prelude::*,
         region,
-        time, //
+        time::{
+            self,
+            Delta,
+            Instant, //
+        }, //
     },
     wire::{
         header::{
@@ -30,7 +34,7 @@ const LONGEST: usize = 4096;
 
 // TIMEOUT: how often, and how far apart, a header is read again whose check word is wrong [pcie 4.7].
 const HEADER_TRIES: u32 = 9;
-const HEADER_PAUSE: time::Delta = time::Delta::from_micros(10);
+const HEADER_PAUSE: Delta = Delta::from_micros(10);
 
 /// The receiving side of one device.  Empty unless the rings are set up.
 pub(crate) struct Rx {
@@ -142,7 +146,7 @@ fn take(device: &Device, rx: &mut Rx, to: &impl Delivery) -> Result<bool> {
         return Ok(true);
     }
     let len = header.length as usize;
-    let begun = time::now();
+    let begun = Instant::now();
     let copied = if len <= LONGEST {
         copy(device, &place, rx.message.get_mut(..len).ok_or(EPROTO)?)?;
         Ok(None)
@@ -150,7 +154,7 @@ fn take(device: &Device, rx: &mut Rx, to: &impl Delivery) -> Result<bool> {
         copy_long(device, &place, len, to.takes_long(header.port))
     };
     advance(device, rx, rp, place.advance)?;
-    rx.traffic.note(len, time::now().saturating_sub(begun));
+    rx.traffic.note(len, begun.elapsed());
     device.counters.messages_received.add(1);
     device.message_was_good();
     match copied {

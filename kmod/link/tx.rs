@@ -10,7 +10,10 @@ use crate::{
     glue::{
         prelude::*,
         region,
-        time, //
+        time::{
+            Delta,
+            Instant, //
+        }, //
     },
     wire::{
         handshake::{
@@ -33,8 +36,8 @@ use crate::{
     }, //
 };
 
-/// A doorbell that the card has not acted upon for so long is rung again.
-const RECOVERY_NS: u64 = 50 * time::MS;
+// TIMEOUT: a doorbell that the card has not acted upon for so long was lost, and is rung again.
+const RECOVERY: Delta = Delta::from_millis(50);
 
 /// Why a message was not published.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,7 +77,7 @@ struct Live {
     blocked: bool,
     /// The card's read pointer as last seen, and when it moved or a bell was rung.
     seen_rp: u64,
-    seen_at: u64,
+    seen_at: Instant,
 }
 
 impl Tx {
@@ -87,7 +90,7 @@ impl Tx {
             unrung: false,
             blocked: false,
             seen_rp: 0,
-            seen_at: time::now(),
+            seen_at: Instant::now(),
         });
     }
 
@@ -109,13 +112,12 @@ impl Tx {
         payload: &[u8],
     ) -> Result<(), SendError> {
         let live = self.live.as_mut().ok_or(SendError::Failed(EHOSTDOWN))?;
-        let begun = time::now();
+        let begun = Instant::now();
         let sent = live.publish(device, port, payload);
         match sent {
             Ok(()) => {
                 device.counters.messages_sent.add(1);
-                let ns = time::now().saturating_sub(begun);
-                self.traffic.note(payload.len(), ns);
+                self.traffic.note(payload.len(), begun.elapsed());
             }
             Err(SendError::Full) => {
                 live.blocked = true;
@@ -145,17 +147,16 @@ impl Tx {
         let Ok(rp) = device.region.read64(device.geometry.h2c.rp_at as usize) else {
             return false;
         };
-        let now = time::now();
         if rp != live.seen_rp {
             live.seen_rp = rp;
-            live.seen_at = now;
+            live.seen_at = Instant::now();
         }
         if rp == live.wp {
             // All messages are read, so whatever bells are missing in the count are lost for good.
             if let Ok(handled) = PAGE_HANDLED::read(&device.region) {
                 live.flow.forgive(live.rung, handled.into());
             }
-        } else if now.saturating_sub(live.seen_at) >= RECOVERY_NS {
+        } else if live.seen_at.elapsed() >= RECOVERY {
             if let Ok(handled) = PAGE_HANDLED::read(&device.region) {
                 live.flow.forgive(live.rung, handled.into());
             }
@@ -251,7 +252,7 @@ impl Live {
             return;
         }
         self.unrung = false;
-        self.seen_at = time::now();
+        self.seen_at = Instant::now();
         self.rung = self.rung.wrapping_add(1);
         device.counters.doorbells.add(1);
         // Fails only when the driver is being unbound.

@@ -12,7 +12,7 @@ use kernel::{
 
 use crate::{
     card::{
-        telemetry::MAX_AGE_NS,
+        telemetry::MAX_AGE,
         Card, //
     },
     glue::{
@@ -35,7 +35,7 @@ pub(crate) fn sensor(parent: &Device<Bound>, card: &Arc<Card>) -> Result<Sensor>
 }
 
 fn temperature(card: &Card) -> Result<i32> {
-    let telemetry = card.telemetry(MAX_AGE_NS)?;
+    let telemetry = card.telemetry(MAX_AGE)?;
     if telemetry.valid & TELEMETRY_TEMPERATURE == 0 {
         return Err(ENODATA);
     }

@@ -29,7 +29,10 @@ use super::{
 use crate::{
     glue::{
         prelude::*,
-        time, //
+        time::{
+            Instant,
+            Moment, //
+        }, //
     },
     wire::{
         frame::{
@@ -71,9 +74,9 @@ impl Engine {
             return false;
         };
         step.progress = Progress::Active;
-        let now = time::now();
+        let now = Instant::now();
         if step.result.sent_ns == 0 {
-            step.result.sent_ns = now;
+            step.result.sent_ns = now.nanos();
         }
         let bulk = match &step.work {
             Work::Copy(copy) => {
@@ -197,7 +200,7 @@ impl Engine {
             session.link.counters.late_replies.add(1);
             return;
         };
-        bulk.touched = time::now();
+        bulk.touched = Instant::now();
         let went_on = match (bulk.awaiting, transfer) {
             (Awaiting::Room, Transfer::List(list)) if list.kind == ListKind::Sglist => {
                 bulk.window = u32::try_from(list.total()).unwrap_or(u32::MAX);

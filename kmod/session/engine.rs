@@ -8,7 +8,7 @@ use super::{
     base::{
         role,
         Base,
-        STALL_NS,
+        STALL,
         WINDOW, //
     },
     inbound::Inbound,
@@ -24,14 +24,18 @@ use crate::{
     buffer::Buffer,
     glue::{
         prelude::*,
-        time, //
+        time::{
+            self,
+            Instant,
+            Moment, //
+        }, //
     },
     link::tx::SendError,
     wire::frame, //
 };
 
 /// Where a session is in its life.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) enum Phase {
     /// Waits for the acknowledgement of this number.
     Handshake(u32),
@@ -40,7 +44,7 @@ pub(super) enum Phase {
     /// Serves.
     Open,
     /// The owner is done; a transaction may take until this time to end.
-    Closing(u64),
+    Closing(Instant),
     /// Over.
     Closed(Error),
 }
@@ -358,10 +362,10 @@ impl Engine {
     }
 
     /// Looks after deadlines: time has passed.
-    pub(super) fn on_time(&mut self, session: &Base, now: u64) {
+    pub(super) fn on_time(&mut self, session: &Base) {
         for at in 0..self.jobs.len() {
-            let expired = self.jobs.get(at).is_some_and(|job| now >= job.deadline);
-            if expired {
+            let expired = |job: &KBox<Job>| job.deadline.left().is_zero();
+            if self.jobs.get(at).is_some_and(expired) {
                 self.cancel(at, ETIME);
             }
         }
@@ -369,7 +373,7 @@ impl Engine {
             self.bulk.as_ref().map(|bulk| bulk.touched),
             self.inbound.touched(),
         ];
-        let stalled = |at: &u64| now.saturating_sub(*at) > STALL_NS;
+        let stalled = |at: &Instant| at.elapsed() > STALL;
         if touched.iter().flatten().any(stalled) {
             session.link.counters.session_resets.add(1);
             dev_warn_ratelimited!(
@@ -380,7 +384,7 @@ impl Engine {
             self.fail(session, ETIMEDOUT);
         }
         if let Phase::Closing(until) = self.phase {
-            if now >= until {
+            if until.left().is_zero() {
                 self.fail(session, ECANCELED);
             }
         }
@@ -421,7 +425,7 @@ impl Engine {
     }
 
     /// Ends the session for its owner; a transaction may go on until `until`.
-    pub(super) fn close(&mut self, session: &Base, until: u64) {
+    pub(super) fn close(&mut self, session: &Base, until: Instant) {
         if matches!(self.phase, Phase::Closing(_) | Phase::Closed(_)) {
             return;
         }

@@ -20,7 +20,7 @@ use crate::{
     buffer::Buffer,
     glue::{
         prelude::*,
-        time, //
+        time::Instant, //
     },
     wire::{
         frame::{
@@ -53,7 +53,7 @@ pub(super) enum Inbound {
         window: u32,
         /// Once its header is known.
         answer: Option<Answer>,
-        touched: u64,
+        touched: Instant,
     },
 }
 
@@ -64,7 +64,7 @@ impl Inbound {
     }
 
     /// Returns when the transaction last moved.
-    pub(super) fn touched(&self) -> Option<u64> {
+    pub(super) fn touched(&self) -> Option<Instant> {
         match self {
             Self::Answer { touched, .. } => Some(*touched),
             _ => None,
@@ -89,7 +89,7 @@ impl Engine {
         }
         let went_on = match Transfer::parse(message) {
             Ok(Transfer::SyncAck(number)) => {
-                if self.phase == Phase::Handshake(number) {
+                if matches!(self.phase, Phase::Handshake(of) if of == number) {
                     self.phase = Phase::Acknowledged;
                 }
                 Ok(())
@@ -141,7 +141,7 @@ impl Engine {
             done: 0,
             window: span.bytes,
             answer: None,
-            touched: time::now(),
+            touched: Instant::now(),
         };
         self.send_list(session, role::CARD_BULK, ListKind::Sglist, span.entries());
         Ok(())
@@ -187,7 +187,7 @@ impl Engine {
                 done,
                 window,
                 answer: Some(answer),
-                touched: time::now(),
+                touched: Instant::now(),
             };
         } else {
             self.end_answer(answer);

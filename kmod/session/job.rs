@@ -21,6 +21,7 @@ use crate::{
         prelude::*,
         time::{
             self,
+            Instant,
             Waited, //
         }, //
     },
@@ -114,9 +115,10 @@ pub(crate) struct Job {
     pub(crate) number: u64,
     pub(crate) user_data: u64,
     pub(crate) steps: KVec<Step>,
-    pub(crate) deadline: u64,
-    pub(crate) queued_at: u64,
-    pub(crate) done_at: u64,
+    pub(crate) deadline: Instant,
+    pub(crate) queued_at: Instant,
+    /// When the job ended; when it was queued if it has not.
+    pub(crate) done_at: Instant,
     pub(crate) board: Arc<Board>,
     pub(crate) eventfd: Option<EventFd>,
     /// The first step that has not begun.
@@ -135,17 +137,18 @@ impl Job {
         number: u64,
         user_data: u64,
         steps: KVec<Step>,
-        deadline: u64,
+        deadline: Instant,
         board: Arc<Board>,
         eventfd: Option<EventFd>,
     ) -> Self {
+        let now = Instant::now();
         Self {
             number,
             user_data,
             steps,
             deadline,
-            queued_at: time::now(),
-            done_at: 0,
+            queued_at: now,
+            done_at: now,
             board,
             eventfd,
             next: 0,
@@ -194,7 +197,7 @@ impl Job {
 
     /// Tells whoever waits.  The steps' references to buffers and frames are given up first.
     pub(super) fn end(mut job: KBox<Self>) {
-        job.done_at = time::now();
+        job.done_at = Instant::now();
         for step in job.steps.iter_mut() {
             if step.progress != Progress::Done {
                 step.progress = Progress::Done;
@@ -284,13 +287,13 @@ impl Board {
         self.poll.notify_all();
     }
 
-    /// Waits until job `number` (0: any) has ended, or until `deadline` (0: not at all).
+    /// Waits until job `number` (0: any) has ended, or until `deadline`; `None`: not at all.
     ///
     /// # Errors
     ///
     /// `ENOENT` if there is no such job; `EAGAIN` or `ETIME` if it has not ended; `EBADF` if the file is
     /// closed; `ERESTARTSYS` for a signal.
-    pub(crate) fn wait(&self, number: u64, deadline: u64) -> Result<KBox<Job>> {
+    pub(crate) fn wait(&self, number: u64, deadline: Option<Instant>) -> Result<KBox<Job>> {
         let mut entries = self.entries.lock();
         loop {
             let found = entries
@@ -311,9 +314,7 @@ impl Board {
             if !running {
                 return Err(ENOENT);
             }
-            if deadline == 0 {
-                return Err(EAGAIN);
-            }
+            let deadline = deadline.ok_or(EAGAIN)?;
             match time::wait_until(&self.changed, &mut entries, deadline) {
                 Waited::Woken => {}
                 Waited::TimedOut => return Err(ETIME),

@@ -27,7 +27,10 @@ use crate::{
     counters::Counter,
     glue::{
         prelude::*,
-        time, //
+        time::{
+            Delta,
+            Instant, //
+        }, //
     },
     link::ports::{
         Description,
@@ -43,8 +46,8 @@ use engine::{
     Phase, //
 };
 
-/// A session that is being closed may take so long to end its transaction.
-const DRAIN_NS: u64 = 5 * time::S;
+// TIMEOUT: a session that is being closed may take so long to end its transaction.
+const DRAIN: Delta = Delta::from_secs(5);
 
 /// A session.
 #[pin_data]
@@ -103,8 +106,8 @@ impl Session {
     }
 
     /// Looks after deadlines and sends what can be sent: time has passed, or the ring has room again.
-    pub(crate) fn tick(&self, now: u64) {
-        self.with(|engine, session| engine.on_time(session, now));
+    pub(crate) fn tick(&self) {
+        self.with(|engine, session| engine.on_time(session));
     }
 
     /// Queues a job.
@@ -122,7 +125,7 @@ impl Session {
     /// Ends the session for its owner.  Unfinished jobs end with `ECANCELED`; a transaction that is under
     /// way is brought to its end first, so that the card is left in order.
     pub(crate) fn close(&self) {
-        self.with(|engine, session| engine.close(session, time::now() + DRAIN_NS));
+        self.with(|engine, session| engine.close(session, Instant::now() + DRAIN));
     }
 
     /// Ends the session because of `error`.

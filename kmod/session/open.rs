@@ -31,8 +31,9 @@ use crate::{
         time::{
             self,
             Delta,
-            Signals,
-            MS, //
+            Instant,
+            Moment,
+            Signals, //
         }, //
     },
     link::{
@@ -51,9 +52,9 @@ use crate::{
     }, //
 };
 
-/// How often SYNC is repeated, and how long each is waited for [rpc 2.2].
+// TIMEOUT: how often SYNC is repeated, and how long each is waited for [rpc 2.2].
 const SYNC_TRIES: u32 = 25;
-const SYNC_WAIT_NS: u64 = 200 * MS;
+const SYNC_WAIT: Delta = Delta::from_millis(200);
 
 /// How long ports of sessions that are just ending are waited for.
 // TIMEOUT: the card answers a farewell within a few milliseconds; who waits longer waits in vain.
@@ -121,7 +122,7 @@ impl Session {
     ///
     /// Why the card does not serve; `ETIMEDOUT`; `ERESTARTSYS` for a signal; `EPROTO` for an answer that
     /// makes no sense; `EREMOTEIO` if the card refuses.
-    pub(super) fn bring_up(self: &Arc<Self>, log_level: u32, deadline: u64) -> Result {
+    pub(super) fn bring_up(self: &Arc<Self>, log_level: u32, deadline: Instant) -> Result {
         let link = &self.link;
         for port in self.ports {
             link.ports.lock().connect(port, self.clone());
@@ -134,7 +135,7 @@ impl Session {
             log_level,
             ..link.destroy_packet(self.process.number() as u32, &self.ports)
         };
-        link.create(&request, deadline, time::Signals::All)?;
+        link.create(&request, deadline, Signals::All)?;
         self.handshake(deadline)?;
         let answer = self.call(deadline, |call, out| call.create_context(out))?;
         let answer = rpc::control_answer(&answer).map_err(|error| {
@@ -148,15 +149,15 @@ impl Session {
     }
 
     /// Sends SYNC, waits for its acknowledgement, sends DONE.  DONE shares the doorbell of the first call.
-    fn handshake(&self, deadline: u64) -> Result {
+    fn handshake(&self, deadline: Instant) -> Result {
         let number = self.number;
         for _ in 0..SYNC_TRIES {
             self.with(|engine, session| {
                 engine.send_transfer(session, role::HOST_BULK, &Transfer::Sync(number));
             });
-            let until = deadline.min(time::now() + SYNC_WAIT_NS);
+            let until = Instant::now() + deadline.left().min(SYNC_WAIT);
             let acknowledged = self.wait(until, |engine| {
-                (engine.phase == Phase::Acknowledged).then_some(())
+                matches!(engine.phase, Phase::Acknowledged).then_some(())
             });
             match acknowledged {
                 Ok(()) => {
@@ -167,7 +168,7 @@ impl Session {
                     engine.phase = Phase::Open;
                     return Ok(());
                 }
-                Err(e) if e == ETIMEDOUT && time::now() < deadline => {}
+                Err(e) if e == ETIMEDOUT && !deadline.left().is_zero() => {}
                 Err(e) => return Err(e),
             }
         }
@@ -175,7 +176,7 @@ impl Session {
     }
 
     /// Waits until `f` finds what it looks for.
-    fn wait<R>(&self, deadline: u64, mut f: impl FnMut(&mut Engine) -> Option<R>) -> Result<R> {
+    fn wait<R>(&self, deadline: Instant, mut f: impl FnMut(&mut Engine) -> Option<R>) -> Result<R> {
         let look = |engine: &mut Engine| match f(engine) {
             Some(found) => Ok(Some(found)),
             None => engine.check_open().map(|()| None),
@@ -192,7 +193,7 @@ impl Session {
     /// `ETIMEDOUT`; `ERESTARTSYS` for a signal; `ENOMEM`.
     pub(crate) fn call(
         &self,
-        deadline: u64,
+        deadline: Instant,
         build: impl FnOnce(&rpc::Call, &mut [u8]) -> Option<usize>,
     ) -> Result<KVec<u8>> {
         let _one = self.calling.lock();

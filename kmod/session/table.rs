@@ -14,7 +14,10 @@ use super::Session;
 use crate::{
     buffer::pool::Pool,
     counters::Counter,
-    glue::prelude::*,
+    glue::{
+        prelude::*,
+        time::Instant, //
+    },
     link::{
         ports::MAX_SESSIONS,
         Link, //
@@ -58,7 +61,7 @@ impl Sessions {
         &self,
         held: Option<Arc<Counter>>,
         log_level: u32,
-        deadline: u64,
+        deadline: Instant,
     ) -> Result<Arc<Session>> {
         let session = Session::new(&self.link, &self.pool, held)?;
         let listed = self.list.lock().push_within_capacity(session.clone());
@@ -134,10 +137,10 @@ impl Sessions {
     }
 
     /// Looks after all sessions: time has passed, or the ring has room again.
-    pub(crate) fn tick(&self, now: u64) {
+    pub(crate) fn tick(&self) {
         if let Ok(all) = self.all() {
             for session in all.iter() {
-                session.tick(now);
+                session.tick();
             }
         }
     }

@@ -11,7 +11,10 @@ use super::job::{
 };
 use crate::{
     buffer::Buffer,
-    glue::prelude::*,
+    glue::{
+        prelude::*,
+        time::Instant, //
+    },
     wire::record::{
         CopyRecord,
         Kind, //
@@ -45,7 +48,7 @@ pub(super) struct Bulk {
     pub(super) chunk: u32,
     pub(super) awaiting: Awaiting,
     /// When it last moved.
-    pub(super) touched: u64,
+    pub(super) touched: Instant,
     /// Push: the first chunk, if the card writes all chunks to the beginning of the list.
     pub(super) first: KVVec<u8>,
 }
@@ -63,7 +66,13 @@ pub(super) enum Moved {
 
 impl Bulk {
     /// Makes the next transaction of a copy, of which `moved` bytes are done.  `of`: its job and step.
-    pub(super) fn copy(of: (u64, usize), copy: &Copy, moved: u32, window: u32, now: u64) -> Self {
+    pub(super) fn copy(
+        of: (u64, usize),
+        copy: &Copy,
+        moved: u32,
+        window: u32,
+        now: Instant,
+    ) -> Self {
         let left = copy.size - moved;
         let offset = copy.offset + moved as usize;
         if copy.to_card {
@@ -80,7 +89,7 @@ impl Bulk {
     }
 
     /// Makes the transaction of a call whose frame is too long for a message.
-    pub(super) fn call(of: (u64, usize), call: &Call, now: u64) -> Option<Self> {
+    pub(super) fn call(of: (u64, usize), call: &Call, now: Instant) -> Option<Self> {
         match &call.frame {
             Frame::Long(buffer, len) => Some(Self::pull(of, buffer.clone(), 0, *len, now)),
             Frame::Short(_) => None,
@@ -93,7 +102,7 @@ impl Bulk {
         buffer: Arc<Buffer>,
         offset: usize,
         total: u32,
-        now: u64,
+        now: Instant,
     ) -> Self {
         Self {
             job,
