@@ -14,15 +14,23 @@ use core::pin::Pin;
 
 use kernel::{
     device::Core,
-    driver, new_mutex, pci,
-    prelude::*,
+    driver,
+    new_mutex,
+    pci,
     str::CString,
     sync::{
-        atomic::{Atomic, Relaxed},
-        Arc, Mutex,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc,
+        Mutex, //
     },
-    InPlaceModule, ModuleMetadata,
+    InPlaceModule,
+    ModuleMetadata, //
 };
+
+use crate::glue::prelude::*;
 
 /// Logs an error about what a card does, unless it does so too often.
 macro_rules! dev_err_ratelimited {
@@ -33,7 +41,7 @@ macro_rules! dev_err_ratelimited {
     };
 }
 
-/// The same, as a warning.
+/// Logs a warning about what a card does, unless it does so too often.
 macro_rules! dev_warn_ratelimited {
     ($link:expr, $($arg:tt)*) => {
         if $link.may_log() {
@@ -56,15 +64,30 @@ mod uapi;
 mod wire;
 
 use abi::client::Client;
-use axcl::{clients::Clients, follower::Follower, registry::Listed};
+use axcl::{
+    clients::Clients,
+    follower::Follower,
+    registry::Listed, //
+};
 use buffer::pool::Pool;
-use card::{attendant::Attendant, Card};
+use card::{
+    attendant::Attendant,
+    Card, //
+};
 use glue::{
-    adapter::{Adapter, Callbacks, Channel},
+    adapter::{
+        Adapter,
+        Callbacks,
+        Channel, //
+    },
     chardev::Node,
-    compat::{Handler, IdInfo, Interrupt},
+    compat::{
+        Handler,
+        IdInfo,
+        Interrupt, //
+    },
     sysfs::Attributes,
-    thread::Thread,
+    thread::Thread, //
 };
 use link::Link;
 

@@ -2,7 +2,10 @@
 
 //! What happened on a card: `struct ax650_counters`.
 
-use kernel::sync::atomic::{Atomic, Relaxed};
+use kernel::sync::atomic::{
+    Atomic,
+    Relaxed, //
+};
 
 /// A number that only statistics and limits depend on.
 pub(crate) struct Counter(Atomic<i64>);
@@ -14,7 +17,7 @@ impl Default for Counter {
 }
 
 impl Counter {
-    /// Adds `n`.
+    /// Adds `n` to the counter.
     pub(crate) fn add(&self, n: u64) {
         self.0.add(n as i64, Relaxed);
     }
@@ -29,7 +32,7 @@ impl Counter {
         self.0.add((n as i64).wrapping_neg(), Relaxed);
     }
 
-    /// Its value.
+    /// Returns the counter's value.
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Relaxed).max(0) as u64
     }
@@ -44,7 +47,7 @@ macro_rules! counters {
         }
 
         impl Counters {
-            /// Their values, with those that are no events left 0.
+            /// Returns the counters' values, with those that are no events left 0.
             pub(crate) fn snapshot(&self) -> crate::uapi::Counters {
                 crate::uapi::Counters {
                     $($name: self.$name.get(),)+

@@ -141,14 +141,15 @@ fn descriptions() -> Vec<Vec<u8>> {
     files.collect()
 }
 
-/// Any packets can be written.
+/// Writes any packets, or is told why they cannot be written.
 fn mp4_writing(bytes: &[u8]) {
     for codec in [Codec::H264, Codec::H265] {
         let file = Cursor::new(Vec::new());
         let mut writer = Mp4Writer::new(file, codec, 64, 64, 25).unwrap();
-        writer.write(bytes, 3).unwrap();
+        let mut written = writer.write(bytes, 3);
         for (packet, time) in annexb::packets(codec, bytes).zip([0, 7, 5, u64::MAX]) {
-            writer.write(&packet, time).unwrap();
+            // Parameter sets that change are refused.
+            written = written.and_then(|()| writer.write(&packet, time));
         }
         // Without parameter sets it cannot be described.
         let _ = writer.finish();
@@ -226,7 +227,7 @@ pub fn good_stream() -> Vec<u8> {
     field(&["h264"]).concat()
 }
 
-/// Writes an MP4 of 100000 samples without a picture, and `good` after them.
+/// Writes an MP4 of 100000 samples without a picture, and `good` after them, up to where its parameter sets change.
 pub fn with_messages(good: &[u8]) -> Vec<u8> {
     let mut writer = Mp4Writer::new(Cursor::new(Vec::new()), Codec::H264, 64, 64, 25).unwrap();
     for time in 0..100_000 {
@@ -234,7 +235,9 @@ pub fn with_messages(good: &[u8]) -> Vec<u8> {
         writer.write(&message, time).unwrap();
     }
     for (packet, time) in annexb::packets(Codec::H264, good).zip(100_000..) {
-        writer.write(&packet, time).unwrap();
+        if writer.write(&packet, time).is_err() {
+            break;
+        }
     }
     writer.finish().unwrap().into_inner()
 }

@@ -4,37 +4,90 @@
 
 use kernel::{
     fs::File,
-    ioctl::{_IOC_NR, _IOC_SIZE, _IOC_TYPE},
-    miscdevice::{MiscDevice, MiscDeviceRegistration},
-    mm::virt::{flags, VmaNew},
+    ioctl::{
+        _IOC_NR,
+        _IOC_SIZE,
+        _IOC_TYPE, //
+    },
+    miscdevice::{
+        MiscDevice,
+        MiscDeviceRegistration, //
+    },
+    mm::virt::{
+        flags,
+        VmaNew, //
+    },
     new_mutex,
     page::PAGE_SIZE,
-    prelude::*,
-    sync::{poll::PollCondVar, Arc, Mutex},
-    uaccess::{UserPtr, UserSlice},
+    sync::{
+        poll::PollCondVar,
+        Arc,
+        Mutex, //
+    },
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    }, //
 };
 
-use super::{MAX_BUFFERS_PER_FILE, MAX_BYTES_PER_FILE, MAX_SESSIONS_PER_FILE, OPEN_TIMEOUT_NS};
-use crate::glue::compat::errno::EDQUOT;
+use super::{
+    MAX_BUFFERS_PER_FILE,
+    MAX_BYTES_PER_FILE,
+    MAX_SESSIONS_PER_FILE,
+    OPEN_TIMEOUT, //
+};
 use crate::{
-    buffer::{Buffer, MAX_BUFFER, MAX_BYTES_PER_CARD},
+    buffer::{
+        Buffer,
+        MAX_BUFFER,
+        MAX_BYTES_PER_CARD, //
+    },
     card::Card,
     counters::Counter,
     glue::{
-        chardev::{self, Node, POLL_GONE, POLL_IN},
+        chardev::{
+            self,
+            Node,
+            POLL_GONE,
+            POLL_IN, //
+        },
         pages::page_offset,
-        plain, task, time,
+        plain,
+        prelude::*,
+        task,
+        time::{
+            self,
+            Instant,
+            Moment, //
+        }, //
     },
     link::orders::Order,
     session::{
-        job::{Board, Job},
-        open::{CONTEXT, FIRST_SEQUENCE},
-        Session,
+        job::{
+            Board,
+            Job, //
+        },
+        open::{
+            CONTEXT,
+            FIRST_SEQUENCE, //
+        },
+        Session, //
     },
     uapi::{
-        number, BufferCreate, BufferDestroy, Control, Query, SessionCreate, SessionDestroy, Submit,
-        Wait, CONTROL_BOOT, CONTROL_IF_NEEDED, CONTROL_RESET, IOC_TYPE,
-    },
+        number,
+        BufferCreate,
+        BufferDestroy,
+        Control,
+        Query,
+        SessionCreate,
+        SessionDestroy,
+        Submit,
+        Wait,
+        CONTROL_BOOT,
+        CONTROL_IF_NEEDED,
+        CONTROL_RESET,
+        IOC_TYPE, //
+    }, //
 };
 
 /// Things a file holds, under handles from 1 on.
@@ -51,7 +104,7 @@ impl<T> Handles<T> {
         }
     }
 
-    /// A free handle, with room for it.
+    /// Returns a free handle, with room for what it will stand for.
     fn free_slot(&mut self) -> Result<usize> {
         if let Some(at) = self.slots.iter().position(Option::is_none) {
             return Ok(at);
@@ -71,7 +124,11 @@ impl<T> Handles<T> {
         Ok(at as u32 + 1)
     }
 
-    /// What `handle` names.
+    /// Returns what `handle` names.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if it names nothing.
     pub(super) fn get(&self, handle: u32) -> Result<Arc<T>> {
         let at = (handle as usize).checked_sub(1).ok_or(ENOENT)?;
         self.slots.get(at).and_then(Option::clone).ok_or(ENOENT)
@@ -198,6 +255,10 @@ impl MiscDevice for Client {
 
 impl Client {
     /// Fails with `ENODEV` when the card is gone.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` when the card is gone.
     pub(super) fn check_there(&self) -> Result {
         if self.card.is_gone() {
             return Err(ENODEV);
@@ -224,8 +285,8 @@ impl Client {
             return Err(EINVAL);
         }
         let deadline = match args.timeout_ns {
-            0 => time::now() + OPEN_TIMEOUT_NS,
-            at => at,
+            0 => Instant::now() + OPEN_TIMEOUT,
+            at => at.instant(),
         };
         // Before the card is troubled.
         self.holdings.lock().sessions.free_slot()?;
@@ -324,7 +385,8 @@ impl Client {
         if args.flags != 0 || (args.results != 0 && args.result_size == 0) {
             return Err(EINVAL);
         }
-        let job = self.board.wait(args.job, args.timeout_ns)?;
+        let deadline = (args.timeout_ns != 0).then(|| args.timeout_ns.instant());
+        let job = self.board.wait(args.job, deadline)?;
         let written = self
             .hand_over(&mut args, &job)
             .and_then(|()| plain::write(user(), &args));
@@ -347,8 +409,8 @@ impl Client {
         args.result_count = job.steps.len() as u32;
         args.status = job.status();
         args.user_data = job.user_data;
-        args.queued_ns = job.queued_at;
-        args.done_ns = job.done_at;
+        args.queued_ns = job.queued_at.nanos();
+        args.done_ns = job.done_at.nanos();
         args.woken_ns = time::now();
         Ok(())
     }

@@ -6,6 +6,8 @@ pub(crate) mod client;
 mod query;
 mod submit;
 
+use crate::glue::time::Delta;
+
 /// What one open file may have.
 pub(crate) const MAX_SESSIONS_PER_FILE: usize = 8;
 /// Buffers of one open file.
@@ -16,7 +18,7 @@ pub(crate) const MAX_JOBS: usize = 256;
 pub(crate) const MAX_STEPS: u32 = 128;
 /// Memory of all buffers of a file.
 pub(crate) const MAX_BYTES_PER_FILE: u64 = 1 << 30;
-/// Of jobs that name no other.
-pub(crate) const DEFAULT_TIMEOUT_NS: u64 = 30 * crate::glue::time::S;
-/// Of opening a session.
-pub(crate) const OPEN_TIMEOUT_NS: u64 = 10 * crate::glue::time::S;
+// TIMEOUT: of jobs that name no other, as the header promises.
+pub(crate) const DEFAULT_TIMEOUT: Delta = Delta::from_secs(30);
+// TIMEOUT: of opening a session, if the caller names no other.
+pub(crate) const OPEN_TIMEOUT: Delta = Delta::from_secs(10);

@@ -2,30 +2,52 @@
 
 //! `AX650_IOC_QUERY`.
 
-use kernel::{
-    prelude::*,
-    uaccess::{UserPtr, UserSlice},
+use kernel::uaccess::{
+    UserPtr,
+    UserSlice, //
 };
 
 use super::{
-    client::Client, DEFAULT_TIMEOUT_NS, MAX_BUFFERS_PER_FILE, MAX_BYTES_PER_FILE, MAX_JOBS,
-    MAX_SESSIONS_PER_FILE, MAX_STEPS,
+    client::Client,
+    DEFAULT_TIMEOUT,
+    MAX_BUFFERS_PER_FILE,
+    MAX_BYTES_PER_FILE,
+    MAX_JOBS,
+    MAX_SESSIONS_PER_FILE,
+    MAX_STEPS, //
 };
 use crate::{
     axcl::registry,
-    buffer::{MAX_BUFFER, MAX_BYTES_PER_CARD},
-    card::telemetry::MAX_AGE_NS,
-    glue::plain::Plain,
+    buffer::{
+        MAX_BUFFER,
+        MAX_BYTES_PER_CARD, //
+    },
+    card::telemetry::MAX_AGE,
+    glue::{
+        plain::Plain,
+        prelude::*, //
+    },
     link::ports::MAX_SESSIONS,
     session::base::MAX_FRAME,
     uapi::{
-        ClientInfo, Limits, Query, QUERY_CARD, QUERY_CLIENTS, QUERY_COUNTERS, QUERY_LIMITS,
-        QUERY_TELEMETRY,
-    },
+        ClientInfo,
+        Limits,
+        Query,
+        QUERY_CARD,
+        QUERY_CLIENTS,
+        QUERY_COUNTERS,
+        QUERY_LIMITS,
+        QUERY_TELEMETRY, //
+    }, //
 };
 
 impl Client {
     /// Answers a query.  The card's state can be asked for whatever it is, even gone.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for flags or a kind that there is none of; those of [`Card::telemetry`]; `ENOMEM`;
+    /// `EFAULT`.
     pub(super) fn answer_query(&self, args: &mut Query) -> Result {
         if args.flags != 0 || args.reserved != 0 {
             return Err(EINVAL);
@@ -33,7 +55,7 @@ impl Client {
         let card = &self.card;
         match args.kind {
             QUERY_CARD => give(args, card.info().bytes()),
-            QUERY_TELEMETRY => give(args, card.telemetry(MAX_AGE_NS)?.bytes()),
+            QUERY_TELEMETRY => give(args, card.telemetry(MAX_AGE)?.bytes()),
             QUERY_COUNTERS => {
                 let mut counters = card.link.counters.snapshot();
                 counters.quarantined_bytes = card.pool.quarantined_bytes();
@@ -82,7 +104,7 @@ const LIMITS: Limits = Limits {
     max_buffer_bytes: MAX_BUFFER,
     max_bytes_per_file: MAX_BYTES_PER_FILE,
     max_bytes_per_card: MAX_BYTES_PER_CARD,
-    default_timeout_ns: DEFAULT_TIMEOUT_NS,
+    default_timeout_ns: DEFAULT_TIMEOUT.as_nanos() as u64,
 };
 
 /// Writes as much of `bytes` as the caller has room for, and says how many there are.

@@ -3,36 +3,77 @@
 //! `AX650_IOC_SUBMIT`: every field of every step is checked here, before anything is queued.
 
 use kernel::{
-    prelude::*,
     sync::Arc,
-    uaccess::{UserPtr, UserSlice},
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    }, //
 };
 
 use super::{
-    client::{Client, Holdings},
-    DEFAULT_TIMEOUT_NS, MAX_JOBS, MAX_STEPS,
+    client::{
+        Client,
+        Holdings, //
+    },
+    DEFAULT_TIMEOUT,
+    MAX_JOBS,
+    MAX_STEPS, //
 };
 use crate::{
-    buffer::{Buffer, MAX_BYTES_PER_CARD},
-    glue::{eventfd::EventFd, plain, task, time},
+    buffer::{
+        Buffer,
+        MAX_BYTES_PER_CARD, //
+    },
+    glue::{
+        eventfd::EventFd,
+        plain,
+        prelude::*,
+        task,
+        time::{
+            Instant,
+            Moment, //
+        }, //
+    },
     link::life::NotServing,
     session::{
         base::MAX_FRAME,
-        job::{Call, Copy, Frame, Job, Reply, Step, Work},
+        job::{
+            Call,
+            Copy,
+            Frame,
+            Job,
+            Reply,
+            Step,
+            Work, //
+        }, //
     },
     uapi::{
-        self, Submit, STEP_CALL, STEP_COPY_FROM_CARD, STEP_COPY_TO_CARD, STEP_NO_REPLY,
-        STEP_PIPELINED,
+        self,
+        Submit,
+        STEP_CALL,
+        STEP_COPY_FROM_CARD,
+        STEP_COPY_TO_CARD,
+        STEP_NO_REPLY,
+        STEP_PIPELINED, //
     },
     wire::{
         bytes,
-        frame::{HEADER_SIZE, MAX_MESSAGE},
-        policy,
-    },
+        frame::{
+            HEADER_SIZE,
+            MAX_MESSAGE, //
+        },
+        policy, //
+    }, //
 };
 
 impl Client {
     /// Checks and queues a job.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV`, `ESTALE` or `EHOSTDOWN` if the card does not serve; `ENOENT` for a handle that names
+    /// nothing; `EINVAL` or `EPERM` for a step that is not allowed; those of [`EventFd::get`],
+    /// [`Board::admit`] and [`Session::submit`].
     pub(super) fn submit_job(&self, args: &mut Submit) -> Result {
         self.check_there()?;
         if args.flags != 0 || args.reserved != 0 || args.step_size == 0 || args.eventfd < -1 {
@@ -54,8 +95,8 @@ impl Client {
         };
         let steps = self.read_steps(args)?;
         let deadline = match args.timeout_ns {
-            0 => time::now() + DEFAULT_TIMEOUT_NS,
-            at => at,
+            0 => Instant::now() + DEFAULT_TIMEOUT,
+            at => at.instant(),
         };
         let number = self.board.admit(MAX_JOBS)?;
         let board = self.board.clone();

@@ -3,36 +3,61 @@
 //! The AXCL programs of one card: their groups of ports.
 
 use kernel::{
-    new_condvar, new_mutex,
-    prelude::*,
-    sync::{Arc, CondVar, Mutex},
+    new_condvar,
+    new_mutex,
+    sync::{
+        Arc,
+        CondVar,
+        Mutex, //
+    }, //
 };
 
 use super::{
     group::Group,
-    line::{Line, Standing, DRAIN_NS},
+    line::{
+        Line,
+        Standing,
+        DRAIN, //
+    },
     place::Place,
     record::Record,
-    rules::{ended, LOOK_NS},
+    rules::{
+        ended,
+        LOOK, //
+    }, //
 };
 use crate::{
     buffer::pool::Pool,
-    glue::{task::Process, time},
-    link::{life::NotServing, Link},
-    uapi::{ClientInfo, INTERFACE_AXCL},
-    wire::control::Packet,
+    glue::{
+        prelude::*,
+        task::Process,
+        time::{
+            self,
+            Instant,
+            Moment, //
+        }, //
+    },
+    link::{
+        life::NotServing,
+        Link, //
+    },
+    uapi::{
+        ClientInfo,
+        INTERFACE_AXCL, //
+    },
+    wire::control::Packet, //
 };
 
 /// A group whose program is done with it, while the card may still be moving its data.
 struct Ending {
     group: Arc<Group>,
     farewell: Packet,
-    deadline: u64,
+    deadline: Instant,
 }
 
 impl Ending {
-    fn is_due(&self, now: u64) -> bool {
-        now >= self.deadline || !self.group.is_exposed()
+    fn is_due(&self) -> bool {
+        self.deadline.left().is_zero() || !self.group.is_exposed()
     }
 }
 
@@ -58,7 +83,11 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    /// Nobody.
+    /// Makes the table of a card's programs, with nobody in it.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(crate) fn new(link: &Arc<Link>, pool: &Arc<Pool>) -> Result<Arc<Self>> {
         let place = Place::new(link, pool)?;
         let clients = pin_init!(Self {
@@ -74,40 +103,50 @@ impl Clients {
         Arc::pin_init(clients, GFP_KERNEL)
     }
 
-    /// The card runs.
+    /// Wakes whoever waits for the card: it runs.
     pub(super) fn up(&self) {
         self.state.lock().up = true;
         self.notify();
     }
 
-    /// Whether the card has come up since this was last asked.
+    /// Returns whether the card has come up since this was last asked.
     pub(super) fn was_up(&self) -> bool {
         core::mem::take(&mut self.state.lock().up)
     }
 
-    /// Something about the card has changed.
+    /// Tells the programs that something about the card has changed.
     fn notify(&self) {
         self.changed.notify_all();
     }
 
-    /// Waits until `look` finds what it looks for: `ETIMEDOUT`; `ERESTARTSYS` for a caller that is being
-    /// killed.
-    pub(super) fn wait<R>(&self, deadline: u64, mut look: impl FnMut() -> Option<R>) -> Result<R> {
+    /// Waits until `look` finds what it looks for.
+    ///
+    /// # Errors
+    ///
+    /// `ETIMEDOUT`; `ERESTARTSYS` for a caller that is being killed.
+    pub(super) fn wait<R>(
+        &self,
+        deadline: Instant,
+        mut look: impl FnMut() -> Option<R>,
+    ) -> Result<R> {
         loop {
             if let Some(found) = look() {
                 return Ok(found);
             }
             let mut looking = self.looking.lock();
-            let until = deadline.min(time::now() + LOOK_NS);
+            let until = Instant::now() + deadline.left().min(LOOK);
             let waited = time::wait_until(&self.changed, &mut looking, until);
             drop(looking);
             ended(waited, deadline)?;
         }
     }
 
-    /// Waits until the card can be talked to, and returns its generation.  `ETIMEDOUT`, `ERESTARTSYS`, or
-    /// why it will not be.
-    pub(super) fn wait_until_up(&self, deadline: u64) -> Result<u32> {
+    /// Waits until the card can be talked to, and returns its generation.
+    ///
+    /// # Errors
+    ///
+    /// `ETIMEDOUT`; `ERESTARTSYS`; why the card will not come up ([`NotServing`]).
+    pub(super) fn wait_until_up(&self, deadline: Instant) -> Result<u32> {
         let life = &self.place.link.life;
         self.wait(deadline, || {
             let generation = life.generation();
@@ -119,20 +158,24 @@ impl Clients {
         })?
     }
 
-    /// The group of `record`.
+    /// Returns the group of `record`.
     pub(super) fn group_of(&self, record: &Arc<Record>) -> Option<Arc<Group>> {
         let state = self.state.lock();
         let mut groups = state.groups.iter();
         groups.find(|group| group.is_of(record)).cloned()
     }
 
-    /// Whether `record` has one.
+    /// Returns whether `record` has a group.
     pub(super) fn has_group_of(&self, record: &Arc<Record>) -> bool {
         let state = self.state.lock();
         state.groups.iter().any(|group| group.is_of(record))
     }
 
     /// Remembers a group.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(super) fn add(&self, group: &Arc<Group>) -> Result {
         self.state.lock().groups.push(group.clone(), GFP_KERNEL)?;
         Ok(())
@@ -147,8 +190,8 @@ impl Clients {
         removed.is_some()
     }
 
-    /// The program is done with `group`.  `farewell` goes to the card, and the ports are free again; if
-    /// data is being moved then when it has been, or after a few seconds.
+    /// Ends a group that the program is done with.  `farewell` goes to the card, and the ports are free
+    /// again; if data is being moved then when it has been, or after a few seconds.
     pub(super) fn end(&self, group: &Arc<Group>, farewell: Packet) {
         if !self.remove(group) {
             return;
@@ -160,7 +203,7 @@ impl Clients {
         let ending = Ending {
             group: group.clone(),
             farewell,
-            deadline: time::now() + DRAIN_NS,
+            deadline: Instant::now() + DRAIN,
         };
         if self.state.lock().ending.push(ending, GFP_KERNEL).is_ok() {
             self.place.link.life.orders.kick();
@@ -170,7 +213,7 @@ impl Clients {
         }
     }
 
-    /// The same when the card has been told, and nothing is being moved as far as is known.
+    /// Ends a group when the card has been told, and nothing is being moved as far as is known.
     pub(super) fn end_told(&self, group: &Arc<Group>) {
         if self.remove(group) {
             group.close(Standing::Returned);
@@ -178,12 +221,12 @@ impl Clients {
         }
     }
 
-    /// Whether there is something to watch.
+    /// Returns whether there is something to watch.
     pub(crate) fn is_busy(&self) -> bool {
         !self.state.lock().ending.is_empty()
     }
 
-    /// Time has passed.
+    /// Looks after groups that are ending: time has passed.
     pub(super) fn tick(&self) {
         self.finish_due();
         self.notify();
@@ -191,10 +234,9 @@ impl Clients {
 
     /// Ends the groups whose time has come.
     fn finish_due(&self) {
-        let now = time::now();
         loop {
             let mut state = self.state.lock();
-            let due = state.ending.iter().position(|ending| ending.is_due(now));
+            let due = state.ending.iter().position(Ending::is_due);
             let Some(Ok(ending)) = due.map(|at| state.ending.remove(at)) else {
                 return;
             };
@@ -211,7 +253,7 @@ impl Clients {
         }
     }
 
-    /// The card goes down: all groups are gone, and their programs are told ([pcie 5.7], R16).
+    /// Ends all groups, as the card goes down, and tells their programs ([pcie 5.7], R16).
     pub(super) fn fail(&self) {
         let (groups, ending) = {
             let mut state = self.state.lock();
@@ -231,7 +273,7 @@ impl Clients {
         self.notify();
     }
 
-    /// The line of the program that `port` was granted to.
+    /// Returns the line of the program that `port` was granted to.
     pub(super) fn line(&self, port: u32) -> Option<Arc<Line>> {
         let state = self.state.lock();
         state.groups.iter().find_map(|group| group.line(port))
@@ -244,12 +286,16 @@ impl Clients {
         }
     }
 
-    /// How many programs have ports.
+    /// Returns how many programs have ports.
     pub(crate) fn count(&self) -> usize {
         self.state.lock().groups.len()
     }
 
-    /// All groups.
+    /// Returns all groups.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(crate) fn groups(&self) -> Result<KVec<Arc<Group>>> {
         let state = self.state.lock();
         let mut list = KVec::with_capacity(state.groups.len(), GFP_KERNEL)?;
@@ -257,7 +303,11 @@ impl Clients {
         Ok(list)
     }
 
-    /// The programs, as `AX650_QUERY_CLIENTS` shows them.
+    /// Returns the programs, as `AX650_QUERY_CLIENTS` shows them.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(crate) fn infos(&self) -> Result<KVec<ClientInfo>> {
         let groups = self.groups()?;
         let mut list = KVec::with_capacity(groups.len(), GFP_KERNEL)?;

@@ -5,16 +5,29 @@
 use kernel::{
     iov::IovIterSource,
     new_mutex,
-    prelude::*,
     static_lock_class,
-    sync::{poll::PollCondVar, Arc, Mutex},
+    sync::{
+        poll::PollCondVar,
+        Arc,
+        Mutex, //
+    }, //
 };
 
-use super::{line::Line, rules::FAILED};
-use crate::glue::compat::{errno::ENOBUFS, PollCondVarBox};
+use super::{
+    line::Line,
+    rules::FAILED, //
+};
 use crate::{
-    glue::chardev::{POLL_ERROR, POLL_IN, POLL_REMOVE},
-    wire::header::MAX_PAYLOAD,
+    glue::{
+        chardev::{
+            POLL_ERROR,
+            POLL_IN,
+            POLL_REMOVE, //
+        },
+        compat::PollCondVarBox,
+        prelude::*, //
+    },
+    wire::header::MAX_PAYLOAD, //
 };
 
 /// Messages that wait to be read: as many, and of so many bytes (R29).
@@ -47,7 +60,11 @@ struct State {
 }
 
 impl Endpoint {
-    /// A file that is not connected.
+    /// Makes a file that is not connected.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(super) fn new() -> Result<Arc<Self>> {
         let queue = PollCondVarBox::new(c"ax650_axcl_messages", static_lock_class!())?;
         Arc::pin_init(
@@ -66,7 +83,11 @@ impl Endpoint {
         )
     }
 
-    /// A message has come.  Fails if there is no room for it.
+    /// Queues a message that has come.
+    ///
+    /// # Errors
+    ///
+    /// `ENOBUFS` if there is no room for it; `ENOMEM`.
     pub(super) fn push(&self, message: &[u8]) -> Result {
         let mut copy = KVVec::with_capacity(message.len(), GFP_KERNEL)?;
         copy.extend_from_slice(message, GFP_KERNEL)?;
@@ -92,6 +113,10 @@ impl Endpoint {
     }
 
     /// Disconnects this file from the port that it is connected to, and connects it to `line`.
+    ///
+    /// # Errors
+    ///
+    /// [`FAILED`], whatever the reason.
     pub(super) fn connect(me: &Arc<Self>, line: Arc<Line>) -> Result {
         let _one = me.connecting.lock();
         if me.line().is_some_and(|old| Arc::ptr_eq(&old, &line)) {
@@ -123,7 +148,7 @@ impl Endpoint {
         self.wake();
     }
 
-    /// Whether a poller shall hear that the port is lost.
+    /// Returns whether a poller shall hear that the port is lost.
     fn tell_of_loss(&self) -> bool {
         let mut state = self.state.lock();
         let first = state.hangups < MOST_HANGUPS;
@@ -132,6 +157,10 @@ impl Endpoint {
     }
 
     /// Takes the oldest message.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if there is none and the card has gone, else [`FAILED`].
     pub(super) fn pop(&self) -> Result<KVVec<u8>> {
         let mut state = self.state.lock();
         match state.messages.remove(0) {
@@ -151,6 +180,10 @@ impl Endpoint {
     }
 
     /// Sends a message.
+    ///
+    /// # Errors
+    ///
+    /// [`FAILED`] for a length that cannot be, or without a port; `ENOMEM`; those of [`Line::send`].
     pub(super) fn write(&self, from: &mut IovIterSource<'_>) -> Result<usize> {
         let len = from.len();
         // Nothing is allocated for a message that is too long (R41).
@@ -166,7 +199,7 @@ impl Endpoint {
         Ok(len)
     }
 
-    /// What a poller finds.
+    /// Returns what a poller finds.
     pub(super) fn look(&self) -> u32 {
         let state = self.state.lock();
         let data = !state.messages.is_empty();
@@ -183,7 +216,7 @@ impl Endpoint {
         closed | if data { POLL_IN } else { 0 }
     }
 
-    /// Where pollers wait.
+    /// Returns where pollers wait.
     pub(super) fn queue(&self) -> &PollCondVar {
         &self.queue
     }

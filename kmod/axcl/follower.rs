@@ -2,16 +2,26 @@
 
 //! What the card's thread tells the programs of AXCL.
 
-use kernel::{prelude::*, sync::Arc};
+use kernel::sync::Arc;
 
-use super::{clients::Clients, registry};
-use crate::card::follower;
+use super::{
+    clients::Clients,
+    registry, //
+};
+use crate::{
+    card::follower,
+    glue::prelude::*, //
+};
 
 /// Follows a card for its programs.
 pub(crate) struct Follower(Arc<Clients>);
 
 impl Follower {
-    /// For these programs.
+    /// Makes the follower that serves `clients`.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(crate) fn new(clients: &Arc<Clients>) -> Result<Arc<Self>> {
         Ok(Arc::new(Self(clients.clone()), GFP_KERNEL)?)
     }
@@ -22,7 +32,7 @@ impl follower::Follower for Follower {
         self.0.up();
     }
 
-    /// All groups are gone, and their programs are told ([pcie 5.7], R16).
+    /// Ends all groups, and tells their programs ([pcie 5.7], R16).
     fn down(&self) {
         if self.0.was_up() {
             // First, while those who are told of their groups still have them.

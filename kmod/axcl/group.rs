@@ -4,32 +4,53 @@
 
 use kernel::{
     new_mutex,
-    prelude::*,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
 };
 
 use super::{
     clients::Clients,
-    line::{Line, Owner, Standing},
+    line::{
+        Line,
+        Owner,
+        Standing, //
+    },
     place::Place,
     record::Record,
-    rules::{as_abi, FAILED},
+    rules::{
+        as_abi,
+        FAILED, //
+    }, //
 };
 use crate::{
-    glue::time::{self, Signals, MS, S},
+    glue::{
+        prelude::*,
+        time::{
+            Delta,
+            Instant,
+            Signals, //
+        }, //
+    },
     link::ports,
     session::base::role,
     wire::{
         axcl::flow::Flow,
-        control::{Packet, CREATE, CREATE_DONE, GROUP},
-    },
+        control::{
+            Packet,
+            CREATE,
+            CREATE_DONE,
+            GROUP, //
+        }, //
+    }, //
 };
 
-/// The card's answer is waited for so long [pcie 5.4].
-const CREATE_NS: u64 = 50 * S;
+// TIMEOUT: the card's answer is waited for so long [pcie 5.4].
+const CREATE_WAIT: Delta = Delta::from_secs(50);
 
-/// Room in the ring for a farewell is waited for so long.
-const DESTROY_NS: u64 = 100 * MS;
+// TIMEOUT: room in the ring for a farewell is waited for so long.
+const DESTROY_WAIT: Delta = Delta::from_millis(100);
 
 /// Ports that a program has asked for besides.
 struct Extra {
@@ -66,10 +87,14 @@ pub(crate) struct Group {
 
 impl Group {
     /// Has the card make a serving process with ports for the caller, as the packet asks.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV`, `ERESTARTSYS`, `ENOMEM`, or [`FAILED`] ([`as_abi`]); `ENOSPC` if no ports are free.
     pub(super) fn create(clients: &Clients, record: &Arc<Record>, wanted: &Packet) -> Result {
         let link = &clients.place.link;
         let generation = clients
-            .wait_until_up(time::now() + CREATE_NS)
+            .wait_until_up(Instant::now() + CREATE_WAIT)
             .map_err(as_abi)?;
         let mut ports = [0; GROUP];
         link.ports.lock().reserve_lowest(&mut ports)?;
@@ -86,7 +111,7 @@ impl Group {
         // A reset that began before the group was listed has not seen it, hence the first check.
         let check = || link.life.check_serving(generation).map_err(Error::from);
         let created = check()
-            .and_then(|()| link.create(&request, time::now() + CREATE_NS, Signals::Deadly))
+            .and_then(|()| link.create(&request, Instant::now() + CREATE_WAIT, Signals::Deadly))
             .and_then(|()| check());
         created.map_err(|e| {
             // The card may still act on it: end it there before the ports are free (R37).
@@ -130,7 +155,7 @@ impl Group {
         Ok(group)
     }
 
-    /// Whether it is that of an open file.
+    /// Returns whether the group is that of an open file.
     pub(super) fn is_of(&self, record: &Arc<Record>) -> bool {
         Arc::ptr_eq(&self.record, record)
     }
@@ -142,12 +167,16 @@ impl Group {
         packet.ports = self.ports;
     }
 
-    /// What the card is told when the program ends without a word [pcie 5.5].
+    /// Returns what the card is told when the program ends without a word [pcie 5.5].
     pub(super) fn farewell(&self) -> Packet {
         self.place.link.destroy_packet(self.pid, &self.ports)
     }
 
-    /// The program gives its ports back.  Whatever ports its packet names, the card hears of its own.
+    /// Gives the program's ports back.  Whatever ports its packet names, the card hears of its own.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV`, `ERESTARTSYS`, `ENOMEM`, or [`FAILED`] ([`as_abi`]).
     pub(super) fn destroy(self: &Arc<Self>, clients: &Clients, packet: &Packet) -> Result {
         let farewell = Packet {
             dma_size: packet.dma_size,
@@ -164,7 +193,7 @@ impl Group {
             return Ok(());
         }
         // Nothing is freed if the card cannot be told.
-        link.notify(&farewell, time::now() + DESTROY_NS)
+        link.notify(&farewell, Instant::now() + DESTROY_WAIT)
             .map_err(|e| as_abi(e.into()))?;
         clients.end_told(self);
         Ok(())
@@ -175,7 +204,11 @@ impl Group {
         self.record.events()
     }
 
-    /// More ports, of which the card knows nothing.
+    /// Grants more ports, of which the card knows nothing.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for a count that cannot be; `ENOSPC` if not so many are free; `ENOMEM`.
     pub(super) fn request(&self, packet: &mut Packet) -> Result {
         let count = extra_count(packet)?;
         let mut ports = [0; GROUP];
@@ -216,6 +249,10 @@ impl Group {
     }
 
     /// Takes such ports back: those of one request, all of them, in their order.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for a count that cannot be; [`FAILED`] if they are not those of one request.
     pub(super) fn recycle(&self, packet: &Packet) -> Result {
         let count = extra_count(packet)?;
         let wanted = packet.ports.get(..count).ok_or(EINVAL)?;
@@ -237,7 +274,7 @@ impl Group {
         Ok(())
     }
 
-    /// Who asks for more ports: the owner, or a process that has inherited the file.
+    /// Returns who asks for more ports: the owner, or a process that has inherited the file.
     fn owner_now(&self) -> Result<Arc<Owner>> {
         if self.owner.process.is_current()? {
             return Ok(self.owner.clone());
@@ -245,14 +282,18 @@ impl Group {
         Owner::current()
     }
 
-    /// The line of `port`, if that is one of its ports.
+    /// Returns the line of `port`, if that is one of the group's.
     pub(super) fn line(&self, port: u32) -> Option<Arc<Line>> {
         let is_it = |line: &&Arc<Line>| line.port == port;
         let found = self.lines.iter().find(is_it).cloned();
         found.or_else(|| self.extra_lines.lock().iter().find(is_it).cloned())
     }
 
-    /// The ports it has asked for besides, for `observe/debug.rs`.
+    /// Returns the ports that the program has asked for besides, for `observe/debug.rs`.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(crate) fn extra_ports(&self) -> Result<KVec<u32>> {
         let extras = self.extras.lock();
         let mut ports = KVec::new();
@@ -262,7 +303,7 @@ impl Group {
         Ok(ports)
     }
 
-    /// Whether the card may be moving data from or to memory of the program.
+    /// Returns whether the card may be moving data from or to memory of the program.
     pub(super) fn is_exposed(&self) -> bool {
         let extra = || {
             let lines = self.extra_lines.lock();
@@ -271,7 +312,7 @@ impl Group {
         self.lines.iter().any(|line| line.is_exposed()) || extra()
     }
 
-    /// The program's files find their ports closed, and `standing` says why.
+    /// Closes the ports of the program's files; `standing` says why.
     pub(super) fn close(&self, standing: Standing) {
         for line in self.lines.iter() {
             line.close(standing);
@@ -312,7 +353,7 @@ impl Group {
     }
 }
 
-/// How many extra ports a packet is about.
+/// Returns how many extra ports a packet is about.
 fn extra_count(packet: &Packet) -> Result<usize> {
     match packet.count as usize {
         count @ 1..=GROUP => Ok(count),

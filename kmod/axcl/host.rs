@@ -3,26 +3,66 @@
 //! `/dev/axcl_host`: which cards there are, their state, and ports on them [pcie 8.1].
 
 use kernel::{
-    fs::{File, Kiocb},
-    iov::{IovIterDest, IovIterSource},
-    miscdevice::{MiscDevice, MiscDeviceRegistration},
-    prelude::*,
-    sync::{poll::PollCondVar, Arc},
-    uaccess::{UserPtr, UserSlice},
+    fs::{
+        File,
+        Kiocb, //
+    },
+    iov::{
+        IovIterDest,
+        IovIterSource, //
+    },
+    miscdevice::{
+        MiscDevice,
+        MiscDeviceRegistration, //
+    },
+    sync::{
+        poll::PollCondVar,
+        Arc, //
+    },
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    }, //
 };
 
-use super::{clients::Clients, group::Group, record::Record, registry, requests, rules::FAILED};
+use super::{
+    clients::Clients,
+    group::Group,
+    record::Record,
+    registry,
+    requests,
+    rules::FAILED, //
+};
 use crate::{
     glue::{
-        chardev::{self, POLL_IN},
+        chardev::{
+            self,
+            POLL_IN, //
+        },
         pci,
+        prelude::*, //
     },
-    link::{life::Life, ports::MAX_SESSIONS},
+    link::{
+        life::Life,
+        ports::MAX_SESSIONS, //
+    },
     wire::{
-        axcl::host::{self, Location, PidList, Status},
+        axcl::host::{
+            self,
+            Location,
+            PidList,
+            Status, //
+        },
         bytes::u32_at,
-        control::{Packet, CREATE, DESTROY, PACKET_SIZE, RECYCLE_PORTS, REQUEST_PORTS},
-    },
+        control::{
+            Packet,
+            CREATE,
+            DESTROY,
+            PACKET_SIZE,
+            RECYCLE_PORTS,
+            REQUEST_PORTS, //
+        }, //
+    }, //
 };
 
 impl chardev::Client for Record {
@@ -33,7 +73,7 @@ impl chardev::Client for Record {
         Some(self.queue())
     }
 
-    /// Each look takes an event.
+    /// Returns what a poller finds; each look takes an event.
     fn poll_state(&self) -> u32 {
         if self.take_event() {
             POLL_IN
@@ -128,12 +168,12 @@ fn read_packet(user: Argument) -> Result<Packet> {
     Packet::parse(&bytes).ok_or(FAILED)
 }
 
-/// The device id, which is the first word of all arguments.
+/// Returns the device id, which is the first word of all arguments.
 fn first_word(bytes: &[u8]) -> u32 {
     u32_at(bytes, 0).unwrap_or(u32::MAX)
 }
 
-/// Ports: create, destroy, more of them.
+/// Creates and destroys ports, and grants more of them.
 fn control(me: &Arc<Record>, user: Argument) -> Result {
     let mut packet = read_packet(user)?;
     if packet.pid == 0 {
@@ -163,7 +203,7 @@ fn control(me: &Arc<Record>, user: Argument) -> Result {
     user.write(&packet.encode())
 }
 
-/// The count is looked at first.
+/// Returns the group whose extra ports a packet is about.  The count is looked at first.
 fn group_for_extras(own: Option<Arc<Group>>, packet: &Packet) -> Result<Arc<Group>> {
     if packet.count == 0 || packet.count as usize > packet.ports.len() {
         return Err(EINVAL);
@@ -196,7 +236,7 @@ fn list(user: Argument) -> Result {
     user.write(&list)
 }
 
-/// An unknown card is no error, but leaves the argument as it is.
+/// Fills in the bus of a card.  An unknown card is no error, but leaves the argument as it is.
 fn bus_info(user: Argument) -> Result {
     let mut bytes: [u8; host::BUS_INFO_SIZE] = user.read()?;
     if let Ok(entry) = registry::entry(first_word(&bytes)) {

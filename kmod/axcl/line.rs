@@ -4,40 +4,58 @@
 
 use kernel::{
     new_mutex,
-    prelude::*,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
 };
 
 use super::{
     endpoint::Endpoint,
-    place::{Held, Place},
+    place::{
+        Held,
+        Place, //
+    }, //
 };
-use crate::glue::compat::errno::ESTALE;
 use crate::{
     buffer::Buffer,
     counters::Counter,
     glue::{
-        dma::{Owner as Turn, Piece},
+        dma::{
+            Owner as Turn,
+            Piece, //
+        },
+        prelude::*,
         shim::current_comm,
         task::Process,
-        time::{self, MS},
+        time::{
+            self,
+            Delta, //
+        }, //
     },
     link::{
-        ports::{Description, Receiver},
-        tx::SendError,
+        ports::{
+            Description,
+            Receiver, //
+        },
+        tx::SendError, //
     },
     wire::{
         axcl::{
-            flow::{Flow, FromHost, Through},
-            reach,
+            flow::{
+                Flow,
+                FromHost,
+                Through, //
+            },
+            reach, //
         },
-        transfer::List,
-    },
+        transfer::List, //
+    }, //
 };
 
 /// How often a message is tried to be sent when the ring is full, and the pause between [pcie 4.6].
 const SEND_TRIES: u32 = 10;
-const SEND_PAUSE: time::Delta = time::Delta::from_millis(1);
+const SEND_PAUSE: Delta = Delta::from_millis(1);
 
 /// Memory that the card may be told of while it has not said that it is through with what it was told
 /// before.
@@ -49,14 +67,18 @@ const MOST_FILES: usize = 64;
 /// The process that ports were granted to, and what it has moved.
 pub(crate) struct Owner {
     pub(crate) process: Process,
-    /// Its name.
+    /// Name of the process.
     pub(crate) comm: [u8; 16],
     pub(crate) bytes_to_card: Counter,
     pub(crate) bytes_from_card: Counter,
 }
 
 impl Owner {
-    /// The calling process.
+    /// Makes an owner of the calling process.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; those of [`Process::current`].
     pub(super) fn current() -> Result<Arc<Self>> {
         let owner = Self {
             process: Process::current()?,
@@ -74,7 +96,7 @@ pub(super) struct Line {
     place: Arc<Place>,
     /// The card's boot that it belongs to.
     generation: u32,
-    /// Its number.
+    /// Number of the port.
     pub(crate) port: u32,
     /// Who may connect.
     pub(crate) owner: Arc<Owner>,
@@ -88,9 +110,9 @@ pub(super) struct Line {
 pub(crate) enum Standing {
     /// Granted.
     Open,
-    /// Its owner has given it back.
+    /// The owner has given the port back.
     Returned,
-    /// It was taken from its owner: the card was reset, or is no more.
+    /// The port was taken from its owner: the card was reset, or is no more.
     Lost,
 }
 
@@ -107,7 +129,11 @@ struct State {
 }
 
 impl Line {
-    /// A port of `owner`.  `flow`: lists of memory travel there.
+    /// Makes a port of `owner`.  `flow`: lists of memory travel there.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(super) fn new(
         place: &Arc<Place>,
         generation: u32,
@@ -133,23 +159,23 @@ impl Line {
         )
     }
 
-    /// Has the link deliver to it.
+    /// Has the link deliver to the port.
     pub(super) fn connect(self: &Arc<Self>) {
         let mut table = self.place.link.ports.lock();
         table.connect(self.port, self.clone());
     }
 
-    /// Whether the card has gone.
+    /// Returns whether the card has gone.
     pub(super) fn is_cut(&self) -> bool {
         self.place.link.life.is_gone()
     }
 
-    /// Whether it can still be used.
+    /// Returns whether the port can still be used.
     pub(crate) fn is_open(&self) -> bool {
         self.state.lock().standing == Standing::Open
     }
 
-    /// Whether its owner has lost it, or is losing it, without having given it back.
+    /// Returns whether the owner has lost the port, or is losing it, without having given it back.
     pub(crate) fn is_lost(&self) -> bool {
         match self.state.lock().standing {
             Standing::Open => self.is_cut(),
@@ -158,7 +184,11 @@ impl Line {
         }
     }
 
-    /// Why it cannot: `ENODEV` the card has gone, `ESTALE` the port was given back or lost.
+    /// Checks that the port can be used.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if the card has gone, `ESTALE` if the port was given back or lost.
     pub(crate) fn check(&self) -> Result {
         if self.is_cut() {
             return Err(ENODEV);
@@ -170,6 +200,10 @@ impl Line {
     }
 
     /// Connects a file of the owner; messages go to it from now on (R34, R35).
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` for another process than the owner; those of [`Self::check`]; `EMFILE`; `ENOMEM`.
     pub(crate) fn attach(&self, file: &Arc<Endpoint>) -> Result {
         if !self.owner.process.is_current()? {
             return Err(EPERM);
@@ -213,6 +247,11 @@ impl Line {
 
     /// Sends a message, trying for a while if the ring is full: `ENOENT` if that was not enough, `EPERM`
     /// if it names memory that the owner does not have.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if the ring stays full; `EPERM` if the message names memory that the owner does not have;
+    /// those of [`Self::check`].
     pub(crate) fn send(&self, message: &[u8]) -> Result {
         for attempt in 0..=SEND_TRIES {
             if attempt > 0 {
@@ -278,8 +317,8 @@ impl Line {
         link.send(self.port, message)
     }
 
-    /// The owner's memory that `list` names, and the parts of it.  While the card is not through with the
-    /// memory named before, that stays too.
+    /// Finds the owner's memory that `list` names, and the parts of it.  While the card is not through with
+    /// the memory named before, that stays too.
     fn owned(&self, list: &List<'_>, state: &State) -> Result<(KVec<Arc<Buffer>>, KVec<Piece>)> {
         let mut named: KVec<Arc<Buffer>> = KVec::new();
         let mut parts = KVec::new();
@@ -324,14 +363,14 @@ impl Line {
             .sync(parts.iter().copied(), turn);
     }
 
-    /// Whether the card may be moving data.
+    /// Returns whether the card may be moving data.
     pub(crate) fn is_exposed(&self) -> bool {
         let state = self.state.lock();
         state.flow.is_some_and(|flow| flow.is_exposed())
     }
 
-    /// The port cannot be used any more; `standing` says why, unless it could not before.  What comes
-    /// of transfers is still watched.
+    /// Ends all use of the port; `standing` says why, unless it had ended before.  What comes of transfers
+    /// is still watched.
     pub(crate) fn close(&self, standing: Standing) {
         let mut state = self.state.lock();
         if state.standing == Standing::Open {
@@ -396,5 +435,5 @@ impl Receiver for Line {
     }
 }
 
-/// A transfer that was under way when its program ended is given so long to end too.
-pub(crate) const DRAIN_NS: u64 = 5000 * MS;
+// TIMEOUT: a transfer that was under way when its program ended is given so long to end too.
+pub(crate) const DRAIN: Delta = Delta::from_secs(5);

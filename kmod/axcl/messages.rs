@@ -3,23 +3,48 @@
 //! `/dev/msg_userdev`: an open file for each port [pcie 8.2].
 
 use kernel::{
-    fs::{File, Kiocb},
-    ioctl::{_IOC_NR, _IOC_TYPE},
-    iov::{IovIterDest, IovIterSource},
-    miscdevice::{MiscDevice, MiscDeviceRegistration},
-    prelude::*,
-    sync::{poll::PollCondVar, Arc},
-    uaccess::{UserPtr, UserSlice},
+    fs::{
+        File,
+        Kiocb, //
+    },
+    ioctl::{
+        _IOC_NR,
+        _IOC_TYPE, //
+    },
+    iov::{
+        IovIterDest,
+        IovIterSource, //
+    },
+    miscdevice::{
+        MiscDevice,
+        MiscDeviceRegistration, //
+    },
+    sync::{
+        poll::PollCondVar,
+        Arc, //
+    },
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    }, //
 };
 
 use super::{
     endpoint::Endpoint,
-    registry, requests,
-    rules::{FAILED, UP_NS},
+    registry,
+    requests,
+    rules::{
+        FAILED,
+        UP_WAIT, //
+    }, //
 };
 use crate::{
-    glue::{chardev, time},
-    wire::axcl::msg,
+    glue::{
+        chardev,
+        prelude::*,
+        time::Instant, //
+    },
+    wire::axcl::msg, //
 };
 
 impl chardev::Client for Endpoint {
@@ -112,7 +137,7 @@ fn connect(me: &Arc<Endpoint>, argument: &[u8; msg::SIZE]) -> Result {
 fn check(argument: &[u8; msg::SIZE]) -> Result {
     let device = msg::device(argument).ok_or(FAILED)?;
     let clients = registry::find(device).map_err(|_| FAILED)?;
-    match clients.wait_until_up(time::now() + UP_NS) {
+    match clients.wait_until_up(Instant::now() + UP_WAIT) {
         Ok(_) => Ok(()),
         Err(e) if e == ERESTARTSYS => Err(e),
         Err(_) => Err(FAILED),

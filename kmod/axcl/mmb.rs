@@ -8,19 +8,45 @@
 
 use kernel::{
     fs,
-    miscdevice::{MiscDevice, MiscDeviceRegistration},
-    mm::virt::{flags, VmaNew},
+    miscdevice::{
+        MiscDevice,
+        MiscDeviceRegistration, //
+    },
+    mm::virt::{
+        flags,
+        VmaNew, //
+    },
     new_mutex,
-    prelude::*,
-    sync::{Arc, Mutex},
-    uaccess::{UserPtr, UserSlice},
+    sync::{
+        Arc,
+        Mutex, //
+    },
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    }, //
 };
 
-use super::{place::Place, registry};
+use super::{
+    place::Place,
+    registry, //
+};
 use crate::{
-    buffer::{Buffer, Memory, MAX_BUFFER, MAX_BYTES_PER_CARD},
-    glue::{chardev, pages::page_offset},
-    wire::axcl::mmb::{self, Wanted},
+    buffer::{
+        Buffer,
+        Memory,
+        MAX_BUFFER,
+        MAX_BYTES_PER_CARD, //
+    },
+    glue::{
+        chardev,
+        pages::page_offset,
+        prelude::*, //
+    },
+    wire::axcl::mmb::{
+        self,
+        Wanted, //
+    }, //
 };
 
 /// The buffer of a file.
@@ -32,7 +58,7 @@ struct Allocated {
 /// How far a file has come.
 enum State {
     Empty,
-    /// It is getting its buffer.  Memory of the caller cannot be touched with the lock held that mmap
+    /// The file is getting its buffer.  Memory of the caller cannot be touched with the lock held that mmap
     /// takes too.
     Busy,
     Full(Allocated),
@@ -119,7 +145,7 @@ impl File {
         })
     }
 
-    /// All of the buffer, whatever range is asked for (R48).
+    /// Hands over all of the buffer, whatever range is asked for (R48).
     fn sync(&self, user: UserSlice, to_card: bool) -> Result {
         let mut argument = [0; mmb::SINGLE_SIZE];
         user.reader().read_slice(&mut argument)?;
@@ -163,8 +189,8 @@ impl MiscDevice for File {
         )
     }
 
-    /// After the last close and the last unmap.  What the card has been told of stays until it is
-    /// through with it.
+    /// Gives up the buffer after the last close and the last unmap.  What the card has been told of stays
+    /// until it is through with it.
     fn release(me: Arc<Self>, _file: &fs::File) {
         let state = core::mem::replace(&mut *me.state.lock(), State::Empty);
         if let State::Full(Allocated { place, buffer }) = state {

@@ -5,7 +5,7 @@
 //! A second door to the same cards.  Programs get message ports and host memory, and run the protocol
 //! above them by themselves; so the kernel sees to it that a port is used by its owner only, that the
 //! lists of memory they send name memory of theirs only, and that no memory is freed while the card may
-//! still move data from or to it.  `docs/axcl-compat.md` says what differs from the vendor's driver.
+//! still move data from or to it.  `docs/axcl-compat.md` says what differs from Axera's driver.
 //!
 //! Locks, outermost first: the table of cards and files ([`registry`]), the programs of a card
 //! ([`clients`]); apart from these `Rx`, a line ([`line`]), `Tx`; the queue of a file is a leaf.
@@ -25,11 +25,18 @@ pub(crate) mod registry;
 mod requests;
 mod rules;
 
-use kernel::{prelude::*, str::CString, sync::Arc};
+use kernel::{
+    str::CString,
+    sync::Arc, //
+};
 
 use crate::glue::{
-    chardev::{Client, Node},
+    chardev::{
+        Client,
+        Node, //
+    },
     params,
+    prelude::*, //
 };
 use endpoint::Endpoint;
 use p2p::Peers;
@@ -48,7 +55,7 @@ struct Set(
 );
 
 impl Nodes {
-    /// Registers the nodes.  The driver goes without if that fails: the vendor's driver may be loaded,
+    /// Registers the nodes.  The driver goes without if that fails: Axera's driver may be loaded,
     /// for other cards.
     pub(crate) fn new() -> Self {
         if !params::axcl_abi() {

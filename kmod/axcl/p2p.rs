@@ -7,24 +7,42 @@
 
 use kernel::{
     fs::File,
-    ioctl::{_IOC_NR, _IOC_TYPE},
-    miscdevice::{MiscDevice, MiscDeviceRegistration},
-    prelude::*,
+    ioctl::{
+        _IOC_NR,
+        _IOC_TYPE, //
+    },
+    miscdevice::{
+        MiscDevice,
+        MiscDeviceRegistration, //
+    },
     sync::Arc,
-    uaccess::{UserPtr, UserSlice},
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    }, //
 };
 
-use super::{registry, rules::FAILED};
+use super::{
+    registry,
+    rules::FAILED, //
+};
 use crate::{
     card::Card,
-    glue::{chardev, pci},
-    wire::axcl::p2p::{self, Entry},
+    glue::{
+        chardev,
+        pci,
+        prelude::*, //
+    },
+    wire::axcl::p2p::{
+        self,
+        Entry, //
+    }, //
 };
 
 /// An open file, which has nothing of its own.
 pub(super) struct Peers;
 
-/// The table, if all cards are below switches and reach each other.
+/// Makes the table, if all cards are below switches and reach each other.
 fn table() -> Result<[u8; p2p::TABLE_SIZE]> {
     let mut cards = registry::cards()?;
     cards.retain(|entry| !entry.card.is_gone());

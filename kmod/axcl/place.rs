@@ -4,15 +4,24 @@
 
 use kernel::{
     new_mutex,
-    prelude::*,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
 };
 
 use crate::{
-    buffer::{pool::Pool, Buffer},
-    glue::{dma::Piece, task::Process},
+    buffer::{
+        pool::Pool,
+        Buffer, //
+    },
+    glue::{
+        dma::Piece,
+        prelude::*,
+        task::Process, //
+    },
     link::Link,
-    wire::axcl::reach,
+    wire::axcl::reach, //
 };
 
 /// Memory, and the process that allocated it.
@@ -22,12 +31,12 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Its bus addresses and their lengths.
+    /// Returns the bus addresses of the memory, and their lengths.
     pub(super) fn ranges(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
         self.buffer.pieces().iter().map(|p| (p.bus, p.len))
     }
 
-    /// What of `[address, address + len)` is in it.
+    /// Returns what of `[address, address + len)` is in the memory.
     pub(super) fn overlap(&self, address: u64, len: u32) -> impl Iterator<Item = Piece> + '_ {
         let pieces = self.ranges();
         let parts = pieces.filter_map(move |piece| reach::overlap(piece, (address, len)));
@@ -40,13 +49,17 @@ impl Held {
 pub(crate) struct Place {
     pub(super) link: Arc<Link>,
     pub(super) pool: Arc<Pool>,
-    /// Of all programs.  Taken with a line locked.
+    /// Memory of all programs.  Taken with a line locked.
     #[pin]
     buffers: Mutex<KVec<Held>>,
 }
 
 impl Place {
-    /// No memory.
+    /// Makes the place of a card, without memory.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(super) fn new(link: &Arc<Link>, pool: &Arc<Pool>) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
@@ -66,6 +79,10 @@ impl Place {
     }
 
     /// Remembers memory of the calling process.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; those of [`Process::current`].
     pub(super) fn hold(&self, buffer: &Arc<Buffer>) -> Result {
         let held = Held {
             owner: Process::current()?,
@@ -75,7 +92,7 @@ impl Place {
         Ok(())
     }
 
-    /// Forgets it.
+    /// Forgets memory that is given back.
     pub(super) fn let_go(&self, buffer: &Arc<Buffer>) {
         let mut buffers = self.buffers.lock();
         let at = buffers.iter().position(|h| Arc::ptr_eq(&h.buffer, buffer));

@@ -3,24 +3,34 @@
 //! What is known of an open file of `/dev/axcl_host`: who opened it, and what has happened.
 
 use kernel::{
-    new_condvar, new_mutex,
-    prelude::*,
+    new_condvar,
+    new_mutex,
     static_lock_class,
     sync::{
-        atomic::{Atomic, Relaxed},
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         poll::PollCondVar,
-        CondVar, Mutex,
-    },
+        CondVar,
+        Mutex, //
+    }, //
 };
 
 use crate::glue::{
     compat::PollCondVarBox,
+    prelude::*,
     task::Process,
-    time::{self, Signals, S},
+    time::{
+        self,
+        Delta,
+        Instant,
+        Signals, //
+    }, //
 };
 
 // TIMEOUT: requests for ports are done one at a time in a file; a create may take a minute.
-const TURN_NS: u64 = 120 * S;
+const TURN: Delta = Delta::from_secs(120);
 
 /// Events that are remembered; as many cards can die before anybody looks.
 const MOST_EVENTS: u32 = 1 << 16;
@@ -43,7 +53,11 @@ pub(crate) struct Record {
 pub(crate) struct Turn<'a>(&'a Record);
 
 impl Record {
-    /// A file that the calling thread has opened.
+    /// Makes the record of a file that the calling thread has opened.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; those of [`Process::current_thread`].
     pub(crate) fn new() -> Result<impl PinInit<Self>> {
         let thread = Process::current_thread()?;
         let queue = PollCondVarBox::new(c"ax650_axcl_events", static_lock_class!())?;
@@ -56,7 +70,7 @@ impl Record {
         }))
     }
 
-    /// Something has happened that its owner should look at.
+    /// Notes that something has happened which the owner should look at.
     pub(crate) fn raise(&self) {
         if self.events.load(Relaxed) < MOST_EVENTS {
             self.events.add(1, Relaxed);
@@ -82,14 +96,18 @@ impl Record {
         }
     }
 
-    /// Where pollers wait.
+    /// Returns where pollers wait.
     pub(crate) fn queue(&self) -> &PollCondVar {
         &self.queue
     }
 
     /// Waits until nobody else is at the ports of this file.
+    ///
+    /// # Errors
+    ///
+    /// `ETIMEDOUT`; `ERESTARTSYS` for a caller that is being killed.
     pub(crate) fn turn(&self) -> Result<Turn<'_>> {
-        let deadline = time::now() + TURN_NS;
+        let deadline = Instant::now() + TURN;
         time::wait_for(&self.busy, &self.free, deadline, Signals::Deadly, |busy| {
             Ok((!core::mem::replace(busy, true)).then_some(()))
         })?;

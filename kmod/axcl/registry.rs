@@ -2,10 +2,20 @@
 
 //! All cards, by the ids that the AXCL ABI has for them, and all open files of `/dev/axcl_host`.
 
-use kernel::{prelude::*, sync::Arc};
+use kernel::sync::Arc;
 
-use super::{clients::Clients, record::Record};
-use crate::{card::Card, glue::global, wire::axcl::ids::Ids};
+use super::{
+    clients::Clients,
+    record::Record, //
+};
+use crate::{
+    card::Card,
+    glue::{
+        global,
+        prelude::*, //
+    },
+    wire::axcl::ids::Ids, //
+};
 
 /// A card with its id and its programs.
 #[derive(Clone)]
@@ -21,7 +31,7 @@ struct Table {
 }
 
 impl Table {
-    /// Nothing.
+    /// Makes an empty table.
     const fn new() -> Self {
         Self {
             cards: KVec::new(),
@@ -45,6 +55,10 @@ pub(crate) struct Listed(u32);
 
 impl Listed {
     /// Lists `card`, under the number of its bus if nobody has that (R01).
+    ///
+    /// # Errors
+    ///
+    /// `ENOSPC` if all ids are taken; `ENOMEM`.
     pub(crate) fn new(card: &Arc<Card>, clients: &Arc<Clients>) -> Result<Self> {
         let mut table = TABLE.lock();
         let ids = Ids::new(table.cards.iter().map(|entry| entry.id));
@@ -57,7 +71,7 @@ impl Listed {
                 card.link.id
             );
         }
-        // In the order of the ids, as the vendor's list is.
+        // In the order of the ids, as Axera's list is.
         let at = table.cards.iter().take_while(|e| e.id < id).count();
         let entry = Entry {
             id,
@@ -86,19 +100,27 @@ impl Drop for Listed {
     }
 }
 
-/// The programs of the card with this id; `ENODEV` if there is none.
+/// Returns the programs of the card with this id.
+///
+/// # Errors
+///
+/// `ENODEV` if there is none.
 pub(super) fn find(id: u32) -> Result<Arc<Clients>> {
     Ok(entry(id)?.clients)
 }
 
-/// The card with this id, and its programs.
+/// Returns the card with this id, and its programs.
+///
+/// # Errors
+///
+/// `ENODEV` if there is none.
 pub(super) fn entry(id: u32) -> Result<Entry> {
     let table = TABLE.lock();
     let found = table.cards.iter().find(|entry| entry.id == id);
     found.cloned().ok_or(ENODEV)
 }
 
-/// The programs of `card`, as long as the driver is bound.
+/// Returns the programs of `card`, as long as the driver is bound.
 pub(crate) fn clients_of(card: &Card) -> Option<Arc<Clients>> {
     let table = TABLE.lock();
     let mut cards = table.cards.iter();
@@ -106,7 +128,11 @@ pub(crate) fn clients_of(card: &Card) -> Option<Arc<Clients>> {
     found.map(|entry| entry.clients.clone())
 }
 
-/// All cards, in the order of the ids.
+/// Returns all cards, in the order of the ids.
+///
+/// # Errors
+///
+/// `ENOMEM`.
 pub(super) fn cards() -> Result<KVec<Entry>> {
     let table = TABLE.lock();
     let mut list = KVec::with_capacity(table.cards.len(), GFP_KERNEL)?;
@@ -114,7 +140,7 @@ pub(super) fn cards() -> Result<KVec<Entry>> {
     Ok(list)
 }
 
-/// The programs among which `file` has a group, if there are such.
+/// Returns the programs among which `file` has a group, if there are such.
 pub(super) fn clients_with(file: &Arc<Record>) -> Option<Arc<Clients>> {
     let table = TABLE.lock();
     let mut cards = table.cards.iter();
@@ -123,12 +149,16 @@ pub(super) fn clients_with(file: &Arc<Record>) -> Option<Arc<Clients>> {
 }
 
 /// Remembers an open file.
+///
+/// # Errors
+///
+/// `ENOMEM`.
 pub(super) fn add_file(file: &Arc<Record>) -> Result {
     TABLE.lock().files.push(file.clone(), GFP_KERNEL)?;
     Ok(())
 }
 
-/// Forgets it.
+/// Forgets an open file.
 pub(super) fn remove_file(file: &Arc<Record>) {
     let mut table = TABLE.lock();
     let at = table
@@ -143,7 +173,7 @@ pub(super) fn remove_file(file: &Arc<Record>) {
     drop(removed);
 }
 
-/// A card has died: tells the files that have no ports on any card [pcie 5.7].
+/// Tells the files that have no ports on any card that a card has died [pcie 5.7].
 pub(super) fn wake_idle_files() {
     let table = TABLE.lock();
     for file in table.files.iter() {

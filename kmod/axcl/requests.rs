@@ -3,23 +3,38 @@
 //! Reset and reboot, which two of the nodes have [pcie 2.9].  Both hit everybody who uses the card, so
 //! they are for the administrator only (R17); everybody's ports are lost, and they are told (R16).
 
-use kernel::prelude::*;
-
-use super::registry::{self, Entry};
+use super::registry::{
+    self,
+    Entry, //
+};
 use crate::{
-    card::{error::BootError, Card},
-    glue::{
-        task,
-        time::{self, S},
+    card::{
+        error::BootError,
+        Card, //
     },
-    link::{life::OrderError, orders::Order},
-    wire::axcl::host::BootFailure,
+    glue::{
+        prelude::*,
+        task,
+        time::{
+            Delta,
+            Instant, //
+        }, //
+    },
+    link::{
+        life::OrderError,
+        orders::Order, //
+    },
+    wire::axcl::host::BootFailure, //
 };
 
-/// A boot is tried several times, and each may take minutes.
-const DONE_NS: u64 = 600 * S;
+// TIMEOUT: a boot is tried several times, and each may take minutes.
+const DONE: Delta = Delta::from_secs(600);
 
-/// The card that a privileged caller names: `EPERM`, `ENODEV`.
+/// Returns the card that a privileged caller names.
+///
+/// # Errors
+///
+/// `EPERM` for a caller without privilege; `ENODEV` if there is no such card.
 pub(super) fn admin(device: impl FnOnce() -> Option<u32>) -> Result<Entry> {
     if !task::is_admin() {
         return Err(EPERM);
@@ -30,7 +45,7 @@ pub(super) fn admin(device: impl FnOnce() -> Option<u32>) -> Result<Entry> {
 /// Orders, behind what has been ordered by others, and waits until it is done.
 fn order(listed: &Entry, order: Order) -> Result {
     let (card, clients) = (&listed.card, &listed.clients);
-    let deadline = time::now() + DONE_NS;
+    let deadline = Instant::now() + DONE;
     clients.wait(deadline, || match card.order(order) {
         Err(OrderError::Busy) => None,
         other => Some(other),
@@ -45,11 +60,19 @@ fn order(listed: &Entry, order: Order) -> Result {
 }
 
 /// Resets a card and leaves it down.
+///
+/// # Errors
+///
+/// `ENODEV` if the card has gone; `ETIMEDOUT`; `ERESTARTSYS` before, `EINTR` after the order was placed.
 pub(super) fn reset(listed: &Entry) -> Result {
     order(listed, Order::Reset)
 }
 
 /// Resets a card and boots it.
+///
+/// # Errors
+///
+/// Those of [`reset`]; the code of a [`BootFailure`].
 pub(super) fn reboot(listed: &Entry) -> Result {
     order(listed, Order::Boot)?;
     let card = &listed.card;
@@ -62,7 +85,7 @@ pub(super) fn reboot(listed: &Entry) -> Result {
     Err(Error::from_errno(failure(card).code()))
 }
 
-/// What kept it from coming up.
+/// Returns what kept the card from coming up.
 fn failure(card: &Card) -> BootFailure {
     match card.failure() {
         Some(BootError::NoFirmware) => BootFailure::NoFile,

@@ -2,33 +2,41 @@
 
 //! What holds for all nodes of the AXCL ABI.
 
-use kernel::prelude::*;
-
 use crate::glue::{
-    compat::errno::EHOSTDOWN,
-    time::{self, Signals, Waited, MS, S},
+    prelude::*,
+    time::{
+        Delta,
+        Instant,
+        Moment,
+        Signals,
+        Waited, //
+    }, //
 };
 
 /// A request whose arguments cannot be read or make no sense; -1 in the ABI.
 pub(super) const FAILED: Error = EPERM;
 
-/// A card that is being booted is waited for so long [pcie 2.4].
-pub(super) const UP_NS: u64 = 120 * S;
+// TIMEOUT: a card that is being booted is waited for so long [pcie 2.4].
+pub(super) const UP_WAIT: Delta = Delta::from_secs(120);
 
 /// Between looks at the state of a card, should its thread have forgotten to tell.
-pub(super) const LOOK_NS: u64 = 100 * MS;
+pub(super) const LOOK: Delta = Delta::from_millis(100);
 
-/// Why a wait is over, if it is.  To be called without locks.
-pub(super) fn ended(waited: Waited, deadline: u64) -> Result {
+/// Says why a wait is over, if it is.  To be called without locks.
+///
+/// # Errors
+///
+/// `ETIMEDOUT`; `ERESTARTSYS` for a caller that is being killed.
+pub(super) fn ended(waited: Waited, deadline: Instant) -> Result {
     match waited {
         Waited::Signal if !Signals::Deadly.ignore() => Err(ERESTARTSYS),
-        _ if time::now() >= deadline => Err(ETIMEDOUT),
+        _ if deadline.left().is_zero() => Err(ETIMEDOUT),
         _ => Ok(()),
     }
 }
 
-/// The error that programs get: a card that is not up is no card (R04), a refusal, a time-out and the
-/// like are -1.
+/// Returns the error that programs get: a card that is not up is no card (R04), a refusal, a time-out and
+/// the like are -1.
 pub(super) fn as_abi(e: Error) -> Error {
     match e {
         e if e == EHOSTDOWN || e == ENODEV => ENODEV,

@@ -4,16 +4,24 @@
 
 pub(crate) mod pool;
 
-use kernel::{mm::virt::VmaNew, page::PAGE_SIZE, prelude::*, sync::Arc};
+use kernel::{
+    mm::virt::VmaNew,
+    page::PAGE_SIZE,
+    sync::Arc, //
+};
 
-use crate::glue::compat::errno::EDQUOT;
 use crate::{
     counters::Counter,
     glue::{
-        dma::{Owner, Piece, Space},
+        dma::{
+            Owner,
+            Piece,
+            Space, //
+        },
         pages::Pages,
+        prelude::*, //
     },
-    wire::transfer::MAX_ENTRIES,
+    wire::transfer::MAX_ENTRIES, //
 };
 
 /// Largest buffer.
@@ -30,7 +38,7 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// No buffers.
+    /// Makes the account of a card's buffers, with none in it.
     pub(crate) fn new(space: Arc<Space>) -> Self {
         Self {
             space,
@@ -49,7 +57,7 @@ impl Memory {
         self.pieces.get()
     }
 
-    /// The mappings behind them.
+    /// Returns the mappings behind the buffers.
     pub(crate) fn space(&self) -> &Space {
         &self.space
     }
@@ -72,24 +80,37 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// The pieces.
+    /// Returns the pieces of the span.
     pub(crate) fn entries(&self) -> &[(u64, u32)] {
         self.entries.get(..self.count).unwrap_or(&[])
     }
 }
 
 impl Buffer {
-    /// `size` bytes, rounded up to pages; `EDQUOT` if the card's buffers would exceed `limit`.
+    /// Allocates a buffer of `size` bytes, rounded up to pages.
+    ///
+    /// # Errors
+    ///
+    /// `EDQUOT` if the card's buffers would exceed `limit`; those of [`Pages::new`] and [`Space::map`].
     pub(crate) fn new(memory: &Arc<Memory>, size: usize, limit: u64) -> Result<Self> {
         Self::admit(memory, size, limit, Pages::new)
     }
 
-    /// The same, with as few bus addresses as can be had.
+    /// Allocates a buffer like [`Self::new`], with as few bus addresses as can be had.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::new`].
     pub(crate) fn in_few_pieces(memory: &Arc<Memory>, size: usize, limit: u64) -> Result<Self> {
         Self::admit(memory, size, limit, Pages::in_few_blocks)
     }
 
-    /// The same, with one bus address: in one block of memory, or behind an IOMMU.
+    /// Allocates a buffer like [`Self::new`], with one bus address: in one block of memory, or behind an
+    /// IOMMU.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::new`]; `ENOMEM` if there is no such memory.
     pub(crate) fn contiguous(memory: &Arc<Memory>, size: usize, limit: u64) -> Result<Self> {
         let one = |make: fn(usize) -> Result<Pages>| {
             let buffer = Self::admit(memory, size, limit, make)?;
@@ -138,14 +159,14 @@ impl Buffer {
         self.pages.count() * PAGE_SIZE
     }
 
-    /// Whether `[offset, offset + len)` is inside.
+    /// Returns whether `[offset, offset + len)` is inside.
     pub(crate) fn holds(&self, offset: u64, len: u64) -> bool {
         offset
             .checked_add(len)
             .is_some_and(|end| end <= self.size() as u64)
     }
 
-    /// The bus addresses of `[offset, offset + len)`.
+    /// Returns the bus addresses of `[offset, offset + len)`.
     fn ranges(&self, offset: usize, len: usize) -> impl Iterator<Item = Piece> + '_ {
         let (mut skip, mut left) = (offset as u64, len as u64);
         self.pieces.iter().filter_map(move |piece| {
@@ -161,12 +182,12 @@ impl Buffer {
         })
     }
 
-    /// Its bus addresses.
+    /// Returns the bus addresses of the buffer.
     pub(crate) fn pieces(&self) -> &[Piece] {
         &self.pieces
     }
 
-    /// Where the first `len` bytes from `offset` are, as far as they fit one list.
+    /// Returns where the first `len` bytes from `offset` are, as far as they fit one list.
     pub(crate) fn span(&self, offset: usize, len: u32) -> Span {
         let mut span = Span {
             entries: [(0, 0); MAX_ENTRIES],
@@ -184,33 +205,57 @@ impl Buffer {
 
     /// Makes what the CPU wrote visible to the card, and keeps later CPU caches from covering what
     /// the card writes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Space::sync`].
     pub(crate) fn give_to_card(&self, offset: usize, len: u32) -> Result {
         let ranges = self.ranges(offset, len as usize);
         self.memory.space.sync(ranges, Owner::Card)
     }
 
     /// Makes what the card wrote visible to the CPU.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Space::sync`].
     pub(crate) fn take_from_card(&self, offset: usize, len: u32) -> Result {
         let ranges = self.ranges(offset, len as usize);
         self.memory.space.sync(ranges, Owner::Cpu)
     }
 
     /// Copies `data` to `offset`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pages::write`].
     pub(crate) fn write(&self, offset: usize, data: &[u8]) -> Result {
         self.pages.write(offset, data)
     }
 
     /// Copies from `offset` to `to`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pages::read`].
     pub(crate) fn read(&self, offset: usize, to: &mut [u8]) -> Result {
         self.pages.read(offset, to)
     }
 
     /// Maps the buffer, or the beginning of it, into user space.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pages::map`].
     pub(crate) fn mmap(&self, vma: &VmaNew) -> Result {
         self.pages.map(vma, 0)
     }
 
-    /// The same, from page `first` on.
+    /// Maps the buffer into user space from page `first` on.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pages::map`].
     pub(crate) fn mmap_from(&self, vma: &VmaNew, first: usize) -> Result {
         self.pages.map(vma, first)
     }

@@ -4,13 +4,26 @@
 
 use kernel::{
     device::Bound,
-    new_mutex, pci,
-    prelude::*,
-    sync::{Arc, Mutex},
+    new_mutex,
+    pci,
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
 };
 
-use super::{Buffer, Memory};
-use crate::{counters::Counter, glue::dma::Space, link::Link};
+use super::{
+    Buffer,
+    Memory, //
+};
+use crate::{
+    counters::Counter,
+    glue::{
+        dma::Space,
+        prelude::*, //
+    },
+    link::Link, //
+};
 
 /// Memory that the card may still write to.
 struct Quarantined {
@@ -32,7 +45,11 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// No memory.
+    /// Makes the memory of a card, with nothing allocated.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(crate) fn new(pdev: &pci::Device<Bound>, link: &Arc<Link>) -> Result<Arc<Self>> {
         let space = Arc::pin_init(Space::new(pdev), GFP_KERNEL)?;
         let memory = Arc::new(Memory::new(space), GFP_KERNEL)?;

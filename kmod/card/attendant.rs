@@ -7,15 +7,32 @@
 //!
 //! To the card the attendant is a client like others: whatever it waits for ends with the session.
 
-use kernel::{prelude::*, sync::Arc};
+use kernel::sync::Arc;
 
-use super::{service::Verdict, telemetry::Identity, Card};
+use super::{
+    service::Verdict,
+    telemetry::Identity,
+    Card, //
+};
 use crate::{
     glue::{
-        thread::{Main, Running},
-        time::{Delta, Instant, Moment, MS, S},
+        prelude::*,
+        thread::{
+            Main,
+            Running, //
+        },
+        time::{
+            Delta,
+            Instant,
+            Moment,
+            MS,
+            S, //
+        }, //
     },
-    wire::{bytes::Text, rpc},
+    wire::{
+        bytes::Text,
+        rpc, //
+    }, //
 };
 
 // TIMEOUT: an echo takes well under a millisecond on a card in order.
@@ -36,7 +53,7 @@ pub(crate) struct Attendant {
 }
 
 impl Attendant {
-    /// For `card`.
+    /// Makes the attendant of `card`.
     pub(crate) fn new(card: &Arc<Card>) -> Self {
         Self { card: card.clone() }
     }
@@ -104,7 +121,7 @@ impl Card {
         }
     }
 
-    /// An echo on the driver's own session.
+    /// Sends an echo on the driver's own session, and returns whether it comes back.
     fn ping(&self) -> bool {
         let Some(session) = self.management.session() else {
             return false;
@@ -112,12 +129,12 @@ impl Card {
         self.link.counters.pings.add(1);
         let start = Instant::now();
         let token = start.nanos().to_le_bytes();
-        let deadline = (start + PING).nanos();
+        let deadline = start + PING;
         let echo = session.call(deadline, |call, out| call.latency(out, &token));
         echo.is_ok_and(|answer| rpc::latency_answer(&answer).is_ok_and(|data| data == token))
     }
 
-    /// A new session instead of the one that does not answer, with a call of its own.
+    /// Opens a new session instead of the one that does not answer, with a call of its own.
     fn canary(&self) -> bool {
         self.link.counters.canaries.add(1);
         if let Some(session) = self.management.take() {

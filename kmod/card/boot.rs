@@ -2,23 +2,50 @@
 
 //! Sending the firmware: the card reads it by DMA, piece by piece [pcie 3.2] to [pcie 3.6].
 
-use kernel::{firmware::Firmware, prelude::*};
+use kernel::firmware::Firmware;
 
-use super::{error::BootError, status::put_text, Card};
+use super::{
+    error::BootError,
+    status::put_text,
+    Card, //
+};
 use crate::{
     glue::{
-        pci, shim,
-        time::{self, fsleep, Delta, Instant},
+        pci,
+        prelude::*,
+        shim,
+        time::{
+            self,
+            fsleep,
+            Delta,
+            Instant, //
+        }, //
     },
     wire::{
         boot::{
-            Status, CHUNK, CHUNK_TIMEOUT_MS, COMMAND, DESTINATION_HIGH, DESTINATION_LOW, FINISH,
-            REASON, SIZE, SOURCE_HIGH, SOURCE_LOW, STATUS,
+            Status,
+            CHUNK,
+            CHUNK_TIMEOUT_MS,
+            COMMAND,
+            DESTINATION_HIGH,
+            DESTINATION_LOW,
+            FINISH,
+            REASON,
+            SIZE,
+            SOURCE_HIGH,
+            SOURCE_LOW,
+            STATUS, //
         },
-        container::{Container, ContainerError},
-        register::{FixedRegister, Register},
-        state::State,
-    },
+        container::{
+            Container,
+            ContainerError, //
+        },
+        register::{
+            FixedRegister,
+            Register, //
+        },
+        state::State, //
+    }, //
 };
 
 /// Where users have the firmware.
@@ -160,7 +187,7 @@ impl Card {
         .ok_or(BootError::ChunkTimeout)
     }
 
-    /// Why the chip was started [pcie 3.7]; U-Boot runs by now.
+    /// Logs why the chip was started [pcie 3.7]; U-Boot runs by now.
     fn look_at_boot_reason(&self) -> Result {
         let reason = REASON::read(self)?;
         REASON::zeroed().write(self)?;

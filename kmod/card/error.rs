@@ -2,9 +2,7 @@
 
 //! Why a card does not come up.
 
-use kernel::prelude::*;
-
-use crate::glue::compat::errno::EREMOTEIO;
+use crate::glue::prelude::*;
 
 /// What a boot or a reset has failed of.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -13,11 +11,11 @@ pub(crate) enum BootError {
     Gone,
     /// The thread is to stop.
     Interrupted,
-    /// There is no firmware.
+    /// The firmware file is missing.
     NoFirmware,
     /// What is there is no firmware, or damaged.
     BadFirmware,
-    /// Its first image does not fit the shared memory.
+    /// The first image of the firmware does not fit the shared memory.
     TooLarge,
     /// The card has not said in time that it has read a piece of it.
     ChunkTimeout,
@@ -30,7 +28,7 @@ pub(crate) enum BootError {
 }
 
 impl BootError {
-    /// Whether the next attempt would meet it again.
+    /// Returns whether the next attempt would fail of the same.
     pub(super) fn is_final(self) -> bool {
         matches!(self, Self::NoFirmware | Self::BadFirmware | Self::TooLarge)
     }
@@ -57,7 +55,7 @@ impl From<BootError> for Error {
     }
 }
 
-/// As the log has it.
+/// Says what went wrong, as the log has it.
 impl core::fmt::Debug for BootError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         core::fmt::Debug::fmt(&Error::from(*self), f)

@@ -4,12 +4,12 @@
 
 /// Somebody who serves clients of a card besides its sessions.
 pub(crate) trait Follower: Send + Sync {
-    /// The card runs.
+    /// Begins to serve: the card runs.
     fn up(&self);
-    /// The card goes down: whatever clients have there is lost.
+    /// Gives up whatever clients have on the card: it goes down.
     fn down(&self);
-    /// Time has passed, and something about the card may have changed.
+    /// Looks after deadlines: time has passed, and something about the card may have changed.
     fn tick(&self);
-    /// Whether there is something to watch.
+    /// Returns whether there is something to watch.
     fn is_busy(&self) -> bool;
 }

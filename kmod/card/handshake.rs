@@ -2,24 +2,48 @@
 
 //! From "firmware started" to "rings in use" [pcie 2.4] to [pcie 2.7].
 
-use kernel::prelude::*;
-
-use super::{error::BootError, Card};
+use super::{
+    error::BootError,
+    Card, //
+};
 use crate::{
     glue::{
+        prelude::*,
         region,
-        time::{self, fsleep, Delta, Instant},
+        time::{
+            self,
+            fsleep,
+            Delta,
+            Instant, //
+        }, //
     },
     wire::{
         boot::FINISH,
         handshake::{
-            ACK, CARD_ACK, FLAG, HOST_PRESENT, PAGE_ACK, PAGE_FLAG, PAGE_NANOSECONDS, PAGE_SECONDS,
-            REGION_BASE_HIGH, REGION_BASE_LOW, REGION_SIZE_HIGH, REGION_SIZE_LOW, SETTLE_MS,
-            STEP1_CLEAR, STEP_TIMEOUT_MS, TIME_MAGIC, TIME_SYNC_TIMEOUT_MS,
+            ACK,
+            CARD_ACK,
+            FLAG,
+            HOST_PRESENT,
+            PAGE_ACK,
+            PAGE_FLAG,
+            PAGE_NANOSECONDS,
+            PAGE_SECONDS,
+            REGION_BASE_HIGH,
+            REGION_BASE_LOW,
+            REGION_SIZE_HIGH,
+            REGION_SIZE_LOW,
+            SETTLE_MS,
+            STEP1_CLEAR,
+            STEP_TIMEOUT_MS,
+            TIME_MAGIC,
+            TIME_SYNC_TIMEOUT_MS, //
         },
-        register::{FixedRegister, Register},
-        state::State,
-    },
+        register::{
+            FixedRegister,
+            Register, //
+        },
+        state::State, //
+    }, //
 };
 
 /// The card's Linux is up within this time.

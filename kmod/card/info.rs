@@ -2,17 +2,25 @@
 
 //! `AX650_QUERY_CARD`.
 
-use kernel::prelude::*;
-
-use super::{error::BootError, Card};
+use super::{
+    error::BootError,
+    Card, //
+};
 use crate::{
-    glue::{self, time},
-    uapi::{CardInfo, ABI_VERSION},
-    wire::state::State,
+    glue::{
+        self,
+        prelude::*,
+        time, //
+    },
+    uapi::{
+        CardInfo,
+        ABI_VERSION, //
+    },
+    wire::state::State, //
 };
 
 impl Card {
-    /// What is known of the card.
+    /// Returns what is known of the card.
     pub(crate) fn info(&self) -> CardInfo {
         let (domain, location) = glue::pci::location(&self.pdev);
         let gone = self.is_gone();
@@ -58,7 +66,7 @@ impl Card {
         }
     }
 
-    /// Why the last boot or recovery has failed.
+    /// Returns why the last boot or recovery has failed.
     pub(crate) fn failure(&self) -> Option<BootError> {
         self.status.lock().failure
     }

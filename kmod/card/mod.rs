@@ -23,22 +23,44 @@ mod thread;
 
 use kernel::{
     device::Bound,
-    new_mutex, pci,
-    prelude::*,
-    sync::{aref::ARef, atomic::Atomic, Arc, Mutex},
+    new_mutex,
+    pci,
+    sync::{
+        aref::ARef,
+        atomic::Atomic,
+        Arc,
+        Mutex, //
+    }, //
 };
 
 use crate::{
     buffer::pool::Pool,
-    glue::{self, mmio::Window, pci::SavedConfig},
-    link::{
-        life::{NotServing, OrderError},
-        orders::Order,
-        Link,
+    glue::{
+        self,
+        mmio::Window,
+        pci::SavedConfig,
+        prelude::*,
+        time::Delta, //
     },
-    session::{job::Board, table::Sessions},
+    link::{
+        life::{
+            NotServing,
+            OrderError, //
+        },
+        orders::Order,
+        Link, //
+    },
+    session::{
+        job::Board,
+        table::Sessions, //
+    },
     uapi::Telemetry,
-    wire::{boot::Bar0, register::Io, reset::Bar4, state::State},
+    wire::{
+        boot::Bar0,
+        register::Io,
+        reset::Bar4,
+        state::State, //
+    }, //
 };
 use error::BootError;
 use follower::Follower;
@@ -58,7 +80,7 @@ pub(crate) struct Card {
     /// For the thread, and whoever has paused it.
     boot_window: Window<Bar0>,
     control_window: Window<Bar4>,
-    /// Of a card in order, as it was when the driver was bound.
+    /// Configuration of a card in order, as it was when the driver was bound.
     config: SavedConfig,
     /// The reset register was written, and the card has not been seen again since.
     reset_pending: Atomic<u32>,
@@ -74,7 +96,7 @@ pub(crate) struct Card {
     /// The driver's own session.
     #[pin]
     management: Management,
-    /// Of all open files, to be woken when the card goes.  A leaf, but for the boards.
+    /// Boards of all open files, to be woken when the card goes.  A leaf, but for the boards.
     #[pin]
     boards: Mutex<KVec<Arc<Board>>>,
     /// Who else serves clients of the card.
@@ -84,6 +106,10 @@ pub(crate) struct Card {
 impl Card {
     /// Maps the registers of a card.  The card itself is not touched: it may be in any state, and bus
     /// mastering stays off.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; those of [`Window::map`] and [`SavedConfig::save`].
     pub(crate) fn new(
         pdev: &pci::Device<Bound>,
         link: Arc<Link>,
@@ -116,43 +142,60 @@ impl Card {
         )
     }
 
-    /// Where the card is in its life.
+    /// Returns where the card is in its life.
     pub(crate) fn state(&self) -> State {
         self.link.life.state()
     }
 
-    /// Number of the present boot.
+    /// Returns the number of the present boot.
     pub(crate) fn generation(&self) -> u32 {
         self.link.life.generation()
     }
 
-    /// Whether the driver is being unbound, or the card does not answer on the bus: `ENODEV`.
+    /// Returns whether the driver is being unbound, or the card does not answer on the bus: `ENODEV`.
     pub(crate) fn is_gone(&self) -> bool {
         self.link.life.is_gone()
     }
 
     /// Checks that the card serves sessions of boot `generation`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Life::check_serving`](crate::link::life::Life::check_serving).
     pub(crate) fn check_serving(&self, generation: u32) -> Result<(), NotServing> {
         self.link.life.check_serving(generation)
     }
 
     /// Orders a boot or a reset.  Returns the generation to come.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Life::order`](crate::link::life::Life::order).
     pub(crate) fn order(&self, order: Order) -> Result<u32, OrderError> {
         self.link.life.order(order)
     }
 
-    /// The card's values, not older than `max_age` nanoseconds.
-    pub(crate) fn telemetry(&self, max_age: u64) -> Result<Telemetry> {
+    /// Returns the card's values, not older than `max_age`.
+    ///
+    /// # Errors
+    ///
+    /// Why the card does not serve ([`NotServing`]); `EAGAIN` if there is no session yet; `ETIMEDOUT` if
+    /// the card answers nothing.
+    pub(crate) fn telemetry(&self, max_age: Delta) -> Result<Telemetry> {
         self.management.telemetry(&self.link.life, max_age)
     }
 
     /// Remembers a file's board.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(crate) fn register_board(&self, board: &Arc<Board>) -> Result {
         self.boards.lock().push(board.clone(), GFP_KERNEL)?;
         Ok(())
     }
 
-    /// Forgets it.
+    /// Forgets a board that [`Self::register_board`] was given.
     pub(crate) fn unregister_board(&self, board: &Arc<Board>) {
         self.boards
             .lock()
@@ -172,7 +215,7 @@ impl Card {
         self.link.set_state(to)
     }
 
-    /// Whether the thread shall drop what it is doing.
+    /// Returns whether the thread shall drop what it is doing.
     fn stopping(&self) -> bool {
         self.link.life.orders.stopping()
     }

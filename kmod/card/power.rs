@@ -4,13 +4,16 @@
 //! by others.  The card loses its state in all of them; afterwards it is booted again, and what
 //! clients held answers `ESTALE`.
 
-use kernel::prelude::*;
-
 use super::Card;
-use crate::glue::compat::errno::ESTALE;
 use crate::{
-    glue::pci::{self, Presence},
-    wire::state::State,
+    glue::{
+        pci::{
+            self,
+            Presence, //
+        },
+        prelude::*, //
+    },
+    wire::state::State, //
 };
 
 impl Card {
@@ -42,7 +45,7 @@ impl Card {
         self.link.life.orders.resume();
     }
 
-    /// An error on the bus: no access until the slot has been reset; never again if `lost`.
+    /// Notes an error on the bus: no access until the slot has been reset; never again if `lost`.
     pub(crate) fn bus_error(&self, lost: bool) {
         dev_warn!(
             self.pdev,
@@ -56,19 +59,19 @@ impl Card {
         }
     }
 
-    /// The slot has been reset; whether the card is there.
+    /// Returns whether the card is there, after the slot has been reset.
     pub(crate) fn bus_reset(&self) -> bool {
         self.config.restore(&self.pdev).is_ok() && pci::presence(&self.pdev) == Presence::Configured
     }
 
-    /// The driver is being unbound: whoever waits for the card is told, and nobody begins anything new.
+    /// Tells whoever waits for the card that the driver is being unbound; nobody begins anything new.
     pub(crate) fn begin_removal(&self) {
         self.link.life.remove();
         self.wake_waiters();
         self.fail_sessions(ENODEV);
     }
 
-    /// The last of it: nothing touches the card after this, and the card touches nothing of the host.
+    /// Ends all activity: nothing touches the card after this, and the card touches nothing of the host.
     pub(crate) fn remove(&self) {
         // A card that does not answer even now is not on the bus, where it could reach memory.
         let _ = self.quiesce();

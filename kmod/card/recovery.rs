@@ -2,17 +2,29 @@
 
 //! The heartbeat, and what is done when it is late: ping, canary, session reset, chip reset.
 
-use kernel::prelude::*;
-
-use super::{service::Verdict, Card};
-use crate::glue::compat::errno::ESTALE;
+use super::{
+    service::Verdict,
+    Card, //
+};
 use crate::{
-    glue::time::{Instant, Moment},
-    wire::{
-        heartbeat::{Beat, ACCEPTED, DEVICE, INTERVAL, STAMP},
-        register::FixedRegister,
-        state::State,
+    glue::{
+        prelude::*,
+        time::{
+            Instant,
+            Moment, //
+        }, //
     },
+    wire::{
+        heartbeat::{
+            Beat,
+            ACCEPTED,
+            DEVICE,
+            INTERVAL,
+            STAMP, //
+        },
+        register::FixedRegister,
+        state::State, //
+    }, //
 };
 
 impl Card {
@@ -59,7 +71,7 @@ impl Card {
         }
     }
 
-    /// The heartbeat is late: has the attendant find out what of the card still works.
+    /// Has the attendant find out what of a card still works whose heartbeat is late.
     fn suspect(&self) {
         if self.set_state(State::Suspect) {
             self.link.counters.heartbeats_missed.add(1);

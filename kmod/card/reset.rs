@@ -4,19 +4,38 @@
 
 use core::convert::Infallible;
 
-use kernel::{prelude::*, sync::atomic::Relaxed};
+use kernel::sync::atomic::Relaxed;
 
-use super::{error::BootError, Card};
+use super::{
+    error::BootError,
+    Card, //
+};
 use crate::{
     glue::{
-        pci::{self, Presence},
-        time::{self, fsleep, Delta, Instant},
+        pci::{
+            self,
+            Presence, //
+        },
+        prelude::*,
+        time::{
+            self,
+            fsleep,
+            Delta,
+            Instant, //
+        }, //
     },
     wire::{
-        register::{FixedRegister, Register},
-        reset::{RESET, RESET_LARGE, SMALL_WINDOW},
-        state::State,
-    },
+        register::{
+            FixedRegister,
+            Register, //
+        },
+        reset::{
+            RESET,
+            RESET_LARGE,
+            SMALL_WINDOW, //
+        },
+        state::State, //
+    }, //
 };
 
 // TIMEOUT: loader and link are back within a second [pcie 2.9].  A card that takes so long counts as
@@ -143,8 +162,8 @@ impl Card {
         })
     }
 
-    /// For the end of the driver, of the system or of its wakefulness: no access to memory, chip in
-    /// its loader, as far as that can be reached.  Whether the card is kept from memory.
+    /// Keeps the card from memory, with its chip in its loader as far as that can be reached, for the end
+    /// of the driver, of the system or of its wakefulness.  Returns whether the card is kept from memory.
     pub(super) fn quiesce(&self) -> bool {
         self.link.stop();
         self.fail_sessions(ENODEV);

@@ -3,19 +3,30 @@
 //! What the card's thread and the attendant have to tell each other.
 
 use kernel::{
-    new_condvar, new_mutex,
-    prelude::*,
-    sync::{CondVar, Mutex},
+    new_condvar,
+    new_mutex,
+    sync::{
+        CondVar,
+        Mutex, //
+    }, //
 };
 
-use crate::glue::time::{self, Delta, Instant, Signals};
+use crate::glue::{
+    prelude::*,
+    time::{
+        self,
+        Delta,
+        Instant,
+        Signals, //
+    }, //
+};
 
 /// What still works of a card whose heartbeat is late.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It answers.
+    /// The card answers.
     Answers,
-    /// It makes new sessions; the driver's own was lost.
+    /// The card makes new sessions; the driver's own was lost.
     Replaced,
     /// Nothing.
     Silent,
@@ -43,7 +54,7 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// No notes.
+    /// Makes an empty set of notes.
     pub(super) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             notes <- new_mutex!(Notes::default(), "ax650_service"),
@@ -68,7 +79,7 @@ impl Service {
         self.notes.lock().probe.take() == Some(generation)
     }
 
-    /// Answers it.
+    /// Answers the question about boot `generation`.
     pub(super) fn answer(&self, generation: u32, verdict: Verdict) {
         self.notes.lock().verdict = Some((generation, verdict));
     }

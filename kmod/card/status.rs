@@ -3,7 +3,10 @@
 //! What is known of a card, for `AX650_QUERY_CARD` and sysfs.
 
 use super::error::BootError;
-use crate::{glue::time::Delta, wire::heartbeat::Watch};
+use crate::{
+    glue::time::Delta,
+    wire::heartbeat::Watch, //
+};
 
 /// Facts about a card.
 pub(crate) struct Status {

@@ -4,27 +4,48 @@
 
 use kernel::{
     new_mutex,
-    prelude::*,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
 };
 
-use super::status::{put_text, Status};
+use super::status::{
+    put_text,
+    Status, //
+};
 use crate::{
-    glue::time::{self, Delta, Instant, Moment},
+    glue::{
+        prelude::*,
+        time::{
+            Delta,
+            Instant, //
+        }, //
+    },
     link::life::Life,
-    session::{table::Sessions, Session},
+    session::{
+        table::Sessions,
+        Session, //
+    },
     uapi::{
-        Telemetry, TELEMETRY_CMM, TELEMETRY_CPU, TELEMETRY_MEMORY, TELEMETRY_NPU,
-        TELEMETRY_TEMPERATURE,
+        Telemetry,
+        TELEMETRY_CMM,
+        TELEMETRY_CPU,
+        TELEMETRY_MEMORY,
+        TELEMETRY_NPU,
+        TELEMETRY_TEMPERATURE, //
     },
     wire::{
-        proctext::{self, command},
-        rpc,
-    },
+        proctext::{
+            self,
+            command, //
+        },
+        rpc, //
+    }, //
 };
 
 /// Values are asked for again after this.
-pub(crate) const MAX_AGE_NS: u64 = time::S;
+pub(crate) const MAX_AGE: Delta = Delta::from_secs(1);
 
 // TIMEOUT: all questions together; each takes a few milliseconds on a card in order.
 const TIMEOUT: Delta = Delta::from_secs(2);
@@ -51,7 +72,7 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// Whether all questions have been answered.
+    /// Returns whether all questions have been answered.
     pub(super) fn is_complete(&self) -> bool {
         self.version && self.chip && self.uid && self.asked
     }
@@ -69,7 +90,7 @@ pub(super) struct Management {
 }
 
 impl Management {
-    /// No session.
+    /// Makes the management of a card without a session.
     pub(super) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             session <- new_mutex!(None, "ax650_management"),
@@ -77,7 +98,7 @@ impl Management {
         })
     }
 
-    /// The session, if it serves.
+    /// Returns the session, if it serves.
     pub(super) fn session(&self) -> Option<Arc<Session>> {
         self.session
             .lock()
@@ -91,8 +112,12 @@ impl Management {
     }
 
     /// Opens the session.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Sessions::open`].
     pub(super) fn open(&self, sessions: &Sessions, deadline: Instant) -> Result {
-        let session = sessions.open(None, LOG_LEVEL, deadline.nanos())?;
+        let session = sessions.open(None, LOG_LEVEL, deadline)?;
         *self.session.lock() = Some(session);
         Ok(())
     }
@@ -105,14 +130,14 @@ impl Management {
         f: impl FnOnce(&[u8]) -> Option<R>,
     ) -> Option<R> {
         let answer = session
-            .call(deadline.nanos(), |call, out| call.shell(out, line))
+            .call(deadline, |call, out| call.shell(out, line))
             .ok()?;
         let answer = rpc::control_answer(&answer).ok()?;
         f(answer.output)
     }
 
-    /// Chip, firmware version, unique id and memory, as far as `known` has not got them.  A question is
-    /// answered by whatever the card says, even if it makes no sense.
+    /// Asks for chip, firmware version, unique id and memory, as far as `known` has not got them.  A
+    /// question is answered by whatever the card says, even if it makes no sense.
     pub(super) fn ask_identity(&self, known: &mut Identity, status: &Mutex<Status>) {
         let Some(session) = self.session() else {
             return;
@@ -148,21 +173,21 @@ impl Management {
         });
     }
 
-    /// The card's values, not older than `max_age` nanoseconds.
+    /// Returns the card's values, not older than `max_age`.
     ///
     /// # Errors
     ///
     /// Those of [`Life::check_serving`]; `EAGAIN` if there is no session yet; `ETIMEDOUT` if the card answers
     /// nothing.
-    pub(super) fn telemetry(&self, life: &Life, max_age: u64) -> Result<Telemetry> {
+    pub(super) fn telemetry(&self, life: &Life, max_age: Delta) -> Result<Telemetry> {
         let generation = life.generation();
         life.check_serving(generation)?;
         let session = self.session().ok_or(EAGAIN)?;
         let mut cache = self.cache.lock();
         if let Some(at) = cache.read_at {
-            let age = at.elapsed().as_nanos() as u64;
+            let age = at.elapsed();
             if age < max_age {
-                cache.values.age_ns = age;
+                cache.values.age_ns = age.as_nanos() as u64;
                 return Ok(cache.values);
             }
         }

@@ -2,18 +2,38 @@
 
 //! The card's thread: boots, watches, recovers.
 
-use kernel::{prelude::*, sync::Arc};
+use kernel::sync::Arc;
 
-use super::{error::BootError, Card};
-use crate::glue::compat::errno::ESTALE;
+use super::{
+    error::BootError,
+    Card, //
+};
 use crate::{
     glue::{
-        pci::{self, Presence},
-        thread::{Main, Running},
-        time::{self, Delta, Instant, Moment},
+        pci::{
+            self,
+            Presence, //
+        },
+        prelude::*,
+        thread::{
+            Main,
+            Running, //
+        },
+        time::{
+            self,
+            Delta,
+            Instant,
+            Moment, //
+        }, //
     },
-    link::orders::{Errand, Order},
-    wire::{heartbeat::Watch, state::State},
+    link::orders::{
+        Errand,
+        Order, //
+    },
+    wire::{
+        heartbeat::Watch,
+        state::State, //
+    }, //
 };
 
 /// Between looks at the heartbeat.
@@ -104,7 +124,7 @@ impl Card {
         }
     }
 
-    /// Whether the card has something to do for us.
+    /// Returns whether the card has something to do for us.
     fn is_busy(&self) -> bool {
         self.follower.is_busy() || self.link.has_unread() || self.sessions.is_busy()
     }
@@ -112,10 +132,10 @@ impl Card {
     /// Recovers what was lost on the way, and lets time pass for the sessions.
     fn serve(&self) {
         self.link.recover();
-        self.sessions.tick(time::now());
+        self.sessions.tick();
     }
 
-    /// The card did not answer on the bus: whether it does again.
+    /// Looks whether a card that did not answer on the bus does again.
     fn look_for_it(&self) {
         if pci::presence(&self.pdev) == Presence::Absent {
             return;
@@ -136,8 +156,8 @@ impl Card {
         }
     }
 
-    /// A card that has reset itself, because of its watchdog or its heat, is booted at once: no heartbeat
-    /// need be waited for.
+    /// Boots a card that has reset itself, because of its watchdog or its heat, at once: no heartbeat need
+    /// be waited for.
     fn mend_blank(&self) {
         if self.link.is_blank() && self.state().serves_sessions() {
             dev_err!(
@@ -184,8 +204,8 @@ impl Card {
         }
     }
 
-    /// What was ordered has led to `state`: whoever sees the one sees the other, and may give the
-    /// next order at once.  False if the card has gone in the meantime.
+    /// Notes that what was ordered has led to `state`: whoever sees the one sees the other, and may give
+    /// the next order at once.  False if the card has gone in the meantime.
     fn reached(&self, state: State) -> bool {
         self.link.life.orders.end(|| self.set_state(state))
     }
@@ -194,7 +214,7 @@ impl Card {
         self.status.lock().failure = Some(e);
     }
 
-    /// The card stays down until somebody orders a boot.
+    /// Leaves the card down until somebody orders a boot.
     fn give_up(&self, e: BootError) {
         self.link.counters.boot_failures.add(1);
         self.note_error(e);
@@ -205,7 +225,7 @@ impl Card {
         dev_err!(self.pdev, "failed: {:?}\n", e);
     }
 
-    /// The rings are up.
+    /// Begins to serve when the rings are up.
     fn booted(&self) {
         self.link.life.next_generation();
         self.link.counters.boots.add(1);

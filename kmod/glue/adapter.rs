@@ -6,18 +6,31 @@
 //! is handed.  This adapter fills in the rest first and then delegates, so that probe, remove and
 //! the driver data stay those of the kernel crate.
 
-use core::{marker::PhantomData, mem::offset_of, pin::Pin};
+use core::{
+    marker::PhantomData,
+    mem::offset_of,
+    pin::Pin, //
+};
 
 use kernel::{
     bindings,
-    device::{CoreInternal, Device},
-    driver::{DriverLayout, RegistrationOps},
+    device::{
+        CoreInternal,
+        Device, //
+    },
+    driver::{
+        DriverLayout,
+        RegistrationOps, //
+    },
     pci,
     prelude::*,
-    types::Opaque,
+    types::Opaque, //
 };
 
-use super::sysfs::{self, Attributes};
+use super::sysfs::{
+    self,
+    Attributes, //
+};
 
 /// How an error on the bus stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,21 +46,21 @@ pub(crate) enum Channel {
 /// More callbacks.  None of them runs before probe has returned or after remove has begun: the PCI
 /// and PM cores hold the device lock around them.
 pub(crate) trait Callbacks: Attributes {
-    /// The system goes down or hands over to another kernel.
+    /// Takes notice that the system goes down or hands over to another kernel.
     fn shutdown(data: Pin<&Self::Data<'_>>);
-    /// An error was seen on the bus; no more accesses.
+    /// Takes notice of an error on the bus; no more accesses.
     fn error_detected(data: Pin<&Self::Data<'_>>, channel: Channel);
-    /// The slot has been reset; true if the device is there again.
+    /// Returns whether the device is there again, after its slot has been reset.
     fn slot_reset(data: Pin<&Self::Data<'_>>) -> bool;
-    /// Traffic may go on.
+    /// Takes notice that traffic may go on.
     fn error_resume(data: Pin<&Self::Data<'_>>);
-    /// The device is about to be reset by somebody else (sysfs, VFIO).
+    /// Takes notice that the device is about to be reset by somebody else (sysfs, VFIO).
     fn reset_prepare(data: Pin<&Self::Data<'_>>);
-    /// That reset is done.
+    /// Takes notice that the reset by somebody else is done.
     fn reset_done(data: Pin<&Self::Data<'_>>);
-    /// The system goes to sleep.
+    /// Takes notice that the system goes to sleep.
     fn suspend(data: Pin<&Self::Data<'_>>);
-    /// It is awake again.
+    /// Takes notice that the system is awake again.
     fn resume(data: Pin<&Self::Data<'_>>);
 }
 
@@ -203,7 +216,7 @@ impl<T: Callbacks> Adapter<T> {
     }
 }
 
-/// The driver data of a bound device, for callbacks from C.
+/// Returns the driver data of a bound device, for callbacks from C.
 ///
 /// # Safety
 ///

@@ -5,24 +5,40 @@
 //! `kernel::miscdevice` has neither poll nor data per device nor names made at run time; this adds
 //! them around its file operations.
 
-use core::{marker::PhantomData, ptr};
+use core::{
+    marker::PhantomData,
+    ptr, //
+};
 
 use kernel::{
     bindings,
     device::Device,
     error::to_result,
     fs::File,
-    miscdevice::{MiscDevice, MiscDeviceOptions, MiscDeviceRegistration},
+    miscdevice::{
+        MiscDevice,
+        MiscDeviceOptions,
+        MiscDeviceRegistration, //
+    },
     prelude::*,
     str::CString,
     sync::{
-        poll::{PollCondVar, PollTable},
-        Arc,
+        poll::{
+            PollCondVar,
+            PollTable, //
+        },
+        Arc, //
     },
-    types::{ForeignOwnable, Opaque},
+    types::{
+        ForeignOwnable,
+        Opaque, //
+    }, //
 };
 
-use super::{compat, pci::raw_device};
+use super::{
+    compat,
+    pci::raw_device, //
+};
 
 /// Something is there to be read or waited for.
 pub(crate) const POLL_IN: u32 = 0x0001 | 0x0040;
@@ -30,7 +46,7 @@ pub(crate) const POLL_IN: u32 = 0x0001 | 0x0040;
 pub(crate) const POLL_GONE: u32 = POLL_ERROR | 0x0010;
 /// The file is in no state to be polled.
 pub(crate) const POLL_ERROR: u32 = 0x0008;
-/// There is nothing to come any more, take the file off the list.
+/// Nothing is to come any more: the poller takes the file off its list.
 pub(crate) const POLL_REMOVE: u32 = 0x0010 | 0x1000;
 
 /// What an open file of the device is.
@@ -43,11 +59,11 @@ pub(crate) trait Client: MiscDevice<Ptr = Arc<Self>> + Send + Sync + 'static {
     /// Whether 32-bit processes are served.
     const COMPAT: bool = true;
 
-    /// Where pollers wait, if files can be polled.
+    /// Returns where pollers wait, if files can be polled.
     fn poll_queue(&self) -> Option<&PollCondVar> {
         None
     }
-    /// What a poller finds now: `POLL_` bits.
+    /// Returns what a poller finds now: `POLL_` bits.
     fn poll_state(&self) -> u32 {
         0
     }
@@ -105,7 +121,7 @@ impl<C: Client> Node<C> {
         })
     }
 
-    /// What the files of the device behind `misc` share.  To be used in `open` only.
+    /// Returns what the files of the device behind `misc` share.  To be used in `open` only.
     pub(crate) fn shared(misc: &MiscDeviceRegistration<C>) -> &Arc<C::Shared> {
         // SAFETY: a `MiscDeviceRegistration<C>` is what the kernel crate makes of the `miscdevice` that was
         // opened.  This module registers those of a `Client` by `Node::new` only, with the `miscdevice`

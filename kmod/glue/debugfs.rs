@@ -4,7 +4,12 @@
 
 use core::ptr;
 
-use kernel::{bindings, prelude::*, seq_file::SeqFile, sync::Arc};
+use kernel::{
+    bindings,
+    prelude::*,
+    seq_file::SeqFile,
+    sync::Arc, //
+};
 
 // The empty structs that bindgen makes of opaque types are behind pointers only.
 #[allow(improper_ctypes)]

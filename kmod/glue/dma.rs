@@ -7,18 +7,31 @@
 
 use kernel::{
     bindings,
-    device::{Bound, Device},
+    device::{
+        Bound,
+        Device, //
+    },
     dma::DataDirection,
     error::to_result,
     new_mutex,
     page::PAGE_SIZE,
     pci,
     prelude::*,
-    rbtree::{RBTree, RBTreeNodeReservation},
-    sync::{aref::ARef, Mutex},
+    rbtree::{
+        RBTree,
+        RBTreeNodeReservation, //
+    },
+    sync::{
+        aref::ARef,
+        Mutex, //
+    }, //
 };
 
-use super::{pages::Pages, pci::raw_device, shim};
+use super::{
+    pages::Pages,
+    pci::raw_device,
+    shim, //
+};
 
 /// One contiguous piece of bus addresses.
 #[derive(Clone, Copy)]
@@ -65,7 +78,7 @@ pub(crate) struct Space {
 }
 
 impl Space {
-    /// An empty space for `pdev`.  [`Self::close`] must be called before `pdev` is unbound.
+    /// Makes an empty space for `pdev`.  [`Self::close`] must be called before `pdev` is unbound.
     pub(crate) fn new(pdev: &pci::Device<Bound>) -> impl PinInit<Self> {
         let device: &Device = pdev.as_ref();
         let device: ARef<Device> = device.into();
@@ -191,7 +204,7 @@ fn both_ways() -> bindings::dma_data_direction {
 /// The longest piece: entries of the card's lists have 32-bit lengths [rpc 2.1].
 const MAX_PIECE: u32 = 0x4000_0000;
 
-/// What the protocol and the way to the card allow: bounce buffers are small.
+/// Returns the longest piece that the protocol and the way to the card allow: bounce buffers are small.
 fn longest_piece(device: &Device) -> u32 {
     // SAFETY: a valid device.
     let most = unsafe { bindings::dma_max_mapping_size(raw_device(device)) };
@@ -199,7 +212,7 @@ fn longest_piece(device: &Device) -> u32 {
     u32::try_from(pages).unwrap_or(MAX_PIECE).min(MAX_PIECE)
 }
 
-/// A range, cut wherever all the bits of `mask` are 0 in an address.
+/// Cuts a range wherever all the bits of `mask` are 0 in an address.
 fn parts(range: Piece, mask: u64) -> impl Iterator<Item = Piece> {
     let (mut at, mut left) = (range.bus, u64::from(range.len));
     core::iter::from_fn(move || {
@@ -214,7 +227,7 @@ fn parts(range: Piece, mask: u64) -> impl Iterator<Item = Piece> {
     })
 }
 
-/// The bus addresses of a mapped table.
+/// Returns the bus addresses of a mapped table.
 ///
 /// # Errors
 ///

@@ -4,7 +4,11 @@
 
 use core::ptr::NonNull;
 
-use kernel::{bindings, error::from_err_ptr, prelude::*};
+use kernel::{
+    bindings,
+    error::from_err_ptr,
+    prelude::*, //
+};
 
 use super::shim;
 
@@ -21,7 +25,7 @@ unsafe impl Send for EventFd {}
 unsafe impl Sync for EventFd {}
 
 impl EventFd {
-    /// The eventfd that is file descriptor `fd` of the calling process.
+    /// Returns the eventfd that is file descriptor `fd` of the calling process.
     ///
     /// # Errors
     ///
@@ -32,7 +36,7 @@ impl EventFd {
         NonNull::new(ctx).map(Self).ok_or(EINVAL)
     }
 
-    /// Adds one to its counter.
+    /// Adds one to the eventfd's counter.
     pub(crate) fn signal(&self) {
         // SAFETY: we hold a reference.
         unsafe { shim::ax650_eventfd_signal(self.0.as_ptr()) };

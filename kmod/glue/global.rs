@@ -2,18 +2,21 @@
 
 //! Tables that all cards share.
 
-use kernel::sync::atomic::{Atomic, Full};
+use kernel::sync::atomic::{
+    Atomic,
+    Full, //
+};
 
 /// Whether something is done for the first time.
 pub(crate) struct First(Atomic<u32>);
 
 impl First {
-    /// It was not done yet.
+    /// Makes the mark of what was not done yet.
     pub(crate) const fn new() -> Self {
         Self(Atomic::new(0))
     }
 
-    /// True once.
+    /// Returns true for the first call only.
     pub(crate) fn is_now(&self) -> bool {
         self.0.xchg(1, Full) == 0
     }

@@ -2,13 +2,19 @@
 
 //! A temperature sensor of hwmon, which the kernel crate has no abstraction of.
 
-use core::ptr::{self, NonNull};
+use core::ptr::{
+    self,
+    NonNull, //
+};
 
 use kernel::{
     bindings,
-    device::{Bound, Device},
+    device::{
+        Bound,
+        Device, //
+    },
     prelude::*,
-    sync::Arc,
+    sync::Arc, //
 };
 
 use super::pci::raw_device;

@@ -4,10 +4,18 @@
 
 use core::marker::PhantomData;
 
-use kernel::{device::Bound, io::Io as _, pci, prelude::*};
+use kernel::{
+    device::Bound,
+    io::Io as _,
+    pci,
+    prelude::*, //
+};
 
 use super::compat;
-use crate::wire::register::{self, Io};
+use crate::wire::register::{
+    self,
+    Io, //
+};
 
 /// The mapped BAR of block `B`.
 ///

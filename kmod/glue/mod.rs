@@ -19,6 +19,7 @@ pub(crate) mod pages;
 pub(crate) mod params;
 pub(crate) mod pci;
 pub(crate) mod plain;
+pub(crate) mod prelude;
 pub(crate) mod region;
 pub(crate) mod shim;
 pub(crate) mod sysfs;
@@ -26,7 +27,10 @@ pub(crate) mod task;
 pub(crate) mod thread;
 pub(crate) mod time;
 
-use kernel::{bindings, prelude::*};
+use kernel::{
+    bindings,
+    prelude::*, //
+};
 
 /// Fills `out` with random bytes.
 pub(crate) fn random(out: &mut [u8]) {

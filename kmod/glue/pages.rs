@@ -4,7 +4,13 @@
 
 use core::ptr::NonNull;
 
-use kernel::{bindings, error::to_result, mm::virt::VmaNew, page::PAGE_SIZE, prelude::*};
+use kernel::{
+    bindings,
+    error::to_result,
+    mm::virt::VmaNew,
+    page::PAGE_SIZE,
+    prelude::*, //
+};
 
 use super::shim;
 
@@ -12,13 +18,13 @@ use super::shim;
 /// with pages of 4 KiB, the most that one entry of an IOMMU's tables maps below 1 GiB.
 const LARGE_ORDER: u32 = 9;
 
-/// Where in the file a mapping begins, pages.
+/// Returns where in the file a mapping begins, in pages.
 pub(crate) fn page_offset(vma: &VmaNew) -> u64 {
     // SAFETY: a valid vma; the field does not change while it is being set up.
     unsafe { (*vma.as_ptr()).vm_pgoff as u64 }
 }
 
-/// The smallest block, as a power of two, that holds `count` pages.
+/// Returns the smallest block, as a power of two, that holds `count` pages.
 fn order_of(count: usize) -> u32 {
     count.next_power_of_two().trailing_zeros()
 }
@@ -64,7 +70,7 @@ impl Pages {
         Ok(this)
     }
 
-    /// The same, in as few blocks as can be had.
+    /// Allocates `count` zeroed pages in as few blocks as can be had.
     ///
     /// # Errors
     ///
@@ -85,7 +91,7 @@ impl Pages {
         Ok(this)
     }
 
-    /// The same, in one block.
+    /// Allocates `count` zeroed pages in one block.
     ///
     /// # Errors
     ///
@@ -123,12 +129,12 @@ impl Pages {
         Ok(())
     }
 
-    /// Number of pages.
+    /// Returns the number of pages.
     pub(crate) fn count(&self) -> usize {
         self.pages.len()
     }
 
-    /// The pages, for C functions that take an array of them.
+    /// Returns the pages, for C functions that take an array of them.
     pub(super) fn as_array(&self) -> *mut *mut bindings::page {
         // `NonNull<page>` has the layout of a pointer; the callers do not write.
         self.pages.as_ptr().cast_mut().cast()

@@ -6,7 +6,7 @@ extern "C" {
     fn ax650_axcl_abi() -> bool;
 }
 
-/// `axcl_abi`: whether there are device nodes for AXCL programs.
+/// Returns whether there are device nodes for AXCL programs: parameter `axcl_abi`.
 pub(crate) fn axcl_abi() -> bool {
     // SAFETY: no preconditions.
     unsafe { ax650_axcl_abi() }

@@ -2,27 +2,41 @@
 
 //! What `kernel::pci` leaves out: configuration space after a reset, bus mastering off, the link.
 
-use core::ptr::{self, NonNull};
+use core::ptr::{
+    self,
+    NonNull, //
+};
 
 use kernel::{
     bindings,
-    device::{Core, Device, DeviceContext},
-    dma::{Device as _, DmaMask},
+    device::{
+        Core,
+        Device,
+        DeviceContext, //
+    },
+    dma::{
+        Device as _,
+        DmaMask, //
+    },
     pci,
-    prelude::*,
+    prelude::*, //
 };
 
 use super::{
     shim,
-    time::{read_poll_timeout, Delta},
+    time::{
+        read_poll_timeout,
+        Delta, //
+    }, //
 };
 
-/// `Device::as_raw` is private to the kernel crate; the type is transparent.
+/// Returns the C structure of a device: `Device::as_raw` is private to the kernel crate; the type is
+/// transparent.
 pub(super) fn raw_device<C: DeviceContext>(dev: &Device<C>) -> *mut bindings::device {
     ptr::from_ref(dev).cast_mut().cast()
 }
 
-/// The same for PCI devices.
+/// Returns the C structure of a PCI device.
 pub(super) fn raw<C: DeviceContext>(pdev: &pci::Device<C>) -> *mut bindings::pci_dev {
     ptr::from_ref(pdev).cast_mut().cast()
 }
@@ -141,7 +155,7 @@ pub(crate) fn clear_master(pdev: &pci::Device) {
     unsafe { bindings::pci_clear_master(raw(pdev)) };
 }
 
-/// Allows it.
+/// Allows the device to access memory.
 pub(crate) fn set_master(pdev: &pci::Device) {
     // SAFETY: a valid device.
     unsafe { bindings::pci_set_master(raw(pdev)) };
@@ -156,7 +170,7 @@ pub(crate) fn set_read_request(pdev: &pci::Device) {
     }
 }
 
-/// PCI domain, and bus << 8 | device << 3 | function.
+/// Returns the PCI domain, and bus << 8 | device << 3 | function.
 pub(crate) fn location(pdev: &pci::Device) -> (u32, u32) {
     // SAFETY: a valid device.
     unsafe {
@@ -167,7 +181,7 @@ pub(crate) fn location(pdev: &pci::Device) -> (u32, u32) {
     }
 }
 
-/// Speed in MT/s and width in lanes of the link, 0 if not known.
+/// Returns speed in MT/s and width in lanes of the link, 0 if not known.
 pub(crate) fn link(pdev: &pci::Device) -> (u32, u32) {
     let (mut speed, mut width) = (0, 0);
     // SAFETY: a valid device; writes to locals.
@@ -175,7 +189,7 @@ pub(crate) fn link(pdev: &pci::Device) -> (u32, u32) {
     (speed, width)
 }
 
-/// First two BAR registers, and bytes of BAR 0.
+/// Returns the first two BAR registers, and bytes of BAR 0.
 pub(crate) fn bars(pdev: &pci::Device) -> (u32, u32, u64) {
     let (mut bar0, mut bar1) = (0, 0);
     // SAFETY: a valid device; writes to locals.
@@ -187,13 +201,13 @@ pub(crate) fn bars(pdev: &pci::Device) -> (u32, u32, u64) {
     (bar0, bar1, size)
 }
 
-/// Whether the bridge above is that of a switch, not a root port.
+/// Returns whether the bridge above is that of a switch, not a root port.
 pub(crate) fn is_behind_switch(pdev: &pci::Device) -> bool {
     // SAFETY: a valid device.
     unsafe { shim::ax650_pci_behind_switch(raw(pdev)) }
 }
 
-/// Whether the kernel knows that `client` can reach the BARs of `provider`.
+/// Returns whether the kernel knows that `client` can reach the BARs of `provider`.
 pub(crate) fn reaches(client: &pci::Device, provider: &pci::Device) -> bool {
     // SAFETY: valid devices.
     unsafe { shim::ax650_pci_reaches(raw(client), raw(provider)) }
@@ -258,7 +272,7 @@ pub(crate) struct Ids {
     pub(crate) subsystem_device: u16,
 }
 
-/// The ids that the kernel read when it found the device.
+/// Returns the ids that the kernel read when it found the device.
 pub(crate) fn ids(pdev: &pci::Device) -> Ids {
     let raw = raw(pdev);
     // SAFETY: a valid device; these fields do not change.

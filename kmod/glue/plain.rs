@@ -4,7 +4,10 @@
 
 use core::mem::size_of;
 
-use kernel::{prelude::*, uaccess::UserSlice};
+use kernel::{
+    prelude::*,
+    uaccess::UserSlice, //
+};
 
 /// A structure of the ioctl interface.
 ///
@@ -12,19 +15,19 @@ use kernel::{prelude::*, uaccess::UserSlice};
 ///
 /// Only integers and arrays of them, no padding, `repr(C)`.
 pub(crate) unsafe trait Plain: Copy {
-    /// All fields 0.
+    /// Makes a structure whose fields are all 0.
     fn zeroed() -> Self {
         // SAFETY: all-zero is a value of a structure of integers.
         unsafe { core::mem::zeroed() }
     }
 
-    /// Its bytes.
+    /// Returns the bytes of the structure.
     fn bytes(&self) -> &[u8] {
         // SAFETY: no padding, so all bytes are initialised.
         unsafe { core::slice::from_raw_parts(core::ptr::from_ref(self).cast(), size_of::<Self>()) }
     }
 
-    /// Its bytes, to be changed.
+    /// Returns the bytes of the structure, to be changed.
     fn bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: as above, and every bit pattern is a value.
         unsafe {

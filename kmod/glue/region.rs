@@ -3,15 +3,27 @@
 //! The memory that host and card share: control page and rings [pcie 4.2].
 
 use kernel::{
-    device::{Bound, Device},
+    device::{
+        Bound,
+        Device, //
+    },
     devres::Devres,
-    dma::{attrs::DMA_ATTR_NO_WARN, Coherent},
+    dma::{
+        attrs::DMA_ATTR_NO_WARN,
+        Coherent, //
+    },
     pci,
-    prelude::*,
+    prelude::*, //
 };
 
-use super::{compat::bus_address, shim};
-use crate::wire::{handshake::ControlPage, register::Io};
+use super::{
+    compat::bus_address,
+    shim, //
+};
+use crate::wire::{
+    handshake::ControlPage,
+    register::Io, //
+};
 
 /// Coherent DMA memory, 64 KiB aligned.  The card changes it at any time, so there are no references
 /// into it: only copies.
@@ -83,7 +95,7 @@ impl Region {
         self.bus
     }
 
-    /// Bytes.
+    /// Returns the size of the region in bytes.
     pub(crate) fn size(&self) -> usize {
         self.size
     }
@@ -105,6 +117,10 @@ impl Region {
     }
 
     /// Reads the 64 bits of a ring pointer.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if that is not inside; `ENODEV` after unbind.
     pub(crate) fn read64(&self, offset: usize) -> Result<u64> {
         // SAFETY: in bounds, and all offsets in the protocol are aligned; the card may write at the
         // same time, hence volatile.
@@ -114,6 +130,10 @@ impl Region {
     }
 
     /// Writes the 64 bits of a ring pointer.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if that is not inside; `ENODEV` after unbind.
     pub(crate) fn write64(&self, offset: usize, value: u64) -> Result {
         // SAFETY: as in `read64`.
         self.with(offset & !7, 8, |p| unsafe {
@@ -122,6 +142,10 @@ impl Region {
     }
 
     /// Copies `data` to `offset`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if that is not inside; `ENODEV` after unbind.
     pub(crate) fn copy_in(&self, offset: usize, data: &[u8]) -> Result {
         // SAFETY: in bounds; `data` is not DMA memory.
         self.with(offset, data.len(), |p| unsafe {
@@ -130,6 +154,10 @@ impl Region {
     }
 
     /// Copies from `offset` to `to`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if that is not inside; `ENODEV` after unbind.
     pub(crate) fn copy_out(&self, offset: usize, to: &mut [u8]) -> Result {
         // SAFETY: in bounds; `to` is not DMA memory.
         self.with(offset, to.len(), |p| unsafe {
@@ -138,6 +166,10 @@ impl Region {
     }
 
     /// Zeroes `[offset, offset + len)`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if that is not inside; `ENODEV` after unbind.
     pub(crate) fn zero(&self, offset: usize, len: usize) -> Result {
         // SAFETY: in bounds.
         self.with(offset, len, |p| unsafe { p.write_bytes(0, len) })
@@ -176,19 +208,19 @@ impl Io<ControlPage, u64> for Region {
     }
 }
 
-/// Everything written before is visible to the card before what is written after.
+/// Makes everything written before visible to the card before what is written after.
 pub(crate) fn write_barrier() {
     // SAFETY: no preconditions.
     unsafe { shim::ax650_dma_wmb() };
 }
 
-/// Everything read before was read before what is read after.
+/// Reads everything that was read before ahead of what is read after.
 pub(crate) fn read_barrier() {
     // SAFETY: no preconditions.
     unsafe { shim::ax650_dma_rmb() };
 }
 
-/// Everything read and written before is read, and visible to the card, before anything after.
+/// Makes everything before read, and visible to the card, ahead of anything after.
 pub(crate) fn full_barrier() {
     // SAFETY: no preconditions.
     unsafe { shim::ax650_dma_mb() };

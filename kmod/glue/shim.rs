@@ -2,7 +2,10 @@
 
 //! Declarations of `shim.c`, and safe forms of those that need no context.
 
-use kernel::{bindings, prelude::*};
+use kernel::{
+    bindings,
+    prelude::*, //
+};
 
 // The empty structs that bindgen makes of opaque types are behind pointers only.
 #[allow(improper_ctypes)]
@@ -57,7 +60,7 @@ extern "C" {
     pub(super) fn ax650_pci_link(pdev: *mut bindings::pci_dev, speed: *mut u32, width: *mut u32);
 }
 
-/// Name of the calling task, NUL padded.
+/// Returns the name of the calling task, NUL padded.
 pub(crate) fn current_comm() -> [u8; 16] {
     let mut comm = [0; 16];
     // SAFETY: writes at most `comm.len()` bytes.
@@ -65,7 +68,7 @@ pub(crate) fn current_comm() -> [u8; 16] {
     comm
 }
 
-/// MD5 of `data`.
+/// Returns the MD5 of `data`.
 pub(crate) fn md5(data: &[u8]) -> [u8; 16] {
     let mut out = [0; 16];
     // SAFETY: reads `data`, writes 16 bytes.
@@ -73,7 +76,7 @@ pub(crate) fn md5(data: &[u8]) -> [u8; 16] {
     out
 }
 
-/// SHA-256 of `data`.
+/// Returns the SHA-256 of `data`.
 pub(crate) fn sha256(data: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     // SAFETY: reads `data`, writes 32 bytes.

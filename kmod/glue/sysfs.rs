@@ -3,22 +3,31 @@
 //! sysfs attributes of a device, which the kernel crate has no abstraction of; `sysfs.c` has their
 //! names.
 
-use core::{marker::PhantomData, pin::Pin};
+use core::{
+    marker::PhantomData,
+    pin::Pin, //
+};
 
-use kernel::{bindings, page::PAGE_SIZE, pci, prelude::*, str::CString};
+use kernel::{
+    bindings,
+    page::PAGE_SIZE,
+    pci,
+    prelude::*,
+    str::CString, //
+};
 
 use super::adapter;
 
 /// Rust's part of the attributes of a driver's devices.
 pub(crate) trait Attributes: pci::Driver {
-    /// The text of attribute `name`.
+    /// Returns the text of attribute `name`.
     ///
     /// # Errors
     ///
     /// Are those of reading the attribute.
     fn show(data: Pin<&Self::Data<'_>>, name: &[u8]) -> Result<CString>;
 
-    /// What was written to `control`, which only root can open: a boot, or a reset.
+    /// Obeys what was written to `control`, which only root can open: a boot, or a reset.
     ///
     /// # Errors
     ///
@@ -81,7 +90,7 @@ impl<T: Attributes> Callbacks<T> {
     }
 }
 
-/// The attribute groups of devices of `T`, the module's only driver with attributes.
+/// Returns the attribute groups of devices of `T`, the module's only driver with attributes.
 pub(super) fn groups<T: Attributes>() -> *mut *const bindings::attribute_group {
     // SAFETY: the operations are `'static`, and set before there is a device whose attributes could be
     // read.

@@ -4,7 +4,10 @@
 
 use core::ptr::NonNull;
 
-use kernel::{bindings, prelude::*};
+use kernel::{
+    bindings,
+    prelude::*, //
+};
 
 use super::shim;
 
@@ -21,7 +24,7 @@ unsafe impl Send for Process {}
 unsafe impl Sync for Process {}
 
 impl Process {
-    /// The calling process.
+    /// Returns the calling process.
     ///
     /// # Errors
     ///
@@ -33,7 +36,7 @@ impl Process {
             .ok_or(ESRCH)
     }
 
-    /// The calling thread.
+    /// Returns the calling thread.
     ///
     /// # Errors
     ///
@@ -45,7 +48,7 @@ impl Process {
             .ok_or(ESRCH)
     }
 
-    /// Whether it is the calling process.
+    /// Returns whether the process is the calling one.
     ///
     /// # Errors
     ///
@@ -54,13 +57,13 @@ impl Process {
         Ok(*self == Self::current()?)
     }
 
-    /// Its number in the initial namespace; never 0.
+    /// Returns the process's number in the initial namespace; never 0.
     pub(crate) fn number(&self) -> i32 {
         // SAFETY: we hold a reference.
         unsafe { shim::ax650_pid_number(self.0.as_ptr()) }
     }
 
-    /// Its number for the calling process, 0 if it cannot see it.
+    /// Returns the process's number for the calling process, 0 if it cannot see it.
     pub(crate) fn number_for_caller(&self) -> i32 {
         // SAFETY: we hold a reference.
         unsafe { shim::ax650_pid_in_current_ns(self.0.as_ptr()) }
@@ -81,13 +84,14 @@ impl Drop for Process {
     }
 }
 
-/// Whether the calling task must not wait any longer: it is being killed, or the system goes to sleep.
+/// Returns whether the calling task must not wait any longer: it is being killed, or the system goes to
+/// sleep.
 pub(crate) fn must_leave() -> bool {
     // SAFETY: no preconditions.
     unsafe { shim::ax650_must_leave() }
 }
 
-/// Whether the caller may administer the system.
+/// Returns whether the caller may administer the system.
 pub(crate) fn is_admin() -> bool {
     // SAFETY: no preconditions.
     unsafe { bindings::capable(bindings::CAP_SYS_ADMIN as c_int) }

@@ -2,13 +2,23 @@
 
 //! A kernel thread with an owner.
 
-use core::{marker::PhantomData, ptr};
+use core::{
+    marker::PhantomData,
+    ptr, //
+};
 
-use kernel::{bindings, prelude::*, sync::Arc};
+use kernel::{
+    bindings,
+    prelude::*,
+    sync::Arc, //
+};
 
 use super::{
     shim,
-    time::{fsleep, Delta},
+    time::{
+        fsleep,
+        Delta, //
+    }, //
 };
 
 /// What a thread runs.
@@ -23,7 +33,7 @@ pub(crate) trait Main: Send + Sync + 'static {
 pub(crate) struct Running(PhantomData<*mut ()>);
 
 impl Running {
-    /// Whether it shall end.
+    /// Returns whether the thread shall end.
     pub(crate) fn should_stop(&self) -> bool {
         // SAFETY: the current task is a kernel thread: `run` makes the only values, and lends them, which
         // cannot be sent, to what it calls.

@@ -5,16 +5,30 @@
 use kernel::{
     bindings,
     prelude::*,
-    sync::{lock::Backend, CondVar, CondVarTimeoutResult, Mutex},
-    time::{msecs_to_jiffies, Monotonic},
+    sync::{
+        lock::Backend,
+        CondVar,
+        CondVarTimeoutResult,
+        Mutex, //
+    },
+    time::{
+        msecs_to_jiffies,
+        Monotonic, //
+    }, //
 };
 
 pub(crate) use kernel::{
-    io::poll::{read_poll_timeout, read_poll_timeout_atomic},
-    time::{
-        delay::{fsleep, udelay},
-        Delta,
+    io::poll::{
+        read_poll_timeout,
+        read_poll_timeout_atomic, //
     },
+    time::{
+        delay::{
+            fsleep,
+            udelay, //
+        },
+        Delta, //
+    }, //
 };
 
 /// A point in time.  Adding one of the driver's bounds to the present does not overflow: the clock has room
@@ -32,16 +46,16 @@ pub(crate) const EPOCH: Instant = unsafe { core::mem::transmute::<bindings::ktim
 
 /// A point in time as an [`Instant`], or in nanoseconds as in the ioctl interface.
 pub(crate) trait Moment: Copy {
-    /// The same as an instant.
+    /// Returns the point in time as an instant.
     fn instant(self) -> Instant;
 
-    /// The same in nanoseconds.
+    /// Returns the point in time in nanoseconds.
     fn nanos(self) -> u64 {
         // By the invariant of `Instant` the difference is not negative.
         (self.instant() - EPOCH).as_nanos() as u64
     }
 
-    /// How long it is until then, 0 if that is over.
+    /// Returns how long it is until then, 0 if that is over.
     fn left(self) -> Delta {
         Delta::ZERO.max(self.instant() - Instant::now())
     }
@@ -61,12 +75,12 @@ impl Moment for u64 {
     }
 }
 
-/// The present time in nanoseconds.
+/// Returns the present time in nanoseconds, for the ioctl interface.
 pub(crate) fn now() -> u64 {
     Instant::now().nanos()
 }
 
-/// The wall clock, UTC: seconds and nanoseconds.
+/// Returns the wall clock, UTC: seconds and nanoseconds.
 pub(crate) fn wall_clock() -> (i64, i64) {
     let mut ts: bindings::timespec64 = pin_init::zeroed();
     // SAFETY: writes to a local.
@@ -109,7 +123,7 @@ pub(crate) enum Waited {
 pub(crate) enum Signals {
     /// All.
     All,
-    /// Those that kill: the caller's ABI knows no waits that signals end.
+    /// Signals that kill: the caller's ABI knows no waits that signals end.
     Deadly,
 }
 
@@ -117,8 +131,8 @@ pub(crate) enum Signals {
 const NAP: Delta = Delta::from_millis(10);
 
 impl Signals {
-    /// After a wait that a signal has ended: false if the wait is over, true, after a nap, if it goes
-    /// on.  To be called without locks.
+    /// Decides after a wait that a signal has ended: false if the wait is over, true, after a nap, if it
+    /// goes on.  To be called without locks.
     pub(crate) fn ignore(self) -> bool {
         if self == Self::All || super::task::must_leave() {
             return false;
@@ -132,7 +146,7 @@ impl Signals {
 pub(crate) fn wait_until<T: ?Sized, B: Backend>(
     condition: &CondVar,
     guard: &mut kernel::sync::lock::Guard<'_, T, B>,
-    deadline: impl Moment,
+    deadline: Instant,
 ) -> Waited {
     let left = deadline.left();
     if left.is_zero() {
@@ -156,7 +170,7 @@ pub(crate) fn wait_until<T: ?Sized, B: Backend>(
 pub(crate) fn wait_for<T: Unpin, R>(
     lock: &Mutex<T>,
     condition: &CondVar,
-    deadline: impl Moment,
+    deadline: Instant,
     signals: Signals,
     mut look: impl FnMut(&mut T) -> Result<Option<R>>,
 ) -> Result<R> {

@@ -3,15 +3,32 @@
 //! Port 11: asking the card to make and end the serving process of a session [pcie 5.2] to [pcie 5.5].
 
 use kernel::{
-    new_condvar, new_mutex,
-    prelude::*,
-    sync::{CondVar, Mutex},
+    new_condvar,
+    new_mutex,
+    sync::{
+        CondVar,
+        Mutex, //
+    }, //
 };
 
-use super::{device::Device, life::Life, ports::Ports};
+use super::{
+    device::Device,
+    life::Life,
+    ports::Ports, //
+};
 use crate::{
-    glue::time::{self, Signals},
-    wire::control::{Packet, NOTIFY_PORT},
+    glue::{
+        prelude::*,
+        time::{
+            self,
+            Instant,
+            Signals, //
+        }, //
+    },
+    wire::control::{
+        Packet,
+        NOTIFY_PORT, //
+    }, //
 };
 
 /// A request that waits for its answer.
@@ -31,7 +48,7 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// No requests.
+    /// Makes the table of requests, with none in flight.
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             waiters <- new_mutex!(KVec::new(), "ax650_control"),
@@ -39,7 +56,7 @@ impl Control {
         })
     }
 
-    /// A message has come on port 11.
+    /// Takes a message that has come on port 11.
     pub(super) fn on_message(&self, device: &Device, ports: &Mutex<Ports>, message: &[u8]) {
         let Some(packet) = Packet::parse(message) else {
             dev_warn_ratelimited!(
@@ -73,6 +90,10 @@ impl Control {
     }
 
     /// Notes that `request` is about to be sent.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(super) fn expect(&self, request: &Packet) -> Result {
         let waiter = Waiter {
             request: *request,
@@ -96,12 +117,17 @@ impl Control {
     }
 
     /// Waits for the answer to `request`.
+    ///
+    /// # Errors
+    ///
+    /// Why the card does not serve any more ([`Life::check_serving`]); `ETIMEDOUT`; `ERESTARTSYS` for a
+    /// signal.
     pub(super) fn wait(
         &self,
         life: &Life,
         request: &Packet,
         generation: u32,
-        deadline: u64,
+        deadline: Instant,
         signals: Signals,
     ) -> Result<Packet> {
         let look = |waiters: &mut KVec<Waiter>| {

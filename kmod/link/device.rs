@@ -4,42 +4,58 @@
 
 use kernel::{
     device::Bound,
-    new_mutex, pci,
-    prelude::*,
+    new_mutex,
+    pci,
     sync::{
         aref::ARef,
-        atomic::{Atomic, Relaxed},
-        Mutex,
-    },
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Mutex, //
+    }, //
 };
 
 use super::life::Life;
-use crate::glue::compat::errno::EPROTO;
 use crate::{
     counters::Counters,
     glue::{
         self,
         mmio::Window,
         pci::Presence,
+        prelude::*,
         region::Region,
-        time::{self, read_poll_timeout_atomic, Delta},
+        time::{
+            read_poll_timeout_atomic,
+            Delta,
+            Instant,
+            EPOCH, //
+        }, //
     },
     wire::{
         handshake::REGION_SIZE,
-        mailbox::{Bar1, Slot, SlotRequest, SLOT_REQUEST},
-        register::{FixedRegister, Io},
+        mailbox::{
+            Bar1,
+            Slot,
+            SlotRequest,
+            SLOT_REQUEST, //
+        },
+        register::{
+            FixedRegister,
+            Io, //
+        },
         ring::Geometry,
-        state::State,
-    },
+        state::State, //
+    }, //
 };
 
 /// The smallest shared region worth having: U-Boot must fit it in one piece, as it is the bounce
 /// buffer of the firmware too [pcie 3.1].
 const SMALLEST_REGION: usize = 0x20_0000;
 
-/// As many lines the driver logs about a misbehaving card in [`LOG_WINDOW_NS`].
+/// How many lines the driver logs about a misbehaving card in [`LOG_WINDOW`].
 const LOG_BURST: u32 = 10;
-const LOG_WINDOW_NS: u64 = 5 * time::S;
+const LOG_WINDOW: Delta = Delta::from_secs(5);
 
 /// Bad messages and pointers, with no good message between, after which a card is reset: it does not
 /// follow the protocol.
@@ -51,9 +67,8 @@ const SLOT_TRIES: usize = 10;
 const SLOT_PAUSE: Delta = Delta::from_micros(10);
 
 /// Lines in the log about what the card does.
-#[derive(Default)]
 struct Lines {
-    since: u64,
+    since: Instant,
     count: u32,
 }
 
@@ -84,6 +99,10 @@ pub(crate) struct Device {
 
 impl Device {
     /// Maps the mailbox and allocates the shared memory of a card, which itself is not touched.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for a region that has no geometry; those of [`Window::map`] and [`Region::new`].
     pub(super) fn new(pdev: &pci::Device<Bound>) -> Result<impl PinInit<Self>> {
         let mailbox_window = Window::map(pdev, c"ax650 mailbox")?;
         let region = Region::new(pdev, REGION_SIZE as usize, SMALLEST_REGION)?;
@@ -103,7 +122,7 @@ impl Device {
             mailbox_window,
             blank: Atomic::new(0),
             misbehaviour: Atomic::new(0),
-            lines <- new_mutex!(Lines::default(), "ax650_log"),
+            lines <- new_mutex!(Lines { since: EPOCH, count: 0 }, "ax650_log"),
         }))
     }
 
@@ -126,9 +145,12 @@ impl Device {
         }
     }
 
-    /// Whether the card is on the bus as it was set up: `ENODEV` it does not answer, `EIO` it has lost its
-    /// configuration, so it has reset itself.  In both cases registers must not be touched, and the
+    /// Checks that the card is on the bus as it was set up.  If not registers must not be touched, and the
     /// thread sees to it.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if it does not answer, `EIO` if it has lost its configuration, so it has reset itself.
     pub(crate) fn check_present(&self) -> Result {
         if self.life.is_gone() {
             return Err(ENODEV);
@@ -151,12 +173,12 @@ impl Device {
         }
     }
 
-    /// The same, without the reason.
+    /// Returns whether the card is on the bus as it was set up.
     pub(crate) fn is_present(&self) -> bool {
         self.check_present().is_ok()
     }
 
-    /// Whether the card was found with its configuration wiped since it was last reset.
+    /// Returns whether the card was found with its configuration wiped since it was last reset.
     pub(crate) fn is_blank(&self) -> bool {
         self.blank.load(Relaxed) != 0
     }
@@ -198,7 +220,7 @@ impl Device {
         }
     }
 
-    /// Whether the card has misbehaved too often since it was last booted.
+    /// Returns whether the card has misbehaved too often since it was last booted.
     pub(crate) fn misbehaves(&self) -> bool {
         self.misbehaviour.load(Relaxed) >= MISBEHAVIOUR_LIMIT
     }
@@ -209,11 +231,11 @@ impl Device {
         self.blank.store(0, Relaxed);
     }
 
-    /// Whether one more line may be logged about what the card does.
+    /// Returns whether one more line may be logged about what the card does.
     pub(crate) fn may_log(&self) -> bool {
         let mut lines = self.lines.lock();
-        let now = time::now();
-        if now.saturating_sub(lines.since) > LOG_WINDOW_NS {
+        let now = Instant::now();
+        if now - lines.since > LOG_WINDOW {
             *lines = Lines {
                 since: now,
                 count: 0,

@@ -3,8 +3,13 @@
 //! The wire's errors in kernel log lines: the kernel's formatting has a trait of its own.
 
 use crate::wire::{
-    boot::FailBits, bytes::Text, container::ContainerError, header::HeaderError, ring::RingError,
-    rpc::AnswerError, transfer::TransferError,
+    boot::FailBits,
+    bytes::Text,
+    container::ContainerError,
+    header::HeaderError,
+    ring::RingError,
+    rpc::AnswerError,
+    transfer::TransferError, //
 };
 
 macro_rules! display {

@@ -5,27 +5,35 @@
 //! The card's thread is the only one that changes the state; the exception is that whoever finds that
 //! the card does not answer says so at once.
 
-use kernel::{
-    prelude::*,
-    sync::atomic::{Acquire, Atomic, Full, Relaxed},
+use kernel::sync::atomic::{
+    Acquire,
+    Atomic,
+    Full,
+    Relaxed, //
 };
 
-use super::orders::{Order, Orders};
+use super::orders::{
+    Order,
+    Orders, //
+};
 use crate::{
-    glue::compat::errno::{EHOSTDOWN, ESTALE},
-    wire::state::{may, State},
+    glue::prelude::*,
+    wire::state::{
+        may,
+        State, //
+    }, //
 };
 
 /// Why a card does not serve.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotServing {
-    /// It is not on the bus, or the driver is being unbound.
+    /// The card is not on the bus, or the driver is being unbound.
     Gone,
-    /// It has been booted since.
+    /// The card has been booted since.
     Stale,
-    /// It is not up yet.
+    /// The card is not up yet.
     NotYet,
-    /// It will not come up by itself.
+    /// The card will not come up by itself.
     Down,
 }
 
@@ -71,7 +79,7 @@ pub(crate) struct Life {
 }
 
 impl Life {
-    /// A card that was not looked at.
+    /// Makes the life of a card that was not looked at.
     pub(super) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             state: Atomic::new(State::Absent as u32),
@@ -81,7 +89,7 @@ impl Life {
         })
     }
 
-    /// Where the card is.
+    /// Returns where the card is.
     pub(crate) fn state(&self) -> State {
         State::from_u32(self.state.load(Acquire)).unwrap_or(State::Absent)
     }
@@ -103,7 +111,7 @@ impl Life {
         }
     }
 
-    /// Number of the present boot.
+    /// Returns the number of the present boot.
     pub(crate) fn generation(&self) -> u32 {
         self.generation.load(Relaxed)
     }
@@ -119,12 +127,16 @@ impl Life {
         self.removed.store(1, Relaxed);
     }
 
-    /// Whether the driver is being unbound, or the card does not answer on the bus.
+    /// Returns whether the driver is being unbound, or the card does not answer on the bus.
     pub(crate) fn is_gone(&self) -> bool {
         self.removed.load(Relaxed) != 0 || !self.state().is_on_bus()
     }
 
     /// Checks that the card serves sessions of boot `generation`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, gravest first: [`NotServing`].
     pub(crate) fn check_serving(&self, generation: u32) -> Result<(), NotServing> {
         let state = self.state();
         if self.is_gone() {
@@ -141,6 +153,10 @@ impl Life {
     }
 
     /// Orders a boot or a reset.  Returns the generation to come.
+    ///
+    /// # Errors
+    ///
+    /// [`OrderError::Gone`]; [`OrderError::Busy`] if another is under way.
     pub(crate) fn order(&self, order: Order) -> Result<u32, OrderError> {
         let generation = self.generation();
         let next = generation.wrapping_add(1);

@@ -19,24 +19,46 @@ use core::ops::Deref;
 
 use kernel::{
     device::Bound,
-    new_mutex, pci,
-    prelude::*,
-    sync::{Arc, Mutex},
+    new_mutex,
+    pci,
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
 };
 
-use crate::glue::compat::errno::EREMOTEIO;
 use crate::{
     glue::{
+        prelude::*,
         task,
-        time::{self, Delta, Moment, Signals},
+        time::{
+            self,
+            Delta,
+            Instant,
+            Moment,
+            Signals, //
+        }, //
     },
-    wire::control::{Packet, DESTROY, NOTIFY_PORT},
+    wire::control::{
+        Packet,
+        DESTROY,
+        NOTIFY_PORT, //
+    }, //
 };
 use control::Control;
 use device::Device;
-use ports::{Group, Ports};
-use rx::{Delivery, Rx};
-use tx::{SendError, Tx};
+use ports::{
+    Group,
+    Ports, //
+};
+use rx::{
+    Delivery,
+    Rx, //
+};
+use tx::{
+    SendError,
+    Tx, //
+};
 
 /// Between looks for room in the ring.
 const ROOM_PAUSE: Delta = Delta::from_millis(1);
@@ -71,6 +93,10 @@ impl Deref for Link {
 
 impl Link {
     /// Makes the link to a card, which itself is not touched: it may be in any state.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; those of [`Window::map`](crate::glue::mmio::Window::map).
     pub(crate) fn new(pdev: &pci::Device<Bound>) -> Result<Arc<Self>> {
         let device = Device::new(pdev)?;
         let rx = Rx::new()?;
@@ -100,6 +126,10 @@ impl Link {
     }
 
     /// Puts a message into the ring.  The card learns of it by [`Self::ring`].
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Full`] if there is no room now; [`SendError::Failed`] if there never will be.
     pub(crate) fn publish(&self, port: u32, message: &[u8]) -> Result<(), SendError> {
         self.tx.lock().publish(&self.device, port, message)
     }
@@ -110,6 +140,10 @@ impl Link {
     }
 
     /// Publishes a message and rings.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::publish`].
     pub(crate) fn send(&self, port: u32, message: &[u8]) -> Result<(), SendError> {
         let mut tx = self.tx.lock();
         tx.publish(&self.device, port, message)?;
@@ -129,12 +163,12 @@ impl Link {
         self.tx.lock().recover(&self.device);
     }
 
-    /// Whether the card has unread messages.
+    /// Returns whether the card has unread messages.
     pub(crate) fn has_unread(&self) -> bool {
         self.tx.lock().busy(&self.device)
     }
 
-    /// Whether a sender was turned away for want of room.
+    /// Returns whether a sender was turned away for want of room.
     pub(crate) fn is_blocked(&self) -> bool {
         self.tx.lock().is_blocked()
     }
@@ -153,7 +187,12 @@ impl Link {
 
     /// Has the card make a serving process, as `request` says.  The caller destroys its ports whatever
     /// comes of it, as the card may still act on a request that has timed out.
-    pub(crate) fn create(&self, request: &Packet, deadline: u64, signals: Signals) -> Result {
+    ///
+    /// # Errors
+    ///
+    /// `EREMOTEIO` if the card refuses; `ETIMEDOUT`; `ERESTARTSYS` for a signal; `ENOMEM`; why the card
+    /// does not serve.
+    pub(crate) fn create(&self, request: &Packet, deadline: Instant, signals: Signals) -> Result {
         let generation = self.life.generation();
         self.control.expect(request)?;
         let answer = self
@@ -171,7 +210,7 @@ impl Link {
         }
     }
 
-    /// The packet that ends the serving process of `ports`; no answer is expected [pcie 5.5].
+    /// Makes the packet that ends the serving process of `ports`; no answer is expected [pcie 5.5].
     pub(crate) fn destroy_packet(&self, pid: u32, ports: &Group) -> Packet {
         Packet {
             command: DESTROY,
@@ -187,7 +226,7 @@ impl Link {
     /// else goes wrong, the card is not up to hear it.
     #[must_use]
     pub(crate) fn farewell(&self, packet: &Packet) -> bool {
-        match self.notify(packet, time::now()) {
+        match self.notify(packet, Instant::now()) {
             Ok(()) => true,
             Err(SendError::Full) => false,
             Err(SendError::Failed(e)) => {
@@ -199,15 +238,19 @@ impl Link {
     }
 
     /// Sends on port 11, waiting for room until `deadline`.
-    pub(crate) fn notify(&self, packet: &Packet, deadline: u64) -> Result<(), SendError> {
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::publish`].
+    pub(crate) fn notify(&self, packet: &Packet, deadline: Instant) -> Result<(), SendError> {
         self.send_unless(packet, deadline, || false)
     }
 
-    /// The same, until `give_up` says so at the longest: `ERESTARTSYS`.
+    /// Sends a message unless `give_up` says so: `ERESTARTSYS`.
     fn send_unless(
         &self,
         packet: &Packet,
-        deadline: u64,
+        deadline: Instant,
         give_up: impl Fn() -> bool,
     ) -> Result<(), SendError> {
         // TIMEOUT: the caller's.

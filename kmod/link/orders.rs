@@ -3,15 +3,27 @@
 //! What the card's thread is to do, and how it is woken.  Whoever has the link may have the thread look.
 
 use kernel::{
-    new_condvar, new_mutex,
-    prelude::*,
+    new_condvar,
+    new_mutex,
     sync::{
-        atomic::{Atomic, Relaxed},
-        CondVar, Mutex,
-    },
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        CondVar,
+        Mutex, //
+    }, //
 };
 
-use crate::glue::time::{self, Delta, Instant, Signals};
+use crate::glue::{
+    prelude::*,
+    time::{
+        self,
+        Delta,
+        Instant,
+        Signals, //
+    }, //
+};
 
 /// What may be ordered.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,7 +43,7 @@ pub(crate) enum Errand {
     HandsOff,
     /// Nothing was ordered: see what the card needs.
     Look,
-    /// This was ordered, and is now under way.
+    /// An order that is now under way.
     Do(Order),
 }
 
@@ -69,7 +81,7 @@ pub(crate) struct Orders {
 }
 
 impl Orders {
-    /// Nothing to do.
+    /// Makes the orders of a card, with nothing to do.
     pub(super) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             slots <- new_mutex!(Slots::default(), "ax650_orders"),
@@ -151,19 +163,19 @@ impl Orders {
         and()
     }
 
-    /// Whether a boot is to come, or a boot or reset under way.
+    /// Returns whether a boot is to come, or a boot or reset under way.
     pub(super) fn boot_is_due(&self) -> bool {
         let slots = self.slots.lock();
         slots.busy || slots.order.is_some_and(|order| order != Order::Reset)
     }
 
-    /// Whether a boot or a reset is to come or under way.
+    /// Returns whether a boot or a reset is to come or under way.
     pub(crate) fn is_ordered(&self) -> bool {
         let slots = self.slots.lock();
         slots.busy || slots.order.is_some()
     }
 
-    /// Whether the thread shall drop what it is doing.
+    /// Returns whether the thread shall drop what it is doing.
     pub(crate) fn stopping(&self) -> bool {
         let slots = self.slots.lock();
         slots.stop || slots.paused
@@ -178,7 +190,7 @@ impl Orders {
         });
     }
 
-    /// The same for a thread that has nothing to watch: [`Self::watch_closely`] ends it.
+    /// Sleeps as a thread that has nothing to watch: [`Self::watch_closely`] ends it.
     pub(crate) fn sleep_idle(&self, pause: Delta) {
         self.idle.store(1, Relaxed);
         self.sleep(pause);

@@ -2,11 +2,17 @@
 
 //! Who receives what comes on which port [pcie 5.1].
 
-use kernel::{prelude::*, sync::Arc};
+use kernel::sync::Arc;
 
-use crate::wire::{
-    control::{FIRST_USER_PORT, GROUP},
-    header::PORT_COUNT,
+use crate::{
+    glue::prelude::*,
+    wire::{
+        control::{
+            FIRST_USER_PORT,
+            GROUP, //
+        },
+        header::PORT_COUNT, //
+    }, //
 };
 
 /// The ports of a session, by their role.
@@ -29,10 +35,10 @@ pub(crate) trait Receiver: Send + Sync {
     /// Takes a message that has come on `port`.  Called with `Rx` locked.
     fn receive(&self, port: u32, message: &[u8]);
 
-    /// Whether it takes messages that are longer than any of the driver's own.
+    /// Returns whether the receiver takes messages that are longer than any of the driver's own.
     fn takes_long(&self) -> bool;
 
-    /// Who it is, for people.
+    /// Says who the receiver is, for people.
     fn describe(&self, port: u32) -> Description;
 }
 
@@ -40,7 +46,7 @@ pub(crate) trait Receiver: Send + Sync {
 pub(crate) struct Description {
     /// What the port is to it.
     pub(crate) kind: &'static str,
-    /// Its process.
+    /// Number of the process.
     pub(crate) pid: i32,
     /// Open files that are connected, if there is such a thing.
     pub(crate) files: Option<usize>,
@@ -54,7 +60,7 @@ pub(crate) enum Use {
     Reserved,
     /// Free, but a late answer may come.
     Late,
-    /// This one listens.
+    /// Taken, and this receiver listens.
     Receiver(Arc<dyn Receiver>),
 }
 
@@ -65,7 +71,7 @@ pub(crate) type Freed = [Option<Arc<dyn Receiver>>; GROUP];
 pub(crate) struct Ports {
     slots: KVec<Slot>,
     next: usize,
-    /// Those of the driver's own session.  Until it has some, room for them is kept.
+    /// Ports of the driver's own session.  Until it has some, room for them is kept.
     driver: Option<Group>,
     /// Where the answer to a create that was given up may still come, as bits.
     late: u128,
@@ -74,7 +80,11 @@ pub(crate) struct Ports {
 const USER_PORTS: usize = (PORT_COUNT - FIRST_USER_PORT) as usize;
 
 impl Ports {
-    /// All ports free.
+    /// Makes a table whose ports are all free.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(crate) fn new() -> Result<Self> {
         let mut slots = KVec::with_capacity(USER_PORTS, GFP_KERNEL)?;
         for _ in 0..USER_PORTS {
@@ -122,6 +132,10 @@ impl Ports {
     /// Takes the lowest free ports, as programs that speak the AXCL ABI know it [pcie 5.1]: as many as
     /// there is room for in `ports`, or none.  Those where a late answer may come are the last choice: a
     /// program that tries again would take it for the answer to its new request.
+    ///
+    /// # Errors
+    ///
+    /// `ENOSPC` if not so many are free.
     pub(crate) fn reserve_lowest(&mut self, ports: &mut [u32]) -> Result {
         if !self.has_room(ports.len()) {
             return Err(ENOSPC);
@@ -138,7 +152,7 @@ impl Ports {
         Ok(())
     }
 
-    /// Whether a client may have `count` ports more.
+    /// Returns whether a client may have `count` ports more.
     fn has_room(&self, count: usize) -> bool {
         let kept = if self.driver.is_some() { 0 } else { GROUP };
         let slots = self.slots.iter();
@@ -159,21 +173,22 @@ impl Ports {
         })
     }
 
-    /// A create for these ports was given up before it was answered.
+    /// Notes that a create for `ports` was given up before it was answered.
     pub(crate) fn expect_late(&mut self, ports: &Group) {
         for port in ports {
             self.late |= 1_u128.checked_shl(*port).unwrap_or(0);
         }
     }
 
-    /// It has been answered now.  The numbers are the card's.
+    /// Notes that a create for `ports` that was given up has been answered now.  The numbers are the
+    /// card's.
     pub(crate) fn late_has_come(&mut self, ports: &Group) {
         for port in ports {
             self.late &= !1_u128.checked_shl(*port).unwrap_or(0);
         }
     }
 
-    /// The card has been reset: nothing comes late.
+    /// Forgets what may come late: the card has been reset.
     pub(crate) fn expect_nothing(&mut self) {
         self.late = 0;
     }
@@ -206,7 +221,7 @@ impl Ports {
         }
     }
 
-    /// Who listens on `port`.
+    /// Returns who listens on `port`.
     pub(super) fn find(&self, port: u32) -> Option<Arc<dyn Receiver>> {
         match self
             .slots
@@ -217,7 +232,11 @@ impl Ports {
         }
     }
 
-    /// All ports that are not simply free, for `observe/debug.rs`.
+    /// Returns all ports that are not simply free, for `observe/debug.rs`.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(crate) fn uses(&self) -> Result<KVec<(u32, Use)>> {
         let mut list = KVec::with_capacity(USER_PORTS, GFP_KERNEL)?;
         for (port, slot) in (FIRST_USER_PORT..).zip(self.slots.iter()) {

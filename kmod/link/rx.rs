@@ -5,16 +5,27 @@
 //! The card may write anything anywhere in the ring at any time.  Every header and every payload is
 //! copied once, and only the copy is looked at.
 
-use kernel::prelude::*;
-
-use super::{device::Device, traffic::Traffic};
-use crate::glue::compat::errno::EPROTO;
+use super::{
+    device::Device,
+    traffic::Traffic, //
+};
 use crate::{
-    glue::{region, time},
-    wire::{
-        header::{Header, HEADER_SIZE},
-        ring,
+    glue::{
+        prelude::*,
+        region,
+        time::{
+            self,
+            Delta,
+            Instant, //
+        }, //
     },
+    wire::{
+        header::{
+            Header,
+            HEADER_SIZE, //
+        },
+        ring, //
+    }, //
 };
 
 /// The longest message any receiver of the driver takes; RPC frames above 1024 bytes travel by DMA.
@@ -23,7 +34,7 @@ const LONGEST: usize = 4096;
 
 // TIMEOUT: how often, and how far apart, a header is read again whose check word is wrong [pcie 4.7].
 const HEADER_TRIES: u32 = 9;
-const HEADER_PAUSE: time::Delta = time::Delta::from_micros(10);
+const HEADER_PAUSE: Delta = Delta::from_micros(10);
 
 /// The receiving side of one device.  Empty unless the rings are set up.
 pub(crate) struct Rx {
@@ -33,7 +44,11 @@ pub(crate) struct Rx {
 }
 
 impl Rx {
-    /// Not receiving, with room for a message.
+    /// Makes a receiving side that receives nothing, with room for a message.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
             live: None,
@@ -42,17 +57,17 @@ impl Rx {
         })
     }
 
-    /// The rings have been set up.
+    /// Begins to receive: the rings have been set up.
     pub(crate) fn start(&mut self) {
         self.live = Some(0);
     }
 
-    /// Nothing is received any more.
+    /// Ends receiving: nothing comes any more.
     pub(crate) fn stop(&mut self) {
         self.live = None;
     }
 
-    /// Read pointer, 0 if the rings are not set up, and statistics.
+    /// Returns the read pointer, 0 if the rings are not set up, and statistics.
     pub(crate) fn facts(&self) -> (u64, Traffic) {
         (self.live.unwrap_or(0), self.traffic)
     }
@@ -60,7 +75,7 @@ impl Rx {
 
 /// Where messages go.
 pub(super) trait Delivery {
-    /// Whether the receiver of what comes on `port` takes messages longer than [`LONGEST`].
+    /// Returns whether the receiver of what comes on `port` takes messages longer than [`LONGEST`].
     fn takes_long(&self, port: u32) -> bool;
     /// Hands over a message.
     fn deliver(&self, port: u32, message: &[u8]);
@@ -131,7 +146,7 @@ fn take(device: &Device, rx: &mut Rx, to: &impl Delivery) -> Result<bool> {
         return Ok(true);
     }
     let len = header.length as usize;
-    let begun = time::now();
+    let begun = Instant::now();
     let copied = if len <= LONGEST {
         copy(device, &place, rx.message.get_mut(..len).ok_or(EPROTO)?)?;
         Ok(None)
@@ -139,7 +154,7 @@ fn take(device: &Device, rx: &mut Rx, to: &impl Delivery) -> Result<bool> {
         copy_long(device, &place, len, to.takes_long(header.port))
     };
     advance(device, rx, rp, place.advance)?;
-    rx.traffic.note(len, time::now().saturating_sub(begun));
+    rx.traffic.note(len, begun.elapsed());
     device.counters.messages_received.add(1);
     device.message_was_good();
     match copied {
@@ -159,7 +174,7 @@ fn copy(device: &Device, place: &ring::Placement, message: &mut [u8]) -> Result 
     device.region.copy_out(place.second_at as usize, second)
 }
 
-/// The same for one that not every receiver takes.
+/// Copies a message that is so long that not every receiver takes it.
 fn copy_long(
     device: &Device,
     place: &ring::Placement,

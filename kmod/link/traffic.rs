@@ -2,6 +2,8 @@
 
 //! Statistics of the messages of a card in one direction, since the driver was bound [pcie 8.4].
 
+use crate::glue::time::Delta;
+
 /// Sizes and times.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Traffic {
@@ -20,8 +22,10 @@ pub(crate) struct Traffic {
 }
 
 impl Traffic {
-    /// Counts a message.
-    pub(crate) fn note(&mut self, size: usize, ns: u64) {
+    /// Counts a message of `size` bytes that was copied in the time that it `took`.
+    pub(crate) fn note(&mut self, size: usize, took: Delta) {
+        // The clock does not go back.
+        let ns = took.as_nanos() as u64;
         let size = u32::try_from(size).unwrap_or(u32::MAX);
         self.bytes = self.bytes.wrapping_add(size.into());
         self.last_size = size;

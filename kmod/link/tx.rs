@@ -2,23 +2,42 @@
 
 //! Sending: the host to card ring and its doorbell [pcie 4.6], [pcie 4.8].
 
-use kernel::prelude::*;
-
-use super::{device::Device, traffic::Traffic};
-use crate::glue::compat::errno::{EHOSTDOWN, EPROTO};
+use super::{
+    device::Device,
+    traffic::Traffic, //
+};
 use crate::{
-    glue::{region, time},
-    wire::{
-        handshake::{PAGE_HANDLED, PAGE_RUNG},
-        header::Header,
-        mailbox::{FlowControl, DATA_WORD, DATA_WORDS, SLOT_DATA, SLOT_INFO},
-        register::{FixedRegister, RegisterArray},
-        ring,
+    glue::{
+        prelude::*,
+        region,
+        time::{
+            Delta,
+            Instant, //
+        }, //
     },
+    wire::{
+        handshake::{
+            PAGE_HANDLED,
+            PAGE_RUNG, //
+        },
+        header::Header,
+        mailbox::{
+            FlowControl,
+            DATA_WORD,
+            DATA_WORDS,
+            SLOT_DATA,
+            SLOT_INFO, //
+        },
+        register::{
+            FixedRegister,
+            RegisterArray, //
+        },
+        ring, //
+    }, //
 };
 
-/// A doorbell that the card has not acted upon for so long is rung again.
-const RECOVERY_NS: u64 = 50 * time::MS;
+// TIMEOUT: a doorbell that the card has not acted upon for so long was lost, and is rung again.
+const RECOVERY: Delta = Delta::from_millis(50);
 
 /// Why a message was not published.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,7 +49,7 @@ pub(crate) enum SendError {
 }
 
 impl From<SendError> for Error {
-    /// Of a sender that has waited for room.
+    /// Makes the error of a sender that has waited for room.
     fn from(error: SendError) -> Self {
         match error {
             SendError::Full => ETIMEDOUT,
@@ -58,11 +77,11 @@ struct Live {
     blocked: bool,
     /// The card's read pointer as last seen, and when it moved or a bell was rung.
     seen_rp: u64,
-    seen_at: u64,
+    seen_at: Instant,
 }
 
 impl Tx {
-    /// The rings have been set up.
+    /// Begins to send: the rings have been set up.
     pub(crate) fn start(&mut self) {
         self.live = Some(Live {
             wp: 0,
@@ -71,16 +90,21 @@ impl Tx {
             unrung: false,
             blocked: false,
             seen_rp: 0,
-            seen_at: time::now(),
+            seen_at: Instant::now(),
         });
     }
 
-    /// Nothing can be sent any more.
+    /// Ends sending: nothing goes any more.
     pub(crate) fn stop(&mut self) {
         self.live = None;
     }
 
     /// Puts a message into the ring.  The card learns of it by [`Self::ring`].
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Full`] if there is no room now; [`SendError::Failed`] if the card is not up, or the
+    /// message is too long.
     pub(crate) fn publish(
         &mut self,
         device: &Device,
@@ -88,13 +112,12 @@ impl Tx {
         payload: &[u8],
     ) -> Result<(), SendError> {
         let live = self.live.as_mut().ok_or(SendError::Failed(EHOSTDOWN))?;
-        let begun = time::now();
+        let begun = Instant::now();
         let sent = live.publish(device, port, payload);
         match sent {
             Ok(()) => {
                 device.counters.messages_sent.add(1);
-                let ns = time::now().saturating_sub(begun);
-                self.traffic.note(payload.len(), ns);
+                self.traffic.note(payload.len(), begun.elapsed());
             }
             Err(SendError::Full) => {
                 live.blocked = true;
@@ -124,17 +147,16 @@ impl Tx {
         let Ok(rp) = device.region.read64(device.geometry.h2c.rp_at as usize) else {
             return false;
         };
-        let now = time::now();
         if rp != live.seen_rp {
             live.seen_rp = rp;
-            live.seen_at = now;
+            live.seen_at = Instant::now();
         }
         if rp == live.wp {
             // All messages are read, so whatever bells are missing in the count are lost for good.
             if let Ok(handled) = PAGE_HANDLED::read(&device.region) {
                 live.flow.forgive(live.rung, handled.into());
             }
-        } else if now.saturating_sub(live.seen_at) >= RECOVERY_NS {
+        } else if live.seen_at.elapsed() >= RECOVERY {
             if let Ok(handled) = PAGE_HANDLED::read(&device.region) {
                 live.flow.forgive(live.rung, handled.into());
             }
@@ -144,18 +166,18 @@ impl Tx {
         core::mem::take(&mut live.blocked)
     }
 
-    /// Write pointer, 0 if the rings are not set up, and statistics.
+    /// Returns the write pointer, 0 if the rings are not set up, and statistics.
     pub(crate) fn facts(&self) -> (u64, Traffic) {
         let wp = self.live.as_ref().map_or(0, |live| live.wp);
         (wp, self.traffic)
     }
 
-    /// Whether a sender was turned away since the last [`Self::recover`].
+    /// Returns whether a sender was turned away since the last [`Self::recover`].
     pub(crate) fn is_blocked(&self) -> bool {
         self.live.as_ref().is_some_and(|live| live.blocked)
     }
 
-    /// Whether the card has unread messages.
+    /// Returns whether the card has unread messages.
     pub(crate) fn busy(&self, device: &Device) -> bool {
         self.live.as_ref().is_some_and(|live| {
             device
@@ -206,7 +228,7 @@ impl Live {
         Ok(())
     }
 
-    /// One bell, if flow control and the mailbox allow; else it stays due.
+    /// Rings the bell once, if flow control and the mailbox allow; else it stays due.
     fn ring(&mut self, device: &Device) {
         self.unrung = true;
         // Either the card finds the message when it handles its last bell, or that bell is seen to be
@@ -230,7 +252,7 @@ impl Live {
             return;
         }
         self.unrung = false;
-        self.seen_at = time::now();
+        self.seen_at = Instant::now();
         self.rung = self.rung.wrapping_add(1);
         device.counters.doorbells.add(1);
         // Fails only when the driver is being unbound.

@@ -2,9 +2,15 @@
 
 //! Values of the sysfs attributes.
 
-use kernel::{prelude::*, str::CString};
+use kernel::str::CString;
 
-use crate::{axcl::registry, card::Card, link::orders::Order, wire::bytes::Text};
+use crate::{
+    axcl::registry,
+    card::Card,
+    glue::prelude::*,
+    link::orders::Order,
+    wire::bytes::Text, //
+};
 
 /// Writes `1` to `reset` or `boot`: orders it.
 ///

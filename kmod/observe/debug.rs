@@ -3,19 +3,39 @@
 //! Text of the files in debugfs: how rings, ports and programs of a card stand.  These are facts for
 //! people who look for a fault; programs use the ioctl interface.
 
-use kernel::{prelude::*, seq_file::SeqFile, seq_print, sync::Arc};
+use kernel::{
+    seq_file::SeqFile,
+    seq_print,
+    sync::Arc, //
+};
 
 use crate::{
-    axcl::{clients::Clients, group::Group, registry},
+    axcl::{
+        clients::Clients,
+        group::Group,
+        registry, //
+    },
     card::Card,
-    glue::debugfs::{Dir, Show},
-    link::{ports::Use, traffic::Traffic},
+    glue::{
+        debugfs::{
+            Dir,
+            Show, //
+        },
+        prelude::*, //
+    },
+    link::{
+        ports::Use,
+        traffic::Traffic, //
+    },
     wire::{
         bytes::Text,
-        handshake::{PAGE_HANDLED, PAGE_RUNG},
+        handshake::{
+            PAGE_HANDLED,
+            PAGE_RUNG, //
+        },
         register::FixedRegister,
-        ring::Ring,
-    },
+        ring::Ring, //
+    }, //
 };
 
 /// The directory of a card.
@@ -78,7 +98,7 @@ fn traffic(seq: &SeqFile, name: &str, messages: u64, traffic: &Traffic) {
     seq_print!(seq, "{}_longest_ns {}\n", name, traffic.longest_ns);
 }
 
-/// `struct ax650_counters`.
+/// Writes `struct ax650_counters`.
 fn counters(card: &Card, seq: &SeqFile) -> Result {
     card.link
         .counters
@@ -90,7 +110,7 @@ fn counters(card: &Card, seq: &SeqFile) -> Result {
     Ok(())
 }
 
-/// A line for each port that is in use.
+/// Writes a line for each port that is in use.
 fn ports(card: &Card, seq: &SeqFile) -> Result {
     let uses = card.link.ports.lock().uses()?;
     seq_print!(seq, "port use pid files command\n");
@@ -112,7 +132,7 @@ fn ports(card: &Card, seq: &SeqFile) -> Result {
     Ok(())
 }
 
-/// A line for each session and each program of AXCL.
+/// Writes a line for each session and each program of AXCL.
 fn clients(card: &Card, seq: &SeqFile) -> Result {
     let sessions = card.sessions.all()?;
     let clients = registry::clients_of(card);
@@ -163,7 +183,7 @@ fn axcl_client(clients: &Clients, seq: &SeqFile, group: &Group) -> Result {
     Ok(())
 }
 
-/// What a line begins with.
+/// Writes what a line begins with.
 fn list(seq: &SeqFile, kind: &str, ports: &[u32], more: &[u32]) {
     seq_print!(seq, "{} ", kind);
     let mut comma = "";

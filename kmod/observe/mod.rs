@@ -7,6 +7,15 @@ mod attributes;
 mod debug;
 mod sensor;
 
-pub(crate) use attributes::{control, show};
-pub(crate) use debug::{debug, Debug};
-pub(crate) use sensor::{sensor, Sensor};
+pub(crate) use attributes::{
+    control,
+    show, //
+};
+pub(crate) use debug::{
+    debug,
+    Debug, //
+};
+pub(crate) use sensor::{
+    sensor,
+    Sensor, //
+};

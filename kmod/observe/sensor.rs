@@ -3,16 +3,23 @@
 //! The junction temperature as a hwmon sensor, so that the host's fan control can use it.
 
 use kernel::{
-    device::{Bound, Device},
-    prelude::*,
-    sync::Arc,
+    device::{
+        Bound,
+        Device, //
+    },
+    sync::Arc, //
 };
 
-use crate::glue::compat::errno::ENODATA;
 use crate::{
-    card::{telemetry::MAX_AGE_NS, Card},
-    glue::hwmon,
-    uapi::TELEMETRY_TEMPERATURE,
+    card::{
+        telemetry::MAX_AGE,
+        Card, //
+    },
+    glue::{
+        hwmon,
+        prelude::*, //
+    },
+    uapi::TELEMETRY_TEMPERATURE, //
 };
 
 /// A registered sensor.
@@ -28,7 +35,7 @@ pub(crate) fn sensor(parent: &Device<Bound>, card: &Arc<Card>) -> Result<Sensor>
 }
 
 fn temperature(card: &Card) -> Result<i32> {
-    let telemetry = card.telemetry(MAX_AGE_NS)?;
+    let telemetry = card.telemetry(MAX_AGE)?;
     if telemetry.valid & TELEMETRY_TEMPERATURE == 0 {
         return Err(ENODATA);
     }

@@ -2,18 +2,25 @@
 
 //! Answers of the card, by message or by DMA, and the calls they belong to [rpc 1.2].
 
-use kernel::{prelude::*, sync::Arc};
+use kernel::sync::Arc;
 
 use super::{
     base::Base,
-    engine::{Caller, Engine},
-    job::Work,
+    engine::{
+        Caller,
+        Engine, //
+    },
+    job::Work, //
 };
-use crate::{buffer::Buffer, wire::frame};
+use crate::{
+    buffer::Buffer,
+    glue::prelude::*,
+    wire::frame, //
+};
 
 /// Where the bytes of an answer go.
 pub(super) enum Destination {
-    /// Nobody waits for them.
+    /// Nobody waits for the bytes.
     Nowhere,
     /// A step's reply buffer.
     Step {
@@ -32,7 +39,7 @@ pub(super) struct Answer {
 }
 
 impl Engine {
-    /// A message has come on port P3.
+    /// Takes a message that has come on port P3.
     pub(super) fn on_answer(&mut self, session: &Base, message: &[u8]) {
         let Some(header) = frame::Header::parse(message) else {
             session.link.counters.bad_messages.add(1);
@@ -80,7 +87,7 @@ impl Engine {
         }
     }
 
-    /// All of it has come.
+    /// Ends an answer of which all has come.
     pub(super) fn end_answer(&mut self, answer: Answer) {
         match answer.destination {
             Destination::Nowhere => {}

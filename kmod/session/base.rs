@@ -5,10 +5,19 @@
 use kernel::sync::Arc;
 
 use crate::{
-    buffer::{pool::Pool, Buffer},
+    buffer::{
+        pool::Pool,
+        Buffer, //
+    },
     counters::Counter,
-    glue::{task::Process, time},
-    link::{ports::Group, Link},
+    glue::{
+        task::Process,
+        time::Delta, //
+    },
+    link::{
+        ports::Group,
+        Link, //
+    }, //
 };
 
 /// The card's DMA buffer for a session, hence the most one chunk of a copy moves [rpc 2.3].
@@ -17,8 +26,8 @@ pub(crate) const WINDOW: u32 = 0x40_0000;
 /// Longest request or answer frame.
 pub(crate) const MAX_FRAME: u32 = 8 << 20;
 
-/// A transaction that has not moved for so long never will.
-pub(super) const STALL_NS: u64 = 10 * time::S;
+// TIMEOUT: a transaction that has not moved for so long never will.
+pub(super) const STALL: Delta = Delta::from_secs(10);
 
 /// Roles of the four ports, as indices into [`Base::ports`] [rpc 1.1].
 pub(crate) mod role {

@@ -6,22 +6,50 @@
 //! protocol allows stand alone: request, record and list of a copy go out under one doorbell, and so
 //! does the end of one transaction with the beginning of the next.
 
-use kernel::prelude::*;
-
 use super::{
-    base::{role, Base},
-    engine::{Caller, Engine, Phase},
-    job::{Progress, Work},
-    transaction::{Awaiting, Bulk, Moved},
-};
-use crate::glue::compat::errno::{ECANCELED, EPROTO};
-use crate::{
-    glue::time,
-    wire::{
-        frame::{self, COPY},
-        record::{CopyRecord, RECORD_SIZE},
-        transfer::{encode_list, ListKind, Transfer, MAX_LIST},
+    base::{
+        role,
+        Base, //
     },
+    engine::{
+        Caller,
+        Engine,
+        Phase, //
+    },
+    job::{
+        Progress,
+        Work, //
+    },
+    transaction::{
+        Awaiting,
+        Bulk,
+        Moved, //
+    }, //
+};
+use crate::{
+    glue::{
+        prelude::*,
+        time::{
+            Instant,
+            Moment, //
+        }, //
+    },
+    wire::{
+        frame::{
+            self,
+            COPY, //
+        },
+        record::{
+            CopyRecord,
+            RECORD_SIZE, //
+        },
+        transfer::{
+            encode_list,
+            ListKind,
+            Transfer,
+            MAX_LIST, //
+        }, //
+    }, //
 };
 
 /// A card with a smaller window than this is served with more messages than need be.
@@ -46,9 +74,9 @@ impl Engine {
             return false;
         };
         step.progress = Progress::Active;
-        let now = time::now();
+        let now = Instant::now();
         if step.result.sent_ns == 0 {
-            step.result.sent_ns = now;
+            step.result.sent_ns = now.nanos();
         }
         let bulk = match &step.work {
             Work::Copy(copy) => {
@@ -157,7 +185,7 @@ impl Engine {
         }
     }
 
-    /// A message has come on port P0.
+    /// Takes a message that has come on port P0.
     pub(super) fn on_host_bulk(&mut self, session: &Base, message: &[u8]) {
         let transfer = match Transfer::parse(message) {
             Ok(transfer) => transfer,
@@ -172,7 +200,7 @@ impl Engine {
             session.link.counters.late_replies.add(1);
             return;
         };
-        bulk.touched = time::now();
+        bulk.touched = Instant::now();
         let went_on = match (bulk.awaiting, transfer) {
             (Awaiting::Room, Transfer::List(list)) if list.kind == ListKind::Sglist => {
                 bulk.window = u32::try_from(list.total()).unwrap_or(u32::MAX);
@@ -214,7 +242,7 @@ impl Engine {
         }
     }
 
-    /// Pull: tells the card where the next chunk is.
+    /// Tells the card where the next chunk of a pull is.
     fn send_chunk(&mut self, session: &Base, bulk: &mut Bulk) -> Result<Moved> {
         let left = bulk.total - bulk.done;
         let at = bulk.offset + bulk.done as usize;
@@ -226,7 +254,7 @@ impl Engine {
         Ok(Moved::Part)
     }
 
-    /// Push: the card has written `bytes`.
+    /// Takes the `bytes` of a push that the card has written.
     fn chunk_written(&mut self, session: &Base, bulk: &mut Bulk, bytes: u32) -> Result<Moved> {
         let left = bulk.total - bulk.done;
         if bytes > left || bytes > bulk.window {
@@ -257,7 +285,7 @@ impl Engine {
         Ok(if complete { Moved::All } else { Moved::Part })
     }
 
-    /// The transaction is over: the step goes on with the next, or has done its part on this port.
+    /// Ends the transaction: the step goes on with the next, or has done its part on this port.
     fn end_transaction(&mut self, session: &Base, bulk: &Bulk, result: Result) {
         let Some(job) = self.job(bulk.job) else {
             return;

@@ -2,19 +2,40 @@
 
 //! The state machine of a session: jobs, their steps, and what is in flight.
 
-use kernel::{prelude::*, sync::Arc};
+use kernel::sync::Arc;
 
 use super::{
-    base::{role, Base, STALL_NS, WINDOW},
+    base::{
+        role,
+        Base,
+        STALL,
+        WINDOW, //
+    },
     inbound::Inbound,
-    job::{Frame, Job, Progress, Work},
-    transaction::Bulk,
+    job::{
+        Frame,
+        Job,
+        Progress,
+        Work, //
+    },
+    transaction::Bulk, //
 };
-use crate::glue::compat::errno::{ECANCELED, ETIME};
-use crate::{buffer::Buffer, glue::time, link::tx::SendError, wire::frame};
+use crate::{
+    buffer::Buffer,
+    glue::{
+        prelude::*,
+        time::{
+            self,
+            Instant,
+            Moment, //
+        }, //
+    },
+    link::tx::SendError,
+    wire::frame, //
+};
 
 /// Where a session is in its life.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) enum Phase {
     /// Waits for the acknowledgement of this number.
     Handshake(u32),
@@ -22,8 +43,8 @@ pub(super) enum Phase {
     Acknowledged,
     /// Serves.
     Open,
-    /// Its owner is done; a transaction may take until this time to end.
-    Closing(u64),
+    /// The owner is done; a transaction may take until this time to end.
+    Closing(Instant),
     /// Over.
     Closed(Error),
 }
@@ -72,7 +93,7 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// A session that waits for the acknowledgement of `number`.
+    /// Makes a session that waits for the acknowledgement of `number`.
     pub(super) fn new(number: u32) -> Self {
         Self {
             phase: Phase::Handshake(number),
@@ -90,17 +111,21 @@ impl Engine {
         }
     }
 
-    /// Where the session is.
+    /// Returns where the session is in its life.
     pub(super) fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// Whether it has ended; its ports may still be known to the card.
+    /// Returns whether the session has ended; its ports may still be known to the card.
     pub(super) fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Closed(_))
     }
 
-    /// The error that ended it.
+    /// Fails with the error that ended the session.
+    ///
+    /// # Errors
+    ///
+    /// The error that ended the session; `ECANCELED` while it is being closed.
     pub(super) fn check_open(&self) -> Result {
         match self.phase {
             Phase::Closed(e) => Err(e),
@@ -114,7 +139,7 @@ impl Engine {
         core::mem::take(&mut self.ended)
     }
 
-    /// Whether anything is under way.
+    /// Returns whether anything is under way.
     pub(super) fn is_busy(&self) -> bool {
         !self.jobs.is_empty() || self.has_transaction() || !self.unsent.is_empty()
     }
@@ -123,24 +148,29 @@ impl Engine {
         self.bulk.is_some() || self.inbound.is_active()
     }
 
-    /// Whether the end of its ports has something to do.
+    /// Returns whether the end of its ports has something to do.
     pub(super) fn wants_retirement(&self) -> bool {
         self.is_over() && !self.retired
     }
 
-    /// True once, when the session is over, and once more each time that the card could not be told.
+    /// Returns true once, when the session is over, and once more each time that the card could not be
+    /// told.
     pub(super) fn retire(&mut self) -> bool {
         let first = self.wants_retirement();
         self.retired |= first;
         first || core::mem::take(&mut self.farewell_due)
     }
 
-    /// The card could not be told.
+    /// Notes that the card could not be told.
     pub(super) fn farewell_is_due(&mut self) {
         self.farewell_due = true;
     }
 
     /// Queues a job.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::check_open`]; `EEXIST` for a call whose answer could not be told apart; `ENOMEM`.
     pub(super) fn submit(&mut self, job: KBox<Job>) -> Result {
         self.check_open()?;
         // Room for everything that must not fail later.
@@ -153,7 +183,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether a call of `work`'s name is in flight or queued: its answer could not be told apart.
+    /// Returns whether a call of `work`'s name is in flight or queued: its answer could not be told apart.
     fn clashes(&self, work: &Work) -> bool {
         let Work::Call(call) = work else {
             return false;
@@ -267,7 +297,7 @@ impl Engine {
         true
     }
 
-    /// An answer to `header` will come.
+    /// Notes that an answer to `header` will come.
     pub(super) fn expect(&mut self, header: frame::Header, caller: Caller) {
         let pending = Pending { header, caller };
         // `submit` and `call` have made room.
@@ -331,11 +361,11 @@ impl Engine {
         }
     }
 
-    /// Time has passed.
-    pub(super) fn on_time(&mut self, session: &Base, now: u64) {
+    /// Looks after deadlines: time has passed.
+    pub(super) fn on_time(&mut self, session: &Base) {
         for at in 0..self.jobs.len() {
-            let expired = self.jobs.get(at).is_some_and(|job| now >= job.deadline);
-            if expired {
+            let expired = |job: &KBox<Job>| job.deadline.left().is_zero();
+            if self.jobs.get(at).is_some_and(expired) {
                 self.cancel(at, ETIME);
             }
         }
@@ -343,7 +373,7 @@ impl Engine {
             self.bulk.as_ref().map(|bulk| bulk.touched),
             self.inbound.touched(),
         ];
-        let stalled = |at: &u64| now.saturating_sub(*at) > STALL_NS;
+        let stalled = |at: &Instant| at.elapsed() > STALL;
         if touched.iter().flatten().any(stalled) {
             session.link.counters.session_resets.add(1);
             dev_warn_ratelimited!(
@@ -354,7 +384,7 @@ impl Engine {
             self.fail(session, ETIMEDOUT);
         }
         if let Phase::Closing(until) = self.phase {
-            if now >= until {
+            if until.left().is_zero() {
                 self.fail(session, ECANCELED);
             }
         }
@@ -395,7 +425,7 @@ impl Engine {
     }
 
     /// Ends the session for its owner; a transaction may go on until `until`.
-    pub(super) fn close(&mut self, session: &Base, until: u64) {
+    pub(super) fn close(&mut self, session: &Base, until: Instant) {
         if matches!(self.phase, Phase::Closing(_) | Phase::Closed(_)) {
             return;
         }

@@ -2,21 +2,37 @@
 
 //! Transactions on port P1: answers too long for a message [rpc 2.4].
 
-use kernel::{prelude::*, sync::Arc};
+use kernel::sync::Arc;
 
 use super::{
     answers::Answer,
-    base::{role, Base, MAX_FRAME},
-    engine::{Engine, Phase},
+    base::{
+        role,
+        Base,
+        MAX_FRAME, //
+    },
+    engine::{
+        Engine,
+        Phase, //
+    }, //
 };
-use crate::glue::compat::errno::EPROTO;
 use crate::{
     buffer::Buffer,
-    glue::time,
-    wire::{
-        frame::{self, COPY, COPY_DUE},
-        transfer::{ListKind, Transfer},
+    glue::{
+        prelude::*,
+        time::Instant, //
     },
+    wire::{
+        frame::{
+            self,
+            COPY,
+            COPY_DUE, //
+        },
+        transfer::{
+            ListKind,
+            Transfer, //
+        }, //
+    }, //
 };
 
 /// Host memory for answers on their way in.
@@ -37,18 +53,18 @@ pub(super) enum Inbound {
         window: u32,
         /// Once its header is known.
         answer: Option<Answer>,
-        touched: u64,
+        touched: Instant,
     },
 }
 
 impl Inbound {
-    /// Whether the card has been told of the inbox and may write to it.
+    /// Returns whether the card has been told of the inbox and may write to it.
     pub(super) fn is_active(&self) -> bool {
         matches!(self, Self::Answer { .. })
     }
 
-    /// When the transaction last moved.
-    pub(super) fn touched(&self) -> Option<u64> {
+    /// Returns when the transaction last moved.
+    pub(super) fn touched(&self) -> Option<Instant> {
         match self {
             Self::Answer { touched, .. } => Some(*touched),
             _ => None,
@@ -57,7 +73,7 @@ impl Inbound {
 }
 
 impl Engine {
-    /// A message has come on port P1.
+    /// Takes a message that has come on port P1.
     pub(super) fn on_card_bulk(&mut self, session: &Base, message: &[u8]) {
         match self.inbound {
             Inbound::Frame => {
@@ -73,7 +89,7 @@ impl Engine {
         }
         let went_on = match Transfer::parse(message) {
             Ok(Transfer::SyncAck(number)) => {
-                if self.phase == Phase::Handshake(number) {
+                if matches!(self.phase, Phase::Handshake(of) if of == number) {
                     self.phase = Phase::Acknowledged;
                 }
                 Ok(())
@@ -125,7 +141,7 @@ impl Engine {
             done: 0,
             window: span.bytes,
             answer: None,
-            touched: time::now(),
+            touched: Instant::now(),
         };
         self.send_list(session, role::CARD_BULK, ListKind::Sglist, span.entries());
         Ok(())
@@ -141,7 +157,7 @@ impl Engine {
         Ok(inbox)
     }
 
-    /// The card has written `bytes` into the inbox.
+    /// Takes the `bytes` that the card has written into the inbox.
     fn inbound_chunk(&mut self, session: &Base, bytes: u32) -> Result {
         let Inbound::Answer {
             total,
@@ -171,7 +187,7 @@ impl Engine {
                 done,
                 window,
                 answer: Some(answer),
-                touched: time::now(),
+                touched: Instant::now(),
             };
         } else {
             self.end_answer(answer);

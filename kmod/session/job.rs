@@ -3,20 +3,30 @@
 //! Jobs: arrays of steps, and the board where a file finds those that have ended.
 
 use kernel::{
-    new_condvar, new_mutex, new_poll_condvar,
-    prelude::*,
-    sync::{poll::PollCondVar, Arc, CondVar, Mutex},
+    new_condvar,
+    new_mutex,
+    new_poll_condvar,
+    sync::{
+        poll::PollCondVar,
+        Arc,
+        CondVar,
+        Mutex, //
+    }, //
 };
 
-use crate::glue::compat::errno::{ECANCELED, ETIME};
 use crate::{
     buffer::Buffer,
     glue::{
         eventfd::EventFd,
-        time::{self, Waited},
+        prelude::*,
+        time::{
+            self,
+            Instant,
+            Waited, //
+        }, //
     },
     uapi::StepResult,
-    wire::frame,
+    wire::frame, //
 };
 
 /// What a step does.
@@ -69,7 +79,7 @@ pub(crate) struct Reply {
 pub(super) enum Progress {
     /// Not begun.
     Waiting,
-    /// Its turn on port P0 will come.
+    /// The turn of the step on port P0 will come.
     Queued,
     /// Sent.
     Active,
@@ -88,7 +98,7 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    /// A step that has not begun.
+    /// Makes a step that has not begun.
     pub(crate) fn new(work: Work, pipelined: bool) -> Self {
         Self {
             work,
@@ -105,38 +115,40 @@ pub(crate) struct Job {
     pub(crate) number: u64,
     pub(crate) user_data: u64,
     pub(crate) steps: KVec<Step>,
-    pub(crate) deadline: u64,
-    pub(crate) queued_at: u64,
-    pub(crate) done_at: u64,
+    pub(crate) deadline: Instant,
+    pub(crate) queued_at: Instant,
+    /// When the job ended; when it was queued if it has not.
+    pub(crate) done_at: Instant,
     pub(crate) board: Arc<Board>,
     pub(crate) eventfd: Option<EventFd>,
     /// The first step that has not begun.
     pub(super) next: usize,
     /// Begun and not ended.
     pub(super) open: usize,
-    /// Of these, waiting for port P0 or using it.
+    /// How many of the open steps wait for port P0 or use it.
     pub(super) on_p0: usize,
     /// No more steps are to be begun, because of this.
     pub(super) stopped: Option<Error>,
 }
 
 impl Job {
-    /// A job that has not begun.
+    /// Makes a job that has not begun.
     pub(crate) fn new(
         number: u64,
         user_data: u64,
         steps: KVec<Step>,
-        deadline: u64,
+        deadline: Instant,
         board: Arc<Board>,
         eventfd: Option<EventFd>,
     ) -> Self {
+        let now = Instant::now();
         Self {
             number,
             user_data,
             steps,
             deadline,
-            queued_at: time::now(),
-            done_at: 0,
+            queued_at: now,
+            done_at: now,
             board,
             eventfd,
             next: 0,
@@ -146,12 +158,12 @@ impl Job {
         }
     }
 
-    /// Nothing more will happen.
+    /// Returns whether nothing more will happen.
     pub(super) fn has_ended(&self) -> bool {
         self.open == 0 && (self.stopped.is_some() || self.next == self.steps.len())
     }
 
-    /// The negative errno of the first step that failed, 0 if none did.
+    /// Returns the negative errno of the first step that failed, 0 if none did.
     pub(crate) fn status(&self) -> i32 {
         let failed = |step: &&Step| step.result.status != 0;
         self.steps
@@ -185,7 +197,7 @@ impl Job {
 
     /// Tells whoever waits.  The steps' references to buffers and frames are given up first.
     pub(super) fn end(mut job: KBox<Self>) {
-        job.done_at = time::now();
+        job.done_at = Instant::now();
         for step in job.steps.iter_mut() {
             if step.progress != Progress::Done {
                 step.progress = Progress::Done;
@@ -222,7 +234,7 @@ pub(crate) struct Board {
 }
 
 impl Board {
-    /// No jobs.
+    /// Makes a board without jobs.
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             entries <- new_mutex!(Entries {
@@ -236,7 +248,11 @@ impl Board {
         })
     }
 
-    /// A number for a new job, with room for it everywhere until it has been waited for.
+    /// Returns a number for a new job, with room for it everywhere until it has been waited for.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` if `limit` jobs are outstanding; `ENOMEM`.
     pub(crate) fn admit(&self, limit: usize) -> Result<u64> {
         let mut entries = self.entries.lock();
         let outstanding = entries.running.len() + entries.ended.len();
@@ -271,8 +287,13 @@ impl Board {
         self.poll.notify_all();
     }
 
-    /// Waits until job `number` (0: any) has ended, or until `deadline` (0: not at all).
-    pub(crate) fn wait(&self, number: u64, deadline: u64) -> Result<KBox<Job>> {
+    /// Waits until job `number` (0: any) has ended, or until `deadline`; `None`: not at all.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if there is no such job; `EAGAIN` or `ETIME` if it has not ended; `EBADF` if the file is
+    /// closed; `ERESTARTSYS` for a signal.
+    pub(crate) fn wait(&self, number: u64, deadline: Option<Instant>) -> Result<KBox<Job>> {
         let mut entries = self.entries.lock();
         loop {
             let found = entries
@@ -293,9 +314,7 @@ impl Board {
             if !running {
                 return Err(ENOENT);
             }
-            if deadline == 0 {
-                return Err(EAGAIN);
-            }
+            let deadline = deadline.ok_or(EAGAIN)?;
             match time::wait_until(&self.changed, &mut entries, deadline) {
                 Waited::Woken => {}
                 Waited::TimedOut => return Err(ETIME),
@@ -314,7 +333,7 @@ impl Board {
         self.changed.notify_all();
     }
 
-    /// The file is closed: what ends from now on is dropped.
+    /// Drops what ends from now on: the file is closed.
     pub(crate) fn close(&self) {
         let mut entries = self.entries.lock();
         entries.closed = Some(EBADF);
@@ -329,12 +348,12 @@ impl Board {
         self.poll.notify_all();
     }
 
-    /// Whether a job has ended that was not waited for.
+    /// Returns whether a job has ended that was not waited for.
     pub(crate) fn has_ended(&self) -> bool {
         !self.entries.lock().ended.is_empty()
     }
 
-    /// Where pollers wait.
+    /// Returns where pollers wait.
     pub(crate) fn poll_queue(&self) -> &PollCondVar {
         &self.poll
     }

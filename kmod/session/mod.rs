@@ -18,21 +18,36 @@ mod transaction;
 
 use core::ops::Deref;
 
-use kernel::{
-    prelude::*,
-    sync::{CondVar, Mutex},
+use kernel::sync::{
+    CondVar,
+    Mutex, //
 };
 
 use crate::{
     counters::Counter,
-    glue::time,
-    link::ports::{Description, Receiver},
+    glue::{
+        prelude::*,
+        time::{
+            Delta,
+            Instant, //
+        }, //
+    },
+    link::ports::{
+        Description,
+        Receiver, //
+    }, //
 };
-use base::{role, Base};
-use engine::{Engine, Phase};
+use base::{
+    role,
+    Base, //
+};
+use engine::{
+    Engine,
+    Phase, //
+};
 
-/// A session that is being closed may take so long to end its transaction.
-const DRAIN_NS: u64 = 5 * time::S;
+// TIMEOUT: a session that is being closed may take so long to end its transaction.
+const DRAIN: Delta = Delta::from_secs(5);
 
 /// A session.
 #[pin_data]
@@ -90,30 +105,35 @@ impl Session {
         }
     }
 
-    /// Time has passed, or the ring has room again.
-    pub(crate) fn tick(&self, now: u64) {
-        self.with(|engine, session| engine.on_time(session, now));
+    /// Looks after deadlines and sends what can be sent: time has passed, or the ring has room again.
+    pub(crate) fn tick(&self) {
+        self.with(|engine, session| engine.on_time(session));
     }
 
     /// Queues a job.
+    ///
+    /// # Errors
+    ///
+    /// The error that ended the session; `EEXIST` for a call whose answer could not be told apart;
+    /// `ENOMEM`.
     pub(crate) fn submit(&self, job: KBox<job::Job>) -> Result {
         self.with(|engine, _| engine.submit(job))?;
         self.link.life.orders.watch_closely();
         Ok(())
     }
 
-    /// The owner is done with the session.  Unfinished jobs end with `ECANCELED`; a transaction that
-    /// is under way is brought to its end first, so that the card is left in order.
+    /// Ends the session for its owner.  Unfinished jobs end with `ECANCELED`; a transaction that is under
+    /// way is brought to its end first, so that the card is left in order.
     pub(crate) fn close(&self) {
-        self.with(|engine, session| engine.close(session, time::now() + DRAIN_NS));
+        self.with(|engine, session| engine.close(session, Instant::now() + DRAIN));
     }
 
-    /// The session is over, because of `error`.
+    /// Ends the session because of `error`.
     pub(crate) fn fail(&self, error: Error) {
         self.with(|engine, session| engine.fail(session, error));
     }
 
-    /// Whether jobs or transactions are under way.
+    /// Returns whether jobs or transactions are under way.
     pub(crate) fn is_busy(&self) -> bool {
         self.engine.lock().is_busy()
     }
@@ -135,7 +155,7 @@ impl Session {
         told
     }
 
-    /// Whether it still serves.
+    /// Returns whether the session still serves.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.engine.lock().phase(), Phase::Open)
     }

@@ -2,33 +2,59 @@
 
 //! Opening a session, and calls that the driver makes itself.
 
-use kernel::{new_condvar, new_mutex, prelude::*, sync::Arc};
+use kernel::{
+    new_condvar,
+    new_mutex,
+    sync::Arc, //
+};
 
 use super::{
-    base::{role, Base, WINDOW},
-    engine::{Caller, Engine, Phase},
-    Session,
+    base::{
+        role,
+        Base,
+        WINDOW, //
+    },
+    engine::{
+        Caller,
+        Engine,
+        Phase, //
+    },
+    Session, //
 };
-use crate::glue::compat::errno::{EPROTO, EREMOTEIO};
 use crate::{
     buffer::pool::Pool,
     counters::Counter,
     glue::{
+        prelude::*,
         shim,
         task::Process,
-        time::{self, Delta, Signals, MS},
+        time::{
+            self,
+            Delta,
+            Instant,
+            Moment,
+            Signals, //
+        }, //
     },
-    link::{ports::Group, tx::SendError, Link},
+    link::{
+        ports::Group,
+        tx::SendError,
+        Link, //
+    },
     wire::{
-        control::{Packet, CREATE},
-        frame, rpc,
-        transfer::Transfer,
-    },
+        control::{
+            Packet,
+            CREATE, //
+        },
+        frame,
+        rpc,
+        transfer::Transfer, //
+    }, //
 };
 
-/// How often SYNC is repeated, and how long each is waited for [rpc 2.2].
+// TIMEOUT: how often SYNC is repeated, and how long each is waited for [rpc 2.2].
 const SYNC_TRIES: u32 = 25;
-const SYNC_WAIT_NS: u64 = 200 * MS;
+const SYNC_WAIT: Delta = Delta::from_millis(200);
 
 /// How long ports of sessions that are just ending are waited for.
 // TIMEOUT: the card answers a farewell within a few milliseconds; who waits longer waits in vain.
@@ -46,7 +72,11 @@ pub(crate) const FIRST_SEQUENCE: u64 = 2;
 const FRAME: usize = 256;
 
 impl Session {
-    /// A session that is not on the card yet, with its ports.
+    /// Makes a session that is not on the card yet, with its ports.
+    ///
+    /// # Errors
+    ///
+    /// Why the card does not serve; `ENOSPC` if no ports are free; `ENOMEM`.
     pub(super) fn new(
         link: &Arc<Link>,
         pool: &Arc<Pool>,
@@ -86,8 +116,13 @@ impl Session {
         made.inspect_err(|_| link.free(&ports))
     }
 
-    /// Brings it up: serving process, handshake, context.
-    pub(super) fn bring_up(self: &Arc<Self>, log_level: u32, deadline: u64) -> Result {
+    /// Brings the session up: serving process, handshake, context.
+    ///
+    /// # Errors
+    ///
+    /// Why the card does not serve; `ETIMEDOUT`; `ERESTARTSYS` for a signal; `EPROTO` for an answer that
+    /// makes no sense; `EREMOTEIO` if the card refuses.
+    pub(super) fn bring_up(self: &Arc<Self>, log_level: u32, deadline: Instant) -> Result {
         let link = &self.link;
         for port in self.ports {
             link.ports.lock().connect(port, self.clone());
@@ -100,7 +135,7 @@ impl Session {
             log_level,
             ..link.destroy_packet(self.process.number() as u32, &self.ports)
         };
-        link.create(&request, deadline, time::Signals::All)?;
+        link.create(&request, deadline, Signals::All)?;
         self.handshake(deadline)?;
         let answer = self.call(deadline, |call, out| call.create_context(out))?;
         let answer = rpc::control_answer(&answer).map_err(|error| {
@@ -113,16 +148,16 @@ impl Session {
         Ok(())
     }
 
-    /// SYNC, its acknowledgement, DONE.  DONE shares the doorbell of the first call.
-    fn handshake(&self, deadline: u64) -> Result {
+    /// Sends SYNC, waits for its acknowledgement, sends DONE.  DONE shares the doorbell of the first call.
+    fn handshake(&self, deadline: Instant) -> Result {
         let number = self.number;
         for _ in 0..SYNC_TRIES {
             self.with(|engine, session| {
                 engine.send_transfer(session, role::HOST_BULK, &Transfer::Sync(number));
             });
-            let until = deadline.min(time::now() + SYNC_WAIT_NS);
+            let until = Instant::now() + deadline.left().min(SYNC_WAIT);
             let acknowledged = self.wait(until, |engine| {
-                (engine.phase == Phase::Acknowledged).then_some(())
+                matches!(engine.phase, Phase::Acknowledged).then_some(())
             });
             match acknowledged {
                 Ok(()) => {
@@ -133,7 +168,7 @@ impl Session {
                     engine.phase = Phase::Open;
                     return Ok(());
                 }
-                Err(e) if e == ETIMEDOUT && time::now() < deadline => {}
+                Err(e) if e == ETIMEDOUT && !deadline.left().is_zero() => {}
                 Err(e) => return Err(e),
             }
         }
@@ -141,7 +176,7 @@ impl Session {
     }
 
     /// Waits until `f` finds what it looks for.
-    fn wait<R>(&self, deadline: u64, mut f: impl FnMut(&mut Engine) -> Option<R>) -> Result<R> {
+    fn wait<R>(&self, deadline: Instant, mut f: impl FnMut(&mut Engine) -> Option<R>) -> Result<R> {
         let look = |engine: &mut Engine| match f(engine) {
             Some(found) => Ok(Some(found)),
             None => engine.check_open().map(|()| None),
@@ -151,9 +186,14 @@ impl Session {
     }
 
     /// Makes a call of the driver's own and returns the answer frame.  `build` writes the request.
+    ///
+    /// # Errors
+    ///
+    /// `EMSGSIZE` if `build` finds no room; the error that ended the session; `EAGAIN` if the ring is full;
+    /// `ETIMEDOUT`; `ERESTARTSYS` for a signal; `ENOMEM`.
     pub(crate) fn call(
         &self,
-        deadline: u64,
+        deadline: Instant,
         build: impl FnOnce(&rpc::Call, &mut [u8]) -> Option<usize>,
     ) -> Result<KVec<u8>> {
         let _one = self.calling.lock();
@@ -191,8 +231,8 @@ impl Session {
         })
     }
 
-    /// Sequence numbers of internal calls: 1 makes the context, the rest is used by sessions that
-    /// are the driver's own only.
+    /// Returns a sequence number for an internal call: 1 makes the context, the rest is used by sessions
+    /// that are the driver's own only.
     fn next_sequence(&self) -> u64 {
         self.sequence.add_to(1)
     }

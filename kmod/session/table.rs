@@ -4,15 +4,24 @@
 
 use kernel::{
     new_mutex,
-    prelude::*,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
 };
 
 use super::Session;
 use crate::{
     buffer::pool::Pool,
     counters::Counter,
-    link::{ports::MAX_SESSIONS, Link},
+    glue::{
+        prelude::*,
+        time::Instant, //
+    },
+    link::{
+        ports::MAX_SESSIONS,
+        Link, //
+    }, //
 };
 
 /// All sessions whose ports are not free again, the driver's own among them.
@@ -26,7 +35,11 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    /// No sessions.
+    /// Makes a table without sessions.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(crate) fn new(link: &Arc<Link>, pool: &Arc<Pool>) -> Result<impl PinInit<Self>> {
         let list = KVec::with_capacity(MAX_SESSIONS as usize, GFP_KERNEL)?;
         let (link, pool) = (link.clone(), pool.clone());
@@ -39,11 +52,16 @@ impl Sessions {
 
     /// Opens a session for the calling process: ports, serving process, handshake, context.
     /// `held` counts the bytes of the caller's buffers; `None`: it is the driver's own session.
+    ///
+    /// # Errors
+    ///
+    /// Why the card does not serve; `ENOSPC` if no ports are free; `ENOMEM`; `ETIMEDOUT`; `ERESTARTSYS` for
+    /// a signal; `EPROTO` for an answer that makes no sense; `EREMOTEIO` if the card refuses.
     pub(crate) fn open(
         &self,
         held: Option<Arc<Counter>>,
         log_level: u32,
-        deadline: u64,
+        deadline: Instant,
     ) -> Result<Arc<Session>> {
         let session = Session::new(&self.link, &self.pool, held)?;
         let listed = self.list.lock().push_within_capacity(session.clone());
@@ -61,7 +79,11 @@ impl Sessions {
         Ok(session)
     }
 
-    /// All sessions.
+    /// Returns all sessions.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(crate) fn all(&self) -> Result<KVec<Arc<Session>>> {
         let list = self.list.lock();
         let mut all = KVec::with_capacity(list.len(), GFP_KERNEL)?;
@@ -69,14 +91,22 @@ impl Sessions {
         Ok(all)
     }
 
-    /// Those of clients.
+    /// Returns the sessions of clients.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(crate) fn of_clients(&self) -> Result<KVec<Arc<Session>>> {
         let mut list = self.all()?;
         list.retain(|session| session.held.is_some());
         Ok(list)
     }
 
-    /// Ends all, because of `error`.
+    /// Ends all sessions because of `error`.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub(crate) fn fail(&self, error: Error) -> Result {
         for session in self.all()?.iter() {
             session.fail(error);
@@ -106,16 +136,16 @@ impl Sessions {
         }
     }
 
-    /// Time has passed, or the ring has room again.
-    pub(crate) fn tick(&self, now: u64) {
+    /// Looks after all sessions: time has passed, or the ring has room again.
+    pub(crate) fn tick(&self) {
         if let Ok(all) = self.all() {
             for session in all.iter() {
-                session.tick(now);
+                session.tick();
             }
         }
     }
 
-    /// Whether one of them has jobs or transactions under way.
+    /// Returns whether one of the sessions has jobs or transactions under way.
     pub(crate) fn is_busy(&self) -> bool {
         self.all()
             .is_ok_and(|all| all.iter().any(|session| session.is_busy()))

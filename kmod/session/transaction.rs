@@ -2,12 +2,23 @@
 
 //! What is known of the transaction on port P0 [rpc 2.3], [rpc 2.4].
 
-use kernel::{prelude::*, sync::Arc};
+use kernel::sync::Arc;
 
-use super::job::{Call, Copy, Frame};
+use super::job::{
+    Call,
+    Copy,
+    Frame, //
+};
 use crate::{
     buffer::Buffer,
-    wire::record::{CopyRecord, Kind},
+    glue::{
+        prelude::*,
+        time::Instant, //
+    },
+    wire::record::{
+        CopyRecord,
+        Kind, //
+    }, //
 };
 
 /// What is awaited from the card.
@@ -37,7 +48,7 @@ pub(super) struct Bulk {
     pub(super) chunk: u32,
     pub(super) awaiting: Awaiting,
     /// When it last moved.
-    pub(super) touched: u64,
+    pub(super) touched: Instant,
     /// Push: the first chunk, if the card writes all chunks to the beginning of the list.
     pub(super) first: KVVec<u8>,
 }
@@ -54,8 +65,14 @@ pub(super) enum Moved {
 }
 
 impl Bulk {
-    /// The next transaction of a copy, of which `moved` bytes are done.  `of`: its job and step.
-    pub(super) fn copy(of: (u64, usize), copy: &Copy, moved: u32, window: u32, now: u64) -> Self {
+    /// Makes the next transaction of a copy, of which `moved` bytes are done.  `of`: its job and step.
+    pub(super) fn copy(
+        of: (u64, usize),
+        copy: &Copy,
+        moved: u32,
+        window: u32,
+        now: Instant,
+    ) -> Self {
         let left = copy.size - moved;
         let offset = copy.offset + moved as usize;
         if copy.to_card {
@@ -71,21 +88,21 @@ impl Bulk {
         }
     }
 
-    /// That of a call whose frame is too long for a message.
-    pub(super) fn call(of: (u64, usize), call: &Call, now: u64) -> Option<Self> {
+    /// Makes the transaction of a call whose frame is too long for a message.
+    pub(super) fn call(of: (u64, usize), call: &Call, now: Instant) -> Option<Self> {
         match &call.frame {
             Frame::Long(buffer, len) => Some(Self::pull(of, buffer.clone(), 0, *len, now)),
             Frame::Short(_) => None,
         }
     }
 
-    /// The card is to fetch `total` bytes.
+    /// Makes the transaction in which the card is to fetch `total` bytes.
     fn pull(
         (job, step): (u64, usize),
         buffer: Arc<Buffer>,
         offset: usize,
         total: u32,
-        now: u64,
+        now: Instant,
     ) -> Self {
         Self {
             job,
@@ -102,7 +119,7 @@ impl Bulk {
         }
     }
 
-    /// What the card is told of a copy.
+    /// Returns what the card is told of a copy.
     pub(super) fn record(&self, copy: &Copy, moved: u32, card: u32) -> CopyRecord {
         CopyRecord {
             sequence: copy.sequence,
@@ -119,12 +136,12 @@ impl Bulk {
         }
     }
 
-    /// Whether the card has been told of the buffer and has not said that it is done with it.
+    /// Returns whether the card has been told of the buffer and has not said that it is done with it.
     pub(super) fn names_memory(&self) -> bool {
         self.awaiting != Awaiting::Room
     }
 
-    /// Whether it is that of `step` of `job`.
+    /// Returns whether the transaction is that of `step` of `job`.
     pub(super) fn is_of(&self, job: u64, step: usize) -> bool {
         self.job == job && self.step == step
     }

@@ -5,7 +5,11 @@
 
 use core::fmt;
 
-use super::register::{register, Bar, Register};
+use super::register::{
+    register,
+    Bar,
+    Register, //
+};
 
 /// BAR0. Until the card's Linux has put its memory there it shows on-chip RAM with the boot registers
 /// in front [pcie 1.2].

@@ -6,12 +6,22 @@
 //! [`Container::parse`] needs no further bounds checks, and past [`Container::verify`] has the bytes
 //! that the packer hashed.
 
-use super::boot::CHUNK;
-use super::bytes::{array_at, u32_at, u64_at, Text};
+use super::{
+    boot::CHUNK,
+    bytes::{
+        array_at,
+        u32_at,
+        u64_at,
+        Text, //
+    }, //
+};
 
 mod error;
 
-pub use error::{ContainerError, RecordError};
+pub use error::{
+    ContainerError,
+    RecordError, //
+};
 
 /// Length of the header.
 pub const HEADER_SIZE: u64 = 128;

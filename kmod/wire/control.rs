@@ -3,8 +3,10 @@
 //! The control packet: how sessions are asked for and given back on port 11 [pcie 5.2] to [pcie 5.6]. It
 //! is also the argument of several requests of the AXCL ABI.
 
-use super::bytes::u32_at;
-use super::header::PORT_COUNT;
+use super::{
+    bytes::u32_at,
+    header::PORT_COUNT, //
+};
 
 /// The port control packets travel on.
 pub const NOTIFY_PORT: u32 = 11;

@@ -2,7 +2,10 @@
 
 //! The 28 bytes in front of every call and answer [rpc 3.1].
 
-use super::bytes::{u32_at, u64_at};
+use super::bytes::{
+    u32_at,
+    u64_at, //
+};
 
 /// Length of the header.
 pub const HEADER_SIZE: usize = 28;

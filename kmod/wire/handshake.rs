@@ -5,7 +5,10 @@
 //! Step 0 goes through BAR0, which shows card DRAM by then; step 1 and the time sync go through the
 //! first 64 bytes of the shared region, "the control page".
 
-use super::{boot::Bar0, register::register};
+use super::{
+    boot::Bar0,
+    register::register, //
+};
 
 register! {
     /// Step 0: host writes [`HOST_PRESENT`], again until the card acknowledges [pcie 2.4].

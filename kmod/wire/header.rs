@@ -2,8 +2,11 @@
 
 //! The 24 bytes in front of every message [pcie 4.4].
 
-use super::bytes::u32_at;
-use super::ring::padded;
+use super::{
+    bytes::u32_at,
+    ring::padded, //
+};
+
 use core::fmt;
 
 /// Length of a header.

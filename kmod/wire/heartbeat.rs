@@ -5,7 +5,10 @@
 //! One rule for firmware V2 and V3: accept whenever the u32 at [`STAMP`] differs from the one
 //! accepted last, and ignore the device id next to it [pcie 10].
 
-use super::{handshake::ControlPage, register::register};
+use super::{
+    handshake::ControlPage,
+    register::register, //
+};
 
 register! {
     /// The card's own idea of its device id; informative [pcie 6].

@@ -2,7 +2,11 @@
 
 //! The doorbell of the card: a mailbox behind BAR1 [pcie 4.8].
 
-use super::register::{register, Bar, Register};
+use super::register::{
+    register,
+    Bar,
+    Register, //
+};
 
 /// BAR1: the mailbox block [pcie 4.8].
 pub struct Bar1;

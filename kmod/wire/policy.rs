@@ -18,10 +18,23 @@
 //! differ in what they make of that; so on the way down to the call every field may come once, and
 //! has to be one we know.
 
-use super::bytes::Text;
-use super::frame::{self, service, Header, Target, HEADER_SIZE};
-use super::pb::{Malformed, Reader, Value};
-use super::rpc;
+use super::{
+    bytes::Text,
+    frame::{
+        self,
+        service,
+        Header,
+        Target,
+        HEADER_SIZE, //
+    },
+    pb::{
+        Malformed,
+        Reader,
+        Value, //
+    },
+    rpc, //
+};
+
 use core::fmt;
 
 pub mod address;

@@ -2,8 +2,10 @@
 
 //! The 57 byte record that describes a copy between card and host [rpc 5.3].
 
-use super::bytes::Writer;
-use super::frame;
+use super::{
+    bytes::Writer,
+    frame, //
+};
 
 /// Length of the record.
 pub const RECORD_SIZE: usize = 57;

@@ -6,7 +6,10 @@
 //! it needs the kernel, and these definitions are tested on the host, too. How a register is reached
 //! is the business of whoever implements [`Io`] for the block that it belongs to.
 
-use core::{fmt, marker::PhantomData};
+use core::{
+    fmt,
+    marker::PhantomData, //
+};
 
 /// A block of registers at the start of a BAR.
 pub trait Bar {

@@ -5,7 +5,10 @@
 //! Where it is depends on how much BAR4 shows. The chip goes down at the write: the register must not
 //! be read back.
 
-use super::register::{register, Bar};
+use super::register::{
+    register,
+    Bar, //
+};
 
 /// BAR4: the reset block.
 pub struct Bar4;

@@ -5,8 +5,14 @@
 //! Pointers are free-running byte counts; the position in a ring is the pointer modulo the ring
 //! size, which is not a power of two.
 
-use super::handshake::REGION_SIZE;
-use super::header::{HEADER_SIZE, MAX_PAYLOAD};
+use super::{
+    handshake::REGION_SIZE,
+    header::{
+        HEADER_SIZE,
+        MAX_PAYLOAD, //
+    }, //
+};
+
 use core::fmt;
 
 /// All messages and pointers are multiples of this.

@@ -3,8 +3,20 @@
 //! The driver's own calls and their answers [rpc 3.2], [rpc 4]: contexts, the card's property texts, the
 //! latency echo.
 
-use super::frame::{self, Header, HEADER_SIZE};
-use super::pb::{Malformed, Reader, Value, Writer};
+use super::{
+    frame::{
+        self,
+        Header,
+        HEADER_SIZE, //
+    },
+    pb::{
+        Malformed,
+        Reader,
+        Value,
+        Writer, //
+    }, //
+};
+
 use core::fmt;
 
 /// Command number: begin a context.

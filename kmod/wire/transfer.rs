@@ -2,7 +2,12 @@
 
 //! Messages that start and move transactions on a session's ports P0 and P1 [rpc 2.1] to [rpc 2.4].
 
-use super::bytes::{u32_at, u64_at, Writer};
+use super::bytes::{
+    u32_at,
+    u64_at,
+    Writer, //
+};
+
 use core::fmt;
 
 /// Length of a message that is not a list.

@@ -2,28 +2,39 @@
 
 //! Linux 7.2.
 
-use core::{marker::PhantomData, ops::Deref, pin::Pin};
+use core::{
+    marker::PhantomData,
+    ops::Deref,
+    pin::Pin, //
+};
 
 use kernel::{
     alloc::AllocError,
     bindings,
-    device::{Bound, Device},
+    device::{
+        Bound,
+        Device, //
+    },
     devres::Devres,
     dma::Coherent,
-    irq, pci,
+    irq,
+    pci,
     prelude::*,
-    sync::{poll::PollCondVar, LockClassKey},
-    types::Opaque,
+    sync::{
+        poll::PollCondVar,
+        LockClassKey, //
+    },
+    types::Opaque, //
 };
 
 use super::Handler;
 
 pub(crate) type Bar = Devres<pci::Bar<'static>>;
 
-/// For a device whose id was added by way of sysfs, that of the table's first entry.
+/// Data of the id table's entry; for a device whose id was added by way of sysfs, that of the first.
 pub(crate) type IdInfo<'a, T> = &'a T;
 
-/// The same with a name for the table's alias.
+/// Makes a table like the macro of the kernel crate, which wants a name for the table's alias too.
 macro_rules! pci_table {
     ($name:ident, $($rest:tt)*) => {
         kernel::pci_device_table!($name, MODULE_PCI_TABLE, $($rest)*);
@@ -31,13 +42,16 @@ macro_rules! pci_table {
 }
 pub(crate) use pci_table;
 
-/// `kernel::error::code` has the first 34 codes, and makes of others at run time only.
+/// Error codes: `kernel::error::code` has the first 34, and makes of others at run time only.
 pub(crate) mod errno {
     use core::mem::transmute;
 
     use kernel::{
         bindings,
-        error::{code::EINVAL, Error},
+        error::{
+            code::EINVAL,
+            Error, //
+        }, //
     };
 
     // An `Error` is the negative number.
@@ -64,10 +78,15 @@ pub(crate) mod errno {
     pub(crate) const ETIME: Error = error(bindings::ETIME);
 }
 
-/// Its end waits until nobody looks at it.
+/// Where pollers wait, in memory of its own.  Dropping it waits until nobody looks at it.
 pub(crate) struct PollCondVarBox(Pin<KBox<PollCondVar>>);
 
 impl PollCondVarBox {
+    /// Makes a place where nobody waits yet.
+    ///
+    /// # Errors
+    ///
+    /// `AllocError` if there is no memory.
     pub(crate) fn new(
         name: &'static CStr,
         key: Pin<&'static LockClassKey>,
@@ -106,7 +125,7 @@ const fn this_module() -> *mut bindings::module {
     core::ptr::null_mut()
 }
 
-/// `kernel::miscdevice` does not set it.
+/// Sets the owner, which `kernel::miscdevice` does not.
 pub(crate) const fn with_owner(mut table: bindings::file_operations) -> bindings::file_operations {
     table.owner = this_module();
     table
@@ -130,6 +149,11 @@ pub(crate) struct Interrupt<'bound, T: Handler> {
 }
 
 impl<'bound, T: Handler> Interrupt<'bound, T> {
+    /// Has `handler` called for each message interrupt of `pdev`.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel has against a vector or a handler.
     pub(crate) fn new(
         pdev: &'bound pci::Device<Bound>,
         name: &'static CStr,

@@ -2,20 +2,38 @@
 
 //! Linux 7.3, and newer ones until one differs.
 
-pub(crate) use kernel::{pci_device_table as pci_table, sync::poll::PollCondVarBox};
+pub(crate) use kernel::{
+    pci_device_table as pci_table,
+    sync::poll::PollCondVarBox, //
+};
 
-use kernel::{bindings, device::Bound, dma::Coherent, irq, pci, prelude::*};
+use kernel::{
+    bindings,
+    device::Bound,
+    dma::Coherent,
+    irq,
+    pci,
+    prelude::*, //
+};
 
 use super::Handler;
 
 pub(crate) type Bar = pci::DevresBar<0>;
 
-/// There is none for a device whose id was added by way of sysfs.
+/// Data of the id table's entry; none for a device whose id was added by way of sysfs.
 pub(crate) type IdInfo<'a, T> = Option<&'a T>;
 
 pub(crate) mod errno {
     pub(crate) use kernel::error::code::{
-        ECANCELED, EDQUOT, EHOSTDOWN, ENOBUFS, ENODATA, EPROTO, EREMOTEIO, ESTALE, ETIME,
+        ECANCELED,
+        EDQUOT,
+        EHOSTDOWN,
+        ENOBUFS,
+        ENODATA,
+        EPROTO,
+        EREMOTEIO,
+        ESTALE,
+        ETIME, //
     };
 }
 
@@ -23,7 +41,7 @@ pub(crate) fn bus_address(memory: &Coherent<[u8]>) -> u64 {
     memory.dma_address()
 }
 
-/// `kernel::miscdevice` has set it.
+/// Returns `table` as it is: `kernel::miscdevice` has set the owner.
 pub(crate) const fn with_owner(table: bindings::file_operations) -> bindings::file_operations {
     table
 }
@@ -47,6 +65,11 @@ pub(crate) struct Interrupt<'bound, T: Handler> {
 }
 
 impl<'bound, T: Handler> Interrupt<'bound, T> {
+    /// Has `handler` called for each message interrupt of `pdev`.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel has against a vector or a handler.
     pub(crate) fn new(
         pdev: &'bound pci::Device<Bound>,
         name: &'static CStr,

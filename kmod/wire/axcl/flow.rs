@@ -14,8 +14,16 @@
 
 use crate::wire::{
     bytes::u32_at,
-    frame::{COPY, MAX_MESSAGE},
-    transfer::{List, ListKind, Transfer, TransferError},
+    frame::{
+        COPY,
+        MAX_MESSAGE, //
+    },
+    transfer::{
+        List,
+        ListKind,
+        Transfer,
+        TransferError, //
+    }, //
 };
 
 /// State of one port.

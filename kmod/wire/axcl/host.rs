@@ -3,8 +3,17 @@
 //! `/dev/axcl_host` [pcie 8.1]. Requests are told apart by all 32 bits of their code; any other code
 //! is accepted and does nothing.
 
-use super::{put_u32, DEVICES, MINUS_1, MINUS_14, MINUS_2};
-use crate::wire::bytes::{u32_at, u64_at};
+use super::{
+    put_u32,
+    DEVICES,
+    MINUS_1,
+    MINUS_14,
+    MINUS_2, //
+};
+use crate::wire::bytes::{
+    u32_at,
+    u64_at, //
+};
 
 /// Control packet: create and destroy port groups, extra ports.
 pub const CONTROL: u32 = 0xC028_4101;

@@ -2,7 +2,10 @@
 
 //! `/dev/ax_mmb_dev` [pcie 7].
 
-use super::{put_u32, put_u64};
+use super::{
+    put_u32,
+    put_u64, //
+};
 use crate::wire::bytes::u32_at;
 
 /// One contiguous buffer, mapped uncached where that makes a difference.

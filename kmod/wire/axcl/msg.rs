@@ -3,8 +3,14 @@
 //! `/dev/msg_userdev` [pcie 8.2]. Requests are told apart by type and number; all have the same
 //! argument.
 
-use super::{put_u32, DEVICES};
-use crate::wire::{bytes::u32_at, header::PORT_COUNT};
+use super::{
+    put_u32,
+    DEVICES, //
+};
+use crate::wire::{
+    bytes::u32_at,
+    header::PORT_COUNT, //
+};
 
 /// Type of all requests.
 pub const TYPE: u32 = b'M' as u32;

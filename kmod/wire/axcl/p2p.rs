@@ -2,7 +2,10 @@
 
 //! `/dev/p2p` [pcie 8.3], of which the host has one request: where the BARs of all cards are.
 
-use super::{put_u32, put_u64};
+use super::{
+    put_u32,
+    put_u64, //
+};
 
 /// Type of all requests.
 pub const TYPE: u32 = b'P' as u32;

@@ -2,7 +2,14 @@
 
 //! Why a container is not accepted.
 
-use super::{CHUNK, HEADER_SIZE, MAGIC, MAX_RECORDS, VERSION};
+use super::{
+    CHUNK,
+    HEADER_SIZE,
+    MAGIC,
+    MAX_RECORDS,
+    VERSION, //
+};
+
 use core::fmt;
 
 /// What is wrong with a container: names the field and the value found.

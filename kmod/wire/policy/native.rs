@@ -7,10 +7,24 @@
 //! where the layout is known the card addresses in them are checked, elsewhere every aligned 64 bit
 //! word is checked not to point to the windows through which the card reaches the host.
 
-use super::address::{check_card_range, WINDOWS};
-use super::{expect, head, Once, Refusal, Result};
-use crate::wire::bytes::{u32_at, u64_at};
-use crate::wire::pb::Reader;
+use super::{
+    address::{
+        check_card_range,
+        WINDOWS, //
+    },
+    expect,
+    head,
+    Once,
+    Refusal,
+    Result, //
+};
+use crate::wire::{
+    bytes::{
+        u32_at,
+        u64_at, //
+    },
+    pb::Reader, //
+};
 
 const SYS: u8 = 0;
 const VDEC: u8 = 1;
@@ -67,7 +81,13 @@ enum Rule {
     Scan(usize, usize),
 }
 
-use Rule::{Copy, Field, Frame, Range, Scan};
+use Rule::{
+    Copy,
+    Field,
+    Frame,
+    Range,
+    Scan, //
+};
 
 /// Offsets in `AX_VIDEO_FRAME_T` of its physical addresses: planes, and their headers.
 const FRAME: [usize; 6] = [56, 64, 72, 104, 112, 120];

@@ -3,9 +3,14 @@
 //! Command lines that anyone may run on the card: the property queries [rpc 4.2], letter by letter.
 //! They only read, take no arguments, and tell nothing that is secret.
 
-use super::{Once, Refusal};
-use crate::wire::bytes::Text;
-use crate::wire::proctext::command;
+use super::{
+    Once,
+    Refusal, //
+};
+use crate::wire::{
+    bytes::Text,
+    proctext::command, //
+};
 
 const FIXED: [&[u8]; 18] = [
     command::CHIP.as_bytes(),

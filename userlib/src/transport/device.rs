@@ -70,6 +70,8 @@ impl Device {
         self.own()?.buffer_destroy(handle)
     }
 
+    /// Submits a job to the card.
+    ///
     /// # Safety
     ///
     /// As [`Transport::submit`].
