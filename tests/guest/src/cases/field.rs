@@ -215,7 +215,7 @@ fn nothing_is_written_over(_: &mut Context) -> Result<()> {
     // Nor is it by way of standard output, which the shell leaves as it is.
     for line in [
         "ax650 decode m01_av.mp4 -o - -q 1<>m01_av.mp4",
-        "ax650 decode m01_av.mp4 -o /dev/stdout -q >>m01_av.mp4",
+        "ax650 decode m01_av.mp4 -o /proc/self/fd/1 -q >>m01_av.mp4",
     ] {
         ensure!(status(line, 2)?.contains("this is the input"), "{line}");
     }
