@@ -15,7 +15,7 @@ use super::support::{
 };
 use crate::client::{next, pattern, send, Device, Settings};
 use crate::node::buffer::{BufferNode, Piece};
-use crate::node::host::{HostNode, ABSENT, ALIVE};
+use crate::node::host::{HostNode, ALIVE, DEAD};
 use crate::node::{path, NODES};
 use crate::rpc::system;
 use crate::wire::transport::Message;
@@ -112,7 +112,7 @@ fn R16_a_reboot_is_told_to_all(_: &mut Context) -> Result<()> {
     drop(again);
     // Reset only: the card is down, and there are no ports to be had.
     bystander.reset(id)?;
-    ensure!(bystander.status()?[id as usize] == ABSENT && bystander.devices()? == [id]);
+    ensure!(bystander.status()?[id as usize] == DEAD && bystander.devices()? == [id]);
     refused(bystander.create(id), CLEAN, "ports of a card that is down")?;
     bystander.reboot(id)?;
     wait_alive(&bystander)?;
