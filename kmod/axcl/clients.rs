@@ -184,8 +184,7 @@ impl Clients {
     /// Forgets a group.  False if somebody else has: then it is theirs to take its ports back.
     pub(super) fn remove(&self, group: &Arc<Group>) -> bool {
         let mut state = self.state.lock();
-        let at = state.groups.iter().position(|g| Arc::ptr_eq(g, group));
-        let removed = at.and_then(|at| state.groups.remove(at).ok());
+        let removed = take_first(&mut state.groups, |other| Arc::ptr_eq(other, group));
         drop(state);
         removed.is_some()
     }

@@ -262,8 +262,7 @@ impl Group {
         drop(extras);
         for &port in extra.ports() {
             let mut lines = self.extra_lines.lock();
-            let at = lines.iter().position(|line| line.port == port);
-            let line = at.and_then(|at| lines.remove(at).ok());
+            let line = take_first(&mut lines, |line| line.port == port);
             drop(lines);
             if let Some(line) = line {
                 line.close(Standing::Returned);

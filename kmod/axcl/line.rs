@@ -220,11 +220,7 @@ impl Line {
     /// Disconnects a file.
     pub(crate) fn detach(&self, file: &Arc<Endpoint>) {
         let mut state = self.state.lock();
-        let at = state
-            .files
-            .iter()
-            .position(|other| Arc::ptr_eq(other, file));
-        let removed = at.and_then(|at| state.files.remove(at).ok());
+        let removed = take_first(&mut state.files, |other| Arc::ptr_eq(other, file));
         drop(state);
         drop(removed);
     }

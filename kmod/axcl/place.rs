@@ -95,8 +95,7 @@ impl Place {
     /// Forgets memory that is given back.
     pub(super) fn let_go(&self, buffer: &Arc<Buffer>) {
         let mut buffers = self.buffers.lock();
-        let at = buffers.iter().position(|h| Arc::ptr_eq(&h.buffer, buffer));
-        let removed = at.and_then(|at| buffers.remove(at).ok());
+        let removed = take_first(&mut buffers, |held| Arc::ptr_eq(&held.buffer, buffer));
         drop(buffers);
         drop(removed);
     }

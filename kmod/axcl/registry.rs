@@ -89,8 +89,7 @@ impl Listed {
 impl Drop for Listed {
     fn drop(&mut self) {
         let mut table = TABLE.lock();
-        let at = table.cards.iter().position(|entry| entry.id == self.0);
-        let entry = at.and_then(|at| table.cards.remove(at).ok());
+        let entry = take_first(&mut table.cards, |entry| entry.id == self.0);
         if table.cards.is_empty() {
             // Nobody drops the table when the module goes.
             table.cards = KVec::new();
@@ -161,11 +160,7 @@ pub(super) fn add_file(file: &Arc<Record>) -> Result {
 /// Forgets an open file.
 pub(super) fn remove_file(file: &Arc<Record>) {
     let mut table = TABLE.lock();
-    let at = table
-        .files
-        .iter()
-        .position(|other| Arc::ptr_eq(other, file));
-    let removed = at.and_then(|at| table.files.remove(at).ok());
+    let removed = take_first(&mut table.files, |other| Arc::ptr_eq(other, file));
     if table.files.is_empty() {
         table.files = KVec::new();
     }

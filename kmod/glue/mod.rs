@@ -14,6 +14,7 @@ pub(crate) mod dma;
 pub(crate) mod eventfd;
 pub(crate) mod global;
 pub(crate) mod hwmon;
+pub(crate) mod list;
 pub(crate) mod mmio;
 pub(crate) mod pages;
 pub(crate) mod params;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What nearly every file needs: the kernel's prelude, and the error codes that are not in it for all kernels.
+//! What many files need: the kernel's prelude, and what it lacks.
 
-pub(crate) use super::compat::errno::*;
+pub(crate) use super::{
+    compat::errno::*,
+    list::take_first, //
+};
 
 pub(crate) use kernel::prelude::*;

@@ -53,12 +53,11 @@ impl Engine {
     /// Finds out whose answer this is.  Sequence number, context and stream decide; the card id is
     /// not looked at, as it may be what the card takes itself for [pcie 1.7].
     pub(super) fn begin_answer(&mut self, session: &Base, header: &frame::Header) -> Answer {
-        let found = self.pending.iter().position(|p| {
+        let pending = take_first(&mut self.pending, |p| {
             let own = &p.header;
             (own.sequence, own.context, own.stream)
                 == (header.sequence, header.context, header.stream)
         });
-        let pending = found.and_then(|at| self.pending.remove(at).ok());
         let destination = match pending.map(|p| p.caller) {
             None => {
                 session.link.counters.late_replies.add(1);

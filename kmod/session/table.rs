@@ -128,8 +128,7 @@ impl Sessions {
         if session.retire() {
             // The last reference may be this, so not under the lock.
             let mut list = self.list.lock();
-            let at = list.iter().position(|other| Arc::ptr_eq(other, session));
-            let removed = at.and_then(|at| list.remove(at).ok());
+            let removed = take_first(&mut list, |other| Arc::ptr_eq(other, session));
             drop(list);
             drop(removed);
             self.link.free(&session.ports);
