@@ -86,9 +86,8 @@ pub fn watch<T: Send + 'static>(
     wait(wake);
     match receive.recv_timeout(GRACE) {
         Ok(result) => result,
-        Err(_) if is_pending() => Err(Failure::new(INTERRUPTED, "interrupted")),
-        // A panic, which has told its reason.
-        Err(_) => Err(Failure::of("internal error")),
+        // A panic, which has told its reason, unless there is no result because of an interrupt.
+        Err(_) => check().and(Err(Failure::of("internal error"))),
     }
 }
 

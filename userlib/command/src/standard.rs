@@ -2,7 +2,7 @@
 
 //! Standard output, whose errors matter: what was asked for has to arrive.
 
-use std::io::{self, StdoutLock};
+use std::io::{self, StdoutLock, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static CLOSED: AtomicBool = AtomicBool::new(false);
@@ -24,4 +24,11 @@ pub fn output() -> io::Result<StdoutLock<'static>> {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
     }
     Ok(io::stdout().lock())
+}
+
+/// Writes a help text or the version with `print`; such texts have to arrive like other output.
+pub fn show(print: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    output().map(drop)?;
+    print()?;
+    io::stdout().flush()
 }

@@ -7,16 +7,11 @@ mod cli;
 mod files;
 mod inspect;
 
-use ax650_command::{
-    failure::{Failure, INTERRUPTED},
-    interrupt,
-    progress_line::Meter,
-    standard,
-};
+use ax650_command::{failure::Failure, interrupt, progress_line::Meter, standard};
 use clap::Parser;
 use cli::{Cli, Command};
 use std::{
-    io::{self, stderr, Write},
+    io::{stderr, Write},
     process::ExitCode,
 };
 
@@ -25,7 +20,7 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(help) if !help.use_stderr() => {
-            return match show(&help) {
+            return match standard::show(|| help.print()) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {
                     tell(&error.into());
@@ -40,12 +35,9 @@ fn main() -> ExitCode {
         .init();
     match interrupt::watch(move || run(&cli)) {
         Ok(code) => code,
-        // Whatever broke off because of it.
-        Err(_) if interrupt::is_pending() => {
-            tell(&Failure::new(INTERRUPTED, "interrupted"));
-            ExitCode::from(INTERRUPTED)
-        }
         Err(failure) => {
+            // Whatever broke off because of an interrupt.
+            let failure = interrupt::check().err().unwrap_or(failure);
             tell(&failure);
             ExitCode::from(failure.code)
         }
@@ -61,13 +53,6 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Manifest(arguments) => files::manifest(arguments),
         Command::Boot(arguments) => boot::boot(arguments, cli.quiet),
     }
-}
-
-/// Shows a help text or the version, which has to arrive like other output.
-fn show(text: &clap::Error) -> io::Result<()> {
-    standard::output().map(drop)?;
-    text.print()?;
-    io::stdout().flush()
 }
 
 /// Where standard error is closed or full, the exit code has to do.

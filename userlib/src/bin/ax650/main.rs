@@ -51,13 +51,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// Shows a help text or the version, which has to arrive like other output.
+/// Shows a help text or the version.
 fn show(text: &clap::Error) -> ExitCode {
-    let shown = standard::output()
-        .map(drop)
-        .and_then(|()| text.print())
-        .and_then(|()| std::io::stdout().flush());
-    match shown {
+    match standard::show(|| text.print()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "ax650: standard output: {error}");
