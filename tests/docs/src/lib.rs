@@ -89,7 +89,12 @@ pub fn completions(mut command: Command, name: &str) {
     }
 }
 
-fn same(path: &Path, wanted: &[u8]) {
+/// Compares a file with `wanted`.
+///
+/// # Panics
+///
+/// If they differ, or the file cannot be written.
+pub fn same(path: &Path, wanted: &[u8]) {
     if std::env::var_os(UPDATE).is_some() {
         let directory = path.parent().expect("a file in docs/");
         fs::create_dir_all(directory).expect("the directory in docs/");

@@ -11,7 +11,7 @@ use ax650_test_kit::kernel;
 use ax650_test_kit::process::{self, End, Pipe};
 
 use super::support::{
-    all_gone, canary, card, driver_counter, refused, wait_alive, BOOT, CLEAN, MINUS_ONE,
+    all_gone, canary, card, driver_counter, load, refused, wait_alive, BOOT, CLEAN, MINUS_ONE,
 };
 use crate::client::{next, pattern, send, Device, Settings};
 use crate::node::buffer::{BufferNode, Piece};
@@ -43,7 +43,7 @@ fn nodes_are_there_unless_switched_off(_: &mut Context) -> Result<()> {
     }
     ensure!(kernel::read(PARAMETER)? == "N");
     kernel::unload_module()?;
-    kernel::load_module("axcl_abi=1")?;
+    load()?;
     for name in NODES {
         let node = std::fs::metadata(path(name)).with_context(|| format!("no node {name}"))?;
         ensure!(node.file_type().is_char_device(), "{name}");

@@ -12,8 +12,8 @@ use ax650_test_kit::process::{self, End, Pipe};
 use serde_json::json;
 
 use super::support::{
-    all_gone, attribute, canary, card, counted, driver_counter, inject, ready, recovers, refused,
-    wait_alive, within, CLEAN, MINUS_ONE,
+    all_gone, attribute, canary, card, counted, driver_counter, inject, load, ready, recovers,
+    refused, wait_alive, within, CLEAN, MINUS_ONE,
 };
 use crate::client::{pattern, Device, Settings};
 use crate::node::host::{HostNode, Packet, ALIVE};
@@ -219,14 +219,6 @@ fn status_tool(booting: bool, limit: Duration) -> Result<()> {
         ensure!(message.send(b"nobody").is_err(), "a message to nobody");
     }
     within(begin, limit, "the status tool")
-}
-
-/// Loads the module with the legacy nodes.
-fn load() -> Result<()> {
-    kernel::load_module("axcl_abi=1").context("loading the module")?;
-    kernel::until("the legacy nodes", Duration::from_secs(10), || {
-        Ok(std::path::Path::new(&crate::node::path(crate::node::host::NAME)).exists())
-    })
 }
 
 /// Waits until the driver has given the card up, for this reason.

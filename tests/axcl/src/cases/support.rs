@@ -20,17 +20,27 @@ pub const BOOT: Duration = Duration::from_secs(90);
 /// Sees to it that the legacy nodes are there, and a card runs: the module may have been loaded
 /// without them.
 pub fn ready() -> Result<HostNode> {
-    let there = || NODES.iter().all(|name| Path::new(&path(name)).exists());
-    if !there() {
+    if !nodes_are_there() {
         if kernel::module_loaded() {
             kernel::unload_module().context("unloading the module, which has no legacy nodes")?;
         }
-        kernel::load_module("axcl_abi=1").context("loading the module with axcl_abi=1")?;
-        kernel::until("the legacy nodes", Duration::from_secs(10), || Ok(there()))?;
+        load()?;
     }
     let host = HostNode::open().context("axcl_host")?;
     wait_alive(&host)?;
     Ok(host)
+}
+
+fn nodes_are_there() -> bool {
+    NODES.iter().all(|name| Path::new(&path(name)).exists())
+}
+
+/// Loads the module with the legacy nodes.
+pub fn load() -> Result<()> {
+    kernel::load_module("axcl_abi=1").context("loading the module with axcl_abi=1")?;
+    kernel::until("the legacy nodes", Duration::from_secs(10), || {
+        Ok(nodes_are_there())
+    })
 }
 
 /// Waits until the first card is alive.
