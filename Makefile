@@ -122,6 +122,11 @@ rig: crates
 test: rig assets $(test_roots) ## run the tests: CASES, KERNEL, ARCH
 	@$(rig) test --kernel $(test_kernel) $(case_args)
 
+# Not part of `test`: hours.
+.PHONY: soak
+soak: rig assets $(test_roots) ## run the cases that have a long form, in that form (hours; default on the debug kernel): CASES, KERNEL
+	@$(rig) test --soak --kernel $(or $(kernel),debug) $(case_args)
+
 # Not part of `test`: nothing but models, many of them.
 .PHONY: test-onnx
 test-onnx: rig ## run the node tests of ONNX on the emulated card and compare with ONNX Runtime (15 minutes): CASES, ARCH

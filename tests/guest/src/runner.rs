@@ -15,7 +15,7 @@ use ax650_uapi::{AX650_CONTROL_RESET, AX650_STATE_LOADER};
 use serde_json::{json, Value};
 
 use crate::card::{self, Card, BOOT};
-use crate::case::{Case, Context, Skip, Start};
+use crate::case::{Case, Context, Skip, Start, SOAK};
 use crate::{cases, host, kernel};
 
 pub use crate::kernel::slowness;
@@ -39,6 +39,9 @@ pub fn run_from_host() -> Result<bool> {
         .filter_map(Value::as_str)
         .collect();
     let mut phase = script["phase"].as_u64().unwrap_or(0);
+    if script["soak"] == true {
+        std::env::set_var(SOAK, "1");
+    }
     // A task that hangs longer than this is a report in the kernel's log.  A kernel without sysctl
     // has a fitting limit of its own.
     const HUNG_TASK: &str = "/proc/sys/kernel/hung_task_timeout_secs";
@@ -127,7 +130,12 @@ fn supervise(case: &Case, phase: u64) -> Result<Outcome> {
         .spawn()
         .context("cannot start the case's process")?;
     let mut pipe = child.stdout.take().context("no pipe")?;
-    let limit = Duration::from_secs(case.timeout_s) * slowness();
+    let seconds = if std::env::var_os(SOAK).is_some() {
+        case.soak_s.max(case.timeout_s)
+    } else {
+        case.timeout_s
+    };
+    let limit = Duration::from_secs(seconds) * slowness();
     let deadline = Instant::now() + limit;
     let mut said = Vec::new();
     loop {

@@ -15,6 +15,8 @@ pub struct Case {
     pub run: fn(&mut Context) -> Result<()>,
     /// Seconds on an idle machine with a distribution's kernel; the harness allows more on the debug one.
     pub timeout_s: u64,
+    /// The same when the case goes on for long, in `make soak`; 0: it has no long form.
+    pub soak_s: u64,
     /// State in which it finds module and cards.
     pub start: Start,
     /// Kernels that it makes sense on.
@@ -106,6 +108,7 @@ impl Case {
             concern,
             run,
             timeout_s: 60,
+            soak_s: 0,
             start: Start::Running,
             kernels: &["trixie-backports", "forky", "debug"],
             machines: &[USUAL],
@@ -135,6 +138,18 @@ pub struct Context {
     pub host: crate::host::Host,
     /// How often the case has rebooted the guest so far.
     pub phase: u64,
+}
+
+/// Variable that is set in the processes of cases that go on for long.
+pub const SOAK: &str = "AX650_SOAK";
+
+/// Returns how often to do a thing: `usual` in `make test`, `soak` in `make soak`.
+pub fn rounds(usual: u32, soak: u32) -> u32 {
+    if std::env::var_os(SOAK).is_some() {
+        soak
+    } else {
+        usual
+    }
 }
 
 /// The error of a case that cannot be run here; anything else that it returns is a failure.
@@ -171,6 +186,7 @@ pub fn describe(cases: &[&Case]) -> Value {
                 "kernels": case.kernels,
                 "profiles": case.machines.iter().map(machine).collect::<Vec<_>>(),
                 "timeout_s": case.timeout_s,
+                "soak_s": case.soak_s,
                 "allow": case.allow,
                 "dma_faults": case.dma_faults,
             })

@@ -294,7 +294,8 @@ pub fn run_cases(bench: &Bench<'_>, label: &str, mut runs: Vec<GuestRun>) {
         let (kernel, profile) = (first.kernel, first.profile.clone());
         boot += 1;
         let logs = bench.logs.join(format!("{label}-{boot}"));
-        let script = Script::new(runs.iter().map(|run| run.case.name.clone()).collect());
+        let cases = runs.iter().map(|run| run.case.name.clone()).collect();
+        let script = Script::new(cases, first.soak);
         let before = runs.len();
         let mut judge = Judge::new(std::mem::take(&mut runs));
         let result =

@@ -27,6 +27,8 @@ pub struct GuestCase {
     pub profiles: Vec<Profile>,
     /// seconds it may take on an idle machine with a distribution's kernel
     pub timeout_s: u64,
+    /// the same when it goes on for long; 0: it has no long form
+    pub soak_s: u64,
     /// kernel log reports it provokes: texts that their lines contain
     pub allow: Vec<String>,
     /// it makes the card touch memory that is not mapped for it
@@ -44,6 +46,8 @@ pub struct GuestRun {
     pub kernel: Kernel,
     /// on which machine
     pub profile: Profile,
+    /// in its long form, if it has one
+    pub soak: bool,
 }
 
 impl GuestRun {
@@ -61,7 +65,12 @@ impl GuestRun {
 
     /// How long it may take on this kernel.
     pub fn timeout(&self) -> Duration {
-        Duration::from_secs(self.case.timeout_s) * self.kernel.slowness()
+        let seconds = if self.soak {
+            self.case.soak_s.max(self.case.timeout_s)
+        } else {
+            self.case.timeout_s
+        };
+        Duration::from_secs(seconds) * self.kernel.slowness()
     }
 }
 
@@ -180,6 +189,7 @@ pub fn expand(cases: &[GuestCase], arch: Arch, kernels: &[(Kernel, Filter)]) -> 
                     arch,
                     kernel,
                     profile: profile.clone(),
+                    soak: false,
                 };
                 if filter.matches(&run.name()) {
                     machines.insert(run.profile.clone());
@@ -195,6 +205,7 @@ pub fn expand(cases: &[GuestCase], arch: Arch, kernels: &[(Kernel, Filter)]) -> 
                         arch,
                         kernel,
                         profile: profile.clone(),
+                        soak: false,
                     });
                 }
             }
@@ -233,6 +244,7 @@ mod tests {
             kernels: vec![Kernel::TrixieBackports, Kernel::Debug],
             profiles,
             timeout_s: 10,
+            soak_s: 0,
             allow: vec![],
             dma_faults: false,
         };

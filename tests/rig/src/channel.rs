@@ -56,13 +56,16 @@ pub struct Script {
     judged: Option<String>,
     /// the guest is to power off instead of beginning another case
     stop: bool,
+    /// the cases are to be run in their long form
+    soak: bool,
 }
 
 impl Script {
-    /// The names of the cases, in order.
-    pub fn new(cases: Vec<String>) -> Self {
+    /// The names of the cases, in order; `soak`: in their long form.
+    pub fn new(cases: Vec<String>, soak: bool) -> Self {
         Self {
             cases,
+            soak,
             ..Self::default()
         }
     }
@@ -182,7 +185,9 @@ impl Desk {
             script.unannounced += 1;
         }
         script.asked += 1;
-        json!({"ok": true, "cases": script.cases, "phase": phase.unwrap_or(0)})
+        json!({
+            "ok": true, "cases": script.cases, "phase": phase.unwrap_or(0), "soak": script.soak,
+        })
     }
 
     fn begin(&self) -> Result<()> {

@@ -17,12 +17,14 @@ fn run(name: &str, allow: &[&str], dma_faults: bool) -> GuestRun {
             kernels: vec![Kernel::TrixieBackports],
             profiles: vec![Profile::default()],
             timeout_s: 10,
+            soak_s: 0,
             allow: allow.iter().map(|&t| t.to_owned()).collect(),
             dma_faults,
         },
         arch: Arch::Amd64,
         kernel: Kernel::TrixieBackports,
         profile: Profile::default(),
+        soak: false,
     }
 }
 

@@ -59,6 +59,9 @@ enum Action {
         /// The guests to run them in
         #[arg(long, value_enum, default_value = "all")]
         kernel: Kernels,
+        /// Run only cases that have a long form, in that form
+        #[arg(long)]
+        soak: bool,
         /// Print the names of the cases instead
         #[arg(long)]
         list: bool,
@@ -149,6 +152,7 @@ fn run(cli: Cli) -> Result<bool> {
         Action::Test {
             mut cases,
             kernel,
+            soak,
             list,
             keep_logs,
             jobs,
@@ -161,7 +165,8 @@ fn run(cli: Cli) -> Result<bool> {
             let options = test::Options {
                 cases,
                 kernels: kernel.list(cli.arch),
-                samples: matches!(kernel, Kernels::All),
+                samples: matches!(kernel, Kernels::All) && !soak,
+                soak,
                 list,
                 keep_logs,
                 verbose,

@@ -24,6 +24,8 @@ pub struct Options {
     pub kernels: Vec<Kernel>,
     /// of kernels that have a sample of cases only that
     pub samples: bool,
+    /// only cases that have a long form, in that form
+    pub soak: bool,
     /// only print the names
     pub list: bool,
     /// where to leave the logs in any case
@@ -54,7 +56,7 @@ impl Batch {
 pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
     let filter = Filter::new(&options.cases)?;
     let mut host_cases = host::list(artifacts)?;
-    host_cases.retain(|case| filter.matches(&case.name));
+    host_cases.retain(|case| !options.soak && filter.matches(&case.name));
     // Naming host cases only shall not cost the making of a guest.
     let mut patterns = options.cases.iter().flat_map(|p| p.split_whitespace());
     let only_host = !options.cases.is_empty() && patterns.all(|p| p.starts_with("host/"));
@@ -62,7 +64,10 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
         Vec::new()
     } else {
         artifacts.build_guest_programs()?;
-        let cases = list_guest_cases(artifacts.guest_command("selftest"))?;
+        let mut cases = list_guest_cases(artifacts.guest_command("selftest"))?;
+        if options.soak {
+            cases.retain(|case| case.soak_s > 0 || case.profiles.is_empty());
+        }
         let filter_of = |kernel: Kernel| {
             let sample = if options.samples {
                 kernel.sample()
@@ -72,7 +77,9 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
             Ok((kernel, filter.sampled(sample, &cases)?))
         };
         let kernels: Result<Vec<_>> = options.kernels.iter().map(|&k| filter_of(k)).collect();
-        expand(&cases, artifacts.arch(), &kernels?)
+        let mut runs = expand(&cases, artifacts.arch(), &kernels?);
+        runs.iter_mut().for_each(|run| run.soak = options.soak);
+        runs
     };
     if options.list {
         for name in host_cases
@@ -236,12 +243,14 @@ mod tests {
                     vec![Profile::default()]
                 },
                 timeout_s: 60,
+                soak_s: 0,
                 allow: vec![],
                 dma_faults: false,
             },
             arch: Arch::Amd64,
             kernel: Kernel::Debug,
             profile: Profile::default(),
+            soak: false,
         }
     }
 
