@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
 # install-utils.sh PROGRAMS   install the tools for users: the programs in the directory PROGRAMS
-#                             (cargo's target/release), manual pages, completions, udev rules and the
-#                             sample of the module's options
+#                             (cargo's target/release), manual pages, completions, udev rules, the
+#                             group of AXCL programs and the sample of the module's options
 #
 #   DESTDIR   root of the package (default none)
 #   PREFIX    default /usr
-#   SYSTEM    directory of udev's and modprobe's files (default PREFIX/lib)
+#   SYSTEM    directory of udev's, modprobe's and sysusers' files (default PREFIX/lib)
 #
 # The packages of all distributions but Debian's, whose debhelper has lists of its own, use it.
 set -euo pipefail
@@ -33,3 +33,4 @@ put 644 "$prefix/share/zsh/site-functions" docs/completions/_ax650 docs/completi
 put 644 "$prefix/share/fish/vendor_completions.d" docs/completions/*.fish
 put 644 "$system/udev/rules.d" dkms/udev/70-ax650.rules
 put 644 "$system/modprobe.d" dkms/modprobe.d/ax650.conf
+put 644 "$system/sysusers.d" dkms/sysusers.d/ax650.conf

@@ -26,6 +26,7 @@ use kernel::{
 };
 
 use super::{
+    access,
     clients::Clients,
     group::Group,
     record::Record,
@@ -88,7 +89,8 @@ impl MiscDevice for Record {
     type Ptr = Arc<Self>;
 
     fn open(_file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Arc<Self>> {
-        let record = Arc::pin_init(Record::new()?, GFP_KERNEL)?;
+        access::check()?;
+        let record = Arc::pin_init(Record::new(access::is_trusted())?, GFP_KERNEL)?;
         registry::add_file(&record)?;
         Ok(record)
     }
@@ -183,7 +185,11 @@ fn control(me: &Arc<Record>, user: Argument) -> Result {
     if !known.contains(&packet.command) {
         return Err(FAILED);
     }
-    let clients = registry::find(packet.device).map_err(|_| FAILED)?;
+    let entry = registry::entry(packet.device).map_err(|_| FAILED)?;
+    if !entry.translated && !me.trusted {
+        return Err(EPERM);
+    }
+    let clients = entry.clients;
     let _turn = me.turn()?;
     let own = clients.group_of(me);
     match packet.command {

@@ -30,6 +30,7 @@ use kernel::{
 };
 
 use super::{
+    access,
     endpoint::Endpoint,
     registry,
     requests,
@@ -65,6 +66,7 @@ impl MiscDevice for Endpoint {
     type Ptr = Arc<Self>;
 
     fn open(_file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Arc<Self>> {
+        access::check()?;
         Self::new()
     }
 

@@ -28,6 +28,7 @@ use kernel::{
 };
 
 use super::{
+    access,
     place::Place,
     registry, //
 };
@@ -181,6 +182,7 @@ impl MiscDevice for File {
     type Ptr = Arc<Self>;
 
     fn open(_file: &fs::File, _misc: &MiscDeviceRegistration<Self>) -> Result<Arc<Self>> {
+        access::check()?;
         Arc::pin_init(
             pin_init!(Self {
                 state <- new_mutex!(State::Empty, "ax650_axcl_memory"),

@@ -10,6 +10,7 @@
 //! Locks, outermost first: the table of cards and files ([`registry`]), the programs of a card
 //! ([`clients`]); apart from these `Rx`, a line ([`line`]), `Tx`; the queue of a file is a leaf.
 
+mod access;
 pub(crate) mod clients;
 mod endpoint;
 pub(crate) mod follower;
@@ -72,6 +73,11 @@ impl Nodes {
         let set = set().inspect_err(|e| {
             pr_warn!("no device nodes for AXCL programs: {:?}\n", e);
         });
+        if set.is_ok() {
+            pr_notice!(
+                "device nodes for AXCL programs are on: whoever may open them owns the cards\n"
+            );
+        }
         Self(set.ok())
     }
 }

@@ -23,6 +23,7 @@ use kernel::{
 };
 
 use super::{
+    access,
     registry,
     rules::FAILED, //
 };
@@ -81,6 +82,7 @@ impl MiscDevice for Peers {
     type Ptr = Arc<Self>;
 
     fn open(_file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Arc<Self>> {
+        access::check()?;
         Ok(Arc::new(Self, GFP_KERNEL)?)
     }
 

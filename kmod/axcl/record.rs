@@ -40,6 +40,8 @@ const MOST_EVENTS: u32 = 1 << 16;
 pub(crate) struct Record {
     /// The thread that opened it, which is what the ABI calls a process [pcie 5.7].
     pub(crate) thread: Process,
+    /// Who opened it may have cards that can reach all memory.
+    pub(super) trusted: bool,
     events: Atomic<u32>,
     queue: PollCondVarBox,
     /// Whether somebody is at ports.
@@ -58,11 +60,12 @@ impl Record {
     /// # Errors
     ///
     /// `ENOMEM`; those of [`Process::current_thread`].
-    pub(crate) fn new() -> Result<impl PinInit<Self>> {
+    pub(crate) fn new(trusted: bool) -> Result<impl PinInit<Self>> {
         let thread = Process::current_thread()?;
         let queue = PollCondVarBox::new(c"ax650_axcl_events", static_lock_class!())?;
         Ok(pin_init!(Self {
             thread,
+            trusted,
             events: Atomic::new(0),
             queue,
             busy <- new_mutex!(false, "ax650_axcl_busy"),

@@ -12,6 +12,8 @@ use crate::{
     card::Card,
     glue::{
         global,
+        params,
+        pci,
         prelude::*, //
     },
     wire::axcl::ids::Ids, //
@@ -23,6 +25,8 @@ pub(super) struct Entry {
     pub(super) id: u32,
     pub(super) card: Arc<Card>,
     pub(super) clients: Arc<Clients>,
+    /// An IOMMU keeps the card from memory that is not mapped for it.
+    pub(super) translated: bool,
 }
 
 struct Table {
@@ -77,7 +81,14 @@ impl Listed {
             id,
             card: card.clone(),
             clients: clients.clone(),
+            translated: pci::is_translated(&card.pdev),
         };
+        if params::axcl_abi() && !entry.translated {
+            dev_warn!(
+                card.pdev,
+                "no IOMMU translates for this card: its AXCL programs reach all memory\n"
+            );
+        }
         table.cards.push(entry, GFP_KERNEL)?;
         if let Some(behind) = table.cards.get_mut(at..) {
             behind.rotate_right(1);
@@ -117,6 +128,11 @@ pub(super) fn entry(id: u32) -> Result<Entry> {
     let table = TABLE.lock();
     let found = table.cards.iter().find(|entry| entry.id == id);
     found.cloned().ok_or(ENODEV)
+}
+
+/// Returns whether there is a card that can reach all memory.
+pub(super) fn has_untranslated() -> bool {
+    TABLE.lock().cards.iter().any(|entry| !entry.translated)
 }
 
 /// Returns the programs of `card`, as long as the driver is bound.

@@ -207,6 +207,12 @@ pub(crate) fn is_behind_switch(pdev: &pci::Device) -> bool {
     unsafe { shim::ax650_pci_behind_switch(raw(pdev)) }
 }
 
+/// Returns whether an IOMMU lets the device reach only what is mapped for it.
+pub(crate) fn is_translated(pdev: &pci::Device) -> bool {
+    // SAFETY: a valid device.
+    unsafe { shim::ax650_is_translated(raw_device(pdev.as_ref())) }
+}
+
 /// Returns whether the kernel knows that `client` can reach the BARs of `provider`.
 pub(crate) fn reaches(client: &pci::Device, provider: &pci::Device) -> bool {
     // SAFETY: valid devices.

@@ -11,6 +11,7 @@
 #include <linux/freezer.h>
 #include <linux/gfp.h>
 #include <linux/highmem.h>
+#include <linux/iommu.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
@@ -98,6 +99,21 @@ bool ax650_needs_sync(struct device *dev)
 bool ax650_syncs_pages(struct device *dev)
 {
 	return device_iommu_mapped(dev) && !dev_is_dma_coherent(dev);
+}
+
+/*
+ * Whether an IOMMU lets the device reach nothing but what is mapped for it.  An identity domain
+ * (iommu=pt) lets it reach everything.
+ */
+bool ax650_is_translated(struct device *dev)
+{
+#ifdef CONFIG_IOMMU_API
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+
+	return domain && (domain->type & __IOMMU_DOMAIN_PAGING);
+#else
+	return false;
+#endif
 }
 
 void ax650_sync_for_device(struct device *dev, dma_addr_t address, size_t len)

@@ -91,6 +91,12 @@ pub(crate) fn must_leave() -> bool {
     unsafe { shim::ax650_must_leave() }
 }
 
+/// Returns whether the caller may reach all memory anyway.
+pub(crate) fn is_raw_io() -> bool {
+    // SAFETY: no preconditions.
+    unsafe { bindings::capable(bindings::CAP_SYS_RAWIO as c_int) }
+}
+
 /// Returns whether the caller may administer the system.
 pub(crate) fn is_admin() -> bool {
     // SAFETY: no preconditions.

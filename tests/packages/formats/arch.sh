@@ -58,6 +58,7 @@ install)
     [ "$("$root/usr/bin/ax650" --version)" = "ax650 $version" ]
     grep -qx "PACKAGE_VERSION=\"$version\"" "$root/usr/src/ax650-$version/dkms.conf"
     [ -e "$root/usr/lib/udev/rules.d/70-ax650.rules" ]
+    [ -e "$root/usr/lib/sysusers.d/ax650.conf" ]
     ;;
 *) die "usage: $0 build|install|info" ;;
 esac

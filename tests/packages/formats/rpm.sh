@@ -27,6 +27,7 @@ contents)
     has "$list" /usr/share/man/man1/ax650.1.gz
     list=$(rpm -qlp "${rpms[1]}")
     has "$list" /usr/lib/udev/rules.d/70-ax650.rules
+    has "$list" /usr/lib/sysusers.d/ax650.conf
     has "$list" /usr/lib/modprobe.d/ax650.conf
     list=$(rpm -qlp "${rpms[2]}")
     has "$list" "/usr/src/ax650-$version/dkms.conf"

@@ -165,7 +165,8 @@ deb_boot_ready() {
 deb_boot_node() {
     booted
     expect "/dev/ax650-0" "660 root:render" "$(found node)"
-    expect "/dev/axcl_host" "660 root:render" "$(found axcl)"
+    expect "/dev/axcl_host" none "$(found axcl)"
+    expect "/dev/axcl_host with axcl_abi=Y" "660 root:axcl" "$(found axcl-on)"
 }
 deb_boot_member() { booted; [[ "$(found member)" == '0 '[1-9]* ]] || fail "status and number of outputs: $(found member)"; }
 deb_boot_stranger() {

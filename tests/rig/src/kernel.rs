@@ -76,7 +76,7 @@ const FORKY: &[&str] = &[
     "sessions/R39_fork_threads_and_duplicates",
     "engine/model_runs",
     // global, params, pci: the nodes of AXCL
-    "axcl_abi/nodes_are_there_unless_switched_off",
+    "axcl_abi/K1_nodes_are_off_unless_switched_on",
     "axcl_runtime/open_work_close",
     "axcl_runtime/copies_from_a_byte_to_windows",
     "axcl_abi/P1_killed_in_a_transfer",

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::time::Duration;
 
 use anyhow::{ensure, Context as _, Result};
-use ax650_test_kit::case::{Context, Start, TWO_CARDS};
+use ax650_test_kit::case::{Context, Machine, Start, TWO_CARDS, USUAL};
 use ax650_test_kit::kernel;
 use ax650_test_kit::process::{self, End, Pipe};
 
@@ -21,7 +21,9 @@ use crate::rpc::system;
 use crate::wire::transport::Message;
 
 ax650_test_kit::cases!["axcl_abi":
-    nodes_are_there_unless_switched_off { start: Start::Unloaded },
+    K1_nodes_are_off_unless_switched_on { start: Start::Unloaded },
+    K1_without_an_iommu_programs_need_rawio { start: Start::Unloaded, timeout_s: 120, machines: &[NO_IOMMU] },
+    K1_members_need_no_privilege_behind_an_iommu,
     R02_two_cards_that_call_themselves_the_same { machines: &[TWO_CARDS] },
     R16_a_reboot_is_told_to_all { timeout_s: 150 },
     R39_death_gives_back,
@@ -32,24 +34,82 @@ ax650_test_kit::cases!["axcl_abi":
 const PATIENCE: Duration = Duration::from_secs(20);
 const NO_TIME: Duration = Duration::ZERO;
 
-fn nodes_are_there_unless_switched_off(_: &mut Context) -> Result<()> {
+/// A card that reaches all memory.
+const NO_IOMMU: Machine = Machine {
+    iommu: "off",
+    ..USUAL
+};
+
+/// A user who is in the group of the nodes, and nothing else.
+const MEMBER: u32 = 1234;
+
+fn K1_nodes_are_off_unless_switched_on(_: &mut Context) -> Result<()> {
     const PARAMETER: &str = "/sys/module/ax650/parameters/axcl_abi";
-    kernel::load_module("axcl_abi=0")?;
+    const SAID: &str = "nodes for AXCL programs are on";
+    let mark = kernel::mark()?;
+    kernel::load_module("")?;
+    kernel::until("a card", BOOT, || Ok(std::path::Path::new("/dev/ax650-0").exists()))?;
     for name in NODES {
-        ensure!(
-            !std::path::Path::new(&path(name)).exists(),
-            "{name} in spite of axcl_abi=0"
-        );
+        ensure!(!std::path::Path::new(&path(name)).exists(), "{name} is there");
     }
     ensure!(kernel::read(PARAMETER)? == "N");
+    ensure!(!mark.saw(SAID)?, "the log says that they are on");
     kernel::unload_module()?;
     load()?;
+    ensure!(mark.saw(SAID)?, "the log does not say that they are on");
     for name in NODES {
         let node = std::fs::metadata(path(name)).with_context(|| format!("no node {name}"))?;
         ensure!(node.file_type().is_char_device(), "{name}");
     }
     ensure!(kernel::read(PARAMETER)? == "Y");
     Ok(())
+}
+
+/// Lets everybody open the nodes, as far as their mode goes.
+fn open_to_all() -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    for name in NODES {
+        std::fs::set_permissions(path(name), std::fs::Permissions::from_mode(0o666))?;
+    }
+    Ok(())
+}
+
+fn as_member(f: impl FnOnce() -> Result<()>) -> Result<()> {
+    let child = process::fork(|| {
+        process::become_user(MEMBER)?;
+        f()
+    })?;
+    ensure!(child.wait(BOOT)? == End::Exit(0), "see the console");
+    Ok(())
+}
+
+/// Where the card reaches all memory its programs own the machine.
+fn K1_without_an_iommu_programs_need_rawio(_: &mut Context) -> Result<()> {
+    load()?;
+    wait_alive(&HostNode::open()?)?;
+    open_to_all()?;
+    as_member(|| {
+        for name in NODES {
+            refused(crate::node::Node::open(name), &[libc::EPERM], name)?;
+        }
+        Ok(())
+    })?;
+    // Root has CAP_SYS_RAWIO.
+    canary()?;
+    kernel::unload_module()?;
+    kernel::load_module("axcl_abi=1 axcl_unsafe_without_iommu=1")?;
+    let ready = || Ok(std::path::Path::new(&path("axcl_host")).exists());
+    kernel::until("the nodes", BOOT, ready)?;
+    wait_alive(&HostNode::open()?)?;
+    open_to_all()?;
+    as_member(canary)?;
+    Ok(kernel::unload_module()?)
+}
+
+fn K1_members_need_no_privilege_behind_an_iommu(_: &mut Context) -> Result<()> {
+    card()?;
+    open_to_all()?;
+    as_member(canary)
 }
 
 /// Two cards that call themselves by the same number, which is that of neither [pcie 1.7].

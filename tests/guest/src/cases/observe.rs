@@ -225,6 +225,7 @@ fn debug_files(_: &mut Context) -> Result<()> {
 /// Programs of AXCL stand beside native clients, wherever these are shown.
 fn programs_of_axcl_are_listed(_: &mut Context) -> Result<()> {
     use ax650_axcl_tests::client::{pattern, Device, Settings};
+    ax650_axcl_tests::ready()?;
     let own = std::process::id() as i32;
     let native = Client::new(0)?;
     let device = Device::open()?;

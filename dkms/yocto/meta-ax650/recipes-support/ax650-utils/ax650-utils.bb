@@ -24,6 +24,7 @@ do_install() {
 FILES:${PN} += "\
     ${nonarch_base_libdir}/udev \
     ${nonarch_base_libdir}/modprobe.d \
+    ${nonarch_base_libdir}/sysusers.d \
     ${datadir}/zsh \
     ${datadir}/fish \
     ${datadir}/bash-completion \
