@@ -72,14 +72,15 @@ impl Client {
         let sessions = self.card.sessions.of_clients()?;
         let mut all: KVec<u8> = KVec::new();
         for session in sessions.iter() {
+            let (pid, command) = session.process.shown_to_caller(session.comm);
             let info = ClientInfo {
-                pid: session.process.number_for_caller(),
+                pid,
                 session: session.ports.first().copied().unwrap_or(0),
                 buffer_bytes: session.held.as_ref().map_or(0, |held| held.get()),
                 jobs: session.jobs.get(),
                 bytes_to_card: session.bytes_to_card.get(),
                 bytes_from_card: session.bytes_from_card.get(),
-                command: session.comm,
+                command,
                 ..ClientInfo::default()
             };
             all.extend_from_slice(info.bytes(), GFP_KERNEL)?;

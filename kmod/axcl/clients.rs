@@ -312,13 +312,14 @@ impl Clients {
         let mut list = KVec::with_capacity(groups.len(), GFP_KERNEL)?;
         for group in groups.iter() {
             let owner = &group.owner;
+            let (pid, command) = owner.process.shown_to_caller(owner.comm);
             let info = ClientInfo {
-                pid: owner.process.number_for_caller(),
+                pid,
                 session: group.ports.first().copied().unwrap_or(0),
                 buffer_bytes: self.place.bytes_of(&owner.process),
                 bytes_to_card: owner.bytes_to_card.get(),
                 bytes_from_card: owner.bytes_from_card.get(),
-                command: owner.comm,
+                command,
                 interface: INTERFACE_AXCL,
                 ..ClientInfo::default()
             };

@@ -3,9 +3,11 @@
 //! What the card says of itself, asked with the fixed command lines that its own tools use [rpc 4.2].
 
 use kernel::{
+    new_condvar,
     new_mutex,
     sync::{
         Arc,
+        CondVar,
         Mutex, //
     }, //
 };
@@ -18,8 +20,10 @@ use crate::{
     glue::{
         prelude::*,
         time::{
+            self,
             Delta,
-            Instant, //
+            Instant,
+            Signals, //
         }, //
     },
     link::life::Life,
@@ -50,14 +54,66 @@ pub(crate) const MAX_AGE: Delta = Delta::from_secs(1);
 // TIMEOUT: all questions together; each takes a few milliseconds on a card in order.
 const TIMEOUT: Delta = Delta::from_secs(2);
 
+// TIMEOUT: of whoever waits for another's questions.
+const TURN: Delta = Delta::from_secs(3);
+
 const LOG_LEVEL: u32 = 2;
 
-/// The values last read.
+/// What came of the last time that the card was asked.
 #[derive(Default)]
 struct Cache {
-    values: Telemetry,
-    read_at: Option<Instant>,
+    last: Option<(Instant, Result<Telemetry>)>,
+    /// Somebody asks it now.
+    asking: bool,
 }
+
+impl Cache {
+    /// Returns what is not older than `max_age`.
+    fn fresh(&self, max_age: Delta) -> Option<Result<Telemetry>> {
+        let (at, result) = self.last?;
+        let age = at.elapsed();
+        let dated = |mut values: Telemetry| {
+            values.age_ns = age.as_nanos() as u64;
+            values
+        };
+        (age < max_age).then(|| result.map(dated))
+    }
+}
+
+/// A question: its command line, and what takes the answer in.
+type Question = (&'static str, fn(&[u8], &mut Telemetry) -> Option<()>);
+
+const QUESTIONS: [Question; 5] = [
+    (command::TEMPERATURE, |text, values| {
+        values.temperature_mc = proctext::temperature(text)?;
+        values.valid |= TELEMETRY_TEMPERATURE;
+        Some(())
+    }),
+    (command::CPU, |text, values| {
+        values.cpu_load = proctext::cpu_load(text)?;
+        values.valid |= TELEMETRY_CPU;
+        Some(())
+    }),
+    (command::NPU, |text, values| {
+        values.npu_load = proctext::npu_load(text)?;
+        values.valid |= TELEMETRY_NPU;
+        Some(())
+    }),
+    (command::MEMORY, |text, values| {
+        let memory = proctext::meminfo(text)?;
+        values.memory_total = memory.total << 10;
+        values.memory_free = memory.part << 10;
+        values.valid |= TELEMETRY_MEMORY;
+        Some(())
+    }),
+    (command::CMM, |text, values| {
+        let memory = proctext::cmm(text)?;
+        values.cmm_total = memory.total << 10;
+        values.cmm_used = memory.part << 10;
+        values.valid |= TELEMETRY_CMM;
+        Some(())
+    }),
+];
 
 /// What the card has answered about itself.
 #[derive(Default)]
@@ -84,9 +140,11 @@ pub(super) struct Management {
     /// Until the card goes down or it does not answer.  A leaf.
     #[pin]
     session: Mutex<Option<Arc<Session>>>,
-    /// Held while the card is asked, so that it is asked once; outside of a session's locks.
+    /// A leaf; the card is asked without it, by one at a time.
     #[pin]
     cache: Mutex<Cache>,
+    #[pin]
+    asked: CondVar,
 }
 
 impl Management {
@@ -95,6 +153,7 @@ impl Management {
         pin_init!(Self {
             session <- new_mutex!(None, "ax650_management"),
             cache <- new_mutex!(Cache::default(), "ax650_telemetry"),
+            asked <- new_condvar!("ax650_asked"),
         })
     }
 
@@ -122,18 +181,20 @@ impl Management {
         Ok(())
     }
 
-    /// Runs a command line on the card and hands its output to `f`.
+    /// Runs a command line on the card and hands its output to `f`; `None` if that makes nothing of it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Session::call`].
     fn ask<R>(
         session: &Session,
         deadline: Instant,
         line: &str,
         f: impl FnOnce(&[u8]) -> Option<R>,
-    ) -> Option<R> {
-        let answer = session
-            .call(deadline, |call, out| call.shell(out, line))
-            .ok()?;
-        let answer = rpc::control_answer(&answer).ok()?;
-        f(answer.output)
+    ) -> Result<Option<R>> {
+        let answer = session.call(deadline, |call, out| call.shell(out, line))?;
+        let answer = rpc::control_answer(&answer).ok();
+        Ok(answer.and_then(|answer| f(answer.output)))
     }
 
     /// Asks for chip, firmware version, unique id and memory, as far as `known` has not got them.  A
@@ -149,7 +210,7 @@ impl Management {
                     f(text);
                     Some(())
                 };
-                *answered = Self::ask(&session, deadline, line, heard).is_some();
+                *answered = matches!(Self::ask(&session, deadline, line, heard), Ok(Some(())));
             }
         };
         ask(&mut known.version, command::VERSION, &mut |text| {
@@ -173,68 +234,56 @@ impl Management {
         });
     }
 
-    /// Returns the card's values, not older than `max_age`.
+    /// Returns the card's values, not older than `max_age`; that they could not be had is a value, too.
     ///
     /// # Errors
     ///
     /// Those of [`Life::check_serving`]; `EAGAIN` if there is no session yet; `ETIMEDOUT` if the card answers
-    /// nothing.
+    /// nothing; `ERESTARTSYS` for a signal.
     pub(super) fn telemetry(&self, life: &Life, max_age: Delta) -> Result<Telemetry> {
         let generation = life.generation();
         life.check_serving(generation)?;
         let session = self.session().ok_or(EAGAIN)?;
+        let deadline = Instant::now() + TURN;
+        let cached = time::wait_for(&self.cache, &self.asked, deadline, Signals::All, |cache| {
+            let fresh = cache.fresh(max_age);
+            if fresh.is_none() && cache.asking {
+                return Ok(None);
+            }
+            cache.asking |= fresh.is_none();
+            Ok(Some(fresh))
+        })?;
+        if let Some(result) = cached {
+            return result;
+        }
+        let result = Self::read(&session);
         let mut cache = self.cache.lock();
-        if let Some(at) = cache.read_at {
-            let age = at.elapsed();
-            if age < max_age {
-                cache.values.age_ns = age.as_nanos() as u64;
-                return Ok(cache.values);
+        cache.asking = false;
+        // What a signal has cut off says nothing of the card.
+        if !matches!(result, Err(e) if e == ERESTARTSYS) {
+            cache.last = Some((Instant::now(), result));
+        }
+        drop(cache);
+        self.asked.notify_all();
+        if result.is_err() {
+            life.check_serving(generation)?;
+        }
+        result
+    }
+
+    fn read(session: &Session) -> Result<Telemetry> {
+        let deadline = Instant::now() + TIMEOUT;
+        let mut values = Telemetry::default();
+        for (line, take) in QUESTIONS {
+            match Self::ask(session, deadline, line, |text| take(text, &mut values)) {
+                Err(e) if e == ERESTARTSYS => return Err(e),
+                // The others may be answered.
+                _ => {}
             }
         }
-        let deadline = Instant::now() + TIMEOUT;
-        let ask = |line, f: &dyn Fn(&[u8]) -> Option<u64>| {
-            Self::ask(&session, deadline, line, |text| f(text))
-        };
-        let mut values = Telemetry::default();
-        Self::ask(&session, deadline, command::TEMPERATURE, |text| {
-            values.temperature_mc = proctext::temperature(text)?;
-            values.valid |= TELEMETRY_TEMPERATURE;
-            Some(())
-        });
-        let cpu = ask(command::CPU, &|text| {
-            proctext::cpu_load(text).map(u64::from)
-        });
-        if let Some(load) = cpu {
-            values.cpu_load = load as u32;
-            values.valid |= TELEMETRY_CPU;
-        }
-        let npu = ask(command::NPU, &|text| {
-            proctext::npu_load(text).map(u64::from)
-        });
-        if let Some(load) = npu {
-            values.npu_load = load as u32;
-            values.valid |= TELEMETRY_NPU;
-        }
-        Self::ask(&session, deadline, command::MEMORY, |text| {
-            let memory = proctext::meminfo(text)?;
-            values.memory_total = memory.total << 10;
-            values.memory_free = memory.part << 10;
-            values.valid |= TELEMETRY_MEMORY;
-            Some(())
-        });
-        Self::ask(&session, deadline, command::CMM, |text| {
-            let memory = proctext::cmm(text)?;
-            values.cmm_total = memory.total << 10;
-            values.cmm_used = memory.part << 10;
-            values.valid |= TELEMETRY_CMM;
-            Some(())
-        });
         if values.valid == 0 {
-            life.check_serving(generation)?;
             return Err(ETIMEDOUT);
         }
-        cache.values = values;
-        cache.read_at = Some(Instant::now());
         Ok(values)
     }
 }

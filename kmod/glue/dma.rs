@@ -5,6 +5,8 @@
 //! Mappings must be undone while the device is bound, but buffers live as long as open files do.  So
 //! the mappings are kept here, not in the buffers: unbind takes all of them away at once.
 
+use core::mem::ManuallyDrop;
+
 use kernel::{
     bindings,
     device::{
@@ -13,6 +15,7 @@ use kernel::{
     },
     dma::DataDirection,
     error::to_result,
+    new_condvar,
     new_mutex,
     page::PAGE_SIZE,
     pci,
@@ -23,6 +26,7 @@ use kernel::{
     },
     sync::{
         aref::ARef,
+        CondVar,
         Mutex, //
     }, //
 };
@@ -64,17 +68,46 @@ struct Mapping {
 unsafe impl Send for Mapping {}
 
 struct State {
-    /// The bound device; `None` once unbind has begun.
-    device: Option<ARef<Device>>,
+    /// Unbind has begun.
+    closed: bool,
+    /// Who is at work with the device, and has not the lock.
+    users: usize,
     mappings: RBTree<u64, Mapping>,
     next: u64,
 }
 
 /// All DMA mappings of one device.
+///
+/// The lock is not held over work that is long: who works with the device is counted, and [`Self::close`]
+/// waits for them.
 #[pin_data]
 pub(crate) struct Space {
+    /// Bound as long as [`State::closed`] is not set, or somebody is counted in [`State::users`].
+    device: ARef<Device>,
     #[pin]
     state: Mutex<State>,
+    #[pin]
+    idle: CondVar,
+}
+
+/// The right to work with the device: it stays bound.
+struct User<'a>(&'a Space);
+
+impl User<'_> {
+    fn device(&self) -> *mut bindings::device {
+        raw_device(&*self.0.device)
+    }
+}
+
+impl Drop for User<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock();
+        // PANIC: `enter` has counted this user.
+        state.users -= 1;
+        if state.users == 0 && state.closed {
+            self.0.idle.notify_all();
+        }
+    }
 }
 
 impl Space {
@@ -83,12 +116,30 @@ impl Space {
         let device: &Device = pdev.as_ref();
         let device: ARef<Device> = device.into();
         pin_init!(Self {
+            device,
             state <- new_mutex!(State {
-                device: Some(device),
+                closed: false,
+                users: 0,
                 mappings: RBTree::new(),
                 next: 1,
             }, "ax650_dma"),
+            idle <- new_condvar!("ax650_dma_idle"),
         })
+    }
+
+    /// Counts the caller among those who work with the device.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` after [`Self::close`].
+    fn enter(&self) -> Result<User<'_>> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Err(ENODEV);
+        }
+        // PANIC: fewer than there are threads.
+        state.users += 1;
+        Ok(User(self))
     }
 
     /// Maps `pages` for reading and writing by the card.  Returns the mapping's number and its
@@ -98,8 +149,7 @@ impl Space {
     ///
     /// `ENODEV` after [`Self::close`]; `ENOMEM`; what the DMA API has against it.
     pub(crate) fn map(&self, pages: &Pages) -> Result<(u64, KVVec<Piece>)> {
-        let mut state = self.state.lock();
-        let device = state.device.clone().ok_or(ENODEV)?;
+        let user = self.enter()?;
         let mut mapping = Mapping {
             table: KBox::new(pin_init::zeroed(), GFP_KERNEL)?,
         };
@@ -114,41 +164,43 @@ impl Space {
                 count,
                 0,
                 pages.count() * PAGE_SIZE,
-                longest_piece(&device),
+                longest_piece(&self.device),
                 bindings::GFP_KERNEL,
             )
         })?;
-        // SAFETY: a valid table, and a device that is bound: `close` has not been called.
-        let mapped =
-            unsafe { bindings::dma_map_sgtable(raw_device(&device), table, both_ways(), 0) };
+        // SAFETY: a valid table, and a device that is bound, as we are a user.
+        let mapped = unsafe { bindings::dma_map_sgtable(user.device(), table, both_ways(), 0) };
         let mapped = to_result(mapped);
         if let Err(e) = mapped {
             // SAFETY: allocated above.
             unsafe { bindings::sg_free_table(table) };
             return Err(e);
         }
-        let number = state.next;
         let list = match pieces(&mapping.table) {
             Ok(list) => list,
             Err(e) => {
-                undo(&device, &mut mapping);
+                undo(&user, &mut mapping);
                 return Err(e);
             }
         };
-        // INVARIANT: it was mapped above, with the lock held that `close` takes.
+        let mut state = self.state.lock();
+        let number = state.next;
+        // INVARIANT: it was mapped above, and `close` takes no mapping away before we are no user any more.
         state.mappings.insert(node.into_node(number, mapping));
         // PANIC: nobody lives to see 2^64 mappings.
         state.next += 1;
+        // A user takes the lock when it is dropped.
+        drop(state);
         Ok((number, list))
     }
 
     /// Undoes mapping `number`; nothing if it is gone already.
     pub(crate) fn unmap(&self, number: u64) {
-        let mut state = self.state.lock();
-        if let Some(mut mapping) = state.mappings.remove(&number) {
-            if let Some(device) = &state.device {
-                undo(device, &mut mapping);
-            }
+        // After `close` nothing is mapped.
+        let Ok(user) = self.enter() else { return };
+        let mapping = self.state.lock().mappings.remove(&number);
+        if let Some(mut mapping) = mapping {
+            undo(&user, &mut mapping);
         }
     }
 
@@ -156,14 +208,14 @@ impl Space {
     ///
     /// # Errors
     ///
-    /// `ENODEV` after [`Self::close`].
+    /// `ENODEV` after [`Self::close`], where there is something to do.
     pub(crate) fn sync(&self, ranges: impl Iterator<Item = Piece>, owner: Owner) -> Result {
-        let state = self.state.lock();
-        let device = raw_device(&**state.device.as_ref().ok_or(ENODEV)?);
-        // SAFETY: a bound device.
-        if !unsafe { shim::ax650_needs_sync(device) } {
+        // SAFETY: a valid device: whether it is bound does not matter for what is only read of it.
+        if !unsafe { shim::ax650_needs_sync(raw_device(&*self.device)) } {
             return Ok(());
         }
+        let user = self.enter()?;
+        let device = user.device();
         // SAFETY: a bound device.
         let mask = match unsafe { shim::ax650_syncs_pages(device) } {
             true => PAGE_SIZE as u64 - 1,
@@ -171,9 +223,8 @@ impl Space {
         };
         for range in ranges.flat_map(|range| parts(range, mask)) {
             let len = range.len as usize;
-            // SAFETY: a bound device, as `close` has not been called.  The ranges are inside live mappings:
-            // they are pieces of a buffer that the caller holds, whose mapping goes with it, and the lock
-            // keeps `close` from taking it away now.
+            // SAFETY: a bound device, as we are a user.  The ranges are inside live mappings: they are
+            // pieces of a buffer that the caller holds, whose mapping goes with it, and `close` waits for us.
             unsafe {
                 match owner {
                     Owner::Card => shim::ax650_sync_for_device(device, range.bus, len),
@@ -187,13 +238,20 @@ impl Space {
     /// Undoes all mappings and refuses new ones.  The card must not be able to reach memory any more.
     pub(crate) fn close(&self) {
         let mut state = self.state.lock();
-        let Some(device) = state.device.take() else {
+        if core::mem::replace(&mut state.closed, true) {
             return;
-        };
-        for mapping in state.mappings.values_mut() {
-            undo(&device, mapping);
         }
-        state.mappings = RBTree::new();
+        while state.users > 0 {
+            // TIMEOUT: until memory is mapped or unmapped: nobody waits for the card as a user.
+            self.idle.wait(&mut state);
+        }
+        let mut mappings = core::mem::replace(&mut state.mappings, RBTree::new());
+        drop(state);
+        // The last user, which `enter` has no more to give.
+        let user = ManuallyDrop::new(User(self));
+        for mapping in mappings.values_mut() {
+            undo(&user, mapping);
+        }
     }
 }
 
@@ -250,11 +308,11 @@ fn pieces(table: &bindings::sg_table) -> Result<KVVec<Piece>> {
     Ok(list)
 }
 
-/// Unmaps and frees; the device must be bound.
-fn undo(device: &Device, mapping: &mut Mapping) {
-    // SAFETY: mapped and allocated by `Space::map`, undone once.
+/// Unmaps and frees.
+fn undo(user: &User<'_>, mapping: &mut Mapping) {
+    // SAFETY: mapped and allocated by `Space::map`, undone once; the device is bound, as there is a user.
     unsafe {
-        bindings::dma_unmap_sgtable(raw_device(device), &mut *mapping.table, both_ways(), 0);
+        bindings::dma_unmap_sgtable(user.device(), &mut *mapping.table, both_ways(), 0);
         bindings::sg_free_table(&mut *mapping.table);
     }
 }

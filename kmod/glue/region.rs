@@ -42,6 +42,9 @@ fn zeroed(dev: &Device<Bound>, size: usize) -> Result<Coherent<[u8]>> {
     Coherent::zeroed_slice_with_attrs(dev, size, GFP_KERNEL, DMA_ATTR_NO_WARN)
 }
 
+/// Bytes that are read at once.
+const WORD: usize = size_of::<usize>();
+
 /// Granularity of the card's address translation.
 const ALIGN: usize = 0x1_0000;
 
@@ -153,15 +156,37 @@ impl Region {
         })
     }
 
-    /// Copies from `offset` to `to`.
+    /// Copies from `offset` to `to`.  The card may write at the same time: every byte is read once, and
+    /// what is found is to be checked in `to`.
     ///
     /// # Errors
     ///
     /// `EINVAL` if that is not inside; `ENODEV` after unbind.
     pub(crate) fn copy_out(&self, offset: usize, to: &mut [u8]) -> Result {
-        // SAFETY: in bounds; `to` is not DMA memory.
-        self.with(offset, to.len(), |p| unsafe {
-            p.copy_to_nonoverlapping(to.as_mut_ptr(), to.len())
+        self.with(offset, to.len(), |mut p| {
+            let (head, words) = to.split_at_mut(p.align_offset(WORD).min(to.len()));
+            let mut words = words.chunks_exact_mut(WORD);
+            for byte in head {
+                // SAFETY: in bounds, as all steps of `p` together are the length of `to`.
+                unsafe {
+                    *byte = p.read_volatile();
+                    p = p.add(1);
+                }
+            }
+            for word in &mut words {
+                // SAFETY: as above; `p` is aligned behind the head.
+                unsafe {
+                    word.copy_from_slice(&p.cast::<usize>().read_volatile().to_ne_bytes());
+                    p = p.add(WORD);
+                }
+            }
+            for byte in words.into_remainder() {
+                // SAFETY: as above.
+                unsafe {
+                    *byte = p.read_volatile();
+                    p = p.add(1);
+                }
+            }
         })
     }
 

@@ -68,6 +68,15 @@ impl Process {
         // SAFETY: we hold a reference.
         unsafe { shim::ax650_pid_in_current_ns(self.0.as_ptr()) }
     }
+
+    /// Returns the process's number and its name `comm` as the calling process may know them: 0 and nothing
+    /// if it cannot see the process.
+    pub(crate) fn shown_to_caller(&self, comm: [u8; 16]) -> (i32, [u8; 16]) {
+        match self.number_for_caller() {
+            0 => (0, [0; 16]),
+            number => (number, comm),
+        }
+    }
 }
 
 /// A pid that is referenced is nobody else's.

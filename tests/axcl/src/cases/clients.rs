@@ -48,9 +48,14 @@ fn K1_nodes_are_off_unless_switched_on(_: &mut Context) -> Result<()> {
     const SAID: &str = "nodes for AXCL programs are on";
     let mark = kernel::mark()?;
     kernel::load_module("")?;
-    kernel::until("a card", BOOT, || Ok(std::path::Path::new("/dev/ax650-0").exists()))?;
+    kernel::until("a card", BOOT, || {
+        Ok(std::path::Path::new("/dev/ax650-0").exists())
+    })?;
     for name in NODES {
-        ensure!(!std::path::Path::new(&path(name)).exists(), "{name} is there");
+        ensure!(
+            !std::path::Path::new(&path(name)).exists(),
+            "{name} is there"
+        );
     }
     ensure!(kernel::read(PARAMETER)? == "N");
     ensure!(!mark.saw(SAID)?, "the log says that they are on");

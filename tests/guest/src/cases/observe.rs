@@ -2,7 +2,7 @@
 
 //! What the driver shows without being opened: sysfs, hwmon, lines in the log.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context as _, Result};
 use ax650_uapi::*;
@@ -10,13 +10,15 @@ use ax650_uapi::*;
 use crate::card::{self, Card, BOOT};
 use crate::case::Context;
 use crate::client::{Client, PATIENCE};
-use crate::kernel;
+use crate::{kernel, process};
 
 crate::cases!["observe":
     P28_attributes,
     module_version,
     P28_every_change_of_state_is_logged_once { timeout_s: 90 },
     P29_temperature,
+    K15_telemetry_of_a_mute_card,
+    K27_names_stay_in_their_namespace,
     counters_agree_with_the_card,
     debug_files,
     programs_of_axcl_are_listed,
@@ -67,6 +69,63 @@ fn P28_every_change_of_state_is_logged_once(_: &mut Context) -> Result<()> {
         let count = lines.iter().filter(|line| line.contains(state)).count();
         ensure!(count == 1, "{count} lines with '{state}': {lines:?}");
     }
+    Ok(())
+}
+
+/// One asks; who waits for that can be killed, and who comes later is told the same.
+fn K15_telemetry_of_a_mute_card(context: &mut Context) -> Result<()> {
+    let card = Card::open(0)?;
+    // Older than anything that is kept.
+    std::thread::sleep(Duration::from_millis(1200));
+    context.host.switch(0, "rpc.drop", true)?;
+    let first = card.duplicate()?;
+    let first = std::thread::spawn(move || (first.telemetry().map(drop), Instant::now()));
+    std::thread::sleep(Duration::from_millis(300));
+    let second = process::fork(|| card.telemetry().map(drop).map_err(Into::into))?;
+    std::thread::sleep(Duration::from_millis(300));
+    let killed = Instant::now();
+    second.kill(PATIENCE)?;
+    let gone = killed.elapsed();
+    ensure!(!first.is_finished(), "the first did not wait for the card");
+    ensure!(gone < Duration::from_millis(700), "killed in {gone:?}");
+    let (result, ended) = first.join().map_err(|_| anyhow::anyhow!("panic"))?;
+    let timed_out = |result: std::io::Result<()>| {
+        result.err().and_then(|e| e.raw_os_error()) == Some(libc::ETIMEDOUT)
+    };
+    ensure!(timed_out(result), "the first");
+    ensure!(timed_out(card.telemetry().map(drop)), "the third");
+    let took = ended.elapsed();
+    ensure!(took < Duration::from_millis(700), "asked again: {took:?}");
+    context.host.clear(0)?;
+    kernel::until("telemetry", PATIENCE, || Ok(card.telemetry().is_ok()))
+}
+
+/// A container does not learn what runs outside.
+fn K27_names_stay_in_their_namespace(_: &mut Context) -> Result<()> {
+    let client = Client::new(0)?;
+    let outside = process::fork(|| {
+        // SAFETY: plain system call.
+        ensure!(unsafe { libc::unshare(libc::CLONE_NEWPID) } == 0, "unshare");
+        let inside = process::fork(|| {
+            let list = client.card.clients()?;
+            ensure!(list.len() == 1, "{list:?}");
+            ensure!(list[0].pid == 0, "{list:?}");
+            ensure!(list[0].command.iter().all(|&b| b == 0), "{list:?}");
+            Ok(())
+        })?;
+        ensure!(
+            inside.wait(PATIENCE)? == process::End::Exit(0),
+            "see the console"
+        );
+        Ok(())
+    })?;
+    ensure!(
+        outside.wait(PATIENCE * 2)? == process::End::Exit(0),
+        "see the console"
+    );
+    let list = client.card.clients()?;
+    ensure!(list[0].pid == std::process::id() as i32, "{list:?}");
+    ensure!(list[0].command.iter().any(|&b| b != 0), "{list:?}");
     Ok(())
 }
 
