@@ -35,8 +35,12 @@ const TABLES: &[(&str, &str, &str)] = &[
         "tests/emulator/media/src/lib.rs",
     ),
 ];
-/// Crates that have no table of rooms, but whose files are to make small circles, too.
-const NO_TABLE: &[&str] = &["userlib/src/lib.rs", "userlib/src/bin/ax650/main.rs"];
+/// Crates that have no table of rooms, and how many of their files may name each other in a circle.
+const NO_TABLE: &[(&str, usize)] = &[
+    // A session owns what is still to be ended, which are calls of streams of the session.
+    ("userlib/src/lib.rs", 5),
+    ("userlib/src/bin/ax650/main.rs", CIRCLE),
+];
 /// What lies in a crate's directory and is no part of it: its tests, and programs with a root of their own.
 const NOT_IN_CRATE: &[&str] = &["tests/", "tests.rs", "bin/", "main.rs"];
 /// What a table may name that is none of its rooms.
@@ -176,11 +180,12 @@ fn directories_use_what_their_table_allows() {
 #[test]
 fn circles_of_files_are_small() {
     let mut wrong = Vec::new();
-    let roots = TABLES.iter().map(|&(_, _, root)| root);
-    for root in roots.chain(NO_TABLE.iter().copied()) {
+    let roots = TABLES.iter().map(|&(_, _, root)| (root, CIRCLE));
+    for (root, limit) in roots.chain(NO_TABLE.iter().copied()) {
         let tree = read_crate(root);
+        assert!(tree.files().count() > 3, "{root}: few files");
         for circle in circles(&tree.arrows()) {
-            if circle.len() > CIRCLE {
+            if circle.len() > limit {
                 wrong.push(format!("{root}: {} files: {circle:?}", circle.len()));
             }
         }
