@@ -134,7 +134,7 @@ test-onnx: rig ## run the node tests of ONNX on the emulated card and compare wi
 
 .PHONY: check doc
 check: rig assets kernels ## format, lints and host tests: what needs no guest
-	@$(rig) test --kernel trixie-backports --cases 'host/*'
+	@AX650_FUZZ_SECONDS=$${AX650_FUZZ_SECONDS:-1} $(rig) test --kernel trixie-backports --cases 'host/*'
 doc: crates ## the library's documentation, into the cargo target directory
 	@$(in) cargo doc --frozen --no-deps -j $(JOBS) -p ax650 -p ax650-uapi -p ax650-firmware
 

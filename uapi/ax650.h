@@ -278,7 +278,7 @@ struct ax650_counters {
  * enum ax650_interface - way by which a program uses the card
  */
 enum ax650_interface {
-	/** @AX650_INTERFACE_NATIVE: this one */
+	/** @AX650_INTERFACE_NATIVE: the ioctls of this header, on /dev/ax650-N */
 	AX650_INTERFACE_NATIVE = 0,
 	/** @AX650_INTERFACE_AXCL: the device nodes for programs of AXCL */
 	AX650_INTERFACE_AXCL = 1,
@@ -562,8 +562,8 @@ enum ax650_control_op {
 /**
  * struct ax650_control - reset or boot
  *
- * Returns as soon as the work is queued; QUERY_CARD shows the progress.  All sessions end: their
- * jobs with ESTALE.  EBUSY: a boot or reset is already under way.
+ * Returns as soon as the work is queued; QUERY_CARD shows the progress.  All sessions of the card
+ * end and their jobs fail with ESTALE.  Fails with EBUSY while a boot or reset is under way.
  */
 struct ax650_control {
 	/** @op: enum ax650_control_op */

@@ -33,10 +33,10 @@ pub const AX650_TELEMETRY_CMM: u64 = 16;
 /// a step waits until all steps ahead of it have ended well.
 pub const AX650_STEP_PIPELINED: u32 = 1;
 
-/// The frame asks for no answer, the step is done when it is sent.
+/// CALL: the frame asks for no answer, the step is done when it is sent.
 pub const AX650_STEP_NO_REPLY: u32 = 2;
 
-/// Do nothing if the card is RUNNING, SUSPECT or being booted.
+/// BOOT: do nothing if the card is RUNNING, SUSPECT or being booted.
 pub const AX650_CONTROL_IF_NEEDED: u32 = 1;
 
 /// One [`ax650_card_info`].
@@ -118,7 +118,7 @@ plain! {
     pub struct ax650_card_info {
         /// [`AX650_ABI_VERSION`] of the driver.
         pub abi_version: u32,
-        /// Ax650_card_state.
+        /// [`ax650_card_state`].
         pub state: u32,
         /// Grows by one at every boot of the card; handles of older ones answer ESTALE.
         pub generation: u32,
@@ -403,7 +403,7 @@ const _: () = {
         [::core::mem::offset_of!(ax650_counters, buffer_bytes) - 224usize];
 };
 
-/// This one.
+/// The ioctls of this header, on /dev/ax650-N.
 pub const AX650_INTERFACE_NATIVE: ax650_interface = 0;
 
 /// The device nodes for programs of AXCL.
@@ -429,7 +429,7 @@ plain! {
         pub bytes_from_card: u64,
         /// Name of the process, NUL padded.
         pub command: [u8; 16],
-        /// Ax650_interface, by which it uses the card.
+        /// [`ax650_interface`], by which it uses the card.
         pub interface: u32,
         /// Always 0.
         pub reserved: u32,
@@ -507,7 +507,7 @@ const _: () = {
 };
 
 plain! {
-    /// Ports, handshake, default context.
+    /// Open a session: ports, handshake, default context.
     ///
     /// A session is one serving process on the card.  It ends with SESSION_DESTROY or with the last close
     /// of the file; the card then releases what the session held there.
@@ -634,7 +634,7 @@ plain! {
     /// A frame is a 28 byte header and a protobuf message, see docs/protocol/rpc.md.  Frames that carry
     /// host addresses or own the card are refused (EPERM).
     pub struct ax650_step {
-        /// Ax650_step_op.
+        /// [`ax650_step_op`].
         pub op: u32,
         /// AX650_STEP_ flags.
         pub flags: u32,
@@ -769,7 +769,9 @@ const _: () = {
 };
 
 plain! {
-    /// See `status`.  ETIME: not ended at `timeout_ns` (EAGAIN
+    /// Wait for the end of a job, and forget it.
+    ///
+    /// Returns 0 if the job has ended, well or not: see `status`.  ETIME: not ended at `timeout_ns` (EAGAIN
     /// when that is 0).  ENOENT: no such job.
     pub struct ax650_wait {
         /// In: number of the job, 0: any ended job of this file, oldest first; out: which.
@@ -830,10 +832,12 @@ pub const AX650_CONTROL_RESET: ax650_control_op = 2;
 pub type ax650_control_op = u32;
 
 plain! {
-    /// Their
-    /// jobs with ESTALE.  EBUSY: a boot or reset is already under way.
+    /// Reset or boot.
+    ///
+    /// Returns as soon as the work is queued; QUERY_CARD shows the progress.  All sessions of the card
+    /// end and their jobs fail with ESTALE.  Fails with EBUSY while a boot or reset is under way.
     pub struct ax650_control {
-        /// Ax650_control_op.
+        /// [`ax650_control_op`].
         pub op: u32,
         /// AX650_CONTROL_ flags.
         pub flags: u32,

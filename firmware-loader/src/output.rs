@@ -3,46 +3,31 @@
 //! Files that are there whole or not at all.
 
 use crate::{error::in_file, Error, Result};
+use ax650_command::whole_file::NameToBe;
 use std::{
-    fs::{File, Permissions},
+    fs::File,
     io::{self, Write},
-    os::unix::fs::PermissionsExt,
     path::Path,
 };
-use tempfile::Builder;
 
-/// Writes a file under another name in the same directory and renames it when it is complete and on
-/// disk. A file in the way is replaced if `overwrite`, else left alone.
+/// Writes a file that gets its name when it is complete and on disk. A file in the way is replaced if `overwrite`, else left alone.
 pub fn write_atomically(
     path: &Path,
     overwrite: bool,
     write: impl FnOnce(&mut File) -> Result<()>,
 ) -> Result<()> {
-    // Early, to spare the work; persist_noclobber decides.
+    // Early, to spare the work; the commit decides.
     if !overwrite && path.symlink_metadata().is_ok() {
         return Err(Error::Exists(path.into()));
     }
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut temporary = Builder::new()
-        .prefix(".ax650-fw.")
-        .permissions(Permissions::from_mode(0o666)) // and the caller's umask
-        .tempfile_in(directory)
-        .map_err(in_file(path))?;
-    write(temporary.as_file_mut())?;
-    temporary.as_file().sync_all().map_err(in_file(path))?;
-    let persisted = if overwrite {
-        temporary.persist(path)
-    } else {
-        temporary.persist_noclobber(path)
-    };
-    persisted.map(drop).map_err(|error| {
-        if error.error.kind() == io::ErrorKind::AlreadyExists {
+    let (mut file, name) = NameToBe::create(path).map_err(in_file(path))?;
+    write(&mut file)?;
+    file.sync_all().map_err(in_file(path))?;
+    name.commit(&file, overwrite).map_err(|error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
             Error::Exists(path.into())
         } else {
-            in_file(path)(error.error)
+            in_file(path)(error)
         }
     })
 }

@@ -6,7 +6,7 @@
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
@@ -263,7 +263,17 @@ fn F6_interrupted_while_packing() {
     };
     let child = pack();
     let begin = Instant::now();
-    while fs::read_dir(directory.path()).unwrap().count() == 0 {
+    // It need not have a name yet.
+    let descriptors = format!("/proc/{}/fd", child.id());
+    let is_output = |name: PathBuf| {
+        fs::read_link(name).is_ok_and(|target| target.starts_with(directory.path()))
+    };
+    let begun = || {
+        fs::read_dir(&descriptors)
+            .unwrap()
+            .any(|entry| is_output(entry.unwrap().path()))
+    };
+    while !begun() {
         assert!(begin.elapsed() < Duration::from_secs(30), "nothing begun");
         std::thread::sleep(Duration::from_millis(1));
     }

@@ -75,12 +75,15 @@ fn doc(comment: &mut String, indent: &str) -> String {
     let text = text
         .replace("struct ax650", "ax650")
         .replace("enum ax650", "ax650");
-    let (_, text) = text
-        .split_once(": ")
-        .or(text.split_once(" - "))
-        .expect("@name: or name -");
+    let end_of_name = if text.starts_with('@') { ": " } else { " - " };
+    let (_, text) = text.split_once(end_of_name).expect("@name: or name -");
     let (brief, more) = text.split_once("\n\n").unwrap_or((text, ""));
-    let brief = brief[..1].to_uppercase() + brief[1..].trim_end_matches('.') + ".";
+    // A name stays as it is.
+    let brief = match brief.starts_with("ax650_") {
+        true => brief.to_owned(),
+        false => brief[..1].to_uppercase() + &brief[1..],
+    };
+    let brief = brief.trim_end_matches('.').to_owned() + ".";
     let mut docs = String::new();
     for line in [&*brief, "\n\n", more].concat().trim_end().lines() {
         let words: Vec<_> = line.split(' ').map(word).collect();

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use crate::buffer::{Buffer, ReadGuard, WriteGuard};
 use crate::error::{Error, Result};
-use crate::job::{Job, Part};
+use crate::job::Job;
 use crate::memory::CardMemory;
 use crate::model::Model;
+use crate::part::Part;
 use crate::proto::axclrpc::engine::{ApiKind, Desc, IoDesc, RequestBody};
 use crate::run::{PendingRun, RunSteps, RunTimes, RUN};
 use crate::tensor::{TensorInfo, TensorKey};

@@ -8,7 +8,6 @@ use std::time::Duration;
 use crate::cleanup::Keep;
 use crate::error::Result;
 use crate::frame::{self, Caller, Header, Kind};
-use crate::memory::CardMemory;
 use crate::proto::axclrpc::{RequestBody, ResponseBody};
 use crate::stream::{Lane, Stream};
 
@@ -40,11 +39,6 @@ impl Call {
     pub fn without_answer(mut self) -> Self {
         self.answered = false;
         self
-    }
-
-    /// Keeps `memory` until the job that the call is in has ended, for calls that name its address.
-    pub fn keep(self, memory: &CardMemory) -> Self {
-        self.keeping(memory.keep())
     }
 
     pub(crate) fn keeping(mut self, thing: Keep) -> Self {

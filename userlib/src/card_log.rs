@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::frame::Kind;
 use crate::proto::axclrpc::system::{request_body, response_body, LogRequest, Module};
-use crate::session::Stream;
+use crate::stream::Stream;
 use crate::system::{request, system_answer};
 
 /// Room for an answer; longer logs are asked for again.

@@ -9,7 +9,7 @@ use crate::frame::Kind;
 use crate::proto::axclrpc::engine::{ApiKind, Head, NpuKind, Request, RequestBody, ResponseBody};
 use crate::proto::axclrpc::{self, runtime};
 use crate::service::Service;
-use crate::session::Stream;
+use crate::stream::Stream;
 use crate::system::{runtime_answer, runtime_request};
 
 impl Stream {

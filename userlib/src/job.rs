@@ -14,8 +14,7 @@ use crate::cleanup::Keep;
 use crate::clock::deadline_ns;
 use crate::error::{Error, Request, Result};
 use crate::memory::CardMemory;
-pub(crate) use crate::part::Part;
-use crate::part::Work;
+use crate::part::{Part, Work};
 use crate::pending::{self, Done, Outstanding, Pending, Waiting};
 use crate::session::Session;
 use crate::stream::Stream;
@@ -45,6 +44,14 @@ pub struct Job<'a> {
 struct Planned {
     pipelined: bool,
     work: Work,
+}
+
+impl Stream {
+    /// Begins to put a job together.  All its steps belong to this stream, but for calls that were prepared for
+    /// another one.
+    pub fn job(&self) -> Job<'_> {
+        Job::new(self)
+    }
 }
 
 impl<'a> Job<'a> {

@@ -12,7 +12,7 @@ use crate::cleanup::Keep;
 use crate::code::CardCode;
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::Kind;
-use crate::job::Part;
+use crate::part::Part;
 use crate::proto::axclrpc::memory::{Api, CacheType, Head, Request, RequestBody, ResponseBody};
 use crate::proto::axclrpc::{self, runtime};
 use crate::session::Session;
@@ -254,6 +254,13 @@ impl CardMemory {
 
 /// What the call is named in errors.
 const FREE: &str = "free card memory";
+
+impl Call {
+    /// Keeps `memory` until the job that the call is in has ended, for calls that name its address.
+    pub fn keep(self, memory: &CardMemory) -> Self {
+        self.keeping(memory.keep())
+    }
+}
 
 impl Piece {
     fn free_call(&self) -> Call {

@@ -9,7 +9,7 @@ use crate::code::CardCode;
 use crate::error::{Error, Result};
 use crate::frame::Kind;
 use crate::proto::axclrpc::{self, native};
-use crate::session::Stream;
+use crate::stream::Stream;
 
 /// Names a native call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

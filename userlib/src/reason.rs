@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::session::Stream;
+use crate::stream::Stream;
 
 /// A card that has no log may not answer at all.
 const PATIENCE: Duration = Duration::from_secs(3);

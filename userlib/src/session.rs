@@ -15,8 +15,7 @@ use crate::cleanup::Cleanup;
 use crate::error::{Error, Request, Result};
 use crate::health::Health;
 use crate::service::Services;
-pub(crate) use crate::stream::Stream;
-use crate::transport::{Device, Place};
+use crate::transport::Device;
 
 /// Log level of the card's serving process: info.
 const LOG_LEVEL: u32 = 2;
@@ -116,13 +115,8 @@ impl Session {
         Ok(Self { core, life })
     }
 
-    /// Returns the default stream of the default context.
-    pub fn stream(&self) -> Stream {
-        let place = Place {
-            context: self.core.created.context,
-            stream: 1,
-        };
-        Stream::borrowed(self.clone(), place)
+    pub(crate) fn default_context(&self) -> u32 {
+        self.core.created.context
     }
 
     /// Makes a buffer of `len` bytes, zeroed.

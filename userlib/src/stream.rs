@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::job::Job;
 use crate::session::Session;
 use crate::transport::Place;
 
@@ -36,6 +35,17 @@ pub(crate) enum Owned {
     Nothing,
     Stream,
     Context,
+}
+
+impl Session {
+    /// Returns the default stream of the default context.
+    pub fn stream(&self) -> Stream {
+        let place = Place {
+            context: self.default_context(),
+            stream: 1,
+        };
+        Stream::borrowed(self.clone(), place)
+    }
 }
 
 impl Stream {
@@ -72,12 +82,6 @@ impl Stream {
 
     pub(crate) fn lane(&self) -> &Arc<Lane> {
         &self.lane
-    }
-
-    /// Begins to put a job together.  All its steps belong to this stream, but for calls that were prepared for
-    /// another one.
-    pub fn job(&self) -> Job<'_> {
-        Job::new(self)
     }
 
     /// Ends what the stream has on the card, and tells how that went; dropping the last handle does the same without

@@ -35,8 +35,14 @@ const TABLES: &[(&str, &str, &str)] = &[
         "tests/emulator/media/src/lib.rs",
     ),
 ];
+/// Crates that have no table of rooms, and how many of their files may name each other in a circle.
+const NO_TABLE: &[(&str, usize)] = &[
+    // A session owns what is still to be ended, which are calls of streams of the session.
+    ("userlib/src/lib.rs", 5),
+    ("userlib/src/bin/ax650/main.rs", CIRCLE),
+];
 /// What lies in a crate's directory and is no part of it: its tests, and programs with a root of their own.
-const NOT_IN_CRATE: &[&str] = &["/src/tests/", "/src/tests.rs", "/src/bin/", "/src/main.rs"];
+const NOT_IN_CRATE: &[&str] = &["tests/", "tests.rs", "bin/", "main.rs"];
 /// What a table may name that is none of its rooms.
 const OUTSIDE: &[&str] = &["core only", "kernel", "bindings", "nothing"];
 /// So many files may name each other in a circle.
@@ -60,7 +66,10 @@ fn room<'a>(file: &'a str, root: &str) -> &'a str {
 fn read_crate(root: &str) -> Crate {
     let directory = root.rsplit_once('/').expect("a directory").0;
     let mut files = files(directory, &[".rs"]);
-    files.retain(|(name, _)| !NOT_IN_CRATE.iter().any(|part| name.contains(part)));
+    files.retain(|(name, _)| {
+        let inside = &name[directory.len() + 1..];
+        name == root || !NOT_IN_CRATE.iter().any(|part| inside.starts_with(part))
+    });
     Crate::read(root, files)
 }
 
@@ -171,10 +180,12 @@ fn directories_use_what_their_table_allows() {
 #[test]
 fn circles_of_files_are_small() {
     let mut wrong = Vec::new();
-    for &(_, _, root) in TABLES {
+    let roots = TABLES.iter().map(|&(_, _, root)| (root, CIRCLE));
+    for (root, limit) in roots.chain(NO_TABLE.iter().copied()) {
         let tree = read_crate(root);
+        assert!(tree.files().count() > 3, "{root}: few files");
         for circle in circles(&tree.arrows()) {
-            if circle.len() > CIRCLE {
+            if circle.len() > limit {
                 wrong.push(format!("{root}: {} files: {circle:?}", circle.len()));
             }
         }

@@ -29,7 +29,7 @@ const ARM64_CASES: &[&str] = &[
 ];
 
 impl Arch {
-    /// The name that the scripts of tests/env know it by.
+    /// Returns the name that the scripts of tests/env know it by.
     pub fn name(self) -> &'static str {
         match self {
             Self::Amd64 => "amd64",
@@ -45,7 +45,7 @@ impl Arch {
         }
     }
 
-    /// The patterns of the cases to run when none are given; none: all.
+    /// Returns the patterns of the cases to run when none are given; none: all.
     pub fn usual_cases(self) -> &'static [&'static str] {
         match self {
             Self::Amd64 => &[],
@@ -53,7 +53,7 @@ impl Arch {
         }
     }
 
-    /// What cargo calls it.
+    /// Returns what cargo calls the architecture.
     pub fn triple(self) -> &'static str {
         match self {
             Self::Amd64 => "x86_64-unknown-linux-gnu",
@@ -61,7 +61,7 @@ impl Arch {
         }
     }
 
-    /// What cargo must know besides.
+    /// Returns what cargo must know besides.
     pub fn cargo_environment(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Amd64 => &[],
@@ -86,7 +86,7 @@ impl Arch {
         }
     }
 
-    /// The C compiler for it, if it is not this machine's own.
+    /// Returns the C compiler for it, if it is not this machine's own.
     pub fn compiler(self) -> Option<&'static str> {
         match self {
             Self::Amd64 => None,
@@ -110,7 +110,7 @@ impl Arch {
         }
     }
 
-    /// The arguments that say which machine, without its memory and devices.
+    /// Returns QEMU's arguments that say which machine, without its memory and devices.
     pub fn machine(self) -> &'static [&'static str] {
         match self {
             Self::Amd64 => &[
@@ -133,12 +133,12 @@ impl Arch {
         }
     }
 
-    /// Whether there is such a machine.
+    /// Returns whether there is such a machine.
     pub fn has_machine(self, profile: &Profile) -> bool {
         self == Self::Arm64 || !profile.noncoherent
     }
 
-    /// The device that translates addresses; it goes before those it translates for.
+    /// Returns the device that translates addresses; it goes before those it translates for.
     pub fn iommu_device(self) -> &'static str {
         match self {
             Self::Amd64 => "intel-iommu,intremap=on,caching-mode=on",
@@ -161,7 +161,7 @@ impl Arch {
         }
     }
 
-    /// The same for the way the card's addresses are translated.
+    /// Returns the name of the way in which the card's addresses are translated.
     pub fn iommu_words(self, iommu: Iommu) -> &'static str {
         match (self, iommu) {
             (Self::Amd64, Iommu::On) => "intel_iommu=on iommu.passthrough=0 iommu.strict=1",

@@ -35,7 +35,7 @@ pub struct Artifacts {
 }
 
 impl Artifacts {
-    /// Nothing is built yet.
+    /// Begins with nothing built.
     pub fn new(arch: Arch, tree: &Path, target: &Path) -> Self {
         Self {
             arch,
@@ -46,29 +46,29 @@ impl Artifacts {
         }
     }
 
-    /// The architecture of the guests.
+    /// Returns the architecture of the guests.
     pub fn arch(&self) -> Arch {
         self.arch
     }
 
-    /// The top of the tree.
+    /// Returns the top of the tree.
     pub fn tree(&self) -> &Path {
         &self.tree
     }
 
-    /// The emulated card's program.
+    /// Returns the emulated card's program.
     pub fn emulator(&self) -> Result<&Path> {
         self.emulator
             .as_deref()
             .context("the emulator was not built")
     }
 
-    /// A guest's kernel.
+    /// Returns a guest's kernel.
     pub fn vmlinuz(&self, kernel: Kernel) -> Result<&Path> {
         Ok(&self.kernel(kernel)?.0)
     }
 
-    /// A guest's root file system.
+    /// Returns a guest's root file system.
     pub fn initrd(&self, kernel: Kernel) -> Result<&Path> {
         Ok(&self.kernel(kernel)?.1)
     }
@@ -85,7 +85,7 @@ impl Artifacts {
         release.join(name)
     }
 
-    /// The command that runs a program of the guest on this machine.
+    /// Returns the command that runs a program of the guest on this machine.
     pub fn guest_command(&self, name: &str) -> Command {
         let program = self.guest_program(name);
         match self.arch.runner() {
@@ -189,7 +189,7 @@ impl Artifacts {
         Ok(path)
     }
 
-    /// cargo, in the tree.
+    /// Makes a command of cargo, in the tree.
     pub fn cargo(&self, args: &[&str]) -> Command {
         let mut cargo = Command::new("cargo");
         cargo
@@ -200,7 +200,7 @@ impl Artifacts {
         cargo
     }
 
-    /// A script of tests/env.
+    /// Makes a command of a script of tests/env.
     pub fn script(&self, name: &str, args: &[&str]) -> Command {
         let mut script = Command::new(self.tree.join("tests/env").join(name));
         script

@@ -51,7 +51,8 @@ pub struct GuestRun {
 }
 
 impl GuestRun {
-    /// The full name, e.g. `debug+noiommu/buffers/R49_data` or `arm64-trixie-backports/buffers/R44_zeroed`.
+    /// Returns the full name, e.g. `debug+noiommu/buffers/R49_data` or
+    /// `arm64-trixie-backports/buffers/R44_zeroed`.
     pub fn name(&self) -> String {
         format!(
             "{}{}{}/{}/{}",
@@ -63,7 +64,7 @@ impl GuestRun {
         )
     }
 
-    /// How long it may take on this kernel.
+    /// Returns how long the case may take on this kernel.
     pub fn timeout(&self) -> Duration {
         let seconds = if self.soak {
             self.case.soak_s.max(self.case.timeout_s)
@@ -123,8 +124,8 @@ impl Filter {
         })
     }
 
-    /// The same, but of `names` only, a list of patterns that each match something in `cases`; an empty
-    /// list changes nothing.
+    /// Makes a filter of `names` only, a list of patterns that each match something in `cases`; an
+    /// empty list changes nothing.
     pub fn sampled(&self, names: &[&str], cases: &[GuestCase]) -> Result<Self> {
         let mut filter = self.clone();
         for name in names {
@@ -139,7 +140,7 @@ impl Filter {
         Ok(filter)
     }
 
-    /// Whether the case called `name` is wanted.
+    /// Returns whether the case called `name` is wanted.
     pub fn matches(&self, name: &str) -> bool {
         let any = |patterns: &[glob::Pattern]| {
             let ends = name
@@ -174,8 +175,8 @@ pub fn list_guest_cases(mut selftest: Command) -> Result<Vec<GuestCase>> {
     Ok(cases)
 }
 
-/// Every combination of case, kernel and machine that the kernel's filter wants, and for each machine
-/// that is booted for them the cases that come last in every boot.
+/// Returns every combination of case, kernel and machine that the kernel's filter wants, and for
+/// each machine that is booted for them the cases that come last in every boot.
 pub fn expand(cases: &[GuestCase], arch: Arch, kernels: &[(Kernel, Filter)]) -> Vec<GuestRun> {
     let mut runs = Vec::new();
     for (kernel, filter) in kernels {

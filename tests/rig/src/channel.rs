@@ -61,7 +61,7 @@ pub struct Script {
 }
 
 impl Script {
-    /// The names of the cases, in order; `soak`: in their long form.
+    /// Orders the names of the cases, in order; `soak`: in their long form.
     pub fn new(cases: Vec<String>, soak: bool) -> Self {
         Self {
             cases,
@@ -71,7 +71,7 @@ impl Script {
     }
 }
 
-/// A lock that survives the panic of another holder: its data are valid at any time.
+/// Locks also after the panic of another holder: the data are valid at any time.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex
         .lock()
@@ -229,8 +229,9 @@ impl Desk {
         self.judged.notify_all();
     }
 
-    /// What the cards have done to memory that was not mapped for them since this was last asked,
-    /// a line for each kind, and card memory that was freed while the card was at work on it.
+    /// Returns what the cards have done to memory that was not mapped for them since this was last
+    /// asked, a line for each kind, and card memory that was freed while the card was at work on
+    /// it.
     pub fn faults(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for (index, card) in self.cards.iter().enumerate() {

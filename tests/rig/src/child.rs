@@ -31,7 +31,7 @@ impl Group {
         Self::start(command, name, true)
     }
 
-    /// The same for a program that needs the terminal: it stays in the rig's process group.
+    /// Starts a program that needs the terminal: it stays in the rig's process group.
     pub fn spawn_foreground(command: &mut Command, name: &str) -> Result<Self> {
         Self::start(command, name, false)
     }
@@ -72,13 +72,14 @@ impl Group {
         })
     }
 
-    /// The child's standard streams, if they were piped.
+    /// Returns the child's standard streams, if they were piped.
     #[cfg(test)]
     pub fn child(&mut self) -> &mut Child {
         &mut self.child
     }
 
-    /// The exit status if the child has ended.  What it left running in its group is killed then.
+    /// Returns the exit status if the child has ended.  What it left running in its group is killed
+    /// then.
     pub fn poll(&mut self) -> Result<Option<ExitStatus>> {
         if self.done.is_none() && self.ended()? {
             self.kill();
@@ -145,12 +146,12 @@ fn lock_groups() -> std::sync::MutexGuard<'static, BTreeSet<i32>> {
         .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// Whether SIGINT, SIGTERM or SIGHUP has come.
+/// Returns whether SIGINT, SIGTERM or SIGHUP has come.
 pub fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
-/// From now on SIGINT, SIGTERM and SIGHUP kill every group and end the rig with status 130.
+/// Lets SIGINT, SIGTERM and SIGHUP kill every group and end the rig with status 130 from now on.
 /// `on_exit` runs in between.
 pub fn handle_interrupts(on_exit: impl FnOnce() + Send + 'static) -> Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};

@@ -10,8 +10,8 @@ const STRUCTURE: (usize, usize) = (2, 9);
 const STRINGS: (usize, usize) = (3, 8);
 const MAGIC: u32 = 0xd00d_feed;
 
-/// A flattened device tree without its spare room in which every property of the name `from` has the
-/// name `to`, which is as long.
+/// Copies a flattened device tree, without its spare room; every property of the name `from` gets
+/// the name `to`, which is as long.
 pub fn rename_property(tree: &[u8], from: &str, to: &str) -> Result<Vec<u8>> {
     ensure!(from.len() == to.len(), "{from} and {to} differ in length");
     let mut tree = pack(tree)?;

@@ -55,7 +55,7 @@ impl Emulator {
         Ok(card)
     }
 
-    /// The socket that QEMU connects to.
+    /// Returns the socket that QEMU connects to.
     pub fn socket(&self) -> PathBuf {
         self.dir.join(format!("{}.sock", self.name))
     }
@@ -152,7 +152,7 @@ impl Emulator {
         self.run()
     }
 
-    /// Whether the process is there.
+    /// Returns whether the process is there.
     pub fn alive(&mut self) -> bool {
         self.process
             .as_mut()

@@ -36,7 +36,7 @@ enum Program {
     Script(&'static str),
 }
 
-/// All of them.
+/// Lists all cases that need no guest.
 pub fn list(artifacts: &Artifacts) -> Result<Vec<HostCase>> {
     match artifacts.arch() {
         Arch::Amd64 => list_all(artifacts),

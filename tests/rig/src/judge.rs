@@ -62,7 +62,7 @@ pub struct Judge {
 }
 
 impl Judge {
-    /// For these cases, in the order in which the guest will run them.
+    /// Makes a judge of these cases, in the order in which the guest will run them.
     pub fn new(runs: impl IntoIterator<Item = GuestRun>) -> Self {
         Self {
             waiting: runs.into_iter().collect(),
@@ -80,17 +80,17 @@ impl Judge {
         }
     }
 
-    /// Whether all cases have been judged.
+    /// Returns whether all cases have been judged.
     pub fn done(&self) -> bool {
         self.waiting.is_empty() && self.current.is_none()
     }
 
-    /// The case that runs now.
+    /// Returns the case that runs now.
     pub fn current(&self) -> Option<&GuestRun> {
         self.current.as_ref().map(|c| &c.run)
     }
 
-    /// The cases that have to run in another guest.
+    /// Returns the cases that have to run in another guest.
     pub fn into_waiting(mut self) -> Vec<GuestRun> {
         // One that was begun in a guest with a damaged kernel has not been judged.
         if let Some(current) = self.current.take().filter(|_| self.spoiled) {
@@ -104,7 +104,8 @@ impl Judge {
         self.settled.pop_front()
     }
 
-    /// Whether the kernel has reported something between two cases: this guest is of no more use.
+    /// Returns whether the kernel has reported something between two cases: this guest is of no
+    /// more use.
     pub fn spoiled(&self) -> bool {
         self.spoiled
     }
@@ -203,7 +204,8 @@ impl Judge {
         }
     }
 
-    /// Whether the current case can be judged now: all of its log is here, or will not come.
+    /// Returns whether the current case can be judged now: all of its log is here, or will not
+    /// come.
     pub fn ready(&self) -> bool {
         let Some(current) = &self.current else {
             return false;
@@ -214,7 +216,7 @@ impl Judge {
         self.ended.as_ref() == Some(&current.run.case.name) || at.elapsed() > CONSOLE_LAG
     }
 
-    /// Whether the current case is so late that the guest must be hung.
+    /// Returns whether the current case is so late that the guest must be hung.
     pub fn late(&self) -> bool {
         self.current.as_ref().is_some_and(|current| {
             current.result.is_none()
@@ -341,7 +343,8 @@ impl Judge {
         Some(next)
     }
 
-    /// The log since the last marker: what is left to show when the guest does not get anywhere.
+    /// Returns the log since the last marker: what is left to show when the guest does not get
+    /// anywhere.
     pub fn last_lines(&self) -> Vec<String> {
         self.section.iter().cloned().collect()
     }

@@ -21,7 +21,7 @@ impl Kernel {
     /// All of them.
     pub const ALL: &'static [Self] = &[Self::TrixieBackports, Self::Forky, Self::Debug];
 
-    /// The name that tests/env/kernels.sh knows it by.
+    /// Returns the name that tests/env/kernels.sh knows it by.
     pub fn name(self) -> &'static str {
         match self {
             Self::TrixieBackports => "trixie-backports",
@@ -30,8 +30,8 @@ impl Kernel {
         }
     }
 
-    /// How many times slower things are on it, at worst, than on a distribution's kernel on an idle
-    /// machine.
+    /// Returns how many times slower things are on it, at worst, than on a distribution's kernel on
+    /// an idle machine.
     pub fn slowness(self) -> u32 {
         match self {
             Self::TrixieBackports | Self::Forky => 2,

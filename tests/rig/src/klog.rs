@@ -70,7 +70,7 @@ const HARMLESS: &[&str] = &[
 pub struct LockReport(Vec<String>);
 
 impl LockReport {
-    /// Whether this line begins one.
+    /// Returns whether this line begins a report.
     pub fn begins(line: &str) -> bool {
         line.contains("possible circular locking dependency")
     }
@@ -81,7 +81,7 @@ impl LockReport {
         line.contains("</TASK>")
     }
 
-    /// Its lines that are reports; none if it is a report that is none of the driver's.
+    /// Lines of the block that are reports; none if it is a report that is none of the driver's.
     ///
     /// Linux 7.3 gives one whenever a card is pulled: pciehp takes `pci_rescan_remove_lock` with its
     /// own `reset_lock` held, and later the other way round.
@@ -140,7 +140,7 @@ pub enum Mark<'a> {
     End(&'a str),
 }
 
-/// The marker in this line, if it has one.
+/// Finds the marker in this line, if it has one.
 pub fn mark(line: &str) -> Option<Mark<'_>> {
     let (_, text) = line.split_once(MARKER)?;
     let (word, name) = text.trim().split_once(' ')?;
@@ -151,7 +151,7 @@ pub fn mark(line: &str) -> Option<Mark<'_>> {
     }
 }
 
-/// Whether this line is a report.
+/// Returns whether this line is a report.
 pub fn is_report(line: &str) -> bool {
     REPORTS.iter().any(|text| line.contains(text))
         && !HARMLESS.iter().any(|text| line.contains(text))

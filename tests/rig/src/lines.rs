@@ -53,7 +53,7 @@ impl Lines {
             .context("cannot write to the socket")
     }
 
-    /// The next document; `None` at the deadline.  A closed connection is an error.
+    /// Reads the next document; `None` at the deadline.  A closed connection is an error.
     pub fn receive(&mut self, deadline: Instant) -> Result<Option<Value>> {
         loop {
             if let Some(end) = self.buffer.iter().position(|&b| b == b'\n') {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// The top of the source tree: where the scripts of `tests/env` are.
+/// Returns the top of the source tree: where the scripts of `tests/env` are.
 pub fn tree() -> Result<PathBuf> {
     let mut dir = std::env::current_dir().context("no working directory")?;
     loop {
@@ -19,7 +19,7 @@ pub fn tree() -> Result<PathBuf> {
     }
 }
 
-/// Cargo's target directory.
+/// Returns cargo's target directory.
 pub fn target(tree: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| tree.join("target"), PathBuf::from)
 }

@@ -42,7 +42,7 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// MiB of memory for a guest with this kernel.
+    /// Returns the MiB of memory for a guest with this kernel.
     pub fn memory_for(&self, kernel: Kernel) -> u32 {
         match (self.memory, kernel) {
             (0, Kernel::TrixieBackports | Kernel::Forky) => 1024,

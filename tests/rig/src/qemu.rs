@@ -67,7 +67,7 @@ pub struct Machine {
 /// gone.  Not a time of the protocol: a busy machine may leave the card without a CPU for seconds.
 const CARD_TIMEOUT_MS: u32 = 30_000;
 
-/// The `device_add` arguments (and `-device` argument) of a card.
+/// Returns the `device_add` arguments (and `-device` argument) of a card.
 pub fn card_device(index: usize, socket: &Path) -> serde_json::Value {
     serde_json::json!({
         "driver": "vfio-user-pci",
@@ -87,7 +87,7 @@ fn option(path: &Path) -> String {
 }
 
 impl Machine {
-    /// The command that starts it.
+    /// Returns the command that starts it.
     pub fn command(&self) -> Command {
         let mut command = Command::new(self.arch.qemu());
         command.args(self.arguments());

@@ -25,7 +25,7 @@ struct Counts {
 }
 
 impl Report {
-    /// So many cases will be reported.
+    /// Begins a report of so many cases.
     pub fn new(total: usize) -> Self {
         Self {
             total,
@@ -81,7 +81,8 @@ impl Report {
         crate::channel::lock(&self.counts).failed.len()
     }
 
-    /// The last lines: what failed once more, since the reasons may be far up, and the counts.
+    /// Returns the last lines: what failed once more, since the reasons may be far up, and the
+    /// counts.
     pub fn summary(&self) -> String {
         let counts = crate::channel::lock(&self.counts);
         let mut text = String::new();

@@ -146,7 +146,8 @@ fn boots(runs: Vec<GuestRun>) -> Vec<Vec<GuestRun>> {
         .collect()
 }
 
-/// One batch for the host's cases, and some for each combination of kernel and machine.
+/// One batch for the host's cases, and some for each combination of kernel and machine. Without guests
+/// all workers are free, and each of the host's cases is a batch.
 /// `arch` begins the names of the guests' logs.
 fn batches(arch: &str, host_cases: Vec<HostCase>, runs: Vec<GuestRun>) -> Vec<Batch> {
     let mut guests: BTreeMap<(Kernel, String), Vec<GuestRun>> = BTreeMap::new();
@@ -178,6 +179,10 @@ fn batches(arch: &str, host_cases: Vec<HostCase>, runs: Vec<GuestRun>) -> Vec<Ba
         Batch::Guest(_, runs) => std::cmp::Reverse(runs.iter().map(|run| run.timeout()).sum()),
         Batch::Host(_) => std::cmp::Reverse(std::time::Duration::ZERO),
     });
+    if batches.is_empty() {
+        let each = host_cases.into_iter().map(|case| Batch::Host(vec![case]));
+        return each.collect();
+    }
     if !host_cases.is_empty() {
         batches.insert(0, Batch::Host(host_cases));
     }

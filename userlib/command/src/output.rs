@@ -2,35 +2,28 @@
 
 //! Output files that appear when they are complete, or not at all.
 
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
-use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{AtFlags, RenameFlags};
-
 use crate::failure::Failure;
+use crate::whole_file::NameToBe;
 
 /// Bytes that are collected before they are written.
 const COLLECT: usize = 1 << 20;
 
 /// A file that is being written.
 ///
-/// It has no name until [`Output::commit`], where the file system can do that; elsewhere it has a temporary name
-/// and is removed when dropped.  Standard output (`-`) and what is no regular file are written directly.
+/// It has its name when it is complete ([`Output::commit`]), else nothing is left of it.  Standard output (`-`) and what
+/// is no regular file are written directly.
 pub struct Output {
     writer: BufWriter<File>,
     path: PathBuf,
-    place: Place,
+    /// None for what is written directly.
+    name: Option<NameToBe>,
     force: bool,
-}
-
-enum Place {
-    Direct,
-    Nameless,
-    Temporary(PathBuf),
 }
 
 impl Output {
@@ -43,30 +36,18 @@ impl Output {
     }
 
     fn try_create(path: &Path, force: bool) -> io::Result<Self> {
-        let (file, place) = if path == Path::new("-") {
-            (standard_output()?, Place::Direct)
+        let (file, name) = if path == Path::new("-") {
+            (standard_output()?, None)
         } else if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-            (OpenOptions::new().write(true).open(path)?, Place::Direct)
+            (OpenOptions::new().write(true).open(path)?, None)
         } else {
-            let nameless = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .custom_flags(libc::O_TMPFILE)
-                .mode(0o666)
-                .open(directory(path));
-            match nameless {
-                Ok(file) => (file, Place::Nameless),
-                // Not on this file system; other errors come again.
-                Err(_) => {
-                    let temporary = temporary_name(path);
-                    (File::create_new(&temporary)?, Place::Temporary(temporary))
-                }
-            }
+            let (file, name) = NameToBe::create(path)?;
+            (file, Some(name))
         };
         Ok(Self {
             writer: BufWriter::with_capacity(COLLECT, file),
             path: path.into(),
-            place,
+            name,
             force,
         })
     }
@@ -78,9 +59,9 @@ impl Output {
 
     /// Writes what was collected, if somebody may be waiting for it.
     pub fn flush_pipe(&mut self) -> io::Result<()> {
-        match self.place {
-            Place::Direct => self.writer.flush(),
-            _ => Ok(()),
+        match self.name {
+            None => self.writer.flush(),
+            Some(_) => Ok(()),
         }
     }
 
@@ -98,33 +79,10 @@ impl Output {
 
     fn try_commit(&mut self) -> io::Result<()> {
         self.writer.flush()?;
-        match std::mem::replace(&mut self.place, Place::Direct) {
-            Place::Direct => Ok(()),
-            Place::Nameless if !self.force => self.link(&self.path),
-            Place::Nameless => {
-                // A name cannot be taken from another file in one step, so take one that is free first.
-                let temporary = temporary_name(&self.path);
-                self.link(&temporary)?;
-                self.place = Place::Temporary(temporary);
-                self.try_commit()
-            }
-            Place::Temporary(temporary) => {
-                let renamed = if self.force {
-                    fs::rename(&temporary, &self.path)
-                } else {
-                    rename_to_new(&temporary, &self.path)
-                };
-                renamed.inspect_err(|_| self.place = Place::Temporary(temporary))
-            }
+        match self.name.take() {
+            Some(name) => name.commit(self.writer.get_ref(), self.force),
+            None => Ok(()),
         }
-    }
-
-    /// Gives a file without name one.
-    fn link(&self, name: &Path) -> io::Result<()> {
-        let this = format!("/proc/self/fd/{}", self.writer.get_ref().as_raw_fd());
-        let here = nix::fcntl::AT_FDCWD;
-        nix::unistd::linkat(here, this.as_str(), here, name, AtFlags::AT_SYMLINK_FOLLOW)?;
-        Ok(())
     }
 
     /// Makes a failure of an error of writing to the output.
@@ -146,27 +104,6 @@ impl Write for Output {
 impl Seek for Output {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.writer.seek(to)
-    }
-}
-
-impl Drop for Output {
-    fn drop(&mut self) {
-        if let Place::Temporary(temporary) = &self.place {
-            if let Err(error) = fs::remove_file(temporary) {
-                log::warn!("{}: {error}", temporary.display());
-            }
-        }
-    }
-}
-
-/// As [`fs::rename`], but not over what is there.
-fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
-    let here = nix::fcntl::AT_FDCWD;
-    match nix::fcntl::renameat2(here, from, here, to, RenameFlags::RENAME_NOREPLACE) {
-        // Not on this file system: look, then do.
-        Err(nix::errno::Errno::EINVAL) if fs::symlink_metadata(to).is_err() => fs::rename(from, to),
-        Err(nix::errno::Errno::EINVAL) => Err(io::ErrorKind::AlreadyExists.into()),
-        result => Ok(result?),
     }
 }
 
@@ -212,21 +149,6 @@ pub fn refuse_input(output: Option<&Path>, input: impl AsFd, path: &Path) -> Res
     Ok(())
 }
 
-fn directory(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    }
-}
-
-/// A name beside `path`.
-fn temporary_name(path: &Path) -> PathBuf {
-    let mut name = OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}", std::process::id()));
-    directory(path).join(name)
-}
-
 /// Standard output, without the buffer of the standard library.
 fn standard_output() -> io::Result<File> {
     Ok(File::from(
@@ -236,12 +158,23 @@ fn standard_output() -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsRawFd;
+
     use super::*;
+    use crate::whole_file::with_temporary_name;
 
     fn scratch(name: &str) -> PathBuf {
         let directory = std::env::temp_dir().join(format!("ax650-{name}-{}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
         directory
+    }
+
+    /// Makes of an output what it is on a file system that has no files without names.
+    fn give_temporary_name(output: &mut Output) {
+        let (file, name) =
+            with_temporary_name(&output.path, |name| File::create_new(name)).unwrap();
+        output.writer = BufWriter::new(file);
+        output.name.as_mut().unwrap().temporary = Some(name);
     }
 
     #[test]
@@ -269,9 +202,7 @@ mod tests {
         for temporary in [false, true] {
             let mut output = Output::create(&directory.join("out"), false).unwrap();
             if temporary {
-                let name = temporary_name(&output.path);
-                File::create_new(&name).unwrap();
-                output.place = Place::Temporary(name);
+                give_temporary_name(&mut output);
             }
             output.write_all(b"half").unwrap();
             drop(output);
@@ -287,9 +218,7 @@ mod tests {
         for temporary in [false, true] {
             let mut output = Output::create(&path, false).unwrap();
             if temporary {
-                let name = temporary_name(&path);
-                output.writer = BufWriter::new(File::create_new(&name).unwrap());
-                output.place = Place::Temporary(name);
+                give_temporary_name(&mut output);
             }
             output.write_all(b"new").unwrap();
             // It comes into being meanwhile.

@@ -25,6 +25,7 @@ use nix::sys::memfd::{memfd_create, MFdFlags};
 
 use crate::card::Card;
 use crate::clock::now_ns;
+use crate::media::{VencChannel, VideoFrame};
 use crate::transport::{Action, Direction, Mapping, Submission, Transport};
 
 pub use engine::model_image;
@@ -92,6 +93,16 @@ impl FakeCard {
             changed: Condvar::new(),
             node: EventFd::from_value_and_flags(0, flags).expect("a file more"),
         })
+    }
+
+    /// Lets the card refuse encoders whose attributes do not pass `check`, until all sessions have ended.
+    pub fn check_encoders(&self, check: fn(&VencChannel) -> bool) {
+        self.state().service.video.check = Some(check);
+    }
+
+    /// Lets the card tell something else of its pictures than what is so, until all sessions have ended.
+    pub fn tell_of_pictures(&self, told: impl Fn(VideoFrame) -> VideoFrame + Send + 'static) {
+        self.state().service.video.told = Some(Box::new(told));
     }
 
     /// Opens the card, as [`Card::open`] would.

@@ -20,20 +20,8 @@ const DEPTH: usize = 4;
 pub(super) struct Video {
     decoders: Vec<Decoder>,
     encoders: Vec<Encoder>,
-    check: Option<fn(&VencChannel) -> bool>,
-    told: Option<Box<dyn Fn(VideoFrame) -> VideoFrame + Send>>,
-}
-
-impl super::FakeCard {
-    /// Lets the card refuse encoders whose attributes do not pass `check`, until all sessions have ended.
-    pub fn check_encoders(&self, check: fn(&VencChannel) -> bool) {
-        self.state().service.video.check = Some(check);
-    }
-
-    /// Lets the card tell something else of its pictures than what is so, until all sessions have ended.
-    pub fn tell_of_pictures(&self, told: impl Fn(VideoFrame) -> VideoFrame + Send + 'static) {
-        self.state().service.video.told = Some(Box::new(told));
-    }
+    pub check: Option<fn(&VencChannel) -> bool>,
+    pub told: Option<Box<dyn Fn(VideoFrame) -> VideoFrame + Send>>,
 }
 
 struct Decoder {

@@ -17,7 +17,8 @@ use crate::error::{Error, Result};
 use crate::native::{self, Api};
 use crate::proto::axclrpc::native::{Module, VdecApi};
 use crate::service::Service;
-use crate::session::{Session, Stream};
+use crate::session::Session;
+use crate::stream::Stream;
 use crate::system::MARGIN;
 
 pub use frame::Frame;

@@ -17,12 +17,13 @@ use super::waiting::{give_back, send_patiently, Turns, TURN};
 use super::FORMAT_NV12;
 use crate::buffer::Buffer;
 use crate::error::{Error, Request, Result};
-use crate::job::Part;
 use crate::memory::CardMemory;
 use crate::native::{self, Api};
+use crate::part::Part;
 use crate::proto::axclrpc::native::{Module, VencApi};
 use crate::service::Service;
-use crate::session::{Session, Stream};
+use crate::session::Session;
+use crate::stream::Stream;
 use crate::system::MARGIN;
 
 pub use receive::Packet;

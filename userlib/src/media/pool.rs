@@ -8,7 +8,8 @@ use super::waiting::give_back;
 use crate::error::{Error, Result};
 use crate::native::Api;
 use crate::proto::axclrpc::native::{Module, SysApi};
-use crate::session::{Session, Stream};
+use crate::session::Session;
+use crate::stream::Stream;
 
 /// Bytes of `AX_POOL_CONFIG_T`.
 const CONFIG_SIZE: usize = 96;

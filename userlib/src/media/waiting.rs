@@ -12,7 +12,8 @@ use super::Received;
 use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::info::Telemetry;
-use crate::session::{Session, Stream};
+use crate::session::Session;
+use crate::stream::Stream;
 
 /// How long the card may sit on one call; then the library asks again, so that nothing lasts too long.
 pub(super) const TURN: Duration = Duration::from_millis(1000);

@@ -8,9 +8,6 @@ use crate::card::Card;
 use crate::parts::Doorbell;
 use crate::rings::Transport;
 
-/// Place of the card's doorbell counter in the control page.
-const HANDLED: u64 = 0x28;
-
 /// Ports that exist [pcie 5.1].
 const PORTS: u32 = 128;
 
@@ -51,11 +48,7 @@ fn handle(card: &Card, doorbell: &Doorbell) {
         card.counters.hit("doorbell.bad_count");
         return;
     }
-    let counted = transport
-        .window
-        .read_u64(HANDLED)
-        .and_then(|n| transport.window.write_u64(HANDLED, n.wrapping_add(1)));
-    if counted.is_err() {
+    if transport.window.control_page().count_doorbell().is_err() {
         return;
     }
     if card.switches.flag("ring.stuck") {

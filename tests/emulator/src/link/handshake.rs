@@ -94,17 +94,17 @@ pub fn announce(
     generation: Generation,
     transport: &Transport,
 ) -> Result<(), Interrupted> {
-    let window = &transport.window;
+    let page = transport.window.control_page();
     let deadline = Instant::now() + LIMIT;
     let mut announced = false;
     let seen = card.wait_until(generation, Some(deadline), Some(POLL), || {
         if !announced && !card.switches.flag("step1.no_ack") {
-            announced = window.write_u32(4, CARD).is_ok();
+            announced = page.set_answer(CARD).is_ok();
         }
-        match window.read_u32(0).ok()? {
+        match page.flag().ok()? {
             HOST => Some(Seen::Flag),
             // The host has cleared what this boot has announced, so the word is of this boot too.
-            MAGIC if announced && window.read_u32(4).ok()? == 0 => Some(Seen::Clock),
+            MAGIC if announced && page.answer().ok()? == 0 => Some(Seen::Clock),
             _ => None,
         }
     })?;
@@ -125,7 +125,7 @@ pub fn announce(
             card.counters.hit("handshake.step1_timeout");
         }
     }
-    if window.clear(32).is_err() {
+    if page.clear_step_1().is_err() {
         warn!("handshake 1: the control page cannot be cleared");
     }
     Ok(())

@@ -63,21 +63,13 @@ fn beat_on(
 }
 
 fn write(card: &Card, transport: &Transport, stamp: u64) {
-    let window = &transport.window;
     let interval = card
         .switches
         .number("heartbeat.interval")
         .unwrap_or(INTERVAL);
-    let written = window
-        .write_u32(0, card.id())
-        .and_then(|()| window.write_u32(4, interval as u32))
-        .and_then(|()| {
-            if card.options.heartbeat_v2 || card.switches.flag("heartbeat.v2") {
-                window.write_u64(8, stamp)
-            } else {
-                window.write_u32(8, stamp as u32)
-            }
-        });
+    let wide = card.options.heartbeat_v2 || card.switches.flag("heartbeat.v2");
+    let page = transport.window.control_page();
+    let written = page.beat(card.id(), interval as u32, stamp, wide);
     card.counters.hit(if written.is_ok() {
         "heartbeat.sent"
     } else {

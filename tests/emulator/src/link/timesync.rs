@@ -10,7 +10,7 @@ use crate::card::Card;
 use crate::parts::{Generation, Interrupted, WallClock};
 use crate::rings::Transport;
 
-/// What the host writes to S+0x00 when its clock is there.
+/// The host's flag when its clock is there.
 pub(super) const MAGIC: u32 = 0x2222_2222;
 const LIMIT: Duration = Duration::from_secs(5);
 /// The card polls without a pause; this is as often as makes sense here.  A host that does not wait
@@ -18,21 +18,22 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// when it would win it against a card.
 const POLL: Duration = Duration::from_micros(20);
 
-/// Waits for the host's clock, then clears the first 64 bytes of the region in any case.
+/// Waits for the host's clock, then clears the control page in any case.
 pub fn sync(
     card: &Card,
     generation: Generation,
     transport: &Transport,
 ) -> Result<Option<WallClock>, Interrupted> {
-    let window = &transport.window;
+    let page = transport.window.control_page();
     let deadline = Instant::now() + LIMIT;
     let clock = card.wait_until(generation, Some(deadline), Some(POLL), || {
-        if window.read_u32(0).ok()? != MAGIC {
+        if page.flag().ok()? != MAGIC {
             return None;
         }
+        let (seconds, nanoseconds) = page.clock().ok()?;
         Some(WallClock {
-            seconds: window.read_u64(0x10).ok()? as i64,
-            nanoseconds: window.read_u64(0x18).ok()? as i64,
+            seconds,
+            nanoseconds,
         })
     })?;
     match clock {
@@ -48,7 +49,7 @@ pub fn sync(
     if let Some(ms) = card.switches.number("timesync.delay_clear_ms") {
         card.pause(generation, Duration::from_millis(ms))?;
     }
-    if !card.switches.flag("timesync.no_clear") && window.clear(64).is_err() {
+    if !card.switches.flag("timesync.no_clear") && page.clear().is_err() {
         warn!("time sync: the control page cannot be cleared");
     }
     Ok(clock)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ax650_emu_api::DmaError;
 
+use super::control_page::ControlPage;
 use super::geometry::Geometry;
 use crate::dma::HostMemory;
 
@@ -56,43 +57,48 @@ impl Window {
         self.size
     }
 
+    /// The region's first 64 bytes.
+    pub fn control_page(&self) -> ControlPage<'_> {
+        ControlPage(self)
+    }
+
     /// A pointer or counter for the control socket: an access that is not the card's.
-    pub(crate) fn peek_u64(&self, at: u64) -> Option<u64> {
+    pub(super) fn peek_u64(&self, at: u64) -> Option<u64> {
         self.host.peek_u64(self.base + at)
     }
 
     /// Reads a word of the control page.
-    pub(crate) fn read_u32(&self, at: u64) -> Result<u32, DmaError> {
+    pub(super) fn read_u32(&self, at: u64) -> Result<u32, DmaError> {
         self.host.read_u32(self.base + at, "control page")
     }
 
     /// Writes a word of the control page, or half a pointer.
-    pub(crate) fn write_u32(&self, at: u64, value: u32) -> Result<(), DmaError> {
+    pub(super) fn write_u32(&self, at: u64, value: u32) -> Result<(), DmaError> {
         self.host.write_u32(self.base + at, value, "control page")
     }
 
     /// Reads a pointer or counter.
-    pub(crate) fn read_u64(&self, at: u64) -> Result<u64, DmaError> {
+    pub(super) fn read_u64(&self, at: u64) -> Result<u64, DmaError> {
         self.host.read_u64(self.base + at, "ring pointer")
     }
 
     /// Writes a pointer or counter.
-    pub(crate) fn write_u64(&self, at: u64, value: u64) -> Result<(), DmaError> {
+    pub(super) fn write_u64(&self, at: u64, value: u64) -> Result<(), DmaError> {
         self.host.write_u64(self.base + at, value, "ring pointer")
     }
 
     /// Reads ring data.
-    pub(crate) fn read(&self, at: u64, data: &mut [u8]) -> Result<(), DmaError> {
+    pub(super) fn read(&self, at: u64, data: &mut [u8]) -> Result<(), DmaError> {
         self.host.read(self.base + at, data, "ring data")
     }
 
     /// Writes ring data.
-    pub(crate) fn write(&self, at: u64, data: &[u8]) -> Result<(), DmaError> {
+    pub(super) fn write(&self, at: u64, data: &[u8]) -> Result<(), DmaError> {
         self.host.write(self.base + at, data, "ring data")
     }
 
     /// Clears `len` bytes (a multiple of 4) of the control page, word by word.
-    pub(crate) fn clear(&self, len: u64) -> Result<(), DmaError> {
+    pub(super) fn clear(&self, len: u64) -> Result<(), DmaError> {
         (0..len).step_by(4).try_for_each(|at| self.write_u32(at, 0))
     }
 }

@@ -308,7 +308,7 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// The fraction in lowest terms.
+    /// Returns the fraction in lowest terms.
     pub fn new(num: u64, den: u64) -> Option<Self> {
         let (mut a, mut b) = (num, den);
         while b != 0 {
@@ -323,7 +323,7 @@ impl Rate {
         (den > 0 && (0.01..=1000.0).contains(&rate.value())).then_some(rate)
     }
 
-    /// As a number.
+    /// Returns the value as a number.
     pub fn value(self) -> f64 {
         f64::from(self.num) / f64::from(self.den)
     }

@@ -23,7 +23,7 @@ const MAX_COPIES: u64 = 1000;
 /// Jobs of the measurement of calls per second.
 const CHAINS: u32 = 20;
 
-/// Measures.
+/// Measures calls, copies and inference, as the options say.
 pub fn bench(card: &Card, options: &Bench) -> Result<(), Failure> {
     let session = card.session()?;
     let stream = session.stream();

@@ -80,7 +80,7 @@ fn micros(index: u64, rate: Rate) -> u64 {
     index * 1_000_000 * u64::from(rate.den) / u64::from(rate.num)
 }
 
-/// What an encoder needs to know.
+/// Returns what an encoder needs to know.
 pub fn config(
     codec: Codec,
     size: (u32, u32),
@@ -144,7 +144,7 @@ impl<'a> Sink<'a> {
         }
     }
 
-    /// What the pictures are like, for files that can hold it.
+    /// Returns what the pictures are like, for files that can hold it.
     pub fn set_look(&mut self, look: Look) {
         if let Some(writer) = self.file.mp4() {
             writer.set_look(look);

@@ -23,7 +23,7 @@ pub struct System {
 /// A card on the PCI bus, with or without a driver.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PciCard {
-    /// Its address, `0000:01:00.0`.
+    /// Address on the bus, `0000:01:00.0`.
     pub address: String,
     /// The driver that it is bound to.
     pub driver: Option<String>,
@@ -74,55 +74,56 @@ impl std::fmt::Display for Link {
 }
 
 impl System {
-    /// The system that the program runs on.
+    /// Returns the system that the program runs on.
     pub fn here() -> Self {
         Self::at("/")
     }
 
-    /// The system below a directory.
+    /// Returns the system below a directory.
     pub fn at(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
 
-    /// Whether it is the one that the program runs on.
+    /// Returns whether it is the system that the program runs on.
     pub fn is_here(&self) -> bool {
         self.root == Path::new("/")
     }
 
-    /// Where an absolute path of that system is.
+    /// Returns where an absolute path of that system is.
     pub fn path(&self, path: &str) -> PathBuf {
         self.root.join(path.trim_start_matches('/'))
     }
 
-    /// A file's text without white space around it.
+    /// Reads a file's text, without white space around it.
     pub fn read(&self, path: &str) -> Option<String> {
         read(&self.path(path))
     }
 
-    /// The entries of a directory, sorted.
+    /// Returns the entries of a directory, sorted.
     pub fn entries(&self, path: &str) -> Vec<PathBuf> {
         entries(&self.path(path))
     }
 
-    /// Release of the running kernel.
+    /// Returns the release of the running kernel.
     pub fn release(&self) -> Option<String> {
         self.read("/proc/sys/kernel/osrelease")
     }
 
-    /// Version of the loaded driver; `Some("")` if it does not tell.
+    /// Returns the version of the loaded driver; `Some("")` if it does not tell.
     pub fn driver_version(&self) -> Option<String> {
         let module = format!("/sys/module/{DRIVER}");
         let loaded = self.path(&module).is_dir();
         loaded.then(|| self.read(&format!("{module}/version")).unwrap_or_default())
     }
 
-    /// All cards on the bus, by address.
+    /// Returns all cards on the bus, by address.
     pub fn cards(&self) -> Vec<PciCard> {
         let devices = self.entries("/sys/bus/pci/devices");
         devices.iter().filter_map(|device| card(device)).collect()
     }
 
-    /// The card that `name` names, in the syntax of [`ax650::Card::open`]; without a name the first that has a node.
+    /// Finds the card that `name` names, in the syntax of [`ax650::Card::open`]; without a name the first that has a
+    /// node.
     pub fn card(&self, name: Option<&str>) -> Option<PciCard> {
         let mut cards = self.cards().into_iter();
         let Some(name) = name else {
@@ -143,7 +144,7 @@ impl System {
 }
 
 impl PciCard {
-    /// Name of its node, or else its address.
+    /// Returns the name of the card's node, or else its address.
     pub fn name(&self) -> String {
         match self.index {
             Some(index) => format!("ax650-{index}"),
@@ -151,7 +152,7 @@ impl PciCard {
         }
     }
 
-    /// State or, without our driver, why there is none.
+    /// Returns the card's state or, without our driver, why there is none.
     pub fn state_or_driver(&self) -> String {
         match (&self.state, self.driver.as_deref()) {
             (Some(state), _) => state.clone(),
@@ -161,7 +162,7 @@ impl PciCard {
         }
     }
 
-    /// As `ax650 list --json` and `info --json` have it.
+    /// Returns the card as `ax650 list --json` and `info --json` have it.
     pub fn json(&self) -> Value {
         json!({
             "index": self.index,

@@ -13,7 +13,7 @@ pub struct Notes {
 }
 
 impl Notes {
-    /// None so far.
+    /// Begins without notes.
     pub fn new(strict: bool) -> Self {
         Self {
             strict,
@@ -21,7 +21,7 @@ impl Notes {
         }
     }
 
-    /// Something is not carried over; said once.
+    /// Notes that something is not carried over, and says so once.
     pub fn warn(&mut self, text: impl Into<String>) -> Result<(), Failure> {
         let failure = Failure::of(text);
         if self.strict {
@@ -35,7 +35,7 @@ impl Notes {
         Ok(())
     }
 
-    /// A job that went through but is not whole ends with a status of its own.
+    /// Ends a job that went through but is not whole with a status of its own.
     pub fn incomplete(text: impl Into<String>) -> Failure {
         Failure::new(INCOMPLETE, text)
     }

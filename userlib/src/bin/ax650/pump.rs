@@ -43,7 +43,7 @@ pub struct Report {
     pub shown: u64,
     /// Pictures that should have been shown and did not come out.
     pub lost: u64,
-    /// Of the beginning of the clip, which cannot be decoded by itself.
+    /// Packets at the beginning of the clip that cannot be decoded by themselves.
     pub skipped: u64,
     /// Errors that the card has counted, in words.
     pub errors: Vec<String>,
@@ -326,7 +326,7 @@ fn errors(status: &VdecStatus, words: &mut Vec<String>) {
 }
 
 impl Report {
-    /// What is to be said of a clip that went through, and a failure if anything of it was lost.
+    /// Says what is to be said of a clip that went through; fails if anything of it was lost.
     pub fn judge(&self, name: &str, clip: &Clip, notes: &mut Notes) -> Result<(), Failure> {
         if self.shown == 0 {
             let errors = match self.errors.join(", ") {

@@ -21,7 +21,7 @@ pub fn bytes(count: u64) -> String {
     format!("{value:.2} TiB")
 }
 
-/// A time with a unit, three digits.
+/// Writes a time with a unit, three digits.
 pub fn time(time: Duration) -> String {
     let us = time.as_secs_f64() * 1e6;
     let (value, unit) = match us {
@@ -36,7 +36,7 @@ pub fn time(time: Duration) -> String {
     }
 }
 
-/// A share of 1 in percent.
+/// Writes a share of 1 in percent.
 pub fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
@@ -73,7 +73,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of at least one time.
+    /// Computes the figures of at least one time.
     ///
     /// # Panics
     ///
@@ -89,12 +89,12 @@ impl Spread {
         }
     }
 
-    /// As `min / avg / p99`.
+    /// Writes the figures as `min / avg / p99`.
     pub fn cells(&self) -> [String; 3] {
         [time(self.min), time(self.avg), time(self.p99)]
     }
 
-    /// In microseconds.
+    /// Returns the figures in microseconds.
     pub fn json(&self) -> serde_json::Value {
         let us = |time: Duration| time.as_nanos() as f64 / 1e3;
         serde_json::json!({ "min_us": us(self.min), "avg_us": us(self.avg), "p99_us": us(self.p99) })

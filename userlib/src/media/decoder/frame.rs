@@ -8,12 +8,12 @@ use super::{api, Inner, CHANNEL, GET};
 use crate::buffer::Buffer;
 use crate::call::Call;
 use crate::error::{Error, Request, Result};
-use crate::job::Part;
 use crate::media::picture::PictureLayout;
 use crate::media::structs::VideoFrame;
 use crate::media::waiting::give_back;
 use crate::media::FORMAT_NV12;
 use crate::native::{self, Api};
+use crate::part::Part;
 use crate::proto::axclrpc::native::VdecApi;
 use crate::session::Session;
 

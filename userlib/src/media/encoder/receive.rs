@@ -8,11 +8,11 @@ use super::{api, Encoder};
 use crate::buffer::Buffer;
 use crate::call::Call;
 use crate::error::{Error, Result};
-use crate::job::Part;
 use crate::media::decoder::{millis, Received};
 use crate::media::venc_structs::VencStream;
 use crate::media::waiting::Deadline;
 use crate::native::{self, Api};
+use crate::part::Part;
 use crate::proto::axclrpc::native::VencApi;
 use crate::system::MARGIN;
 

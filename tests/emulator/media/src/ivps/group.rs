@@ -6,7 +6,8 @@
 //! returns.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::ops::Deref;
+use std::sync::Arc;
 
 use ax650_emu_api::Dram;
 
@@ -16,7 +17,8 @@ use crate::call::errors::Fault;
 use crate::memory::frame::VideoFrame;
 use crate::memory::session::Owner;
 use crate::pool::{Kind, PoolConfig, Pools};
-use crate::work::wait::{lock, Deadline};
+use crate::work::shared::Shared;
+use crate::work::wait::Deadline;
 
 /// Number of the module in `enModId` and in links, as in its codes.
 pub const MODULE: u32 = 0x0d;
@@ -64,8 +66,6 @@ pub struct State {
     ended: bool,
     /// StopGrp was called: what is there can be taken, nothing follows.
     stopped: bool,
-    /// The group is gone.
-    pub destroyed: bool,
     /// The channels.
     pub channels: [Channel; CHANNELS],
     /// Pictures that have come.
@@ -89,8 +89,15 @@ pub struct Group {
     /// Its session.
     pub owner: Owner,
     pools: Arc<Pools>,
-    state: Mutex<State>,
-    changed: Condvar,
+    shared: Shared<State>,
+}
+
+impl Deref for Group {
+    type Target = Shared<State>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.shared
+    }
 }
 
 impl Group {
@@ -100,28 +107,8 @@ impl Group {
             id,
             owner,
             pools: pools.clone(),
-            state: Mutex::default(),
-            changed: Condvar::new(),
+            shared: Shared::default(),
         }
-    }
-
-    /// The state of a group that has not been destroyed.
-    pub fn alive(&self) -> Result<MutexGuard<'_, State>, Fault> {
-        let state = self.state();
-        if state.destroyed {
-            return Err(Fault::Unexist);
-        }
-        Ok(state)
-    }
-
-    /// The state.
-    pub fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
-    }
-
-    /// Wakes all who wait for a change.
-    pub fn notify(&self) {
-        self.changed.notify_all();
     }
 
     /// Drops the pictures that wait in `channel`.
@@ -158,8 +145,7 @@ impl Group {
 
     /// Ends everything; who waits learns that the group does not exist.
     pub fn destroy(&self) {
-        let mut state = self.state();
-        state.destroyed = true;
+        let mut state = self.close();
         state.started = false;
         for channel in &mut state.channels {
             self.clear(channel);
@@ -187,10 +173,7 @@ impl Group {
                 state.sending = true;
                 break pipeline;
             }
-            state = deadline.wait(&self.changed, state, Fault::NoBuffer)?;
-            if state.destroyed {
-                return Err(Fault::Unexist);
-            }
+            state = self.wait(state, deadline, Fault::NoBuffer)?;
         };
         let crop = state.crop.as_ref().and_then(|(_, part)| *part);
         drop(state);
@@ -317,7 +300,7 @@ impl Group {
         };
         let pool = self.pools.create(self.owner, Kind::Codec, config)?;
         let mut state = self.state();
-        if state.destroyed {
+        if self.is_gone() {
             drop(state);
             let _ = self.pools.destroy(self.owner, Kind::Codec, pool);
             return Err(Fault::Unexist);
@@ -347,10 +330,7 @@ impl Group {
             if state.ended || state.stopped {
                 return Err(Fault::FlowEnd);
             }
-            state = deadline.wait(&self.changed, state, Fault::Empty)?;
-            if state.destroyed {
-                return Err(Fault::Unexist);
-            }
+            state = self.wait(state, deadline, Fault::Empty)?;
         }
     }
 

@@ -165,11 +165,9 @@ impl Vdec {
             self.activity.clone(),
         ));
         let (of_thread, link) = (group.clone(), self.link.clone());
-        let thread = std::thread::Builder::new()
-            .name(format!("vdec{id}"))
-            .spawn(move || Worker::new(of_thread, link).run())
-            .map_err(|_| Fault::NoBuffer)?;
-        group.set_thread(thread);
+        let work = move || Worker::new(of_thread, link).run();
+        let started = group.start_thread(format!("vdec{id}"), work);
+        started.map_err(|_| Fault::NoBuffer)?;
         groups.insert(id, group);
         Ok(id)
     }

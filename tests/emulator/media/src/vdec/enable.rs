@@ -33,9 +33,8 @@ impl Group {
             None
         };
         let mut state = self.state();
-        let destroyed = state.destroyed;
         let c = &mut state.channels[channel];
-        if destroyed || made.is_some() && c.own_pool.is_some() {
+        if self.is_gone() || made.is_some() && c.own_pool.is_some() {
             // Another thread was faster.
             drop(state);
             if let Some(pool) = made {

@@ -3,9 +3,9 @@
 //! A decoder group: what its client does to it.  Its pictures are made by [`super::worker`].
 
 use std::collections::VecDeque;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 
 use super::attr::{Codec, Errors, GroupAttr, Stream};
 use super::channel::{Channel, CHANNELS};
@@ -14,7 +14,8 @@ use crate::call::errors::Fault;
 use crate::memory::block::CardBlock;
 use crate::memory::session::Owner;
 use crate::pool::{Kind, Pools};
-use crate::work::wait::{lock, Activity, Deadline};
+use crate::work::shared::Shared;
+use crate::work::wait::{Activity, Deadline};
 
 /// Calls of SendStream whose bytes may wait for decoding.
 const INPUT_DEPTH: usize = 32;
@@ -47,8 +48,6 @@ pub struct State {
     pub user_picture: Option<Vec<u8>>,
     /// EnableUserPic was called.
     pub user_picture_on: bool,
-    /// The group is gone; its thread ends.
-    pub destroyed: bool,
     /// StartRecvStream was called.
     pub receiving: bool,
     /// Pictures still to be made, if the client has set a limit.
@@ -99,17 +98,19 @@ pub struct Group {
     pub codec: Codec,
     /// The card's pools.
     pub pools: Arc<Pools>,
-    state: Mutex<State>,
-    changed: Condvar,
-    /// Counts what makes the decoder's thread drop what it has: reset and destruction.
-    epoch: AtomicU64,
-    /// The same for one channel: its being disabled.
+    shared: Arc<Shared<State>>,
+    /// Counts what makes the decoder's thread drop what it has of one channel: its being disabled.
     pub(super) channel_epochs: [AtomicU64; CHANNELS],
-    /// Told of each picture; for SelectGrp.
-    pub activity: Arc<Activity>,
     /// The card's memory for the waiting stream.
     stream_buffer: Option<CardBlock>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Deref for Group {
+    type Target = Arc<Shared<State>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.shared
+    }
 }
 
 impl Group {
@@ -130,7 +131,6 @@ impl Group {
             display_mode: 1,
             user_picture: None,
             user_picture_on: false,
-            destroyed: false,
             receiving: false,
             pictures_left: None,
             stream: 0,
@@ -151,57 +151,18 @@ impl Group {
             owner,
             codec: attr.codec,
             pools,
-            state: Mutex::new(state),
-            changed: Condvar::new(),
-            epoch: AtomicU64::new(0),
+            shared: Arc::new(Shared::new(state, activity)),
             channel_epochs: Default::default(),
-            activity,
             stream_buffer,
-            thread: Mutex::default(),
         }
-    }
-
-    /// The group's state.
-    pub fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
-    }
-
-    /// The state, unless the group is gone.
-    pub fn alive(&self) -> Result<MutexGuard<'_, State>, Fault> {
-        let state = self.state();
-        if state.destroyed {
-            Err(Fault::Unexist)
-        } else {
-            Ok(state)
-        }
-    }
-
-    /// Waits for a change of the state.
-    pub fn wait<'a>(
-        &'a self,
-        state: MutexGuard<'a, State>,
-        deadline: Deadline,
-        at_once: Fault,
-    ) -> Result<MutexGuard<'a, State>, Fault> {
-        deadline.wait(&self.changed, state, at_once)
-    }
-
-    /// Wakes all who wait for a change.
-    pub fn notify(&self) {
-        self.changed.notify_all();
     }
 
     /// Epochs of the group and of a channel.
     pub fn epochs(&self, channel: usize) -> (u64, u64) {
         (
-            self.epoch.load(Ordering::SeqCst),
+            self.epoch(),
             self.channel_epochs[channel].load(Ordering::SeqCst),
         )
-    }
-
-    /// Names the group's thread.
-    pub fn set_thread(&self, thread: JoinHandle<()>) {
-        *lock(&self.thread) = Some(thread);
     }
 
     /// StartRecvStream: `pictures` -1 for no limit, as are 0 and what else is no number of pictures.
@@ -251,7 +212,7 @@ impl Group {
 
     /// Empties all queues; returns the pool blocks to give back without the lock.
     fn clear(&self, state: &mut State) -> Vec<u32> {
-        self.epoch.fetch_add(1, Ordering::SeqCst);
+        self.next_epoch();
         state.input.clear();
         state.input_bytes = 0;
         state.user_data.clear();
@@ -269,29 +230,17 @@ impl Group {
             // The client may have given it back itself, with POOL ReleaseBlock.
             let _ = self.pools.release(self.owner, block);
         }
-        self.notify();
         self.pools.wake();
-        self.activity.notify();
-    }
-
-    /// The group's thread has failed: nothing more can be had of the group.
-    pub fn abandon(&self) {
-        self.state().destroyed = true;
-        self.notify();
-        self.activity.notify();
+        self.notify_all();
     }
 
     /// Ends the group's thread, wakes all callers and frees the card's memory.
     pub fn destroy(&self) {
-        let mut state = self.state();
-        state.destroyed = true;
+        let mut state = self.close();
         let blocks = self.clear(&mut state);
         drop(state);
         self.give_back(&blocks);
-        let thread = lock(&self.thread).take();
-        if thread.is_some_and(|t| t.join().is_err()) {
-            log::error!("vdec: the thread of group {} panicked", self.id);
-        }
+        self.join();
         let mut pools = Vec::new();
         for channel in &mut self.state().channels {
             pools.extend(channel.own_pool.take());
@@ -321,9 +270,6 @@ impl Group {
                 break;
             }
             state = self.wait(state, deadline, Fault::NoBuffer)?;
-            if state.destroyed {
-                return Err(Fault::Unexist);
-            }
         }
         if !bytes.is_empty() {
             state.received += 1;

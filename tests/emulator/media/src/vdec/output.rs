@@ -27,14 +27,11 @@ impl Group {
             if c.ended {
                 if !std::mem::replace(&mut c.end_told, true) {
                     // One who waits in SelectGrp may have nothing to wait for any more.
-                    self.activity.notify();
+                    self.notify_select();
                 }
                 return Err(Fault::FlowEnd);
             }
             state = self.wait(state, deadline, Fault::Empty)?;
-            if state.destroyed {
-                return Err(Fault::Unexist);
-            }
         }
     }
 
@@ -120,8 +117,7 @@ impl Group {
         if let Some(block) = unused {
             let _ = self.pools.release(self.owner, block);
         }
-        self.notify();
-        self.activity.notify();
+        self.notify_all();
     }
 
     /// The last picture of stream number `stream` has been put.
@@ -133,8 +129,7 @@ impl Group {
             }
         }
         drop(state);
-        self.notify();
-        self.activity.notify();
+        self.notify_all();
     }
 }
 

@@ -19,8 +19,6 @@ use crate::call::blobs::View;
 use crate::call::errors::Fault;
 use crate::memory::frame::Nv12;
 use crate::memory::picture::{from_card, to_card, Scaler};
-use crate::work::priority::give_way;
-use crate::work::wait::Deadline;
 
 /// Module number of VDEC in a frame's `enModId`.
 pub const MODULE: u32 = 8;
@@ -43,7 +41,7 @@ impl Worker {
     pub fn new(group: Arc<Group>, link: Arc<dyn Link>) -> Self {
         Self {
             splitter: Splitter::new(group.codec),
-            epoch: group.epochs(0).0,
+            epoch: group.epoch(),
             decoder: None,
             scalers: Default::default(),
             group,
@@ -53,7 +51,6 @@ impl Worker {
 
     /// Works until the group is destroyed.
     pub fn run(mut self) {
-        give_way();
         while let Some(input) = self.next() {
             match input {
                 Input::Bytes(bytes, stream) => self.bytes(&bytes, stream),
@@ -68,28 +65,17 @@ impl Worker {
     }
 
     fn next(&mut self) -> Option<Input> {
-        let group = self.group.clone();
-        let mut state = group.state();
-        loop {
-            if state.destroyed {
-                return None;
+        let forget = || {
+            self.splitter = Splitter::new(self.group.codec);
+            self.decoder = None;
+        };
+        self.group.next(&mut self.epoch, forget, |state| {
+            let input = state.input.pop_front()?;
+            if let Input::Bytes(bytes, _) = &input {
+                state.input_bytes = state.input_bytes.saturating_sub(bytes.len());
             }
-            let epoch = group.epochs(0).0;
-            if self.epoch != epoch {
-                self.epoch = epoch;
-                self.splitter = Splitter::new(group.codec);
-                self.decoder = None;
-            }
-            if let Some(input) = state.input.pop_front() {
-                if let Input::Bytes(bytes, _) = &input {
-                    state.input_bytes = state.input_bytes.saturating_sub(bytes.len());
-                }
-                drop(state);
-                group.notify();
-                return Some(input);
-            }
-            state = group.wait(state, Deadline::Never, Fault::Empty).ok()?;
-        }
+            Some(input)
+        })
     }
 
     fn bytes(&mut self, bytes: &[u8], stream: Stream) {
@@ -164,7 +150,7 @@ impl Worker {
         };
         self.link.count("vdec_pictures", 1);
         let mut state = self.group.state();
-        if self.group.epochs(0).0 != self.epoch {
+        if self.group.epoch() != self.epoch {
             return;
         }
         state.decoded += 1;
@@ -298,14 +284,6 @@ impl Worker {
                 },
             }),
             Err(_) => self.group.state().errors.format += 1,
-        }
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.group.abandon();
         }
     }
 }

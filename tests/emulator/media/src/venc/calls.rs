@@ -145,11 +145,9 @@ impl Venc {
         let activity = self.activity.clone();
         let channel = Arc::new(Channel::new(id, session.owner, raw, attr, buffer, activity));
         let (of_thread, link) = (channel.clone(), self.link.clone());
-        let thread = std::thread::Builder::new()
-            .name(format!("venc{id}"))
-            .spawn(move || Worker::new(of_thread, link).run())
-            .map_err(|_| Fault::NoBuffer)?;
-        channel.set_thread(thread);
+        let work = move || Worker::new(of_thread, link).run();
+        let started = channel.start_thread(format!("venc{id}"), work);
+        started.map_err(|_| Fault::NoBuffer)?;
         channels.insert(id, channel);
         Ok(id)
     }

@@ -3,9 +3,8 @@
 //! An encoder channel: what its client does to it.  Its packets are made by [`super::worker`].
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::thread::JoinHandle;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use ax650_emu_api::Cmm;
 use ffmpeg_next::frame::Video;
@@ -17,7 +16,8 @@ use crate::call::blobs::{clamp32, Record};
 use crate::call::errors::Fault;
 use crate::memory::block::CardBlock;
 use crate::memory::session::Owner;
-use crate::work::wait::{lock, Activity, Deadline};
+use crate::work::shared::Shared;
+use crate::work::wait::Activity;
 
 /// What goes with a picture through the encoder.
 #[derive(Debug, Clone, Default)]
@@ -63,8 +63,6 @@ pub struct State {
     pub user_data: VecDeque<Vec<u8>>,
     /// The next picture is to be an intra picture.
     pub want_idr: bool,
-    /// The channel is gone; its thread ends.
-    pub destroyed: bool,
     /// StartRecvFrame was called.
     pub receiving: bool,
     /// Pictures still to be taken, if the client has set a limit.
@@ -103,16 +101,18 @@ pub struct Channel {
     pub id: u32,
     /// Its session.
     pub owner: Owner,
-    state: Mutex<State>,
-    pub(super) changed: Condvar,
-    /// Counts what makes the thread drop what it has: reset and destruction.
-    epoch: AtomicU64,
-    /// Told of each packet; for SelectGrp.
-    activity: Arc<Activity>,
+    shared: Arc<Shared<State>>,
     /// The card's memory for packets, and what of it is in use.
     buffer: CardBlock,
     pub(super) room: Cmm,
-    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Deref for Channel {
+    type Target = Arc<Shared<State>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.shared
+    }
 }
 
 impl Channel {
@@ -132,7 +132,6 @@ impl Channel {
             params: Params::default(),
             user_data: VecDeque::new(),
             want_idr: false,
-            destroyed: false,
             receiving: false,
             pictures_left: None,
             stream: 0,
@@ -152,55 +151,10 @@ impl Channel {
         Self {
             id,
             owner,
-            state: Mutex::new(state),
-            changed: Condvar::new(),
-            epoch: AtomicU64::new(0),
-            activity,
+            shared: Arc::new(Shared::new(state, activity)),
             room: Cmm::new(buffer.address(), buffer.size()),
             buffer,
-            thread: Mutex::default(),
         }
-    }
-
-    /// The channel's state.
-    pub fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
-    }
-
-    /// The state, unless the channel is gone.
-    pub fn alive(&self) -> Result<MutexGuard<'_, State>, Fault> {
-        let state = self.state();
-        if state.destroyed {
-            Err(Fault::Unexist)
-        } else {
-            Ok(state)
-        }
-    }
-
-    /// Waits for a change of the state.
-    pub fn wait<'a>(
-        &'a self,
-        state: MutexGuard<'a, State>,
-        deadline: Deadline,
-        at_once: Fault,
-    ) -> Result<MutexGuard<'a, State>, Fault> {
-        deadline.wait(&self.changed, state, at_once)
-    }
-
-    /// Wakes all who wait for a change, also those in SelectGrp.
-    pub fn notify(&self) {
-        self.changed.notify_all();
-        self.activity.notify();
-    }
-
-    /// Changes when what the thread has in hand is to be dropped.
-    pub fn epoch(&self) -> u64 {
-        self.epoch.load(Ordering::SeqCst)
-    }
-
-    /// Names the channel's thread.
-    pub fn set_thread(&self, thread: JoinHandle<()>) {
-        *lock(&self.thread) = Some(thread);
     }
 
     /// StartRecvFrame: `pictures` -1 for no limit.
@@ -223,7 +177,7 @@ impl Channel {
     /// StopRecvFrame: what has been sent is still encoded; it ends the stream.
     pub fn stop(&self) -> Result<(), Fault> {
         Self::end_input(&mut *self.alive()?);
-        self.notify();
+        self.notify_all();
         Ok(())
     }
 
@@ -242,12 +196,12 @@ impl Channel {
         self.clear(&mut state);
         state.ended = state.stream > 0 && !state.receiving;
         drop(state);
-        self.notify();
+        self.notify_all();
         Ok(())
     }
 
     fn clear(&self, state: &mut State) {
-        self.epoch.fetch_add(1, Ordering::SeqCst);
+        self.next_epoch();
         state.input.clear();
         state.user_data.clear();
         (state.ended, state.end_told) = (false, false);
@@ -256,23 +210,13 @@ impl Channel {
         }
     }
 
-    /// The channel's thread has failed: nothing more can be had of the channel.
-    pub fn abandon(&self) {
-        self.state().destroyed = true;
-        self.notify();
-    }
-
     /// Ends the channel's thread and wakes all callers.
     pub fn destroy(&self) {
-        let mut state = self.state();
-        state.destroyed = true;
+        let mut state = self.close();
         self.clear(&mut state);
         drop(state);
-        self.notify();
-        let thread = lock(&self.thread).take();
-        if thread.is_some_and(|t| t.join().is_err()) {
-            log::error!("venc: the thread of channel {} panicked", self.id);
-        }
+        self.notify_all();
+        self.join();
     }
 
     /// SetChnAttr.

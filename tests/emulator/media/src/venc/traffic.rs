@@ -77,9 +77,6 @@ impl Channel {
                 break;
             }
             state = self.wait(state, deadline, Fault::NoBuffer)?;
-            if state.destroyed {
-                return Err(Fault::Unexist);
-            }
         }
         if let Some(picture) = picture {
             state.received.0 += 1;
@@ -90,7 +87,7 @@ impl Channel {
                 let copy = picture.read(dram, &attr);
                 state = self.state();
                 state.copying -= 1;
-                self.changed.notify_all();
+                self.notify();
                 let tag = Tag {
                     pts: frame.pts,
                     user_data: frame.user_data,
@@ -111,7 +108,7 @@ impl Channel {
             Self::end_input(&mut state);
         }
         drop(state);
-        self.notify();
+        self.notify_all();
         Ok(())
     }
 
@@ -121,20 +118,17 @@ impl Channel {
         loop {
             if let Some(packet) = state.ready.pop_front() {
                 state.held.insert(packet.phys);
-                self.changed.notify_all();
+                self.notify();
                 return Ok(packet.stream);
             }
             if state.ended {
                 if !std::mem::replace(&mut state.end_told, true) {
                     // One who waits in SelectGrp may have nothing to wait for any more.
-                    self.notify();
+                    self.notify_all();
                 }
                 return Err(Fault::FlowEnd);
             }
             state = self.wait(state, deadline, Fault::Empty)?;
-            if state.destroyed {
-                return Err(Fault::Unexist);
-            }
         }
     }
 
@@ -148,7 +142,7 @@ impl Channel {
         // With the lock, so that the thread is not between looking for room and waiting for it.
         let _ = self.room.free(phys);
         drop(state);
-        self.changed.notify_all();
+        self.notify();
         Ok(())
     }
 

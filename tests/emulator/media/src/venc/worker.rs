@@ -11,9 +11,6 @@ use super::channel::{Channel, Input, Packet, Tag};
 use super::encode::{Encoded, Encoder};
 use super::nal;
 use super::pack::Pack;
-use crate::call::errors::Fault;
-use crate::work::priority::give_way;
-use crate::work::wait::Deadline;
 
 /// What the thread has in hand.
 pub struct Worker {
@@ -44,7 +41,6 @@ impl Worker {
 
     /// Works until the channel is destroyed.
     pub fn run(mut self) {
-        give_way();
         while let Some(job) = self.next() {
             match job {
                 Ok(job) => self.encode(job),
@@ -56,40 +52,27 @@ impl Worker {
                 }
             }
             self.channel.state().encoding = false;
-            self.channel.notify();
+            self.channel.notify_all();
         }
     }
 
     /// The next picture, or the number of the stream that ends.
     fn next(&mut self) -> Option<Result<Job, u64>> {
-        let channel = self.channel.clone();
-        let mut state = channel.state();
-        loop {
-            if state.destroyed {
-                return None;
-            }
-            let epoch = channel.epoch();
-            if self.epoch != epoch {
-                self.epoch = epoch;
-                self.encoder = None;
-            }
-            match state.input.pop_front() {
-                Some(Input::Picture(picture, mut tag)) => {
+        let forget = || self.encoder = None;
+        self.channel.next(&mut self.epoch, forget, |state| {
+            Some(match state.input.pop_front()? {
+                Input::Picture(picture, mut tag) => {
                     state.encoding = true;
                     tag.messages = state.user_data.drain(..).collect();
-                    let job = Job {
+                    Ok(Job {
                         picture,
                         tag,
                         intra: std::mem::take(&mut state.want_idr),
-                    };
-                    drop(state);
-                    channel.notify();
-                    return Some(Ok(job));
+                    })
                 }
-                Some(Input::End(stream)) => return Some(Err(stream)),
-                None => state = channel.wait(state, Deadline::Never, Fault::Empty).ok()?,
-            }
-        }
+                Input::End(stream) => Err(stream),
+            })
+        })
     }
 
     fn encode(&mut self, mut job: Job) {
@@ -170,14 +153,6 @@ impl Worker {
             len: bytes.len(),
         });
         drop(state);
-        self.channel.notify();
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.channel.abandon();
-        }
+        self.channel.notify_all();
     }
 }

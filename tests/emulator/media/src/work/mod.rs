@@ -3,4 +3,5 @@
 //! How threads of the codec wait and give way.
 
 pub mod priority;
+pub mod shared;
 pub mod wait;

@@ -127,7 +127,7 @@ fn no_b_pictures(text: &str) -> Result<u32, String> {
 }
 
 impl Encoding {
-    /// The rate control asked for, if any was; the usual bit rate is `usual`, kbit/s.
+    /// Returns the rate control asked for, if any was; the usual bit rate is `usual`, kbit/s.
     pub fn rate_control(&self, codec: Codec, usual: u32) -> Result<Option<RateControl>, Failure> {
         let mode = match (self.rc, self.qp, self.bitrate, self.max_bitrate) {
             (Some(mode), ..) => mode,

@@ -18,7 +18,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// Whoever runs the program.
+    /// Returns the person who runs the program.
     pub fn me() -> Self {
         let mut groups: Vec<u32> = nix::unistd::getgroups()
             .unwrap_or_default()
@@ -48,7 +48,7 @@ struct Group {
     members: Vec<String>,
 }
 
-/// Whether `person` may open the device node `node` for reading and writing.
+/// Returns whether `person` may open the device node `node` for reading and writing.
 pub fn may_open(system: &System, node: &str, person: &Person) -> Result<(), Refusal> {
     let path = system.path(node);
     let metadata = path.metadata().map_err(|error| Refusal {

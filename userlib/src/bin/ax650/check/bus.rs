@@ -11,7 +11,7 @@ use crate::host::{PciCard, System, DRIVER};
 /// Cards beat at least every 9 s [rpc 6]; the driver calls one suspect by the interval that it announces.
 const HEARTBEAT_LIMIT_MS: u64 = 20_000;
 
-/// The cards' nodes in `/dev`.
+/// Returns the cards' nodes in `/dev`.
 pub fn nodes(system: &System) -> Vec<String> {
     system
         .entries("/dev")
@@ -22,7 +22,7 @@ pub fn nodes(system: &System) -> Vec<String> {
         .collect()
 }
 
-/// Are there cards?
+/// Checks whether there are cards.
 pub fn presence(system: &System, cards: &[PciCard]) -> Finding {
     let nodes = nodes(system);
     match cards {
@@ -44,7 +44,7 @@ pub fn presence(system: &System, cards: &[PciCard]) -> Finding {
     }
 }
 
-/// Is it ours?
+/// Checks whether a card has our driver.
 pub fn driver(system: &System, card: &PciCard) -> Finding {
     let address = &card.address;
     let bind = format!("`echo {address} | sudo tee /sys/bus/pci/drivers/{DRIVER}/bind`");
@@ -76,7 +76,7 @@ pub fn driver(system: &System, card: &PciCard) -> Finding {
     }
 }
 
-/// Is it up?
+/// Checks whether a card is up.
 pub fn state(card: &PciCard) -> Option<Finding> {
     let name = card.name();
     let reset = format!("`sudo ax650 reset -d {name}`");
@@ -105,7 +105,7 @@ pub fn state(card: &PciCard) -> Option<Finding> {
     })
 }
 
-/// Is the link as good as it could be?
+/// Checks whether a card's link is as good as it could be.
 pub fn link(card: &PciCard) -> Option<Finding> {
     let (now, most) = (card.link?, card.link_max?);
     let slot = card.slot_max.unwrap_or(most);
@@ -131,7 +131,7 @@ pub fn link(card: &PciCard) -> Option<Finding> {
     })
 }
 
-/// Can the card touch memory that it was not given?
+/// Checks whether a card can touch memory that it was not given.
 pub fn iommu(card: &PciCard) -> Finding {
     let name = card.name();
     let risk = "a faulty card, or firmware that is not what it seems, can write anywhere in memory";

@@ -15,7 +15,7 @@ use crate::host::{PciCard, System, DRIVER};
 /// How deep modules may be below `/lib/modules/RELEASE`.
 const DEPTH: u32 = 6;
 
-/// Is the module loaded, and if not, why?
+/// Checks whether the module is loaded, and if not, why.
 pub fn module(system: &System) -> Vec<Finding> {
     if let Some(version) = system.driver_version() {
         return vec![Finding::ok(
@@ -139,7 +139,7 @@ fn blacklisted(system: &System) -> Option<Finding> {
     None
 }
 
-/// Are Axera's own modules in the way?
+/// Checks whether Axera's own modules are in the way.
 pub fn axcl(system: &System) -> Option<Finding> {
     let modules = system.read("/proc/modules").unwrap_or_default();
     let theirs: Vec<_> = modules
@@ -164,7 +164,7 @@ pub fn axcl(system: &System) -> Option<Finding> {
     )
 }
 
-/// Is there firmware for the next boot?
+/// Checks whether there is firmware for the next boot.
 pub fn firmware(system: &System, cards: &[PciCard]) -> Finding {
     let custom = system
         .read("/sys/module/firmware_class/parameters/path")

@@ -21,7 +21,7 @@ pub struct Array<'a> {
     pub data: &'a [u8],
 }
 
-/// Whether the file says it is one.
+/// Returns whether the file says it is one.
 pub fn is_npy(file: &[u8]) -> bool {
     file.starts_with(MAGIC)
 }
@@ -68,7 +68,7 @@ fn value<'a>(header: &'a str, key: &str) -> Option<&'a str> {
     Some(rest.trim_start().strip_prefix(':')?.trim_start())
 }
 
-/// The header of a file with this array.
+/// Returns the header of a file with this array.
 pub fn header(descr: &str, shape: &[u32]) -> Vec<u8> {
     let dims: Vec<_> = shape.iter().map(|dim| format!("{dim}, ")).collect();
     let dims = dims.concat();
@@ -90,7 +90,7 @@ pub fn header(descr: &str, shape: &[u32]) -> Vec<u8> {
     header
 }
 
-/// NumPy's name of a type; `None` if it has none.
+/// Returns NumPy's name of a type; `None` if it has none.
 pub fn descr(data_type: DataType) -> Option<&'static str> {
     Some(match data_type {
         DataType::Int8 => "|i1",
@@ -110,7 +110,7 @@ pub fn descr(data_type: DataType) -> Option<&'static str> {
     })
 }
 
-/// Whether elements that NumPy calls `descr` can be those of a tensor.
+/// Returns whether elements that NumPy calls `descr` can be those of a tensor.
 pub fn fits(data_type: DataType, descr: &str) -> bool {
     match descr {
         "|b1" => data_type == DataType::Uint8,

@@ -91,7 +91,7 @@ fn named<'a>(
     }
 }
 
-/// Standard input can be read once.
+/// Refuses standard input that is named twice: it can be read once.
 pub fn one_standard_input(options: &Run) -> Result<(), Failure> {
     let inputs = options.input.iter();
     let dashes = inputs
@@ -203,7 +203,7 @@ fn fill(bytes: &mut [u8], data_type: DataType, fill: Fill, seed: u64) {
     }
 }
 
-/// Before the first run, as it cannot be helped after the last.
+/// Refuses outputs that cannot be written before the first run, as it cannot be helped after the last.
 pub fn can_be_npy(model: &Model) -> Result<(), Failure> {
     let without = |tensor: &&TensorInfo| npy::descr(tensor.data_type).is_none();
     match model.outputs().iter().find(without) {

@@ -42,7 +42,7 @@ pub struct Format {
 /// A packet.
 #[derive(Debug)]
 pub struct Unit {
-    /// Its NAL units with start codes, and all that is needed to decode it.
+    /// NAL units with start codes, and all that is needed to decode them.
     pub data: Vec<u8>,
     /// When its picture is shown, in ticks of the clip; elementary streams do not tell.
     pub time: Option<i64>,
@@ -58,7 +58,7 @@ pub struct Unit {
 
 /// A video.
 pub struct Clip {
-    /// Of the first picture.
+    /// Time of the first picture.
     pub format: Format,
     /// What its pictures are like, as far as was seen.
     pub look: Look,
@@ -277,7 +277,7 @@ impl Clip {
         Ok(())
     }
 
-    /// The next packet.
+    /// Reads the next packet.
     pub fn next(&mut self) -> Result<Option<Unit>, Failure> {
         match self.first.take() {
             Some(unit) => Ok(Some(unit)),
@@ -285,7 +285,7 @@ impl Clip {
         }
     }
 
-    /// What was found to be missing or wrong so far.
+    /// Returns what was found to be missing or wrong so far.
     pub fn problems(&self) -> &[String] {
         &self.problems
     }
@@ -298,7 +298,7 @@ impl Clip {
         }
     }
 
-    /// The reader of an MP4 file.
+    /// Returns the reader of an MP4 file.
     pub fn mp4(&self) -> Option<&Reader> {
         match &self.source {
             Source::Mp4(reader, _) => Some(reader),
@@ -306,7 +306,7 @@ impl Clip {
         }
     }
 
-    /// Why reading failed: the file, or an interrupt.
+    /// Returns why reading failed: the file, or an interrupt.
     pub fn read_failure(path: &Path, error: &std::io::Error) -> Failure {
         interrupt::check()
             .err()

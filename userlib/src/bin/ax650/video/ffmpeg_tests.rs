@@ -35,7 +35,7 @@ impl Drop for Scratch {
     }
 }
 
-/// What ffmpeg prints; `None` if there is no ffmpeg.
+/// Returns what ffmpeg prints; `None` if there is no ffmpeg.
 pub fn ffmpeg(arguments: &[&str]) -> Option<String> {
     let output = Command::new("ffmpeg")
         .args(["-v", "fatal", "-y"])
@@ -83,7 +83,7 @@ pub fn checksums(path: &Path) -> Vec<String> {
     lines.map(last).collect()
 }
 
-/// All packets of a clip.
+/// Reads all packets of a clip.
 pub fn units(clip: &mut Clip) -> Vec<Unit> {
     std::iter::from_fn(|| clip.next().unwrap()).collect()
 }

@@ -63,7 +63,7 @@ impl Input {
         Ok(input)
     }
 
-    /// The file itself.
+    /// Returns the file itself.
     pub fn file(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }

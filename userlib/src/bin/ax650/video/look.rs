@@ -24,7 +24,7 @@ pub struct Look {
     pub colour: (u8, u8, u8),
     /// How pictures of the file are turned to be shown.
     pub matrix: [i32; 9],
-    /// The same in degrees, clockwise; `None`: something else.
+    /// Returns the turn in degrees, clockwise; `None`: something else.
     pub rotation: Option<u32>,
 }
 
@@ -55,12 +55,12 @@ impl Look {
         }
     }
 
-    /// Whether colour or range differ from what is taken for granted.
+    /// Returns whether colour or range differ from what is taken for granted.
     pub fn has_colour(&self) -> bool {
         self.full_range || self.colour != UNKNOWN
     }
 
-    /// What the card does not keep of it: it gives out 8 bits and 4:2:0 only.
+    /// Returns what the card does not keep of it: it gives out 8 bits and 4:2:0 only.
     pub fn lost_on_the_card(&self) -> Option<String> {
         let chroma = match self.chroma {
             2 => " 4:2:2",
@@ -75,7 +75,7 @@ impl Look {
         Some(format!("{kind} pictures become 8-bit 4:2:0"))
     }
 
-    /// What a file that keeps these of it loses of the rest.
+    /// Returns what a file that keeps these of it loses of the rest.
     pub fn lost_in_file(&self, keeps: Keeps) -> Vec<String> {
         let mut lost = Vec::new();
         if !keeps.rotation {

@@ -46,7 +46,7 @@ pub enum FileKind {
 }
 
 impl FileKind {
-    /// By the extension; `None` if it is none of these.
+    /// Returns the kind by the extension; `None` if it is none of these.
     pub fn of(path: &Path) -> Option<Self> {
         let extension = path.extension()?.to_str()?.to_ascii_lowercase();
         Some(match extension.as_str() {

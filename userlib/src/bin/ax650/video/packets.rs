@@ -21,7 +21,7 @@ pub enum PacketFile {
     Mp4(Box<Mp4Writer<Output>>),
 }
 
-/// The codec that a file is to have.
+/// Returns the codec that a file is to have.
 pub fn codec_for(path: &Path, wanted: Option<VideoCodec>) -> Result<Codec, Failure> {
     let wanted = wanted.map(Codec::from);
     let name = path.display();
@@ -80,7 +80,7 @@ impl PacketFile {
         .map_err(|error| Failure::file(path, &error))
     }
 
-    /// The file, if it is MP4.
+    /// Returns the file, if it is MP4.
     pub fn mp4(&mut self) -> Option<&mut Mp4Writer<Output>> {
         match self {
             Self::Raw(_) => None,

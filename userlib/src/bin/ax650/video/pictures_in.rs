@@ -121,7 +121,7 @@ impl PictureReader {
         Ok(there)
     }
 
-    /// The file.
+    /// Returns the file.
     pub fn input(&self) -> &Input {
         self.file.get_ref()
     }

@@ -82,7 +82,7 @@ fn wanted(options: &Decode) -> Result<Wanted, Failure> {
 }
 
 impl PictureSink {
-    /// Whether the options go together and the file may be written.
+    /// Checks whether the options go together and the file may be written.
     pub fn check(options: &Decode) -> Result<(), Failure> {
         wanted(options)?;
         match options.output.as_deref() {
@@ -91,7 +91,7 @@ impl PictureSink {
         }
     }
 
-    /// What the file keeps of the looks of pictures.
+    /// Returns what the file keeps of the looks of pictures.
     pub fn keeps(options: &Decode) -> Keeps {
         let headers = wanted(options).is_ok_and(|wanted| wanted.has_headers);
         Keeps {
@@ -103,7 +103,7 @@ impl PictureSink {
         }
     }
 
-    /// What the options say.
+    /// Returns what the options say.
     pub fn new(options: &Decode, rate: Rate, look: Look) -> Result<Self, Failure> {
         let wanted = wanted(options)?;
         let path = options.output.as_deref();

@@ -34,7 +34,7 @@ pub fn pack(layout: &PictureLayout, bytes: &[u8], pixels: Pixels, picture: &mut 
     }
 }
 
-/// The reverse of [`pack`]; `picture` has [`packed_size`] bytes.
+/// Reverses [`pack`]; `picture` has [`packed_size`] bytes.
 pub fn unpack(layout: &PictureLayout, picture: &[u8], pixels: Pixels, bytes: &mut [u8]) {
     let rows = layout.height as usize;
     let mut rest = picture;

@@ -30,7 +30,7 @@ pub fn look(input: &mut Input) -> io::Result<Found> {
     }
 }
 
-/// By the first bytes.
+/// Tells the kind of a file by its first bytes.
 pub fn sniff(head: &[u8]) -> Found {
     let other = Found::Other;
     if head.starts_with(b"YUV4MPEG2") {
@@ -77,7 +77,7 @@ fn is_ts(head: &[u8], size: usize, at: usize) -> bool {
     mark(0) == Some(true) && mark(1) == Some(true) && mark(2) != Some(false)
 }
 
-/// The codec of a stream with start codes: that whose sequence parameter set comes first.
+/// Returns the codec of a stream with start codes: that whose sequence parameter set comes first.
 pub fn stream(head: &[u8]) -> Option<Codec> {
     ax650::media::annexb::nal_units(head).find_map(|nal| match nal {
         [0x07 | 0x27 | 0x47 | 0x67, ..] if sps::h264(nal).is_some() => Some(Codec::H264),
@@ -86,7 +86,7 @@ pub fn stream(head: &[u8]) -> Option<Codec> {
     })
 }
 
-/// How to bring a file of another kind here: MP4 in fragments takes either codec and goes through a pipe.
+/// Says how to bring a file of another kind here: MP4 in fragments takes either codec and goes through a pipe.
 pub fn hint(path: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._+:-".contains(c);
     let quoted = if path.chars().all(plain) {

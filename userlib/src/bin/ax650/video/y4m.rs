@@ -25,7 +25,7 @@ pub struct Header {
 }
 
 impl Header {
-    /// The header's line.
+    /// Returns the header's line.
     pub fn line(&self) -> String {
         let rate = self
             .rate

@@ -88,7 +88,7 @@ pub fn apply(
     steps
 }
 
-/// Without edits everything is shown, the first picture at 0.
+/// Shows everything, the first picture at 0: what is meant without edits.
 pub fn plain(samples: &[Sample]) -> Vec<Step> {
     let first = samples.iter().map(|sample| sample.time).min().unwrap_or(0);
     let step = |sample: &Sample| Step {

@@ -12,7 +12,7 @@ const VISUAL: usize = 78;
 /// How samples of a video track are coded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Its name.
+    /// Name of the codec.
     pub kind: Kind,
     /// `None`: none of the card's.
     pub codec: Option<Codec>,
@@ -30,7 +30,7 @@ pub struct Entry {
     pub colour: Option<((u8, u8, u8), Option<bool>)>,
 }
 
-/// All descriptions in the body of an `stsd` box.
+/// Reads all descriptions in the body of an `stsd` box.
 pub fn read(stsd: &[u8]) -> Vec<Entry> {
     boxes(stsd.get(8..).unwrap_or_default())
         .map(|(kind, body)| one(kind, body))
@@ -83,7 +83,7 @@ fn one(kind: Kind, body: &[u8]) -> Entry {
     entry
 }
 
-/// Whether a description of this kind is of samples that only their owner can read.
+/// Returns whether a description of this kind is of samples that only their owner can read.
 pub fn is_encrypted(kind: Kind) -> bool {
     matches!(&kind, b"encv" | b"enca" | b"drmi" | b"drms")
 }

@@ -10,7 +10,7 @@ pub type Kind = [u8; 4];
 pub struct Fields<'a>(pub &'a [u8]);
 
 impl<'a> Fields<'a> {
-    /// The next `count` bytes.
+    /// Takes the next `count` bytes.
     pub fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
         let (head, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
@@ -21,32 +21,32 @@ impl<'a> Fields<'a> {
         self.bytes(N)?.try_into().ok()
     }
 
-    /// 8 bits.
+    /// Takes 8 bits.
     pub fn u8(&mut self) -> Option<u8> {
         Some(self.array::<1>()?[0])
     }
 
-    /// 16 bits.
+    /// Takes 16 bits.
     pub fn u16(&mut self) -> Option<u16> {
         self.array().map(u16::from_be_bytes)
     }
 
-    /// 32 bits.
+    /// Takes 32 bits.
     pub fn u32(&mut self) -> Option<u32> {
         self.array().map(u32::from_be_bytes)
     }
 
-    /// 32 bits with a sign.
+    /// Takes 32 bits with a sign.
     pub fn i32(&mut self) -> Option<i32> {
         self.array().map(i32::from_be_bytes)
     }
 
-    /// 64 bits.
+    /// Takes 64 bits.
     pub fn u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_be_bytes)
     }
 
-    /// 64 bits in boxes of version 1, else 32.
+    /// Takes 64 bits in boxes of version 1, else 32.
     pub fn long(&mut self, version: u8) -> Option<u64> {
         match version {
             1 => self.u64(),
@@ -54,20 +54,20 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The kind of a box.
+    /// Takes the kind of a box.
     pub fn kind(&mut self) -> Option<Kind> {
         self.array()
     }
 
-    /// Version and flags at the head of many boxes.
+    /// Takes version and flags at the head of many boxes.
     pub fn version(&mut self) -> Option<(u8, u32)> {
         let word = self.u32()?;
         Some(((word >> 24) as u8, word & 0xFF_FFFF))
     }
 }
 
-/// The boxes in the body of another, as far as there are any: ends at a terminator (a size of 0 without a kind), at what
-/// cannot be a box, and at the end; a box that is longer than what is left ends there too.
+/// Returns the boxes in the body of another, as far as there are any: ends at a terminator (a size of 0 without a
+/// kind), at what cannot be a box, and at the end; a box that is longer than what is left ends there too.
 pub fn boxes(body: &[u8]) -> impl Iterator<Item = (Kind, &[u8])> {
     let mut rest = Fields(body);
     std::iter::from_fn(move || {
@@ -87,19 +87,19 @@ pub fn boxes(body: &[u8]) -> impl Iterator<Item = (Kind, &[u8])> {
     })
 }
 
-/// The first box of this kind.
+/// Finds the first box of this kind.
 pub fn find<'a>(body: &'a [u8], wanted: &Kind) -> Option<&'a [u8]> {
     boxes(body)
         .find(|(kind, _)| kind == wanted)
         .map(|(_, body)| body)
 }
 
-/// The first box at the end of a path of kinds.
+/// Finds the first box at the end of a path of kinds.
 pub fn find_at<'a>(body: &'a [u8], path: &[&Kind]) -> Option<&'a [u8]> {
     path.iter().try_fold(body, |body, kind| find(body, kind))
 }
 
-/// A kind as text.
+/// Writes a kind as text.
 pub fn name(kind: Kind) -> String {
     kind.iter().map(|byte| char::from(*byte)).collect()
 }

@@ -38,7 +38,7 @@ const MAX_READINGS: u64 = 8;
 /// A file that is being read.
 pub struct Reader {
     input: Input,
-    /// Its description.
+    /// Description of the step's sample.
     pub movie: Movie,
     /// Which of its tracks is read.
     pub chosen: usize,
@@ -88,7 +88,7 @@ struct Outer {
     end: Option<u64>,
 }
 
-/// Whether a file that begins so is of this kind.
+/// Returns whether a file that begins so is of this kind.
 pub fn is_mp4(head: &[u8]) -> bool {
     head.get(4..8).is_some_and(|kind| {
         [
@@ -188,12 +188,12 @@ impl Reader {
         }
     }
 
-    /// The track.
+    /// Returns the track.
     pub fn track(&self) -> &Track {
         &self.movie.tracks[self.chosen]
     }
 
-    /// The file.
+    /// Returns the file.
     pub fn input(&self) -> &Input {
         &self.input
     }
@@ -203,12 +203,12 @@ impl Reader {
         &self.steps
     }
 
-    /// Whether fragments may follow.
+    /// Returns whether fragments may follow.
     pub fn is_fragmented(&self) -> bool {
         self.movie.fragmented
     }
 
-    /// The next step and the bytes of its sample; `None` at the end, or where the file is cut.
+    /// Reads the next step and the bytes of its sample; `None` at the end, or where the file is cut.
     pub fn next(&mut self, bytes: &mut Vec<u8>) -> io::Result<Option<Step>> {
         if !self.steps.is_empty() && !self.begun {
             self.pass_data()?;
@@ -434,7 +434,7 @@ fn append(nal: &[u8], packet: &mut Vec<u8>) {
     }
 }
 
-/// What there is of the codec in a description.
+/// Returns what there is of the codec in a description.
 pub fn codec(entry: Option<&Entry>) -> Option<Codec> {
     entry?.codec
 }

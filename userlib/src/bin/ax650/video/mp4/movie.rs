@@ -12,7 +12,7 @@ use super::fields::{boxes, find, find_at, name, Fields, Kind};
 pub struct Movie {
     /// Ticks per second of edits.
     pub timescale: u32,
-    /// Its tracks, in order.
+    /// Tracks of the file, in order.
     pub tracks: Vec<Track>,
     /// Whether fragments may follow.
     pub fragmented: bool,
@@ -53,7 +53,7 @@ pub struct Track {
     pub matrix: [i32; 9],
     /// What of it is shown when.
     pub edits: Vec<Edit>,
-    /// Its descriptions, if it is a video.
+    /// Descriptions of the track's samples, if it is a video.
     pub entries: Vec<Entry>,
     /// Name of the first description.
     pub coding: Kind,
@@ -108,7 +108,7 @@ impl Movie {
         movie
     }
 
-    /// The track with this number, from 1, or the first video that can be decoded.
+    /// Finds the track with this number, from 1, or the first video that can be decoded.
     pub fn choose(&self, wanted: Option<usize>) -> Result<usize, String> {
         let decodable = |track: &Track| track.entries.iter().any(|entry| entry.codec.is_some());
         let all = || {
@@ -200,7 +200,7 @@ impl Track {
         })
     }
 
-    /// What it is, in words.
+    /// Says in words what the track is.
     pub fn label(&self) -> String {
         let what = match &self.handler {
             b"vide" => "video",
@@ -224,8 +224,8 @@ impl Track {
         count.is_some_and(|count| count != [0; 4])
     }
 
-    /// By how many degrees, clockwise, pictures are to be turned to be shown; `None` if the matrix does something else
-    /// than turning.
+    /// Returns by how many degrees, clockwise, pictures are to be turned to be shown; `None` if the matrix does
+    /// something else than turning.
     pub fn rotation(&self) -> Option<u32> {
         let one = 0x1_0000;
         match self.matrix[..5] {

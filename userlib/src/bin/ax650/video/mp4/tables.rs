@@ -34,7 +34,7 @@ pub struct Sample {
 /// The samples of a track, in decoding order.
 #[derive(Debug, Default)]
 pub struct Samples {
-    /// They.
+    /// Samples of the table.
     pub all: Vec<Sample>,
     /// Decoding time of what follows.
     pub end: i64,

@@ -23,7 +23,7 @@ pub struct AudioTrack {
 }
 
 impl AudioTrack {
-    /// Whether a track can be copied.
+    /// Returns whether a track can be copied.
     pub fn can_copy(track: &Track) -> bool {
         let stsd = find(&track.stbl, b"stsd").and_then(|stsd| stsd.get(8..));
         let entries: Vec<_> = boxes(stsd.unwrap_or_default()).collect();
@@ -77,7 +77,7 @@ impl AudioTrack {
         }
     }
 
-    /// The box that describes the track; `movie`: ticks per second of the file.
+    /// Makes the box that describes the track; `movie`: ticks per second of the file.
     pub fn description(&self, number: u32, movie: u32) -> Vec<u8> {
         let track = self.reader.track();
         let ticks: u64 = self.durations.iter().map(|ticks| u64::from(*ticks)).sum();

@@ -101,7 +101,7 @@ pub fn sample_entry(
     .into())
 }
 
-/// The type of a NAL unit; 0 if it is empty.
+/// Returns the type of a NAL unit; 0 if it is empty.
 pub fn nal_type(codec: Codec, nal: &[u8]) -> u8 {
     match codec {
         Codec::H264 => nal.first().map_or(0, |head| head & 0x1F),
@@ -109,7 +109,7 @@ pub fn nal_type(codec: Codec, nal: &[u8]) -> u8 {
     }
 }
 
-/// Whether it is one that goes into the description.
+/// Returns whether a NAL unit is one that goes into the description.
 pub fn is_parameter_set(codec: Codec, nal: &[u8]) -> bool {
     match codec {
         Codec::H264 => matches!(nal_type(codec, nal), 7 | 8),
@@ -117,7 +117,7 @@ pub fn is_parameter_set(codec: Codec, nal: &[u8]) -> bool {
     }
 }
 
-/// Type and number of a parameter set.
+/// Returns type and number of a parameter set.
 pub fn set_id(codec: Codec, set: &[u8]) -> Option<(u8, u32)> {
     let kind = nal_type(codec, set);
     let id = match (codec, kind) {

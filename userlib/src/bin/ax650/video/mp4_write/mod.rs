@@ -88,7 +88,7 @@ impl<W: Write + Seek> Mp4Writer<W> {
         })
     }
 
-    /// What the pictures are like.
+    /// Tells what the pictures are like.
     pub fn set_look(&mut self, look: Look) {
         self.look = look;
     }
@@ -98,7 +98,7 @@ impl<W: Write + Seek> Mp4Writer<W> {
         self.last = Some(ticks).filter(|ticks| *ticks > 0);
     }
 
-    /// A track of audio that goes along.
+    /// Adds a track of audio that goes along.
     pub fn add_audio(&mut self, track: AudioTrack) {
         self.audio.push(track);
     }
