@@ -234,10 +234,7 @@ impl Card {
         self.link.ports.lock().expect_nothing();
         // The driver's own is one of those in the table.
         drop(self.management.take());
-        if self.sessions.fail(error).is_err() {
-            dev_err!(self.pdev, "no memory to end the sessions\n");
-            return;
-        }
+        self.sessions.fail(error);
         self.link.wake();
     }
 }
