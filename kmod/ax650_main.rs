@@ -86,6 +86,7 @@ use glue::{
         IdInfo,
         Interrupt, //
     },
+    pci::Enabled,
     sysfs::Attributes,
     thread::Thread, //
 };
@@ -102,14 +103,68 @@ struct Data<'bound> {
     listed: Listed,
     sensor: observe::Sensor,
     debug: observe::Debug,
-    #[pin]
-    thread: Mutex<Option<Thread<Card>>>,
-    #[pin]
-    attendant: Mutex<Option<Thread<Attendant>>>,
+    activity: Activity,
     #[pin]
     irq: Interrupt<'bound, Messages>,
     card: Arc<Card>,
     index: Index,
+    enabled: Enabled,
+}
+
+/// What a card does by itself.  Ends with unbind, or when this is dropped because probe has failed: there may
+/// be open files by then.
+struct Activity(Pin<KBox<Threads>>);
+
+impl Drop for Activity {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// The threads of a card.
+#[pin_data]
+struct Threads {
+    card: Arc<Card>,
+    ended: Atomic<u32>,
+    #[pin]
+    thread: Mutex<Option<Thread<Card>>>,
+    #[pin]
+    attendant: Mutex<Option<Thread<Attendant>>>,
+}
+
+impl Threads {
+    fn new(card: &Arc<Card>) -> impl PinInit<Self> {
+        let card = card.clone();
+        pin_init!(Self {
+            card,
+            ended: Atomic::new(0),
+            thread <- new_mutex!(None, "ax650_thread"),
+            attendant <- new_mutex!(None, "ax650_attendant"),
+        })
+    }
+
+    /// Boots the card, in the background.
+    fn begin(&self, name: &CStr) -> Result {
+        let main = Arc::new(Attendant::new(&self.card), GFP_KERNEL)?;
+        let attendant = CString::try_from_fmt(fmt!("{}-svc", name))?;
+        *self.attendant.lock() = Some(Thread::start(main, &attendant)?);
+        self.card.wake_up();
+        *self.thread.lock() = Some(Thread::start(self.card.clone(), name)?);
+        Ok(())
+    }
+
+    /// Ends it all: nothing touches the card after this, and the card touches nothing of the host.
+    fn end(&self) {
+        if self.ended.xchg(1, Relaxed) != 0 {
+            return;
+        }
+        let thread = self.thread.lock().take();
+        drop(thread);
+        self.card.begin_removal();
+        let attendant = self.attendant.lock().take();
+        drop(attendant);
+        self.card.remove();
+    }
 }
 
 /// What the message interrupt announces.
@@ -173,43 +228,31 @@ impl pci::Driver for Driver {
         _info: IdInfo<'bound, Self::IdInfo>,
     ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
         pin_init::pin_init_scope(move || {
-            glue::pci::enable(pdev)?;
+            let enabled = glue::pci::enable(pdev)?;
             let index = Index::take()?;
             let name = CString::try_from_fmt(fmt!("ax650-{}", index.0))?;
-            let attendant_name = CString::try_from_fmt(fmt!("ax650-{}-svc", index.0))?;
             let link = Link::new(pdev)?;
             let pool = Pool::new(pdev, &link)?;
             let programs = Clients::new(&link, &pool)?;
             let messages = Messages(link.clone());
             let card = Card::new(pdev, link, pool, Follower::new(&programs)?)?;
             Ok(try_pin_init!(Data {
+                enabled,
                 index,
-                listed: Listed::new(&card, &programs)?,
                 irq <- Interrupt::new(pdev, c"ax650", messages),
-                thread <- new_mutex!(None, "ax650_thread"),
-                attendant <- new_mutex!(None, "ax650_attendant"),
+                activity: Activity(KBox::pin_init(Threads::new(&card), GFP_KERNEL)?),
+                listed: Listed::new(&card, &programs)?,
                 sensor: observe::sensor(pdev.as_ref(), &card)?,
                 debug: observe::debug(&name, &card)?,
                 node <- Node::new(CString::try_from(&*name)?, Some(pdev.as_ref()), card.clone()),
-                _: {
-                    let main = Arc::new(Attendant::new(&card), GFP_KERNEL)?;
-                    *attendant.lock() = Some(Thread::start(main, &attendant_name)?);
-                    card.wake_up();
-                    *thread.lock() = Some(Thread::start(card.clone(), &name)?);
-                },
+                _: { activity.0.begin(&name)? },
                 card,
             }? Error))
         })
     }
 
-    fn unbind<'bound>(pdev: &'bound pci::Device<Core<'_>>, this: Pin<&Self::Data<'bound>>) {
-        let thread = this.thread.lock().take();
-        drop(thread);
-        this.card.begin_removal();
-        let attendant = this.attendant.lock().take();
-        drop(attendant);
-        this.card.remove();
-        glue::pci::disable(pdev);
+    fn unbind<'bound>(_: &'bound pci::Device<Core<'_>>, this: Pin<&Self::Data<'bound>>) {
+        this.activity.0.end();
     }
 }
 

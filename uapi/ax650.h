@@ -347,7 +347,7 @@ struct ax650_session_create {
 	__u32 flags;
 	/** @log_level: log level of the card's serving process, 0 to 7 (2 = info) */
 	__u32 log_level;
-	/** @timeout_ns: give up at this time; 0: 10 seconds from now */
+	/** @timeout_ns: give up at this time; 0: 50 seconds from now */
 	__u64 timeout_ns;
 	/** @session: out: handle, in this file */
 	__u32 session;

@@ -516,7 +516,7 @@ plain! {
         pub flags: u32,
         /// Log level of the card's serving process, 0 to 7 (2 = info).
         pub log_level: u32,
-        /// Give up at this time; 0: 10 seconds from now.
+        /// Give up at this time; 0: 50 seconds from now.
         pub timeout_ns: u64,
         /// Out: handle, in this file.
         pub session: u32,

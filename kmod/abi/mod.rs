@@ -20,5 +20,6 @@ pub(crate) const MAX_STEPS: u32 = 128;
 pub(crate) const MAX_BYTES_PER_FILE: u64 = 1 << 30;
 // TIMEOUT: of jobs that name no other, as the header promises.
 pub(crate) const DEFAULT_TIMEOUT: Delta = Delta::from_secs(30);
-// TIMEOUT: of opening a session, if the caller names no other.
-pub(crate) const OPEN_TIMEOUT: Delta = Delta::from_secs(10);
+// TIMEOUT: of opening a session, if the caller names no other: what Axera's driver gives the card for a serving
+// process.
+pub(crate) const OPEN_TIMEOUT: Delta = Delta::from_secs(50);

@@ -69,9 +69,8 @@ impl Client {
     }
 
     fn clients(&self, args: &mut Query) -> Result {
-        let sessions = self.card.sessions.of_clients()?;
         let mut all: KVec<u8> = KVec::new();
-        for session in sessions.iter() {
+        for session in self.card.sessions.of_clients() {
             let (pid, command) = session.process.shown_to_caller(session.comm);
             let info = ClientInfo {
                 pid,

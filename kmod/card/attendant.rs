@@ -41,6 +41,10 @@ const PING: Delta = Delta::from_secs(2);
 // TIMEOUT: a new serving process is made within a few hundred milliseconds.
 const SESSION: Delta = Delta::from_secs(5);
 
+// TIMEOUT: the driver's own session may take as long as Axera's driver allows, if shorter attempts have come to
+// nothing.
+const SLOW_SESSION: Delta = Delta::from_secs(50);
+
 /// Between attempts to make the driver's own session, and to ask what was not answered.
 const RETRY: Delta = Delta::from_secs(5);
 
@@ -69,6 +73,8 @@ struct Notes {
     identity: Identity,
     /// When to try again, if not at once.
     next: Option<Instant>,
+    /// Attempts to make the driver's own session that have come to nothing.
+    attempts: u32,
 }
 
 impl Main for Attendant {
@@ -151,10 +157,15 @@ impl Card {
     /// Makes the driver's own session if there is none, and asks what is not known yet.
     fn keep_management_session(&self, notes: &mut Notes) {
         if self.management.session().is_none() {
+            let patience = match notes.attempts {
+                0..2 => SESSION,
+                _ => SLOW_SESSION,
+            };
             let opened = self
                 .management
-                .open(&self.sessions, Instant::now() + SESSION);
+                .open(&self.sessions, Instant::now() + patience);
             if let Err(e) = opened {
+                notes.attempts = notes.attempts.saturating_add(1);
                 // Else nobody wonders.
                 if self.check_serving(notes.generation).is_ok() {
                     dev_warn_ratelimited!(

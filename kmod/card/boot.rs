@@ -2,8 +2,6 @@
 
 //! Sending the firmware: the card reads it by DMA, piece by piece [pcie 3.2] to [pcie 3.6].
 
-use kernel::firmware::Firmware;
-
 use super::{
     error::BootError,
     status::put_text,
@@ -11,6 +9,7 @@ use super::{
 };
 use crate::{
     glue::{
+        firmware::Firmware,
         pci,
         prelude::*,
         shim,
@@ -68,7 +67,7 @@ impl Card {
         if !self.set_state(State::Loader) {
             return Err(BootError::Gone);
         }
-        let firmware = Firmware::request(FIRMWARE, self.pdev.as_ref()).inspect_err(|e| {
+        let firmware = Firmware::request(FIRMWARE).inspect_err(|e| {
             dev_err!(self.pdev, "firmware {}: {:?}\n", FIRMWARE, e);
         });
         let firmware = firmware.map_err(|e| match e {
@@ -78,6 +77,8 @@ impl Card {
             e if e == EFBIG => BootError::TooLarge,
             e => BootError::Other(e),
         })?;
+        // Whoever wants to sleep need not wait for the sums.
+        self.check_stopping()?;
         let container = self.check(firmware.data())?;
         if !self.set_state(State::Booting) {
             return Err(BootError::Gone);

@@ -80,8 +80,9 @@ pub(crate) struct Card {
     /// For the thread, and whoever has paused it.
     boot_window: Window<Bar0>,
     control_window: Window<Bar4>,
-    /// Configuration of a card in order, as it was when the driver was bound.
-    config: SavedConfig,
+    /// Configuration of the card in order, as it was before the last reset.  A leaf.
+    #[pin]
+    config: Mutex<SavedConfig>,
     /// The reset register was written, and the card has not been seen again since.
     reset_pending: Atomic<u32>,
     /// A leaf.
@@ -129,7 +130,7 @@ impl Card {
                 sessions <- sessions,
                 boot_window,
                 control_window,
-                config,
+                config <- new_mutex!(config, "ax650_config"),
                 reset_pending: Atomic::new(0),
                 status <- new_mutex!(Status::default(), "ax650_status"),
                 activity <- new_mutex!((), "ax650_activity"),
@@ -234,10 +235,7 @@ impl Card {
         self.link.ports.lock().expect_nothing();
         // The driver's own is one of those in the table.
         drop(self.management.take());
-        if self.sessions.fail(error).is_err() {
-            dev_err!(self.pdev, "no memory to end the sessions\n");
-            return;
-        }
+        self.sessions.fail(error);
         self.link.wake();
     }
 }

@@ -48,6 +48,10 @@ const QUIESCE: Delta = Delta::from_secs(10);
 // TIMEOUT: somebody else's reset of a card that is to be reset is over within a second, too.
 const PRESENCE: Delta = Delta::from_secs(10);
 
+// TIMEOUT: a link that went down because of an error is up again within a second.  A card that comes back after
+// the driver has let go of it would go on with what it did, in memory that is somebody else's by then.
+const GRACE: Delta = Delta::from_secs(3);
+
 /// A card whose configuration is still there so long after the reset has kept it.
 const WIPE: Delta = Delta::from_secs(2);
 
@@ -78,7 +82,9 @@ impl Card {
             }
             return Err(e);
         }
-        self.config.restore(&self.pdev)?;
+        self.config.lock().restore(&self.pdev)?;
+        // The only part of it that the boot needs to be as it is, whoever has changed it.
+        pci::set_read_request(&self.pdev);
         if pci::presence(&self.pdev) != Presence::Configured {
             dev_err!(
                 self.pdev,
@@ -102,7 +108,9 @@ impl Card {
                 return Ok(());
             }
             // A bus reset, or the chip's own: its registers must be found before they are written to.
-            self.config.restore(&self.pdev)?;
+            self.config.lock().restore(&self.pdev)?;
+        } else {
+            self.config.lock().refresh(&self.pdev);
         }
         self.reset_pending.store(1, Relaxed);
         self.write_reset()?;
@@ -119,6 +127,18 @@ impl Card {
             other => Ok(Some(other)),
         })?
         .ok_or(BootError::Gone)
+    }
+
+    /// Returns whether the card answers on the bus, or does so within `patience`; at once if the kernel has
+    /// cut it off.
+    pub(super) fn is_back_within(&self, patience: Delta) -> bool {
+        let back: Result<_, Infallible> =
+            time::poll(LOOK, patience, || match pci::presence(&self.pdev) {
+                Presence::Absent if pci::is_cut_off(&self.pdev) => Ok(Some(false)),
+                Presence::Absent => Ok(None),
+                _ => Ok(Some(true)),
+            });
+        matches!(back, Ok(Some(true)))
     }
 
     /// Writes the reset register.  It must not be read back: the chip goes down at once.
@@ -167,16 +187,20 @@ impl Card {
     pub(super) fn quiesce(&self) -> bool {
         self.link.stop();
         self.fail_sessions(ENODEV);
-        let first = pci::presence(&self.pdev);
-        if first == Presence::Absent && self.state() != State::Resetting {
+        if self.state() != State::Resetting && !self.is_back_within(GRACE) {
             return false;
         }
+        let first = pci::presence(&self.pdev);
         if first != Presence::Absent {
             // Whatever is thought of the card: it answers.
             pci::clear_master(&self.pdev);
-            if first == Presence::Blank && self.config.restore(&self.pdev).is_err() {
+            let mut config = self.config.lock();
+            if first == Presence::Configured {
+                config.refresh(&self.pdev);
+            } else if config.restore(&self.pdev).is_err() {
                 return true;
             }
+            drop(config);
             if self.write_reset().is_err() {
                 return true;
             }
@@ -188,7 +212,7 @@ impl Card {
             time::poll(LOOK, QUIESCE, || match pci::presence(&self.pdev) {
                 Presence::Blank => {
                     // Whoever takes the card over finds its BARs in place.
-                    let _ = self.config.restore(&self.pdev);
+                    let _ = self.config.lock().restore(&self.pdev);
                     self.reset_pending.store(0, Relaxed);
                     Ok(Some(()))
                 }

@@ -112,16 +112,15 @@ impl Card {
 
     /// Sleeps until there is something to do.
     fn rest(&self) {
-        let orders = &self.link.life.orders;
-        if !self.state().serves_sessions() {
-            orders.sleep_idle(IDLE);
-        } else if self.link.is_blocked() {
-            orders.sleep(BLOCKED);
-        } else if self.is_busy() {
-            orders.sleep(BUSY);
-        } else {
-            orders.sleep_idle(IDLE);
-        }
+        self.link.life.orders.sleep_unless(IDLE, || {
+            if !self.state().serves_sessions() {
+                None
+            } else if self.link.is_blocked() {
+                Some(BLOCKED)
+            } else {
+                self.is_busy().then_some(BUSY)
+            }
+        });
     }
 
     /// Returns whether the card has something to do for us.
@@ -151,6 +150,8 @@ impl Card {
         if losses > MOST_LOSSES {
             dev_err!(self.pdev, "lost {} times without having run\n", losses);
             self.give_up(BootError::Other(EIO));
+        } else if self.link.life.orders.wanted() == Order::Reset {
+            self.reset_on_demand();
         } else {
             self.boot_with_retries(ESTALE);
         }
@@ -175,6 +176,7 @@ impl Card {
             }
             self.give_up(e);
         } else {
+            self.status.lock().losses = 0;
             self.reached(State::Loader);
             dev_info!(self.pdev, "reset on demand\n");
         }

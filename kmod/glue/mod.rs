@@ -12,6 +12,7 @@ pub(crate) mod compat;
 pub(crate) mod debugfs;
 pub(crate) mod dma;
 pub(crate) mod eventfd;
+pub(crate) mod firmware;
 pub(crate) mod global;
 pub(crate) mod hwmon;
 pub(crate) mod list;

@@ -19,7 +19,8 @@ use kernel::{
         DmaMask, //
     },
     pci,
-    prelude::*, //
+    prelude::*,
+    sync::aref::ARef, //
 };
 
 use super::{
@@ -69,13 +70,13 @@ const COMMAND_MEMORY: u16 = 1 << 1;
 pub(crate) enum Presence {
     /// All ones, or something that is no card.
     Absent,
-    /// A card whose configuration is as we set it.
+    /// A card whose registers are where the kernel has put them.
     Configured,
     /// A card that has lost its configuration: it has been reset.
     Blank,
 }
 
-/// Looks at vendor id and command register.
+/// Looks at vendor id, command register and addresses.
 pub(crate) fn presence(pdev: &pci::Device) -> Presence {
     let (mut vendor, mut command) = (0xffff, 0xffff);
     // SAFETY: a valid device; writes to locals, all ones on failure.
@@ -87,15 +88,46 @@ pub(crate) fn presence(pdev: &pci::Device) -> Presence {
     }
     match (vendor, command) {
         (VENDOR, 0xffff) => Presence::Absent,
-        (VENDOR, c) if c & COMMAND_MEMORY != 0 => Presence::Configured,
+        (VENDOR, c) if c & COMMAND_MEMORY != 0 && addresses_hold(pdev) => Presence::Configured,
         (VENDOR, _) => Presence::Blank,
         _ => Presence::Absent,
     }
 }
 
+/// Returns whether the BARs are where the kernel has put them.
+fn addresses_hold(pdev: &pci::Device) -> bool {
+    // SAFETY: a valid device.
+    unsafe { shim::ax650_pci_addresses_hold(raw(pdev)) }
+}
+
+/// Returns whether the card answers to memory accesses, as far as one read can tell.
+pub(crate) fn decodes(pdev: &pci::Device) -> bool {
+    let mut command = 0xffff;
+    // SAFETY: a valid device; writes to a local, all ones on failure.
+    unsafe { bindings::pci_read_config_word(raw(pdev), 4, &mut command) };
+    command != 0xffff && command & COMMAND_MEMORY != 0
+}
+
+/// Returns whether the kernel has cut the device off: it lets nobody see it again.
+pub(crate) fn is_cut_off(pdev: &pci::Device) -> bool {
+    // SAFETY: a valid device; the field is a word that is read once.
+    let state = unsafe { ptr::read_volatile(&raw const (*raw(pdev)).error_state) };
+    state == bindings::pci_channel_io_perm_failure
+}
+
 // TIMEOUT: a card that is just being reset is back within a second [pcie 2.9]; the rest is patience.
 const BACK: Delta = Delta::from_secs(10);
 const BACK_PAUSE: Delta = Delta::from_millis(10);
+
+/// A device that was enabled.  Dropping this undoes it, so that the next driver's enabling takes effect.
+pub(crate) struct Enabled(ARef<pci::Device>);
+
+impl Drop for Enabled {
+    fn drop(&mut self) {
+        // SAFETY: a valid device, enabled in `enable`.
+        unsafe { bindings::pci_disable_device(raw(&self.0)) };
+    }
+}
 
 /// Makes the memory of a card reachable, whatever state it is in, but not the host's for the card: the
 /// first thing that probe does.
@@ -103,11 +135,12 @@ const BACK_PAUSE: Delta = Delta::from_millis(10);
 /// # Errors
 ///
 /// `ENODEV` if there is no card; else what the kernel has against it.
-pub(crate) fn enable(pdev: &pci::Device<Core<'_>>) -> Result {
+pub(crate) fn enable(pdev: &pci::Device<Core<'_>>) -> Result<Enabled> {
     wait_until_present(pdev)?;
     // Before it is enabled: addresses that a reset has wiped would be decoded as zeros.
     make_reachable(pdev);
     pdev.enable_device_mem()?;
+    let enabled = Enabled(pdev.into());
     // A card that still runs somebody else's firmware must not reach memory: bus mastering stays off
     // until the card has been reset.
     clear_master(pdev);
@@ -116,7 +149,7 @@ pub(crate) fn enable(pdev: &pci::Device<Core<'_>>) -> Result {
         pdev.dma_set_mask_and_coherent(DmaMask::new::<64>())?;
         pdev.dma_set_max_seg_size(u32::MAX);
     }
-    Ok(())
+    Ok(enabled)
 }
 
 /// Waits for a card that is just being reset.  Enabling it would fail.
@@ -141,12 +174,6 @@ fn make_reachable(pdev: &pci::Device) {
         // SAFETY: a valid device.
         unsafe { shim::ax650_pci_program_addresses(raw(pdev)) };
     }
-}
-
-/// Undoes `enable_device_mem`, so that the next driver's takes effect.
-pub(crate) fn disable(pdev: &pci::Device) {
-    // SAFETY: a valid device, enabled in probe.
-    unsafe { bindings::pci_disable_device(raw(pdev)) };
 }
 
 /// Forbids the card to access memory or to interrupt.
@@ -228,8 +255,6 @@ pub(crate) struct SavedConfig(NonNull<bindings::pci_saved_state>);
 
 // SAFETY: plain memory.
 unsafe impl Send for SavedConfig {}
-// SAFETY: never changed.
-unsafe impl Sync for SavedConfig {}
 
 impl SavedConfig {
     /// Copies the configuration of `pdev`, which must not be in reset.
@@ -244,6 +269,14 @@ impl SavedConfig {
             bindings::pci_store_saved_state(raw(pdev))
         };
         NonNull::new(state).map(Self).ok_or(ENOMEM)
+    }
+
+    /// Copies the configuration of `pdev`, which is in order, once more: others may have changed it since.
+    /// Without memory for that the older copy stays.
+    pub(crate) fn refresh(&mut self, pdev: &pci::Device) {
+        if let Ok(newer) = Self::save(pdev) {
+            *self = newer;
+        }
     }
 
     /// Writes it back, with the interrupt as it is set up now, and bus mastering off.

@@ -220,6 +220,18 @@ void ax650_pci_restore_addresses(struct pci_dev *pdev)
 		pci_write_config_dword(pdev, i, pdev->saved_config_space[i / 4]);
 }
 
+/* Where the kernel has put a BAR: what the bus calls it, not the CPU; 0 if there is no such BAR. */
+static u64 bar_address(struct pci_dev *pdev, int bar)
+{
+	struct resource *res = &pdev->resource[bar];
+	struct pci_bus_region region;
+
+	if (!(res->flags & IORESOURCE_MEM) || res->flags & IORESOURCE_UNSET || !resource_size(res))
+		return 0;
+	pcibios_resource_to_bus(pdev->bus, &region, res);
+	return region.start;
+}
+
 /*
  * For a card whose configuration was wiped before this driver came: addresses as the kernel has
  * assigned them, and decoding on.
@@ -229,21 +241,34 @@ void ax650_pci_program_addresses(struct pci_dev *pdev)
 	int i;
 
 	for (i = 0; i < PCI_STD_NUM_BARS; i++) {
-		struct resource *res = &pdev->resource[i];
-		struct pci_bus_region region;
-		u64 address;
+		u64 address = bar_address(pdev, i);
 
-		if (!(res->flags & IORESOURCE_MEM) || res->flags & IORESOURCE_UNSET || !resource_size(res))
+		if (!address)
 			continue;
-		/* Not what the CPU calls it, where the host bridge translates. */
-		pcibios_resource_to_bus(pdev->bus, &region, res);
-		address = region.start;
 		pci_write_config_dword(pdev, PCI_BASE_ADDRESS_0 + 4 * i, lower_32_bits(address));
-		if (res->flags & IORESOURCE_MEM_64)
+		if (pdev->resource[i].flags & IORESOURCE_MEM_64)
 			pci_write_config_dword(pdev, PCI_BASE_ADDRESS_1 + 4 * i,
 					       upper_32_bits(address));
 	}
 	pci_write_config_word(pdev, PCI_COMMAND, PCI_COMMAND_MEMORY);
+}
+
+/* Whether the BARs are where the kernel has put them. */
+bool ax650_pci_addresses_hold(struct pci_dev *pdev)
+{
+	int i;
+
+	for (i = 0; i < PCI_STD_NUM_BARS; i++) {
+		u64 address = bar_address(pdev, i);
+		u32 now = 0;
+
+		if (!address)
+			continue;
+		pci_read_config_dword(pdev, PCI_BASE_ADDRESS_0 + 4 * i, &now);
+		if ((now ^ lower_32_bits(address)) & PCI_BASE_ADDRESS_MEM_MASK)
+			return false;
+	}
+	return true;
 }
 
 /* Speed in MT/s and width in lanes of the link, 0 where the register says nothing. */

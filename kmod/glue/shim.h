@@ -44,6 +44,7 @@ bool ax650_pci_behind_switch(struct pci_dev *pdev);
 bool ax650_pci_reaches(struct pci_dev *client, struct pci_dev *provider);
 u32 ax650_pci_location(struct pci_dev *pdev);
 void ax650_pci_program_addresses(struct pci_dev *pdev);
+bool ax650_pci_addresses_hold(struct pci_dev *pdev);
 void ax650_pci_restore_addresses(struct pci_dev *pdev);
 void ax650_pci_link(struct pci_dev *pdev, u32 *speed, u32 *width);
 

@@ -57,6 +57,7 @@ extern "C" {
     ) -> bool;
     pub(super) fn ax650_pci_location(pdev: *mut bindings::pci_dev) -> u32;
     pub(super) fn ax650_pci_program_addresses(pdev: *mut bindings::pci_dev);
+    pub(super) fn ax650_pci_addresses_hold(pdev: *mut bindings::pci_dev) -> bool;
     pub(super) fn ax650_pci_restore_addresses(pdev: *mut bindings::pci_dev);
     pub(super) fn ax650_pci_link(pdev: *mut bindings::pci_dev, speed: *mut u32, width: *mut u32);
 }

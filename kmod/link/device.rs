@@ -29,6 +29,7 @@ use crate::{
             read_poll_timeout_atomic,
             Delta,
             Instant,
+            Moment,
             EPOCH, //
         }, //
     },
@@ -66,6 +67,9 @@ const MISBEHAVIOUR_LIMIT: u32 = 16;
 const SLOT_TRIES: usize = 10;
 const SLOT_PAUSE: Delta = Delta::from_micros(10);
 
+/// A card that was heard of so long ago may have reset itself since.
+const UNHEARD: Delta = Delta::from_millis(10);
+
 /// Lines in the log about what the card does.
 struct Lines {
     since: Instant,
@@ -90,6 +94,8 @@ pub(crate) struct Device {
     mailbox_window: Window<Bar1>,
     /// The card was found with its configuration wiped: it has reset itself.  Until the next reset.
     blank: Atomic<u32>,
+    /// When the card was last heard of, in nanoseconds: a good message, or a look that found it in order.
+    heard: Atomic<u64>,
     /// Bad messages and pointers since the last good message or reset.
     misbehaviour: Atomic<u32>,
     /// A leaf.
@@ -121,6 +127,7 @@ impl Device {
             life <- Life::new(),
             mailbox_window,
             blank: Atomic::new(0),
+            heard: Atomic::new(0),
             misbehaviour: Atomic::new(0),
             lines <- new_mutex!(Lines { since: EPOCH, count: 0 }, "ax650_log"),
         }))
@@ -178,6 +185,22 @@ impl Device {
         self.check_present().is_ok()
     }
 
+    /// Returns whether the mailbox may be touched: the card answers to memory accesses, or did so a moment ago.
+    /// Not every host survives an access that nobody answers.
+    pub(super) fn answers(&self) -> bool {
+        let now = Instant::now();
+        let heard = self.heard.load(Relaxed).instant();
+        if now - heard < UNHEARD {
+            return true;
+        }
+        if !glue::pci::decodes(&self.pdev) {
+            // Says what is wrong with it, and has the thread see to it.
+            return self.is_present();
+        }
+        self.heard.store(now.nanos(), Relaxed);
+        true
+    }
+
     /// Returns whether the card was found with its configuration wiped since it was last reset.
     pub(crate) fn is_blank(&self) -> bool {
         self.blank.load(Relaxed) != 0
@@ -207,9 +230,10 @@ impl Device {
         self.misbehave();
     }
 
-    /// Counts a message of the card that was in order.
-    pub(super) fn message_was_good(&self) {
+    /// Notes a message of the card that was in order, and came at `when`.
+    pub(super) fn message_was_good(&self, when: Instant) {
         self.misbehaviour.store(0, Relaxed);
+        self.heard.store(when.nanos(), Relaxed);
     }
 
     /// Counts something that is against the protocol.  A card that goes on like this is reset.

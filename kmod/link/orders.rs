@@ -21,6 +21,7 @@ use crate::glue::{
         self,
         Delta,
         Instant,
+        Moment,
         Signals, //
     }, //
 };
@@ -57,6 +58,10 @@ struct Slots {
     kicked: bool,
     /// Hands off.
     paused: bool,
+    /// The pause ends then, if nobody has ended it before.
+    pause_ends: Option<Instant>,
+    /// The last order was to leave the card down.
+    down: bool,
     /// The driver is being unbound.
     stop: bool,
 }
@@ -64,6 +69,20 @@ struct Slots {
 impl Slots {
     fn to_be_done(&self) -> bool {
         self.stop || self.kicked || (!self.paused && self.order.is_some())
+    }
+
+    /// Ends a pause; the card is brought to where it is wanted, unless something else stands.
+    fn resume(&mut self) {
+        self.paused = false;
+        let wanted = self.wanted();
+        self.order.get_or_insert(wanted);
+    }
+
+    fn wanted(&self) -> Order {
+        match self.down {
+            true => Order::Reset,
+            false => Order::Boot,
+        }
     }
 }
 
@@ -114,22 +133,30 @@ impl Orders {
         let refused = refuse(slots.order.is_some() || slots.busy);
         if refused.is_none() {
             slots.order = Some(order);
+            slots.down = order == Order::Reset;
             self.wake.notify_all();
         }
         refused
     }
 
-    /// Ends a pause; the card is booted again, unless something else stands.
+    /// Ends a pause; the card is booted again, unless it was left down on purpose.
     pub(crate) fn resume(&self) {
-        let mut slots = self.slots.lock();
-        slots.paused = false;
-        slots.order.get_or_insert(Order::Boot);
+        self.slots.lock().resume();
         self.wake.notify_all();
     }
 
-    /// Begins a pause: the thread keeps its hands off from its next look on.
-    pub(crate) fn pause(&self) {
-        self.slots.lock().paused = true;
+    /// Returns what a card is to be brought to that has lost its state: running, unless it was left down on
+    /// purpose.
+    pub(crate) fn wanted(&self) -> Order {
+        self.slots.lock().wanted()
+    }
+
+    /// Begins a pause, for `grace` at most if there is one: the thread keeps its hands off from its next look
+    /// on.
+    pub(crate) fn pause(&self, grace: Option<Delta>) {
+        let mut slots = self.slots.lock();
+        slots.paused = true;
+        slots.pause_ends = grace.map(|grace| Instant::now() + grace);
     }
 
     /// Ends the thread's work.
@@ -143,7 +170,10 @@ impl Orders {
         let mut slots = self.slots.lock();
         slots.kicked = false;
         if slots.paused {
-            return Errand::HandsOff;
+            if slots.pause_ends.is_none_or(|end| !end.left().is_zero()) {
+                return Errand::HandsOff;
+            }
+            slots.resume();
         }
         let order = slots.order.take();
         slots.busy = order.is_some();
@@ -190,10 +220,20 @@ impl Orders {
         });
     }
 
-    /// Sleeps as a thread that has nothing to watch: [`Self::watch_closely`] ends it.
-    pub(crate) fn sleep_idle(&self, pause: Delta) {
+    /// Sleeps for as long as `look` says, or `idle` if it finds nothing to watch: [`Self::watch_closely`]
+    /// ends that.
+    ///
+    /// The thread says that it is idle before it looks.  Work that `look` does not see is put where it looks
+    /// later than that, under the same lock, and whoever puts it there sees that the thread is idle.
+    pub(crate) fn sleep_unless(&self, idle: Delta, look: impl FnOnce() -> Option<Delta>) {
         self.idle.store(1, Relaxed);
-        self.sleep(pause);
+        match look() {
+            None => self.sleep(idle),
+            Some(pause) => {
+                self.idle.store(0, Relaxed);
+                self.sleep(pause);
+            }
+        }
         self.idle.store(0, Relaxed);
     }
 }

@@ -156,7 +156,7 @@ fn take(device: &Device, rx: &mut Rx, to: &impl Delivery) -> Result<bool> {
     advance(device, rx, rp, place.advance)?;
     rx.traffic.note(len, begun.elapsed());
     device.counters.messages_received.add(1);
-    device.message_was_good();
+    device.message_was_good(begun);
     match copied {
         Ok(None) => to.deliver(header.port, rx.message.get(..len).ok_or(EPROTO)?),
         Ok(Some(long)) => to.deliver(header.port, &long),

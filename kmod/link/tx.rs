@@ -241,7 +241,7 @@ impl Live {
             device.counters.doorbell_busy.add(1);
             return;
         }
-        let Some(slot) = device.mailbox_slot() else {
+        let Some(slot) = device.answers().then(|| device.mailbox_slot()).flatten() else {
             device.counters.doorbell_busy.add(1);
             return;
         };

@@ -55,7 +55,7 @@ pub(crate) fn show(card: &Card, name: &[u8]) -> Result<CString> {
         }
         b"sessions" => {
             let programs = registry::clients_of(card).map_or(0, |clients| clients.count());
-            let sessions = card.sessions.of_clients()?.len() + programs;
+            let sessions = card.sessions.of_clients().count() + programs;
             CString::try_from_fmt(fmt!("{}\n", sessions))?
         }
         b"last_error" => CString::try_from_fmt(fmt!("{}\n", info.last_error))?,

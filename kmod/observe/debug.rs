@@ -134,13 +134,12 @@ fn ports(card: &Card, seq: &SeqFile) -> Result {
 
 /// Writes a line for each session and each program of AXCL.
 fn clients(card: &Card, seq: &SeqFile) -> Result {
-    let sessions = card.sessions.all()?;
     let clients = registry::clients_of(card);
     seq_print!(
         seq,
         "interface ports pid generation jobs events buffer_bytes to_card from_card command\n"
     );
-    for session in sessions.iter() {
+    for session in card.sessions.all() {
         let kind = match session.held {
             Some(_) => "native",
             None => "driver",

@@ -2,6 +2,8 @@
 
 //! The sessions of one card.
 
+use core::array;
+
 use kernel::{
     new_mutex,
     sync::{
@@ -79,48 +81,30 @@ impl Sessions {
         Ok(session)
     }
 
-    /// Returns all sessions.
-    ///
-    /// # Errors
-    ///
-    /// `ENOMEM`.
-    pub(crate) fn all(&self) -> Result<KVec<Arc<Session>>> {
+    /// Returns all sessions.  Memory is not needed for it: what ends them must not fail.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Arc<Session>> {
         let list = self.list.lock();
-        let mut all = KVec::with_capacity(list.len(), GFP_KERNEL)?;
-        all.extend_from_slice(&list, GFP_KERNEL)?;
-        Ok(all)
+        let all: [_; MAX_SESSIONS as usize] = array::from_fn(|at| list.get(at).cloned());
+        all.into_iter().flatten()
     }
 
     /// Returns the sessions of clients.
-    ///
-    /// # Errors
-    ///
-    /// `ENOMEM`.
-    pub(crate) fn of_clients(&self) -> Result<KVec<Arc<Session>>> {
-        let mut list = self.all()?;
-        list.retain(|session| session.held.is_some());
-        Ok(list)
+    pub(crate) fn of_clients(&self) -> impl Iterator<Item = Arc<Session>> {
+        self.all().filter(|session| session.held.is_some())
     }
 
     /// Ends all sessions because of `error`.
-    ///
-    /// # Errors
-    ///
-    /// `ENOMEM`.
-    pub(crate) fn fail(&self, error: Error) -> Result {
-        for session in self.all()?.iter() {
+    pub(crate) fn fail(&self, error: Error) {
+        for session in self.all() {
             session.fail(error);
-            self.retire_one(session);
+            self.retire_one(&session);
         }
-        Ok(())
     }
 
     /// Gives the ports of sessions that are over back.
     pub(crate) fn retire(&self) {
-        if let Ok(all) = self.all() {
-            for session in all.iter() {
-                self.retire_one(session);
-            }
+        for session in self.all() {
+            self.retire_one(&session);
         }
     }
 
@@ -137,16 +121,13 @@ impl Sessions {
 
     /// Looks after all sessions: time has passed, or the ring has room again.
     pub(crate) fn tick(&self) {
-        if let Ok(all) = self.all() {
-            for session in all.iter() {
-                session.tick();
-            }
+        for session in self.all() {
+            session.tick();
         }
     }
 
     /// Returns whether one of the sessions has jobs or transactions under way.
     pub(crate) fn is_busy(&self) -> bool {
-        self.all()
-            .is_ok_and(|all| all.iter().any(|session| session.is_busy()))
+        self.all().any(|session| session.is_busy())
     }
 }
