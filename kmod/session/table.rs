@@ -12,7 +12,10 @@ use kernel::{
 
 use super::Session;
 use crate::{
-    buffer::pool::Pool,
+    buffer::{
+        account::Account,
+        pool::Pool, //
+    },
     counters::Counter,
     glue::{
         prelude::*,
@@ -32,6 +35,8 @@ pub(crate) struct Sessions {
     /// With room for as many as there are ports for.  A leaf.
     #[pin]
     list: Mutex<KVec<Arc<Session>>>,
+    /// Whose turn it is to be the first to send when there is room.
+    turn: Counter,
 }
 
 impl Sessions {
@@ -47,11 +52,12 @@ impl Sessions {
             link,
             pool,
             list <- new_mutex!(list, "ax650_sessions"),
+            turn: Counter::default(),
         }))
     }
 
     /// Opens a session for the calling process: ports, serving process, handshake, context.
-    /// `held` counts the bytes of the caller's buffers; `None`: it is the driver's own session.
+    /// `account` is the caller's; `None`: it is the driver's own session.
     ///
     /// # Errors
     ///
@@ -59,11 +65,11 @@ impl Sessions {
     /// a signal; `EPROTO` for an answer that makes no sense; `EREMOTEIO` if the card refuses.
     pub(crate) fn open(
         &self,
-        held: Option<Arc<Counter>>,
+        account: Option<&Arc<Account>>,
         log_level: u32,
         deadline: Instant,
     ) -> Result<Arc<Session>> {
-        let session = Session::new(&self.link, &self.pool, held)?;
+        let session = Session::new(&self.link, &self.pool, account)?;
         let listed = self.list.lock().push_within_capacity(session.clone());
         let opened = match listed {
             Ok(()) => session.bring_up(log_level, deadline),
@@ -98,7 +104,7 @@ impl Sessions {
     /// `ENOMEM`.
     pub(crate) fn of_clients(&self) -> Result<KVec<Arc<Session>>> {
         let mut list = self.all()?;
-        list.retain(|session| session.held.is_some());
+        list.retain(|session| session.seat.is_some());
         Ok(list)
     }
 
@@ -135,12 +141,15 @@ impl Sessions {
         }
     }
 
-    /// Looks after all sessions: time has passed, or the ring has room again.
+    /// Looks after all sessions: time has passed, or the ring has room again.  Each time another one is
+    /// the first, or room that does for some of them only would always be for the same.
     pub(crate) fn tick(&self) {
         if let Ok(all) = self.all() {
-            for session in all.iter() {
-                session.tick();
-            }
+            let first = self.turn.add_to(1) as usize % all.len().max(1);
+            let (later, now) = all.split_at_checked(first).unwrap_or((&[], &all));
+            let sessions = [now, later].into_iter().flatten();
+            let senders = sessions.filter(|session| session.tick()).count();
+            self.link.senders.set(senders as u64);
         }
     }
 
