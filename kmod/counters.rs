@@ -32,6 +32,11 @@ impl Counter {
         self.0.add((n as i64).wrapping_neg(), Relaxed);
     }
 
+    /// Makes `n` the counter's value.
+    pub(crate) fn set(&self, n: u64) {
+        self.0.store(n as i64, Relaxed);
+    }
+
     /// Returns the counter's value.
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Relaxed).max(0) as u64

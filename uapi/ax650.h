@@ -332,6 +332,25 @@ struct ax650_limits {
 	__u64 max_bytes_per_card;
 	/** @default_timeout_ns: time for a job that names none */
 	__u64 default_timeout_ns;
+	/**
+	 * @max_bytes_per_user: memory of all buffers and long frames of a user on one card, without
+	 * CAP_SYS_RESOURCE
+	 */
+	__u64 max_bytes_per_user;
+	/**
+	 * @max_sessions_per_user: sessions at a time of a user on one card, without CAP_SYS_RESOURCE; the
+	 * others are left to users who have none
+	 */
+	__u32 max_sessions_per_user;
+	/** @max_queued_steps: steps of all jobs of a session that have not ended */
+	__u32 max_queued_steps;
+	/**
+	 * @max_calls_under_way: calls of a session that the card has at a time, when no other session sends
+	 * any; more of them wait
+	 */
+	__u32 max_calls_under_way;
+	/** @max_step_bytes: the most that ax650_submit.step_size may be */
+	__u32 max_step_bytes;
 };
 
 /* ---- sessions ------------------------------------------------------------------------------ */
@@ -593,7 +612,7 @@ enum ax650_request {
 	 * @AX650_NR_SESSION_CREATE: open a session
 	 *
 	 * EAGAIN: the card is not up yet.  EHOSTDOWN: it is down and will not come up by itself.  ENOSPC: too
-	 * many sessions of this file or card.  ETIMEDOUT: the card did not answer in time.  EREMOTEIO: the
+	 * many sessions of this file, user or card.  ETIMEDOUT: the card did not answer in time.  EREMOTEIO: the
 	 * card refused.  EPROTO: its answer makes no sense.
 	 */
 	AX650_NR_SESSION_CREATE = 1,
@@ -607,7 +626,7 @@ enum ax650_request {
 	 * @AX650_NR_BUFFER_CREATE: make a buffer
 	 *
 	 * EINVAL: size 0, or above ax650_limits.max_buffer_bytes.  ENOSPC: too many buffers of this file.
-	 * EDQUOT: memory limit of the file or the card.  EIO: the memory cannot be mapped for the card.
+	 * EDQUOT: memory limit of the file, the user or the card.  EIO: the memory cannot be mapped for the card.
 	 */
 	AX650_NR_BUFFER_CREATE = 3,
 	/**
@@ -620,7 +639,8 @@ enum ax650_request {
 	 * @AX650_NR_SUBMIT: queue a job
 	 *
 	 * ENOENT: no such session or buffer.  ESTALE: the session is of an earlier boot.  EAGAIN: too many
-	 * jobs not waited for, or the card is not up.  EHOSTDOWN: the card is down.  ECANCELED: the session
+	 * jobs not waited for, or steps queued.  EEXIST: a call of this name is in use.  EDQUOT: too much memory
+	 * in long frames.  E2BIG: steps that are too long.  EHOSTDOWN: the card is down.  ECANCELED: the session
 	 * has ended.  EPERM: a frame that only the driver or an administrator may send.  EMSGSIZE: a frame
 	 * too short or too long.  EINVAL: a bad field or range, a malformed frame.  EBADF: @eventfd is none.
 	 */

@@ -479,11 +479,24 @@ plain! {
         pub max_bytes_per_card: u64,
         /// Time for a job that names none.
         pub default_timeout_ns: u64,
+        /// Memory of all buffers and long frames of a user on one card, without
+        /// CAP_SYS_RESOURCE.
+        pub max_bytes_per_user: u64,
+        /// Sessions at a time of a user on one card, without CAP_SYS_RESOURCE; the
+        /// others are left to users who have none.
+        pub max_sessions_per_user: u32,
+        /// Steps of all jobs of a session that have not ended.
+        pub max_queued_steps: u32,
+        /// Calls of a session that the card has at a time, when no other session sends
+        /// any; more of them wait.
+        pub max_calls_under_way: u32,
+        /// The most that [`ax650_submit::step_size`] may be.
+        pub max_step_bytes: u32,
     }
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of ax650_limits"][::core::mem::size_of::<ax650_limits>() - 56usize];
+    ["Size of ax650_limits"][::core::mem::size_of::<ax650_limits>() - 80usize];
     ["Offset of field: ax650_limits::max_sessions_per_card"]
         [::core::mem::offset_of!(ax650_limits, max_sessions_per_card) - 0usize];
     ["Offset of field: ax650_limits::max_sessions_per_file"]
@@ -504,6 +517,16 @@ const _: () = {
         [::core::mem::offset_of!(ax650_limits, max_bytes_per_card) - 40usize];
     ["Offset of field: ax650_limits::default_timeout_ns"]
         [::core::mem::offset_of!(ax650_limits, default_timeout_ns) - 48usize];
+    ["Offset of field: ax650_limits::max_bytes_per_user"]
+        [::core::mem::offset_of!(ax650_limits, max_bytes_per_user) - 56usize];
+    ["Offset of field: ax650_limits::max_sessions_per_user"]
+        [::core::mem::offset_of!(ax650_limits, max_sessions_per_user) - 64usize];
+    ["Offset of field: ax650_limits::max_queued_steps"]
+        [::core::mem::offset_of!(ax650_limits, max_queued_steps) - 68usize];
+    ["Offset of field: ax650_limits::max_calls_under_way"]
+        [::core::mem::offset_of!(ax650_limits, max_calls_under_way) - 72usize];
+    ["Offset of field: ax650_limits::max_step_bytes"]
+        [::core::mem::offset_of!(ax650_limits, max_step_bytes) - 76usize];
 };
 
 plain! {
@@ -868,7 +891,7 @@ pub const AX650_NR_QUERY: ax650_request = 0;
 /// Open a session.
 ///
 /// EAGAIN: the card is not up yet.  EHOSTDOWN: it is down and will not come up by itself.  ENOSPC: too
-/// many sessions of this file or card.  ETIMEDOUT: the card did not answer in time.  EREMOTEIO: the
+/// many sessions of this file, user or card.  ETIMEDOUT: the card did not answer in time.  EREMOTEIO: the
 /// card refused.  EPROTO: its answer makes no sense.
 pub const AX650_NR_SESSION_CREATE: ax650_request = 1;
 
@@ -880,7 +903,7 @@ pub const AX650_NR_SESSION_DESTROY: ax650_request = 2;
 /// Make a buffer.
 ///
 /// EINVAL: size 0, or above [`ax650_limits::max_buffer_bytes`].  ENOSPC: too many buffers of this file.
-/// EDQUOT: memory limit of the file or the card.  EIO: the memory cannot be mapped for the card.
+/// EDQUOT: memory limit of the file, the user or the card.  EIO: the memory cannot be mapped for the card.
 pub const AX650_NR_BUFFER_CREATE: ax650_request = 3;
 
 /// Give up a buffer.
@@ -891,7 +914,8 @@ pub const AX650_NR_BUFFER_DESTROY: ax650_request = 4;
 /// Queue a job.
 ///
 /// ENOENT: no such session or buffer.  ESTALE: the session is of an earlier boot.  EAGAIN: too many
-/// jobs not waited for, or the card is not up.  EHOSTDOWN: the card is down.  ECANCELED: the session
+/// jobs not waited for, or steps queued.  EEXIST: a call of this name is in use.  EDQUOT: too much memory
+/// in long frames.  E2BIG: steps that are too long.  EHOSTDOWN: the card is down.  ECANCELED: the session
 /// has ended.  EPERM: a frame that only the driver or an administrator may send.  EMSGSIZE: a frame
 /// too short or too long.  EINVAL: a bad field or range, a malformed frame.  EBADF: `eventfd` is none.
 pub const AX650_NR_SUBMIT: ax650_request = 5;

@@ -31,19 +31,20 @@ use kernel::{
 };
 
 use super::{
-    MAX_BUFFERS_PER_FILE,
-    MAX_BYTES_PER_FILE,
     MAX_SESSIONS_PER_FILE,
     OPEN_TIMEOUT, //
 };
 use crate::{
     buffer::{
+        account::{
+            Account,
+            Payer,
+            MAX_BUFFERS_PER_FILE, //
+        },
         Buffer,
-        MAX_BUFFER,
-        MAX_BYTES_PER_CARD, //
+        MAX_BUFFER, //
     },
     card::Card,
-    counters::Counter,
     glue::{
         chardev::{
             self,
@@ -67,10 +68,7 @@ use crate::{
             Board,
             Job, //
         },
-        open::{
-            CONTEXT,
-            FIRST_SEQUENCE, //
-        },
+        open::CONTEXT,
         Session, //
     },
     uapi::{
@@ -155,8 +153,8 @@ pub(super) struct Holdings {
 pub(crate) struct Client {
     pub(super) card: Arc<Card>,
     pub(super) board: Arc<Board>,
-    /// Bytes of the buffers.
-    held: Arc<Counter>,
+    /// Who pays for its memory and sessions.
+    pub(super) account: Arc<Account>,
     #[pin]
     pub(super) holdings: Mutex<Holdings>,
 }
@@ -195,13 +193,13 @@ impl MiscDevice for Client {
     fn open(_file: &File, misc: &MiscDeviceRegistration<Self>) -> Result<Arc<Self>> {
         let card = Node::shared(misc).clone();
         let board = Arc::pin_init(Board::new(), GFP_KERNEL)?;
-        let held = Arc::new(Counter::default(), GFP_KERNEL)?;
+        let account = card.pool.users.account()?;
         card.register_board(&board)?;
         Arc::pin_init(
             pin_init!(Self {
                 card,
                 board,
-                held,
+                account,
                 holdings <- new_mutex!(Holdings {
                     buffers: Handles::new(MAX_BUFFERS_PER_FILE),
                     sessions: Handles::new(MAX_SESSIONS_PER_FILE),
@@ -290,14 +288,14 @@ impl Client {
         };
         // Before the card is troubled.
         self.holdings.lock().sessions.free_slot()?;
-        let held = Some(self.held.clone());
-        let session = self.card.sessions.open(held, args.log_level, deadline)?;
+        let account = Some(&self.account);
+        let session = self.card.sessions.open(account, args.log_level, deadline)?;
         let handle = self.holdings.lock().sessions.insert(session.clone());
         args.session = handle.inspect_err(|_| session.close())?;
         args.generation = session.generation;
         args.context = CONTEXT;
         args.card_id = self.card.link.id;
-        args.next_sequence = FIRST_SEQUENCE;
+        args.next_sequence = session.first_sequence();
         Ok(())
     }
 
@@ -326,20 +324,14 @@ impl Client {
         }
         self.holdings.lock().buffers.free_slot()?;
         let size = args.size.next_multiple_of(PAGE_SIZE as u64);
-        let held = self.held.add_to(size);
-        let made = if held > MAX_BYTES_PER_FILE {
-            Err(EDQUOT)
-        } else {
-            self.make_buffer(size as usize)
-        };
-        args.handle = made.inspect_err(|_| self.held.sub(size))?;
+        args.handle = self.make_buffer(size as usize)?;
         args.size = size;
         args.mmap_offset = u64::from(args.handle) * MAX_BUFFER;
         Ok(())
     }
 
     fn make_buffer(&self, size: usize) -> Result<u32> {
-        let buffer = Buffer::new(&self.card.pool.memory, size, MAX_BYTES_PER_CARD)?;
+        let buffer = Buffer::new(&self.card.pool.memory, size, Payer::Buffer(&self.account))?;
         let buffer = Arc::new(buffer, GFP_KERNEL)?;
         self.holdings.lock().buffers.insert(buffer)
     }
@@ -353,7 +345,8 @@ impl Client {
 
     fn end_buffer(&self, handle: u32) -> Result {
         let buffer = self.holdings.lock().buffers.remove(handle)?;
-        self.held.sub(buffer.size() as u64);
+        // Not under the lock: this may be the last reference.
+        drop(buffer);
         Ok(())
     }
 
@@ -406,7 +399,7 @@ impl Client {
             }
         }
         args.job = job.number;
-        args.result_count = job.steps.len() as u32;
+        args.result_count = job.results().count() as u32;
         args.status = job.status();
         args.user_data = job.user_data;
         args.queued_ns = job.queued_at.nanos();

@@ -10,14 +10,12 @@ use crate::glue::time::Delta;
 
 /// What one open file may have.
 pub(crate) const MAX_SESSIONS_PER_FILE: usize = 8;
-/// Buffers of one open file.
-pub(crate) const MAX_BUFFERS_PER_FILE: usize = 1024;
 /// Jobs of one open file that were submitted and not waited for.
 pub(crate) const MAX_JOBS: usize = 256;
 /// Steps of a job.
 pub(crate) const MAX_STEPS: u32 = 128;
-/// Memory of all buffers of a file.
-pub(crate) const MAX_BYTES_PER_FILE: u64 = 1 << 30;
+/// Size of a step as callers know it: what the driver does not know of it is looked at byte by byte.
+pub(crate) const MAX_STEP_SIZE: u32 = 4096;
 // TIMEOUT: of jobs that name no other, as the header promises.
 pub(crate) const DEFAULT_TIMEOUT: Delta = Delta::from_secs(30);
 // TIMEOUT: of opening a session, if the caller names no other: what Axera's driver gives the card for a serving

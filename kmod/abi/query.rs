@@ -10,15 +10,19 @@ use kernel::uaccess::{
 use super::{
     client::Client,
     DEFAULT_TIMEOUT,
-    MAX_BUFFERS_PER_FILE,
-    MAX_BYTES_PER_FILE,
     MAX_JOBS,
     MAX_SESSIONS_PER_FILE,
-    MAX_STEPS, //
+    MAX_STEPS,
+    MAX_STEP_SIZE, //
 };
 use crate::{
     axcl::registry,
     buffer::{
+        account::{
+            MAX_BUFFERS_PER_FILE,
+            MAX_BYTES_PER_FILE,
+            MAX_BYTES_PER_USER, //
+        },
         MAX_BUFFER,
         MAX_BYTES_PER_CARD, //
     },
@@ -27,8 +31,15 @@ use crate::{
         plain::Plain,
         prelude::*, //
     },
-    link::ports::MAX_SESSIONS,
-    session::base::MAX_FRAME,
+    link::ports::{
+        KEPT_SESSIONS,
+        MAX_SESSIONS, //
+    },
+    session::base::{
+        MAX_FRAME,
+        MAX_QUEUED_STEPS,
+        MAX_UNDER_WAY, //
+    },
     uapi::{
         ClientInfo,
         Limits,
@@ -75,7 +86,7 @@ impl Client {
             let info = ClientInfo {
                 pid,
                 session: session.ports.first().copied().unwrap_or(0),
-                buffer_bytes: session.held.as_ref().map_or(0, |held| held.get()),
+                buffer_bytes: session.seat.as_ref().map_or(0, |seat| seat.bytes()),
                 jobs: session.jobs.get(),
                 bytes_to_card: session.bytes_to_card.get(),
                 bytes_from_card: session.bytes_from_card.get(),
@@ -105,6 +116,11 @@ const LIMITS: Limits = Limits {
     max_bytes_per_file: MAX_BYTES_PER_FILE,
     max_bytes_per_card: MAX_BYTES_PER_CARD,
     default_timeout_ns: DEFAULT_TIMEOUT.as_nanos() as u64,
+    max_bytes_per_user: MAX_BYTES_PER_USER,
+    max_sessions_per_user: MAX_SESSIONS - 1 - KEPT_SESSIONS,
+    max_queued_steps: MAX_QUEUED_STEPS as u32,
+    max_calls_under_way: MAX_UNDER_WAY as u32,
+    max_step_bytes: MAX_STEP_SIZE,
 };
 
 /// Writes as much of `bytes` as the caller has room for, and says how many there are.

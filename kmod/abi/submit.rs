@@ -17,12 +17,13 @@ use super::{
     },
     DEFAULT_TIMEOUT,
     MAX_JOBS,
-    MAX_STEPS, //
+    MAX_STEPS,
+    MAX_STEP_SIZE, //
 };
 use crate::{
     buffer::{
-        Buffer,
-        MAX_BYTES_PER_CARD, //
+        account::Payer,
+        Buffer, //
     },
     glue::{
         eventfd::EventFd,
@@ -72,12 +73,16 @@ impl Client {
     /// # Errors
     ///
     /// `ENODEV`, `ESTALE` or `EHOSTDOWN` if the card does not serve; `ENOENT` for a handle that names
-    /// nothing; `EINVAL` or `EPERM` for a step that is not allowed; those of [`EventFd::get`],
+    /// nothing; `EINVAL` or `EPERM` for a step that is not allowed; `E2BIG` for steps that are too long;
+    /// `EDQUOT` for too much memory in long frames; those of [`EventFd::get`],
     /// [`Board::admit`] and [`Session::submit`].
     pub(super) fn submit_job(&self, args: &mut Submit) -> Result {
         self.check_there()?;
         if args.flags != 0 || args.reserved != 0 || args.step_size == 0 || args.eventfd < -1 {
             return Err(EINVAL);
+        }
+        if args.step_size > MAX_STEP_SIZE {
+            return Err(E2BIG);
         }
         if args.step_count == 0 || args.step_count > MAX_STEPS {
             return Err(EINVAL);
@@ -101,7 +106,7 @@ impl Client {
         let number = self.board.admit(MAX_JOBS)?;
         let board = self.board.clone();
         let job = Job::new(number, args.user_data, steps, deadline, board, eventfd);
-        let submitted = KBox::new(job, GFP_KERNEL)
+        let submitted = KBox::new(job, GFP_KERNEL_ACCOUNT)
             .map_err(Error::from)
             .and_then(|job| session.submit(job));
         if let Err(e) = submitted {
@@ -116,11 +121,15 @@ impl Client {
         let size = args.step_size as usize;
         let count = args.step_count as usize;
         let mut at = usize::try_from(args.steps).map_err(|_| EFAULT)?;
-        let mut steps = KVec::with_capacity(count, GFP_KERNEL)?;
+        let mut steps = KVec::with_capacity(count, GFP_KERNEL_ACCOUNT)?;
         for _ in 0..count {
             let step: uapi::Step = plain::read(UserSlice::new(UserPtr::from_addr(at), size))?;
             at = at.checked_add(size).ok_or(EFAULT)?;
-            steps.push(self.check_step(&step)?, GFP_KERNEL)?;
+            // Frames can be long, and many.
+            if task::must_leave() {
+                return Err(ERESTARTSYS);
+            }
+            steps.push(self.check_step(&step)?, GFP_KERNEL_ACCOUNT)?;
         }
         Ok(steps)
     }
@@ -189,14 +198,15 @@ impl Client {
     fn read_frame(&self, user: UserSlice, len: usize) -> Result<(Frame, policy::Verdict)> {
         if len <= MAX_MESSAGE {
             let mut bytes = KVec::new();
-            user.read_all(&mut bytes, GFP_KERNEL)?;
+            user.read_all(&mut bytes, GFP_KERNEL_ACCOUNT)?;
             let verdict = self.admit_frame(&mut bytes)?;
             return Ok((Frame::Short(bytes), verdict));
         }
         let mut bytes: KVVec<u8> = KVVec::new();
         user.read_all(&mut bytes, GFP_KERNEL)?;
         let verdict = self.admit_frame(&mut bytes)?;
-        let buffer = Buffer::new(&self.card.pool.memory, len, MAX_BYTES_PER_CARD)?;
+        let payer = Payer::Frame(&self.account);
+        let buffer = Buffer::new(&self.card.pool.memory, len, payer)?;
         buffer.write(0, &bytes)?;
         Ok((
             Frame::Long(Arc::new(buffer, GFP_KERNEL)?, len as u32),

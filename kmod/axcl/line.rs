@@ -38,7 +38,10 @@ use crate::{
             Description,
             Receiver, //
         },
-        tx::SendError, //
+        tx::{
+            SendError,
+            Sender, //
+        },
     },
     wire::{
         axcl::{
@@ -310,7 +313,7 @@ impl Line {
         link.life
             .check_serving(self.generation)
             .map_err(|e| SendError::Failed(e.into()))?;
-        link.send(self.port, message)
+        link.send(Sender::Client, self.port, message)
     }
 
     /// Finds the owner's memory that `list` names, and the parts of it.  While the card is not through with

@@ -34,10 +34,10 @@ use super::{
 };
 use crate::{
     buffer::{
+        account::Payer,
         Buffer,
         Memory,
-        MAX_BUFFER,
-        MAX_BYTES_PER_CARD, //
+        MAX_BUFFER, //
     },
     glue::{
         chardev,
@@ -78,7 +78,7 @@ impl File {
     fn allocate(
         &self,
         wanted: Wanted,
-        make: impl FnOnce(&Arc<Memory>, usize) -> Result<Buffer>,
+        make: impl FnOnce(&Arc<Memory>, usize, Payer<'_>) -> Result<Buffer>,
         tell: impl FnOnce(&Buffer) -> Result,
     ) -> Result {
         {
@@ -100,14 +100,18 @@ impl File {
 
     fn make(
         wanted: Wanted,
-        make: impl FnOnce(&Arc<Memory>, usize) -> Result<Buffer>,
+        make: impl FnOnce(&Arc<Memory>, usize, Payer<'_>) -> Result<Buffer>,
         tell: impl FnOnce(&Buffer) -> Result,
     ) -> Result<Allocated> {
         let place = registry::find(wanted.device)?.place.clone();
         if place.link.life.is_gone() {
             return Err(ENODEV);
         }
-        let buffer = Arc::new(make(&place.pool.memory, wanted.size as usize)?, GFP_KERNEL)?;
+        // The file has but this one buffer, so the account that counts is the user's.
+        let account = place.pool.users.account()?;
+        let payer = Payer::Buffer(&account);
+        let buffer = make(&place.pool.memory, wanted.size as usize, payer)?;
+        let buffer = Arc::new(buffer, GFP_KERNEL)?;
         tell(&buffer)?;
         place.hold(&buffer)?;
         Ok(Allocated { place, buffer })
@@ -117,9 +121,9 @@ impl File {
         let mut argument = [0; mmb::SINGLE_SIZE];
         user(0).reader().read_slice(&mut argument)?;
         let wanted = Wanted::single(&argument).ok_or(EINVAL)?;
-        let make = |memory: &Arc<Memory>, size| {
+        let make = |memory: &Arc<Memory>, size, payer: Payer<'_>| {
             check_size(size)?;
-            Buffer::contiguous(memory, size, MAX_BYTES_PER_CARD).map_err(|_| ENOMEM)
+            Buffer::contiguous(memory, size, payer).map_err(|_| ENOMEM)
         };
         self.allocate(wanted, make, |buffer| {
             let piece = buffer.pieces().first().ok_or(ENOMEM)?;
@@ -133,10 +137,10 @@ impl File {
         user(0).reader().read_slice(&mut argument)?;
         let argument = argument.first_chunk_mut().ok_or(EINVAL)?;
         let wanted = Wanted::scatter(argument).ok_or(EINVAL)?;
-        let make = |memory: &Arc<Memory>, size| {
+        let make = |memory: &Arc<Memory>, size, payer: Payer<'_>| {
             // Any failure of this request is -1.
             check_size(size)
-                .and_then(|()| Buffer::in_few_pieces(memory, size, MAX_BYTES_PER_CARD))
+                .and_then(|()| Buffer::in_few_pieces(memory, size, payer))
                 .map_err(|_| EPERM)
         };
         self.allocate(wanted, make, |buffer| {

@@ -2,6 +2,7 @@
 
 //! Host memory that the card can reach.
 
+pub(crate) mod account;
 pub(crate) mod pool;
 
 use kernel::{
@@ -19,9 +20,14 @@ use crate::{
             Space, //
         },
         pages::Pages,
-        prelude::*, //
+        prelude::*,
+        vma, //
     },
     wire::transfer::MAX_ENTRIES, //
+};
+use account::{
+    Charge,
+    Payer, //
 };
 
 /// Largest buffer.
@@ -63,12 +69,15 @@ impl Memory {
     }
 }
 
-/// Zeroed pages, mapped for the card until the buffer is dropped or the driver unbound.
+/// Zeroed pages, mapped for the card until the buffer is dropped or the driver unbound.  A mapping in user
+/// space holds a reference.
 pub(crate) struct Buffer {
     pages: Pages,
     pieces: KVVec<Piece>,
     mapping: u64,
     memory: Arc<Memory>,
+    /// Given back with the memory.
+    _charge: Option<Charge>,
 }
 
 /// Pieces of a buffer for a list message.
@@ -91,9 +100,10 @@ impl Buffer {
     ///
     /// # Errors
     ///
-    /// `EDQUOT` if the card's buffers would exceed `limit`; those of [`Pages::new`] and [`Space::map`].
-    pub(crate) fn new(memory: &Arc<Memory>, size: usize, limit: u64) -> Result<Self> {
-        Self::admit(memory, size, limit, Pages::new)
+    /// `EDQUOT` if the buffers of all payers would be too much for the card; those of [`Payer::charge`],
+    /// [`Pages::new`] and [`Space::map`].
+    pub(crate) fn new(memory: &Arc<Memory>, size: usize, payer: Payer<'_>) -> Result<Self> {
+        Self::admit(memory, size, payer, Pages::new)
     }
 
     /// Allocates a buffer like [`Self::new`], with as few bus addresses as can be had.
@@ -101,8 +111,12 @@ impl Buffer {
     /// # Errors
     ///
     /// Those of [`Self::new`].
-    pub(crate) fn in_few_pieces(memory: &Arc<Memory>, size: usize, limit: u64) -> Result<Self> {
-        Self::admit(memory, size, limit, Pages::in_few_blocks)
+    pub(crate) fn in_few_pieces(
+        memory: &Arc<Memory>,
+        size: usize,
+        payer: Payer<'_>,
+    ) -> Result<Self> {
+        Self::admit(memory, size, payer, Pages::in_few_blocks)
     }
 
     /// Allocates a buffer like [`Self::new`], with one bus address: in one block of memory, or behind an
@@ -111,9 +125,9 @@ impl Buffer {
     /// # Errors
     ///
     /// Those of [`Self::new`]; `ENOMEM` if there is no such memory.
-    pub(crate) fn contiguous(memory: &Arc<Memory>, size: usize, limit: u64) -> Result<Self> {
+    pub(crate) fn contiguous(memory: &Arc<Memory>, size: usize, payer: Payer<'_>) -> Result<Self> {
         let one = |make: fn(usize) -> Result<Pages>| {
-            let buffer = Self::admit(memory, size, limit, make)?;
+            let buffer = Self::admit(memory, size, payer, make)?;
             if buffer.pieces.len() == 1 {
                 Ok(buffer)
             } else {
@@ -129,21 +143,22 @@ impl Buffer {
     fn admit(
         memory: &Arc<Memory>,
         size: usize,
-        limit: u64,
+        payer: Payer<'_>,
         make: fn(usize) -> Result<Pages>,
     ) -> Result<Self> {
         let count = size.div_ceil(PAGE_SIZE);
         let bytes = (count * PAGE_SIZE) as u64;
-        if memory.bytes.add_to(bytes) > limit {
+        let charge = payer.charge(bytes)?;
+        if memory.bytes.add_to(bytes) > MAX_BYTES_PER_CARD && charge.is_some() {
             memory.bytes.sub(bytes);
             return Err(EDQUOT);
         }
         make(count)
-            .and_then(|pages| Self::map(memory, pages))
+            .and_then(|pages| Self::map(memory, pages, charge))
             .inspect_err(|_| memory.bytes.sub(bytes))
     }
 
-    fn map(memory: &Arc<Memory>, pages: Pages) -> Result<Self> {
+    fn map(memory: &Arc<Memory>, pages: Pages, charge: Option<Charge>) -> Result<Self> {
         let (mapping, pieces) = memory.space.map(&pages)?;
         memory.pieces.add(pieces.len() as u64);
         Ok(Self {
@@ -151,6 +166,7 @@ impl Buffer {
             pieces,
             mapping,
             memory: memory.clone(),
+            _charge: charge,
         })
     }
 
@@ -247,8 +263,8 @@ impl Buffer {
     /// # Errors
     ///
     /// Those of [`Pages::map`].
-    pub(crate) fn mmap(&self, vma: &VmaNew) -> Result {
-        self.pages.map(vma, 0)
+    pub(crate) fn mmap(self: Arc<Self>, vma: &VmaNew) -> Result {
+        self.mmap_from(vma, 0)
     }
 
     /// Maps the buffer into user space from page `first` on.
@@ -256,8 +272,10 @@ impl Buffer {
     /// # Errors
     ///
     /// Those of [`Pages::map`].
-    pub(crate) fn mmap_from(&self, vma: &VmaNew, first: usize) -> Result {
-        self.pages.map(vma, first)
+    pub(crate) fn mmap_from(self: Arc<Self>, vma: &VmaNew, first: usize) -> Result {
+        self.pages.map(vma, first)?;
+        vma::keep(vma, self);
+        Ok(())
     }
 }
 

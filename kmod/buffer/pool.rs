@@ -13,6 +13,7 @@ use kernel::{
 };
 
 use super::{
+    account::Users,
     Buffer,
     Memory, //
 };
@@ -37,6 +38,8 @@ pub(crate) struct Pool {
     /// Knows the generation.
     link: Arc<Link>,
     pub(crate) memory: Arc<Memory>,
+    #[pin]
+    pub(crate) users: Users,
     /// Until the next reset.  A leaf.
     #[pin]
     quarantine: Mutex<KVec<Quarantined>>,
@@ -57,6 +60,7 @@ impl Pool {
             pin_init!(Self {
                 link: link.clone(),
                 memory,
+                users <- Users::new(),
                 quarantine <- new_mutex!(KVec::new(), "ax650_quarantine"),
                 leaked: Counter::default(),
             }),

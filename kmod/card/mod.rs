@@ -203,6 +203,18 @@ impl Card {
             .retain(|other| !Arc::ptr_eq(other, board));
     }
 
+    /// Gives up what jobs that have ended have worked with.
+    fn settle_boards(&self) {
+        let mut boards = KVec::new();
+        if boards
+            .extend_from_slice(&self.boards.lock(), GFP_KERNEL)
+            .is_ok()
+        {
+            // What goes with a board or a buffer takes its time, so not under the lock.
+            boards.iter().for_each(|board: &Arc<Board>| board.settle());
+        }
+    }
+
     /// Wakes all who wait for the card: pollers see that it is gone.
     fn wake_waiters(&self) {
         self.link.wake();

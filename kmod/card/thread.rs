@@ -106,6 +106,7 @@ impl Card {
             self.fail_sessions(ENODEV);
         }
         self.sessions.retire();
+        self.settle_boards();
         self.link.life.orders.end(|| ());
         self.follower.tick();
     }

@@ -28,6 +28,7 @@ pub(crate) mod sysfs;
 pub(crate) mod task;
 pub(crate) mod thread;
 pub(crate) mod time;
+pub(crate) mod vma;
 
 use kernel::{
     bindings,

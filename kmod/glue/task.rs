@@ -106,6 +106,12 @@ pub(crate) fn is_raw_io() -> bool {
     unsafe { bindings::capable(bindings::CAP_SYS_RAWIO as c_int) }
 }
 
+/// Returns whether limits of users are not for the caller.
+pub(crate) fn may_exceed() -> bool {
+    // SAFETY: no preconditions.
+    unsafe { bindings::capable(bindings::CAP_SYS_RESOURCE as c_int) }
+}
+
 /// Returns whether the caller may administer the system.
 pub(crate) fn is_admin() -> bool {
     // SAFETY: no preconditions.

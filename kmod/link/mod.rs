@@ -28,6 +28,7 @@ use kernel::{
 };
 
 use crate::{
+    counters::Counter,
     glue::{
         prelude::*,
         task,
@@ -57,6 +58,7 @@ use rx::{
 };
 use tx::{
     SendError,
+    Sender,
     Tx, //
 };
 
@@ -77,6 +79,8 @@ pub(crate) struct Link {
     /// A leaf.
     #[pin]
     pub(crate) ports: Mutex<Ports>,
+    /// Sessions of clients that have sent calls when last looked at.  A hint.
+    pub(crate) senders: Counter,
     /// Requests on port 11; its lock is outside of that of the ports.
     #[pin]
     control: Control,
@@ -107,6 +111,7 @@ impl Link {
                 tx <- new_mutex!(Tx::default(), "ax650_tx"),
                 rx <- new_mutex!(rx, "ax650_rx"),
                 ports <- new_mutex!(ports, "ax650_ports"),
+                senders: Counter::default(),
                 control <- Control::new(),
             }),
             GFP_KERNEL,
@@ -130,8 +135,13 @@ impl Link {
     /// # Errors
     ///
     /// [`SendError::Full`] if there is no room now; [`SendError::Failed`] if there never will be.
-    pub(crate) fn publish(&self, port: u32, message: &[u8]) -> Result<(), SendError> {
-        self.tx.lock().publish(&self.device, port, message)
+    pub(crate) fn publish(
+        &self,
+        sender: Sender,
+        port: u32,
+        message: &[u8],
+    ) -> Result<(), SendError> {
+        self.tx.lock().publish(&self.device, sender, port, message)
     }
 
     /// Rings the doorbell if there is anything to tell.
@@ -144,9 +154,9 @@ impl Link {
     /// # Errors
     ///
     /// Those of [`Self::publish`].
-    pub(crate) fn send(&self, port: u32, message: &[u8]) -> Result<(), SendError> {
+    pub(crate) fn send(&self, sender: Sender, port: u32, message: &[u8]) -> Result<(), SendError> {
         let mut tx = self.tx.lock();
-        tx.publish(&self.device, port, message)?;
+        tx.publish(&self.device, sender, port, message)?;
         tx.ring(&self.device);
         Ok(())
     }
@@ -255,7 +265,7 @@ impl Link {
     ) -> Result<(), SendError> {
         // TIMEOUT: the caller's.
         time::poll(ROOM_PAUSE, deadline.left(), || {
-            match self.send(NOTIFY_PORT, &packet.encode()) {
+            match self.send(Sender::Driver, NOTIFY_PORT, &packet.encode()) {
                 Ok(()) => Ok(Some(())),
                 Err(SendError::Full) if give_up() => Err(SendError::Failed(ERESTARTSYS)),
                 Err(SendError::Full) => Ok(None),

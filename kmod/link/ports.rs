@@ -21,6 +21,20 @@ pub(crate) type Group = [u32; GROUP];
 /// Sessions at a time on a card: the user ports in groups of four.
 pub(crate) const MAX_SESSIONS: u32 = (PORT_COUNT - FIRST_USER_PORT) / GROUP as u32;
 
+/// Sessions of a card that users have only as their first.
+pub(crate) const KEPT_SESSIONS: u32 = 4;
+
+/// For whom ports are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// The driver's own session, without which it cannot tell how the card is.
+    Driver,
+    /// A user who has no session yet, or is above such limits.
+    Urgent,
+    /// A user who has one.
+    More,
+}
+
 #[derive(Default)]
 enum Slot {
     #[default]
@@ -100,10 +114,14 @@ impl Ports {
 
     /// Takes four free ports.  The search goes round the table, so that a port is free as long as
     /// possible before it is used again and late messages of its former owner do not find the next.
-    /// `None` if there are not so many.
-    /// `for_driver`: for its own session, without which it cannot tell how the card is.
-    pub(crate) fn reserve(&mut self, for_driver: bool) -> Option<Group> {
-        if !for_driver && !self.has_room(GROUP) {
+    /// `None` if there are not so many for `claim`.
+    pub(crate) fn reserve(&mut self, claim: Claim) -> Option<Group> {
+        let for_driver = claim == Claim::Driver;
+        let kept = match claim {
+            Claim::More => KEPT_SESSIONS as usize * GROUP,
+            Claim::Driver | Claim::Urgent => 0,
+        };
+        if !for_driver && !self.has_room(GROUP + kept) {
             return None;
         }
         let mut group = [0; GROUP];

@@ -34,6 +34,9 @@ const LONGEST: usize = 4096;
 
 // TIMEOUT: how often, and how far apart, a header is read again whose check word is wrong [pcie 4.7].
 const HEADER_TRIES: u32 = 9;
+/// So often only for all the messages that are taken at a time: this is the interrupt's thread, and a card that
+/// writes bad check words only is not worth waiting for.
+const MOST_TRIES: u32 = 4 * HEADER_TRIES;
 const HEADER_PAUSE: Delta = Delta::from_micros(10);
 
 /// The receiving side of one device.  Empty unless the rings are set up.
@@ -85,10 +88,11 @@ impl Rx {
     /// Takes all messages out of the ring and hands them over.  Returns how many.
     pub(super) fn drain(&mut self, device: &Device, to: &impl Delivery) -> u32 {
         let mut taken = 0;
+        let mut tries_left = MOST_TRIES;
         // A card that fills the ring as fast as we empty it must not keep this thread for ever: one lap
         // of smallest messages at most, the rest at the next interrupt or tick.
         let most = device.geometry.c2h.size / ring::padded(1);
-        while taken < most && take(device, self, to).unwrap_or(false) {
+        while taken < most && take(device, self, to, &mut tries_left).unwrap_or(false) {
             taken += 1;
         }
         taken
@@ -96,7 +100,7 @@ impl Rx {
 }
 
 /// Takes one message; false if there is none.
-fn take(device: &Device, rx: &mut Rx, to: &impl Delivery) -> Result<bool> {
+fn take(device: &Device, rx: &mut Rx, to: &impl Delivery, tries_left: &mut u32) -> Result<bool> {
     let Some(rp) = rx.live else {
         return Ok(false);
     };
@@ -122,8 +126,11 @@ fn take(device: &Device, rx: &mut Rx, to: &impl Delivery) -> Result<bool> {
     let header = loop {
         region.copy_out(ring.header_at(rp) as usize, &mut raw)?;
         match Header::parse(&raw, available) {
-            Err(crate::wire::header::HeaderError::Check(_)) if tries < HEADER_TRIES => {
+            Err(crate::wire::header::HeaderError::Check(_))
+                if tries < HEADER_TRIES && *tries_left > 0 =>
+            {
                 tries += 1;
+                *tries_left -= 1;
                 time::udelay(HEADER_PAUSE);
             }
             other => break other,

@@ -39,6 +39,19 @@ use crate::{
 // TIMEOUT: a doorbell that the card has not acted upon for so long was lost, and is rung again.
 const RECOVERY: Delta = Delta::from_millis(50);
 
+/// Room in the ring that clients leave free: for port 11 and the driver's own session, so that it can tell how
+/// the card is, and end sessions, whatever the clients do.
+const KEPT_ROOM: u32 = 16 << 10;
+
+/// Who sends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sender {
+    /// The driver, for itself.
+    Driver,
+    /// A client.
+    Client,
+}
+
 /// Why a message was not published.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SendError {
@@ -108,12 +121,13 @@ impl Tx {
     pub(crate) fn publish(
         &mut self,
         device: &Device,
+        sender: Sender,
         port: u32,
         payload: &[u8],
     ) -> Result<(), SendError> {
         let live = self.live.as_mut().ok_or(SendError::Failed(EHOSTDOWN))?;
         let begun = Instant::now();
-        let sent = live.publish(device, port, payload);
+        let sent = live.publish(device, sender, port, payload);
         match sent {
             Ok(()) => {
                 device.counters.messages_sent.add(1);
@@ -189,7 +203,13 @@ impl Tx {
 }
 
 impl Live {
-    fn publish(&mut self, device: &Device, port: u32, payload: &[u8]) -> Result<(), SendError> {
+    fn publish(
+        &mut self,
+        device: &Device,
+        sender: Sender,
+        port: u32,
+        payload: &[u8],
+    ) -> Result<(), SendError> {
         let failed = SendError::Failed;
         let ring = &device.geometry.h2c;
         let len = u32::try_from(payload.len()).map_err(|_| failed(EMSGSIZE))?;
@@ -203,7 +223,11 @@ impl Live {
             device.ring_corrupt("host to card");
             return Err(failed(EPROTO));
         };
-        if place.advance > free {
+        let kept = match sender {
+            Sender::Driver => 0,
+            Sender::Client => KEPT_ROOM,
+        };
+        if place.advance > free.saturating_sub(kept) {
             return Err(SendError::Full);
         }
         let region = &device.region;

@@ -140,7 +140,7 @@ fn clients(card: &Card, seq: &SeqFile) -> Result {
         "interface ports pid generation jobs events buffer_bytes to_card from_card command\n"
     );
     for session in card.sessions.all() {
-        let kind = match session.held {
+        let kind = match session.seat {
             Some(_) => "native",
             None => "driver",
         };
@@ -151,7 +151,7 @@ fn clients(card: &Card, seq: &SeqFile) -> Result {
             session.process.number(),
             session.generation,
             session.jobs.get(),
-            session.held.as_ref().map_or(0, |held| held.get()),
+            session.seat.as_ref().map_or(0, |seat| seat.bytes()),
             session.bytes_to_card.get(),
             session.bytes_from_card.get(),
             Text::new(&session.comm)

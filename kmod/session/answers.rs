@@ -53,13 +53,19 @@ impl Engine {
     /// Finds out whose answer this is.  Sequence number, context and stream decide; the card id is
     /// not looked at, as it may be what the card takes itself for [pcie 1.7].
     pub(super) fn begin_answer(&mut self, session: &Base, header: &frame::Header) -> Answer {
-        let pending = take_first(&mut self.pending, |p| {
+        let at = self.pending.iter().position(|p| {
             let own = &p.header;
             (own.sequence, own.context, own.stream)
                 == (header.sequence, header.context, header.stream)
         });
+        let pending = at.and_then(|at| {
+            let answered = self.pending.remove(at).ok();
+            self.settle(at, header);
+            answered
+        });
         let destination = match pending.map(|p| p.caller) {
-            None => {
+            Some(Caller::Sync) => Destination::Nowhere,
+            None | Some(Caller::Nobody | Caller::NoReply) => {
                 session.link.counters.late_replies.add(1);
                 Destination::Nowhere
             }

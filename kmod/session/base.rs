@@ -6,22 +6,44 @@ use kernel::sync::Arc;
 
 use crate::{
     buffer::{
+        account::Seat,
         pool::Pool,
         Buffer, //
     },
     counters::Counter,
     glue::{
+        prelude::*,
         task::Process,
         time::Delta, //
     },
     link::{
         ports::Group,
+        tx::{
+            SendError,
+            Sender, //
+        },
         Link, //
     }, //
 };
 
 /// The card's DMA buffer for a session, hence the most one chunk of a copy moves [rpc 2.3].
 pub(crate) const WINDOW: u32 = 0x40_0000;
+
+/// Calls of a session that are under way.  A message has 1 KiB at most, so all sessions together leave room in
+/// the ring.
+pub(crate) const MAX_UNDER_WAY: usize = 64;
+
+/// Calls that are under way while other sessions send some, too: what is in the ring is ahead of theirs.
+pub(crate) const MAX_UNDER_WAY_SHARED: usize = 16;
+
+/// Calls that are under way when all of them are given up: one at a time may still find out that the card goes on.
+pub(crate) const MAX_GIVEN_UP: usize = 128;
+
+/// Steps that a session has queued: those of some dozen of the longest jobs.
+pub(crate) const MAX_QUEUED_STEPS: usize = 4096;
+
+/// A frame built by the driver, header included; the longest is a shell call.
+pub(super) const FRAME: usize = 288;
 
 /// Longest request or answer frame.
 pub(crate) const MAX_FRAME: u32 = 8 << 20;
@@ -51,14 +73,24 @@ pub(crate) struct Base {
     pub(crate) process: Process,
     /// Name of the process.
     pub(crate) comm: [u8; 16],
-    /// Bytes of its client's buffers.  None: the driver's own session, for telemetry and health.
-    pub(crate) held: Option<Arc<Counter>>,
+    /// Place of its client.  None: the driver's own session, for telemetry and health.
+    pub(crate) seat: Option<Seat>,
     pub(crate) jobs: Counter,
     pub(crate) bytes_to_card: Counter,
     pub(crate) bytes_from_card: Counter,
 }
 
 impl Base {
+    /// Puts a message into the ring, on the port of this `role`.
+    pub(super) fn publish(&self, role: usize, message: &[u8]) -> Result<(), SendError> {
+        let port = self.ports.get(role).copied().unwrap_or(0);
+        let sender = match self.seat {
+            Some(_) => Sender::Client,
+            None => Sender::Driver,
+        };
+        self.link.publish(sender, port, message)
+    }
+
     /// Keeps memory that the card may still write to.
     pub(super) fn quarantine(&self, buffer: Arc<Buffer>) {
         self.pool.quarantine(self.generation, buffer);

@@ -63,8 +63,22 @@ impl Engine {
             Some((job.number, job.steps.iter().position(waits)?))
         });
         match queued {
-            Some((job, step)) => self.begin_transaction(session, job, step),
-            None => false,
+            Some((job, step)) if self.may_begin(session, job, step) => {
+                self.begin_transaction(session, job, step)
+            }
+            _ => false,
+        }
+    }
+
+    /// Returns whether a step needs no credit, or there is some.
+    fn may_begin(&mut self, session: &Base, job: u64, step: usize) -> bool {
+        let step = self.job(job).and_then(|job| job.steps.get(step));
+        match step.map(|step| &step.work) {
+            Some(Work::Call(call)) => {
+                let no_reply = call.no_reply;
+                self.has_credit(session, no_reply)
+            }
+            _ => true,
         }
     }
 
@@ -128,15 +142,14 @@ impl Engine {
 
     /// Says that a long frame is to be fetched.
     fn begin_call(&mut self, session: &Base, bulk: &Bulk, header: frame::Header, no_reply: bool) {
-        if !no_reply {
-            self.expect(
-                header,
-                Caller::Step {
-                    job: bulk.job,
-                    step: bulk.step,
-                },
-            );
-        }
+        let caller = match no_reply {
+            true => Caller::NoReply,
+            false => Caller::Step {
+                job: bulk.job,
+                step: bulk.step,
+            },
+        };
+        self.expect(header, caller);
         let request = Transfer::Request {
             frame_type: header.kind,
             size: bulk.total,

@@ -8,6 +8,8 @@ use super::{
     base::{
         role,
         Base,
+        MAX_GIVEN_UP,
+        MAX_QUEUED_STEPS,
         STALL,
         WINDOW, //
     },
@@ -18,6 +20,7 @@ use super::{
         Progress,
         Work, //
     },
+    names::Names,
     transaction::Bulk, //
 };
 use crate::{
@@ -56,6 +59,12 @@ pub(super) enum Caller {
     Step { job: u64, step: usize },
     /// A call of the driver's own.
     Internal,
+    /// Nobody: the call asks for no answer.
+    NoReply,
+    /// Nobody any more: its time is over.
+    Nobody,
+    /// The driver, behind calls without an answer.
+    Sync,
 }
 
 /// A call whose answer has not come.
@@ -64,9 +73,16 @@ pub(super) struct Pending {
     pub(super) caller: Caller,
 }
 
+/// Messages of transactions that wait for room in the ring.  By the protocol the card cannot have a session owe
+/// it more than a few.
+const MAX_UNSENT: usize = 32;
+
+/// Calls of a session whose answers may still come, with those of the driver itself.
+const MAX_CALLS: usize = MAX_GIVEN_UP + 2;
+
 /// A message that did not fit the ring.
 struct Unsent {
-    port: u32,
+    role: usize,
     message: KVec<u8>,
 }
 
@@ -87,6 +103,13 @@ pub(crate) struct Engine {
     pub(super) card_window: u32,
     ended: KVec<KBox<Job>>,
     unsent: KVec<Unsent>,
+    /// Steps of `jobs`, and the names of the calls among them.
+    queued_steps: usize,
+    names: Names,
+    /// Calls made behind calls without an answer.
+    pub(super) syncs: u64,
+    /// Calls were sent since [`Self::has_sent`] was asked.
+    pub(super) sent: bool,
     retired: bool,
     /// The card is still to be told of its end.
     farewell_due: bool,
@@ -106,6 +129,10 @@ impl Engine {
             card_window: WINDOW,
             ended: KVec::new(),
             unsent: KVec::new(),
+            queued_steps: 0,
+            names: Names::new(),
+            syncs: 0,
+            sent: false,
             retired: false,
             farewell_due: false,
         }
@@ -170,15 +197,28 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Those of [`Self::check_open`]; `EEXIST` for a call whose answer could not be told apart; `ENOMEM`.
+    /// Those of [`Self::check_open`]; `EAGAIN` if too many steps are queued; `EEXIST` for a call whose answer
+    /// could not be told apart; `ENOMEM`.
     pub(super) fn submit(&mut self, job: KBox<Job>) -> Result {
         self.check_open()?;
+        if self.queued_steps + job.steps.len() > MAX_QUEUED_STEPS {
+            return Err(EAGAIN);
+        }
         // Room for everything that must not fail later.
         self.ended.reserve(self.jobs.len() + 1, GFP_KERNEL)?;
-        self.pending.reserve(job.steps.len(), GFP_KERNEL)?;
+        let calls = MAX_CALLS.saturating_sub(self.pending.len());
+        self.pending.reserve(calls, GFP_KERNEL)?;
+        self.names.reserve(job.steps.len())?;
         if job.steps.iter().any(|step| self.clashes(&step.work)) {
             return Err(EEXIST);
         }
+        self.jobs.reserve(1, GFP_KERNEL)?;
+        for step in job.steps.iter() {
+            if let Work::Call(call) = &step.work {
+                self.names.give(&call.header, job.number);
+            }
+        }
+        self.queued_steps += job.steps.len();
         self.jobs.push(job, GFP_KERNEL)?;
         Ok(())
     }
@@ -188,11 +228,17 @@ impl Engine {
         let Work::Call(call) = work else {
             return false;
         };
-        let queued = self.jobs.iter().flat_map(|job| job.steps.iter());
+        let Some(number) = self.names.owner(&call.header) else {
+            return false;
+        };
         let same = |other: &Work| matches!(other, Work::Call(c) if call.header.answers(&c.header));
-        queued
-            .filter(|step| step.progress != Progress::Done)
-            .any(|step| same(&step.work))
+        let mut steps = self
+            .jobs
+            .iter()
+            .filter(|job| job.number == number)
+            .flat_map(|job| job.steps.iter());
+        // The job may be through with the call, and go on.
+        steps.any(|step| step.progress != Progress::Done && same(&step.work))
     }
 
     pub(super) fn job(&mut self, number: u64) -> Option<&mut KBox<Job>> {
@@ -216,6 +262,9 @@ impl Engine {
                 again |= self.advance(session, at);
             }
             again |= self.bulk.is_none() && self.begin_bulk(session);
+        }
+        if !matches!(self.phase, Phase::Closed(_)) {
+            self.ask_for_answer(session);
         }
         self.collect();
         if matches!(self.phase, Phase::Closing(_)) && !self.has_transaction() {
@@ -259,8 +308,10 @@ impl Engine {
         begun
     }
 
-    /// Sends a short call; false if the ring has no room now.
+    /// Sends a short call; false if the ring has no room now, or the session no credit.
     fn send_call(&mut self, session: &Base, number: u64, index: usize) -> bool {
+        let credit = self.has_credit(session, false);
+        let quiet_credit = self.has_credit(session, true);
         let Some(job) = self.jobs.iter_mut().find(|job| job.number == number) else {
             return false;
         };
@@ -273,8 +324,11 @@ impl Engine {
         let Frame::Short(bytes) = &call.frame else {
             return false;
         };
-        let port = session.ports[role::CALLS];
-        let sent = session.link.publish(port, bytes);
+        let credit = if call.no_reply { quiet_credit } else { credit };
+        if !credit {
+            return false;
+        }
+        let sent = session.publish(role::CALLS, bytes);
         if sent == Err(SendError::Full) {
             return false;
         }
@@ -285,7 +339,10 @@ impl Engine {
         job.open += 1;
         match sent {
             Err(SendError::Failed(e)) => job.end_step(index, Err(e)),
-            _ if no_reply => job.end_step(index, Ok(())),
+            _ if no_reply => {
+                job.end_step(index, Ok(()));
+                self.expect(header, Caller::NoReply);
+            }
             _ => self.expect(
                 header,
                 Caller::Step {
@@ -300,7 +357,8 @@ impl Engine {
     /// Notes that an answer to `header` will come.
     pub(super) fn expect(&mut self, header: frame::Header, caller: Caller) {
         let pending = Pending { header, caller };
-        // `submit` and `call` have made room.
+        self.sent = true;
+        // `submit` and `call` have made room for as many as may be under way.
         if self.pending.push_within_capacity(pending).is_err() {
             if let Caller::Step { job, step } = caller {
                 self.end_step(job, step, Err(ENOMEM));
@@ -310,19 +368,21 @@ impl Engine {
 
     /// Sends a message of a transaction, now or when there is room.
     pub(super) fn send(&mut self, session: &Base, role: usize, message: &[u8]) {
-        let port = session.ports.get(role).copied().unwrap_or(0);
         if self.unsent.is_empty() {
-            match session.link.publish(port, message) {
+            match session.publish(role, message) {
                 Ok(()) => return,
                 Err(SendError::Full) => {}
                 Err(SendError::Failed(e)) => return self.fail(session, e),
             }
         }
+        if self.unsent.len() == MAX_UNSENT {
+            return self.fail(session, EPROTO);
+        }
         let mut copy = KVec::new();
         let kept = copy.extend_from_slice(message, GFP_KERNEL).and_then(|()| {
             self.unsent.push(
                 Unsent {
-                    port,
+                    role,
                     message: copy,
                 },
                 GFP_KERNEL,
@@ -336,7 +396,7 @@ impl Engine {
     /// Sends what did not fit.
     fn flush(&mut self, session: &Base) {
         while let Some(first) = self.unsent.first() {
-            match session.link.publish(first.port, &first.message) {
+            match session.publish(first.role, &first.message) {
                 Ok(()) => {
                     let _ = self.unsent.remove(0);
                 }
@@ -355,6 +415,8 @@ impl Engine {
                 continue;
             }
             if let Ok(job) = self.jobs.remove(at) {
+                self.queued_steps = self.queued_steps.saturating_sub(job.steps.len());
+                self.names.forget(job.number);
                 // `submit` has made room.
                 let _ = self.ended.push(job, GFP_KERNEL);
             }
@@ -390,8 +452,8 @@ impl Engine {
         }
     }
 
-    /// Stops the job at `at`: its calls are forgotten and nothing more of it begins; a transaction
-    /// goes on to its end.
+    /// Stops the job at `at`: it ends now and nothing more of it begins.  A transaction goes on to its end
+    /// without it, with a reference to the buffer of its own.
     fn cancel(&mut self, at: usize, error: Error) {
         let Some(job) = self.jobs.get_mut(at) else {
             return;
@@ -401,15 +463,8 @@ impl Engine {
         let mut first = error;
         for index in 0..job.steps.len() {
             let progress = job.steps.get(index).map(|step| step.progress);
-            let on_p0 = self.bulk.as_ref().is_some_and(|b| b.is_of(number, index));
             match progress {
-                Some(Progress::Queued | Progress::Active) if on_p0 => {}
-                Some(Progress::Queued) => {
-                    job.on_p0 = job.on_p0.saturating_sub(1);
-                    job.end_step(index, Err(first));
-                    first = ECANCELED;
-                }
-                Some(Progress::Active) => {
+                Some(Progress::Queued | Progress::Active) => {
                     job.end_step(index, Err(first));
                     first = ECANCELED;
                 }
@@ -420,8 +475,8 @@ impl Engine {
                 _ => {}
             }
         }
-        self.pending
-            .retain(|p| !matches!(p.caller, Caller::Step { job, .. } if job == number));
+        job.on_p0 = 0;
+        self.give_up_calls(number);
     }
 
     /// Ends the session for its owner; a transaction may go on until `until`.

@@ -17,7 +17,10 @@ use super::{
     }, //
 };
 use crate::{
-    buffer::Buffer,
+    buffer::{
+        account::Payer,
+        Buffer, //
+    },
     glue::{
         prelude::*,
         time::Instant, //
@@ -151,7 +154,7 @@ impl Engine {
         if let Some(inbox) = &self.inbox {
             return Ok(inbox.clone());
         }
-        let inbox = Buffer::new(&session.pool.memory, INBOX, u64::MAX)?;
+        let inbox = Buffer::new(&session.pool.memory, INBOX, Payer::Driver)?;
         let inbox = Arc::new(inbox, GFP_KERNEL)?;
         self.inbox = Some(inbox.clone());
         Ok(inbox)

@@ -114,7 +114,10 @@ impl Step {
 pub(crate) struct Job {
     pub(crate) number: u64,
     pub(crate) user_data: u64,
+    /// Steps in order; none if the job has ended and [`Board::settle`] has taken them.
     pub(crate) steps: KVec<Step>,
+    /// Results of the steps that were taken.
+    left: KVec<StepResult>,
     pub(crate) deadline: Instant,
     pub(crate) queued_at: Instant,
     /// When the job ended; when it was queued if it has not.
@@ -146,6 +149,7 @@ impl Job {
             number,
             user_data,
             steps,
+            left: KVec::new(),
             deadline,
             queued_at: now,
             done_at: now,
@@ -165,16 +169,26 @@ impl Job {
 
     /// Returns the negative errno of the first step that failed, 0 if none did.
     pub(crate) fn status(&self) -> i32 {
-        let failed = |step: &&Step| step.result.status != 0;
-        self.steps
-            .iter()
-            .find(failed)
-            .map_or(0, |s| s.result.status)
+        let mut failed = self.results().map(|result| result.status);
+        failed.find(|&status| status != 0).unwrap_or(0)
     }
 
     /// Results of the steps, in order.
     pub(crate) fn results(&self) -> impl Iterator<Item = &StepResult> {
-        self.steps.iter().map(|step| &step.result)
+        let steps = self.steps.iter().map(|step| &step.result);
+        Iterator::chain(self.left.iter(), steps)
+    }
+
+    /// Takes what the steps have worked with out of a job that has ended.
+    fn take_steps(&mut self) -> Option<KVec<Step>> {
+        if self.steps.is_empty() {
+            return None;
+        }
+        self.left.reserve(self.steps.len(), GFP_KERNEL).ok()?;
+        for step in self.steps.iter() {
+            let _ = self.left.push_within_capacity(step.result);
+        }
+        Some(core::mem::take(&mut self.steps))
     }
 
     /// Marks a step as ended.
@@ -195,7 +209,8 @@ impl Job {
         }
     }
 
-    /// Tells whoever waits.  The steps' references to buffers and frames are given up first.
+    /// Tells whoever waits.  Who takes the job gives up the steps' references to buffers and frames, or
+    /// [`Board::settle`] if nobody does: this may be the interrupt's thread.
     pub(super) fn end(mut job: KBox<Self>) {
         job.done_at = Instant::now();
         for step in job.steps.iter_mut() {
@@ -319,6 +334,18 @@ impl Board {
                 Waited::Woken => {}
                 Waited::TimedOut => return Err(ETIME),
                 Waited::Signal => return Err(ERESTARTSYS),
+            }
+        }
+    }
+
+    /// Gives up what jobs that have ended have worked with, although nobody has waited for them.
+    pub(crate) fn settle(&self) {
+        loop {
+            let mut entries = self.entries.lock();
+            let steps = entries.ended.iter_mut().find_map(|job| job.take_steps());
+            drop(entries);
+            if steps.is_none() {
+                return;
             }
         }
     }

@@ -9,9 +9,11 @@
 mod answers;
 pub(crate) mod base;
 mod bulk;
+mod credits;
 mod engine;
 mod inbound;
 pub(crate) mod job;
+mod names;
 pub(crate) mod open;
 pub(crate) mod table;
 mod transaction;
@@ -105,17 +107,21 @@ impl Session {
         }
     }
 
-    /// Looks after deadlines and sends what can be sent: time has passed, or the ring has room again.
-    pub(crate) fn tick(&self) {
-        self.with(|engine, session| engine.on_time(session));
+    /// Looks after deadlines and sends what can be sent: time has passed, or the ring has room again.  Returns
+    /// whether a client has sent calls since.
+    pub(crate) fn tick(&self) -> bool {
+        self.with(|engine, session| {
+            engine.on_time(session);
+            engine.has_sent() && session.seat.is_some()
+        })
     }
 
     /// Queues a job.
     ///
     /// # Errors
     ///
-    /// The error that ended the session; `EEXIST` for a call whose answer could not be told apart;
-    /// `ENOMEM`.
+    /// The error that ended the session; `EAGAIN` if too much is queued; `EEXIST` for a call whose answer
+    /// could not be told apart; `ENOMEM`.
     pub(crate) fn submit(&self, job: KBox<job::Job>) -> Result {
         self.with(|engine, _| engine.submit(job))?;
         self.link.life.orders.watch_closely();

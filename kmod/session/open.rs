@@ -12,6 +12,7 @@ use super::{
     base::{
         role,
         Base,
+        FRAME,
         WINDOW, //
     },
     engine::{
@@ -22,12 +23,18 @@ use super::{
     Session, //
 };
 use crate::{
-    buffer::pool::Pool,
+    buffer::{
+        account::Account,
+        pool::Pool, //
+    },
     counters::Counter,
     glue::{
         prelude::*,
         shim,
-        task::Process,
+        task::{
+            self,
+            Process, //
+        },
         time::{
             self,
             Delta,
@@ -37,7 +44,10 @@ use crate::{
         }, //
     },
     link::{
-        ports::Group,
+        ports::{
+            Claim,
+            Group, //
+        },
         tx::SendError,
         Link, //
     },
@@ -61,15 +71,12 @@ const SYNC_WAIT: Delta = Delta::from_millis(200);
 const PORTS_WAIT: Delta = Delta::from_millis(500);
 const PORTS_PAUSE: Delta = Delta::from_millis(10);
 
+/// Between looks for room in the ring.
+const ROOM_PAUSE: Delta = Delta::from_millis(1);
+
 /// Context and stream that the driver makes and uses.
 pub(crate) const CONTEXT: u32 = 1;
 const STREAM: u32 = 1;
-
-/// Where clients go on counting: the context was made by request 1.
-pub(crate) const FIRST_SEQUENCE: u64 = 2;
-
-/// A frame built by the driver, header included; the longest is a shell call.
-const FRAME: usize = 256;
 
 impl Session {
     /// Makes a session that is not on the card yet, with its ports.
@@ -80,11 +87,17 @@ impl Session {
     pub(super) fn new(
         link: &Arc<Link>,
         pool: &Arc<Pool>,
-        held: Option<Arc<Counter>>,
+        account: Option<&Arc<Account>>,
     ) -> Result<Arc<Self>> {
         let generation = link.life.generation();
         link.life.check_serving(generation)?;
-        let ports = reserve(link, held.is_none())?;
+        let seat = account.map(Account::take_seat);
+        let claim = match &seat {
+            None => Claim::Driver,
+            Some(seat) if seat.is_urgent => Claim::Urgent,
+            Some(_) => Claim::More,
+        };
+        let ports = reserve(link, claim)?;
         let mut number = [0; 4];
         crate::glue::random(&mut number);
         let number = u32::from_le_bytes(number);
@@ -96,7 +109,7 @@ impl Session {
                 ports,
                 process,
                 comm: shim::current_comm(),
-                held,
+                seat,
                 jobs: Counter::default(),
                 bytes_to_card: Counter::default(),
                 bytes_from_card: Counter::default(),
@@ -189,8 +202,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// `EMSGSIZE` if `build` finds no room; the error that ended the session; `EAGAIN` if the ring is full;
-    /// `ETIMEDOUT`; `ERESTARTSYS` for a signal; `ENOMEM`.
+    /// `EMSGSIZE` if `build` finds no room; the error that ended the session; `ETIMEDOUT`; `ERESTARTSYS` for a signal; `ENOMEM`.
     pub(crate) fn call(
         &self,
         deadline: Instant,
@@ -212,36 +224,47 @@ impl Session {
         let len = build(&call, &mut request).ok_or(EMSGSIZE)?;
         let request = request.get(..len).ok_or(EMSGSIZE)?;
         let header = frame::Header::parse(request).ok_or(EINVAL)?;
-        self.with(|engine, session| {
-            engine.check_open()?;
-            engine.answer = None;
-            engine.pending.reserve(1, GFP_KERNEL)?;
-            engine.expect(header, Caller::Internal);
-            let port = session.ports[role::CALLS];
-            match session.link.publish(port, request) {
-                Ok(()) => Ok(()),
-                Err(SendError::Full) => Err(EAGAIN),
-                Err(SendError::Failed(e)) => Err(e),
-            }
-        })
-        .and_then(|()| self.wait(deadline, |engine| engine.answer.take()))
-        .inspect_err(|_| {
-            let mut engine = self.engine.lock();
-            engine.pending.retain(|p| p.caller != Caller::Internal);
-        })
+        // TIMEOUT: the caller's.
+        let sent = time::poll(ROOM_PAUSE, deadline.left(), || {
+            self.with(|engine, session| {
+                engine.check_open()?;
+                engine.answer = None;
+                engine.pending.reserve(1, GFP_KERNEL)?;
+                match session.publish(role::CALLS, request) {
+                    Ok(()) => engine.expect(header, Caller::Internal),
+                    Err(SendError::Full) if task::must_leave() => return Err(ERESTARTSYS),
+                    Err(SendError::Full) => return Ok(None),
+                    Err(SendError::Failed(e)) => return Err(e),
+                }
+                Ok(Some(()))
+            })
+        });
+        sent.and_then(|sent| sent.ok_or(ETIMEDOUT))
+            .and_then(|()| self.wait(deadline, |engine| engine.answer.take()))
+            .inspect_err(|_| {
+                let mut engine = self.engine.lock();
+                engine.pending.retain(|p| p.caller != Caller::Internal);
+            })
     }
 
-    /// Returns a sequence number for an internal call: 1 makes the context, the rest is used by sessions
-    /// that are the driver's own only.
+    /// Returns a sequence number for an internal call: the first makes the context, the rest is used by
+    /// sessions that are the driver's own only.  Where they begin is left to chance, so that a late answer to
+    /// the former owner of the ports is not taken for one to this.  The card must do with that: programs of
+    /// Axera count on through all their cards and sessions [rpc 3.1].
     fn next_sequence(&self) -> u64 {
-        self.sequence.add_to(1)
+        self.sequence.add_to(1) + u64::from(self.number)
+    }
+
+    /// Returns where the client goes on counting: the context was made by the first request.
+    pub(crate) fn first_sequence(&self) -> u64 {
+        u64::from(self.number) + 2
     }
 }
 
 /// Takes four ports, waiting a little for those of sessions that are just ending.
-fn reserve(link: &Link, for_driver: bool) -> Result<Group> {
+fn reserve(link: &Link, claim: Claim) -> Result<Group> {
     let group = time::poll(PORTS_PAUSE, PORTS_WAIT, || {
-        let group = link.ports.lock().reserve(for_driver);
+        let group = link.ports.lock().reserve(claim);
         if group.is_none() {
             link.life.orders.kick();
         }

@@ -14,7 +14,10 @@ use kernel::{
 
 use super::Session;
 use crate::{
-    buffer::pool::Pool,
+    buffer::{
+        account::Account,
+        pool::Pool, //
+    },
     counters::Counter,
     glue::{
         prelude::*,
@@ -34,6 +37,8 @@ pub(crate) struct Sessions {
     /// With room for as many as there are ports for.  A leaf.
     #[pin]
     list: Mutex<KVec<Arc<Session>>>,
+    /// Whose turn it is to be the first to send when there is room.
+    turn: Counter,
 }
 
 impl Sessions {
@@ -49,11 +54,12 @@ impl Sessions {
             link,
             pool,
             list <- new_mutex!(list, "ax650_sessions"),
+            turn: Counter::default(),
         }))
     }
 
     /// Opens a session for the calling process: ports, serving process, handshake, context.
-    /// `held` counts the bytes of the caller's buffers; `None`: it is the driver's own session.
+    /// `account` is the caller's; `None`: it is the driver's own session.
     ///
     /// # Errors
     ///
@@ -61,11 +67,11 @@ impl Sessions {
     /// a signal; `EPROTO` for an answer that makes no sense; `EREMOTEIO` if the card refuses.
     pub(crate) fn open(
         &self,
-        held: Option<Arc<Counter>>,
+        account: Option<&Arc<Account>>,
         log_level: u32,
         deadline: Instant,
     ) -> Result<Arc<Session>> {
-        let session = Session::new(&self.link, &self.pool, held)?;
+        let session = Session::new(&self.link, &self.pool, account)?;
         let listed = self.list.lock().push_within_capacity(session.clone());
         let opened = match listed {
             Ok(()) => session.bring_up(log_level, deadline),
@@ -83,14 +89,23 @@ impl Sessions {
 
     /// Returns all sessions.  Memory is not needed for it: what ends them must not fail.
     pub(crate) fn all(&self) -> impl Iterator<Item = Arc<Session>> {
+        self.beginning_with(0)
+    }
+
+    /// Returns all sessions, the one at `first` modulo their number as the first.
+    fn beginning_with(&self, first: usize) -> impl Iterator<Item = Arc<Session>> {
         let list = self.list.lock();
-        let all: [_; MAX_SESSIONS as usize] = array::from_fn(|at| list.get(at).cloned());
+        let count = list.len();
+        let all: [_; MAX_SESSIONS as usize] = array::from_fn(|at| match at < count {
+            true => list.get(first.wrapping_add(at) % count).cloned(),
+            false => None,
+        });
         all.into_iter().flatten()
     }
 
     /// Returns the sessions of clients.
     pub(crate) fn of_clients(&self) -> impl Iterator<Item = Arc<Session>> {
-        self.all().filter(|session| session.held.is_some())
+        self.all().filter(|session| session.seat.is_some())
     }
 
     /// Ends all sessions because of `error`.
@@ -119,11 +134,15 @@ impl Sessions {
         }
     }
 
-    /// Looks after all sessions: time has passed, or the ring has room again.
+    /// Looks after all sessions: time has passed, or the ring has room again.  Each time another one is
+    /// the first, or room that does for some of them only would always be for the same.
     pub(crate) fn tick(&self) {
-        for session in self.all() {
-            session.tick();
-        }
+        let first = self.turn.add_to(1) as usize;
+        let senders = self
+            .beginning_with(first)
+            .filter(|session| session.tick())
+            .count();
+        self.link.senders.set(senders as u64);
     }
 
     /// Returns whether one of the sessions has jobs or transactions under way.

@@ -140,9 +140,4 @@ impl Bulk {
     pub(super) fn names_memory(&self) -> bool {
         self.awaiting != Awaiting::Room
     }
-
-    /// Returns whether the transaction is that of `step` of `job`.
-    pub(super) fn is_of(&self, job: u64, step: usize) -> bool {
-        self.job == job && self.step == step
-    }
 }

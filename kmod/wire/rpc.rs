@@ -160,6 +160,16 @@ impl Call {
         })
     }
 
+    /// Asks for an answer when everything that was queued on the stream is done.
+    pub fn sync_stream(&self, out: &mut [u8]) -> Option<usize> {
+        self.control(out, SYNC_STREAM, |w| {
+            w.varint(4, self.context.into());
+            w.varint(7, self.stream.into());
+            // -1: for ever.
+            w.varint(9, u64::MAX);
+        })
+    }
+
     /// Asks the card to send `data` back.
     pub fn latency(&self, out: &mut [u8], data: &[u8]) -> Option<usize> {
         let header = self.header(frame::LATENCY, 0);

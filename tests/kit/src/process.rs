@@ -127,9 +127,13 @@ impl Pipe {
 
 /// Makes the calling process an ordinary user: no capabilities, no groups but this one.
 pub fn become_user(group: u32) -> Result<()> {
-    const NOBODY: u32 = 1000;
+    become_this_user(1000, group)
+}
+
+/// Makes the calling process this ordinary user.
+pub fn become_this_user(user: u32, group: u32) -> Result<()> {
     let privileges = "giving up privileges";
     setgroups(&[Gid::from_raw(group)]).context(privileges)?;
-    setgid(Gid::from_raw(NOBODY)).context(privileges)?;
-    setuid(Uid::from_raw(NOBODY)).context(privileges)
+    setgid(Gid::from_raw(user)).context(privileges)?;
+    setuid(Uid::from_raw(user)).context(privileges)
 }

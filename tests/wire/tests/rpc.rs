@@ -31,6 +31,29 @@ const SHELL: Call = Call {
     ..CALL
 };
 
+/// Written out by hand from the schema: it was not seen on the wire.
+#[test]
+fn sync_stream_by_the_schema() {
+    let mut out = [0; 256];
+    let length = CALL.sync_stream(&mut out).unwrap();
+    let header = Header::parse(&out[..length]).unwrap();
+    assert_eq!(
+        (header.kind, header.command),
+        (0x0003_0000, 6),
+        "{header:?}"
+    );
+    // cmd 6, context, stream, timeout -1 as int32.
+    let mut body = vec![0x08, 6, 0x20];
+    body.push(CALL.context as u8);
+    body.push(0x38);
+    body.push(CALL.stream as u8);
+    body.push(0x48);
+    body.extend([0xff; 9]);
+    body.push(1);
+    let found = out[..length].windows(body.len()).any(|part| part == body);
+    assert!(found, "{:02x?}", &out[..length]);
+}
+
 #[test]
 fn create_context_as_captured() {
     let mut out = [0; 128];

@@ -415,6 +415,11 @@ impl Transport for FakeCard {
                     max_bytes_per_file: 1 << 31,
                     max_bytes_per_card: 1 << 32,
                     default_timeout_ns: 30_000_000_000,
+                    max_bytes_per_user: 3 << 30,
+                    max_sessions_per_user: 12,
+                    max_queued_steps: 4096,
+                    max_calls_under_way: 64,
+                    max_step_bytes: 4096,
                 };
                 give(&limits, data)
             }

@@ -20,6 +20,7 @@ mod jobs;
 mod last;
 mod library;
 mod multi;
+mod neighbours;
 mod observe;
 mod reset;
 mod sessions;
@@ -36,6 +37,7 @@ pub fn all() -> Vec<&'static Case> {
         buffers::CASES,
         abi::CASES,
         sessions::CASES,
+        neighbours::CASES,
         engine::CASES,
         library::CASES,
         examples::CASES,

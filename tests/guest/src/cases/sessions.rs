@@ -294,29 +294,51 @@ fn R37_a_hundred_timeouts(context: &mut Context) -> Result<()> {
 fn K4_end_is_told_when_there_is_room(context: &mut Context) -> Result<()> {
     let mut client = Client::new(0)?;
     client.works()?;
-    let port = client.session.session;
+    let session = client.session.session;
     let before = client.card.counters()?;
+    // What one session may have under way does not fill the ring, nor do all of them unless they give up
+    // what they have sent.
+    let mut fillers = (0..20)
+        .map(|_| Client::new(0))
+        .collect::<Result<Vec<_>>>()?;
     context.host.switch(0, "ring.stuck", true)?;
-    let mut jobs = 0;
+    let mut rounds = 0;
     while client.card.counters()?.ring_full == before.ring_full {
-        let frames: Vec<Vec<u8>> = (0..128)
-            .map(|_| client.echo_frame(&pattern(900, 1)).1)
-            .collect();
-        let steps: Vec<ax650_step> = frames
-            .iter()
-            .map(|frame| ax650_step {
-                flags: AX650_STEP_PIPELINED,
-                ..client.call_step(frame, 0, 4096)
-            })
-            .collect();
-        client
-            .submit(&steps)
-            .with_context(|| format!("job {jobs}"))?;
-        jobs += 1;
+        for filler in &mut fillers {
+            let frames: Vec<Vec<u8>> = (0..if rounds == 0 { 128 } else { 1 })
+                .map(|_| filler.echo_frame(&pattern(900, 1)).1)
+                .collect();
+            let steps: Vec<ax650_step> = frames
+                .iter()
+                .map(|frame| ax650_step {
+                    flags: AX650_STEP_PIPELINED,
+                    ..filler.call_step(frame, 0, 4096)
+                })
+                .collect();
+            let mut submit = ax650_submit {
+                session: filler.session.session,
+                eventfd: -1,
+                timeout_ns: 1,
+                ..Default::default()
+            };
+            filler
+                .card
+                .submit_with(&mut submit, &steps)
+                .with_context(|| format!("round {rounds}"))?;
+        }
+        rounds += 1;
+        std::thread::sleep(Duration::from_millis(25));
     }
-    eprintln!("{jobs} jobs of 128 calls fill the ring");
-    client.card.end_session(port)?;
-    drop(client);
+    // The room that is kept for such messages: until nobody's end can be told any more.
+    let file = Card::open(0)?;
+    let mut requests = 0;
+    while errno(file.session_until(1)) != libc::ENOSPC {
+        requests += 1;
+        ensure!(requests < 1000, "{requests} requests");
+    }
+    eprintln!("{rounds} rounds and {requests} requests fill the ring");
+    client.card.end_session(session)?;
+    drop((client, fillers));
     std::thread::sleep(Duration::from_secs(1));
     context.host.clear(0)?;
     all_gone(context)?;
