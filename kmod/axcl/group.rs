@@ -33,7 +33,10 @@ use crate::{
             Signals, //
         }, //
     },
-    link::ports,
+    link::ports::{
+        self,
+        Claim, //
+    },
     session::base::role,
     wire::{
         axcl::flow::Flow,
@@ -97,7 +100,8 @@ impl Group {
             .wait_until_up(Instant::now() + CREATE_WAIT)
             .map_err(as_abi)?;
         let mut ports = [0; GROUP];
-        link.ports.lock().reserve_lowest(&mut ports)?;
+        let claim = Claim::of_program();
+        link.ports.lock().reserve_lowest(&mut ports, claim)?;
         let made = Self::new(&clients.place, record, generation, wanted.pid, ports)
             .and_then(|group| clients.add(&group).map(|()| group));
         let group = made.inspect_err(|_| link.free(&ports))?;
@@ -213,7 +217,8 @@ impl Group {
         let count = extra_count(packet)?;
         let mut ports = [0; GROUP];
         let wanted = ports.get_mut(..count).ok_or(EINVAL)?;
-        self.place.link.ports.lock().reserve_lowest(wanted)?;
+        let claim = Claim::of_program();
+        self.place.link.ports.lock().reserve_lowest(wanted, claim)?;
         let extra = Extra { ports, count };
         let added = self.add_extra(extra);
         if let Err(e) = added {

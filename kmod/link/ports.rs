@@ -5,7 +5,10 @@
 use kernel::sync::Arc;
 
 use crate::{
-    glue::prelude::*,
+    glue::{
+        prelude::*,
+        task, //
+    },
     wire::{
         control::{
             FIRST_USER_PORT,
@@ -33,6 +36,24 @@ pub(crate) enum Claim {
     Urgent,
     /// A user who has one.
     More,
+}
+
+impl Claim {
+    /// Returns the claim of a program of AXCL, of whose user it is not known what else he has.
+    pub(crate) fn of_program() -> Self {
+        match task::may_exceed() {
+            true => Self::Urgent,
+            false => Self::More,
+        }
+    }
+
+    /// Ports that are left to others.
+    fn kept(self) -> usize {
+        match self {
+            Self::More => KEPT_SESSIONS as usize * GROUP,
+            Self::Driver | Self::Urgent => 0,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -117,11 +138,7 @@ impl Ports {
     /// `None` if there are not so many for `claim`.
     pub(crate) fn reserve(&mut self, claim: Claim) -> Option<Group> {
         let for_driver = claim == Claim::Driver;
-        let kept = match claim {
-            Claim::More => KEPT_SESSIONS as usize * GROUP,
-            Claim::Driver | Claim::Urgent => 0,
-        };
-        if !for_driver && !self.has_room(GROUP + kept) {
+        if !for_driver && !self.has_room(GROUP + claim.kept()) {
             return None;
         }
         let mut group = [0; GROUP];
@@ -154,8 +171,8 @@ impl Ports {
     /// # Errors
     ///
     /// `ENOSPC` if not so many are free.
-    pub(crate) fn reserve_lowest(&mut self, ports: &mut [u32]) -> Result {
-        if !self.has_room(ports.len()) {
+    pub(crate) fn reserve_lowest(&mut self, ports: &mut [u32], claim: Claim) -> Result {
+        if !self.has_room(ports.len() + claim.kept()) {
             return Err(ENOSPC);
         }
         if !self.find_lowest(ports) {
