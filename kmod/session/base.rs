@@ -4,6 +4,7 @@
 
 use kernel::sync::Arc;
 
+use super::grants::Grants;
 use crate::{
     buffer::{
         pool::Pool,
@@ -45,6 +46,7 @@ pub(crate) mod role {
 pub(crate) struct Base {
     pub(super) link: Arc<Link>,
     pub(super) pool: Arc<Pool>,
+    pub(super) grants: Arc<Grants>,
     /// The card's boot that it belongs to.
     pub(crate) generation: u32,
     pub(crate) ports: Group,
@@ -59,6 +61,11 @@ pub(crate) struct Base {
 }
 
 impl Base {
+    /// Returns the number by which the session's table is known.
+    pub(super) fn owner(&self) -> u32 {
+        self.ports[role::HOST_BULK]
+    }
+
     /// Keeps memory that the card may still write to.
     pub(super) fn quarantine(&self, buffer: Arc<Buffer>) {
         self.pool.quarantine(self.generation, buffer);

@@ -11,6 +11,7 @@ use super::{
         STALL,
         WINDOW, //
     },
+    claim::Lasting,
     inbound::Inbound,
     job::{
         Frame,
@@ -85,6 +86,8 @@ pub(crate) struct Engine {
     pub(super) answer: Option<KVec<u8>>,
     /// The most the card moves in one chunk, as far as we know.
     pub(super) card_window: u32,
+    /// What is used for longer than its step lasts.
+    pub(super) lasting: Lasting,
     ended: KVec<KBox<Job>>,
     unsent: KVec<Unsent>,
     retired: bool,
@@ -104,6 +107,7 @@ impl Engine {
             inbox: None,
             answer: None,
             card_window: WINDOW,
+            lasting: Lasting::default(),
             ended: KVec::new(),
             unsent: KVec::new(),
             retired: false,
@@ -170,15 +174,18 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Those of [`Self::check_open`]; `EEXIST` for a call whose answer could not be told apart; `ENOMEM`.
-    pub(super) fn submit(&mut self, job: KBox<Job>) -> Result {
+    /// Those of [`Self::check_open`]; `EEXIST` for a call whose answer could not be told apart; those of
+    /// [`Self::admit`].
+    pub(super) fn submit(&mut self, session: &Base, mut job: KBox<Job>) -> Result {
         self.check_open()?;
         // Room for everything that must not fail later.
+        self.jobs.reserve(1, GFP_KERNEL)?;
         self.ended.reserve(self.jobs.len() + 1, GFP_KERNEL)?;
         self.pending.reserve(job.steps.len(), GFP_KERNEL)?;
         if job.steps.iter().any(|step| self.clashes(&step.work)) {
             return Err(EEXIST);
         }
+        self.admit(session, &mut job)?;
         self.jobs.push(job, GFP_KERNEL)?;
         Ok(())
     }
@@ -193,6 +200,7 @@ impl Engine {
         queued
             .filter(|step| step.progress != Progress::Done)
             .any(|step| same(&step.work))
+            || self.lasting.clashes(&call.header)
     }
 
     pub(super) fn job(&mut self, number: u64) -> Option<&mut KBox<Job>> {
@@ -217,7 +225,7 @@ impl Engine {
             }
             again |= self.bulk.is_none() && self.begin_bulk(session);
         }
-        self.collect();
+        self.collect(session);
         if matches!(self.phase, Phase::Closing(_)) && !self.has_transaction() {
             self.phase = Phase::Closed(ECANCELED);
         }
@@ -279,6 +287,9 @@ impl Engine {
             return false;
         }
         let (header, no_reply) = (call.header, call.no_reply);
+        session
+            .grants
+            .sent(session.owner(), &header, step.claim.as_mut());
         step.progress = Progress::Active;
         step.result.sent_ns = time::now();
         job.next += 1;
@@ -347,14 +358,15 @@ impl Engine {
     }
 
     /// Moves jobs that have ended out of the way.
-    fn collect(&mut self) {
+    fn collect(&mut self, session: &Base) {
         let mut at = 0;
         while let Some(job) = self.jobs.get(at) {
             if !job.has_ended() {
                 at += 1;
                 continue;
             }
-            if let Ok(job) = self.jobs.remove(at) {
+            if let Ok(mut job) = self.jobs.remove(at) {
+                self.end_claims(session, &mut job);
                 // `submit` has made room.
                 let _ = self.ended.push(job, GFP_KERNEL);
             }
@@ -463,6 +475,6 @@ impl Engine {
             }
             job.on_p0 = 0;
         }
-        self.collect();
+        self.collect(session);
     }
 }

@@ -9,7 +9,10 @@
 mod answers;
 pub(crate) mod base;
 mod bulk;
+pub(crate) mod claim;
+mod claims;
 mod engine;
+mod grants;
 mod inbound;
 pub(crate) mod job;
 pub(crate) mod open;
@@ -114,10 +117,10 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// The error that ended the session; `EEXIST` for a call whose answer could not be told apart;
-    /// `ENOMEM`.
+    /// The error that ended the session; `EEXIST` for a call whose answer could not be told apart; `EACCES`,
+    /// `EBUSY` and `ENOSPC` for what it names; `ENOMEM`.
     pub(crate) fn submit(&self, job: KBox<job::Job>) -> Result {
-        self.with(|engine, _| engine.submit(job))?;
+        self.with(|engine, session| engine.submit(session, job))?;
         self.link.life.orders.watch_closely();
         Ok(())
     }

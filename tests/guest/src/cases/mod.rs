@@ -16,6 +16,7 @@ mod examples;
 mod field;
 mod firmware;
 mod fuzz;
+mod isolation;
 mod jobs;
 mod last;
 mod library;
@@ -38,6 +39,7 @@ pub fn all() -> Vec<&'static Case> {
         sessions::CASES,
         engine::CASES,
         library::CASES,
+        isolation::CASES,
         examples::CASES,
         codec::CASES,
         field::CASES,
