@@ -38,6 +38,7 @@ use crate::{
     link::life::NotServing,
     session::{
         base::MAX_FRAME,
+        claim::Claim,
         job::{
             Call,
             Copy,
@@ -63,6 +64,10 @@ use crate::{
             HEADER_SIZE,
             MAX_MESSAGE, //
         },
+        grants::{
+            Effect,
+            Named, //
+        },
         policy, //
     }, //
 };
@@ -73,8 +78,9 @@ impl Client {
     /// # Errors
     ///
     /// `ENODEV`, `ESTALE` or `EHOSTDOWN` if the card does not serve; `ENOENT` for a handle that names
-    /// nothing; `EINVAL` or `EPERM` for a step that is not allowed; `E2BIG` for steps that are too long;
-    /// `EDQUOT` for too much memory in long frames; those of [`EventFd::get`],
+    /// nothing; `EINVAL` or `EPERM` for a step that is not allowed; `EACCES`, `EBUSY` or `ENOSPC` for what it
+    /// names; `E2BIG` for steps that are too long; `EDQUOT` for too much memory in long frames; those of
+    /// [`EventFd::get`],
     /// [`Board::admit`] and [`Session::submit`].
     pub(super) fn submit_job(&self, args: &mut Submit) -> Result {
         self.check_there()?;
@@ -139,17 +145,29 @@ impl Client {
             return Err(EINVAL);
         }
         let pipelined = step.flags & STEP_PIPELINED != 0;
-        let work = match step.op {
+        let (work, claim) = match step.op {
             STEP_COPY_TO_CARD | STEP_COPY_FROM_CARD => {
-                Work::Copy(check_copy(step, &self.holdings.lock())?)
+                let copy = check_copy(step, &self.holdings.lock())?;
+                let mut names = KVec::new();
+                names.push(
+                    Named::Range {
+                        address: copy.address,
+                        size: copy.size.into(),
+                    },
+                    GFP_KERNEL,
+                )?;
+                (Work::Copy(copy), Claim::new(names, Effect::None, None)?)
             }
-            STEP_CALL => Work::Call(self.check_call(step)?),
+            STEP_CALL => {
+                let (call, claim) = self.check_call(step)?;
+                (Work::Call(call), claim)
+            }
             _ => return Err(EINVAL),
         };
-        Ok(Step::new(work, pipelined))
+        Ok(Step::new(work, pipelined, claim))
     }
 
-    fn check_call(&self, step: &uapi::Step) -> Result<Call> {
+    fn check_call(&self, step: &uapi::Step) -> Result<(Call, Option<KBox<Claim>>)> {
         let unused = [
             step.sequence,
             step.context.into(),
@@ -166,7 +184,7 @@ impl Client {
         }
         let user = usize::try_from(step.frame).map_err(|_| EFAULT)?;
         let user = UserSlice::new(UserPtr::from_addr(user), step.size as usize);
-        let (frame, verdict) = self.read_frame(user, step.size as usize)?;
+        let (frame, (verdict, names)) = self.read_frame(user, step.size as usize)?;
         let no_reply = step.flags & STEP_NO_REPLY != 0;
         if verdict.reply == no_reply || (no_reply && step.reply_buffer != 0) {
             return Err(EINVAL);
@@ -186,37 +204,47 @@ impl Client {
                 })
             }
         };
-        Ok(Call {
+        let claim = Claim::new(names, verdict.effect, Some(verdict.header))?;
+        let call = Call {
             header: verdict.header,
             frame,
             reply,
             no_reply,
-        })
+        };
+        Ok((call, claim))
     }
 
     /// Copies a frame into memory that its owner cannot change any more, and only then looks at it.
-    fn read_frame(&self, user: UserSlice, len: usize) -> Result<(Frame, policy::Verdict)> {
+    fn read_frame(&self, user: UserSlice, len: usize) -> Result<(Frame, Admitted)> {
         if len <= MAX_MESSAGE {
             let mut bytes = KVec::new();
             user.read_all(&mut bytes, GFP_KERNEL_ACCOUNT)?;
-            let verdict = self.admit_frame(&mut bytes)?;
-            return Ok((Frame::Short(bytes), verdict));
+            let admitted = self.admit_frame(&mut bytes)?;
+            return Ok((Frame::Short(bytes), admitted));
         }
         let mut bytes: KVVec<u8> = KVVec::new();
         user.read_all(&mut bytes, GFP_KERNEL)?;
-        let verdict = self.admit_frame(&mut bytes)?;
+        let admitted = self.admit_frame(&mut bytes)?;
         let payer = Payer::Frame(&self.account);
         let buffer = Buffer::new(&self.card.pool.memory, len, payer)?;
         buffer.write(0, &bytes)?;
         Ok((
             Frame::Long(Arc::new(buffer, GFP_KERNEL)?, len as u32),
-            verdict,
+            admitted,
         ))
     }
 
     /// Checks a frame against the list of what clients may send, and puts the card's id in.
-    fn admit_frame(&self, frame: &mut [u8]) -> Result<policy::Verdict> {
-        let mut verdict = policy::check(frame, task::is_admin()).map_err(|refusal| {
+    fn admit_frame(&self, frame: &mut [u8]) -> Result<Admitted> {
+        let mut names = KVec::new();
+        let mut all_kept = Ok(());
+        let mut visit = |named| {
+            if let Err(e) = names.push(named, GFP_KERNEL) {
+                all_kept = Err(e);
+            }
+        };
+        let verdict = policy::check_with(frame, task::is_admin(), &mut visit);
+        let mut verdict = verdict.map_err(|refusal| {
             dev_dbg!(self.card.pdev, "frame refused: {:?}\n", refusal);
             if refusal.is_denial() {
                 EPERM
@@ -224,12 +252,16 @@ impl Client {
                 EINVAL
             }
         })?;
+        all_kept?;
         verdict.header.card = self.card.link.id;
         let header = frame.get_mut(..HEADER_SIZE).ok_or(EINVAL)?;
         bytes::copy(header, &verdict.header.encode());
-        Ok(verdict)
+        Ok((verdict, names))
     }
 }
+
+/// What is known of a frame, and what it names.
+type Admitted = (policy::Verdict, KVec<Named>);
 
 fn check_copy(step: &uapi::Step, holdings: &Holdings) -> Result<Copy> {
     let unused = [

@@ -15,13 +15,18 @@ use super::{
 use crate::{
     buffer::Buffer,
     glue::prelude::*,
-    wire::frame, //
+    wire::{
+        frame,
+        grants::answer::MOST, //
+    }, //
 };
 
 /// Where the bytes of an answer go.
 pub(super) enum Destination {
     /// Nobody waits for the bytes.
     Nowhere,
+    /// Nobody any more: this step of this job has ended.
+    Late(u64, usize),
     /// A step's reply buffer.
     Step {
         job: u64,
@@ -32,10 +37,22 @@ pub(super) enum Destination {
     Internal(KVec<u8>),
 }
 
+impl Destination {
+    /// Returns which step the answer is for.
+    fn step(&self) -> Option<(u64, usize)> {
+        match *self {
+            Self::Late(job, step) | Self::Step { job, step, .. } => Some((job, step)),
+            Self::Nowhere | Self::Internal(_) => None,
+        }
+    }
+}
+
 /// An answer that is coming in.
 pub(super) struct Answer {
     destination: Destination,
     received: u32,
+    /// The beginning, if the kernel reads it too: before anybody can change it.
+    copy: Option<KVec<u8>>,
 }
 
 impl Engine {
@@ -47,7 +64,7 @@ impl Engine {
         };
         let mut answer = self.begin_answer(session, &header);
         answer.put(message);
-        self.end_answer(answer);
+        self.end_answer(session, answer);
     }
 
     /// Finds out whose answer this is.  Sequence number, context and stream decide; the card id is
@@ -67,7 +84,10 @@ impl Engine {
             Some(Caller::Sync) => Destination::Nowhere,
             None | Some(Caller::Nobody | Caller::NoReply) => {
                 session.link.counters.late_replies.add(1);
-                Destination::Nowhere
+                match self.late(header) {
+                    Some((job, step)) => Destination::Late(job, step),
+                    None => Destination::Nowhere,
+                }
             }
             Some(Caller::Internal) => Destination::Internal(KVec::new()),
             Some(Caller::Step { job, step }) => Destination::Step {
@@ -76,9 +96,15 @@ impl Engine {
                 buffer: self.reply_buffer(job, step),
             },
         };
+        let is_read = match &destination {
+            Destination::Late(..) => true,
+            Destination::Step { job, step, .. } => self.is_claimed(*job, *step),
+            Destination::Nowhere | Destination::Internal(_) => false,
+        };
         Answer {
             destination,
             received: 0,
+            copy: is_read.then(KVec::new),
         }
     }
 
@@ -93,9 +119,12 @@ impl Engine {
     }
 
     /// Ends an answer of which all has come.
-    pub(super) fn end_answer(&mut self, answer: Answer) {
+    pub(super) fn end_answer(&mut self, session: &Base, answer: Answer) {
+        if let (Some((job, step)), Some(copy)) = (answer.destination.step(), &answer.copy) {
+            self.learn(session, job, step, copy);
+        }
         match answer.destination {
-            Destination::Nowhere => {}
+            Destination::Nowhere | Destination::Late(..) => {}
             Destination::Internal(bytes) => self.answer = Some(bytes),
             Destination::Step { job, step, buffer } => {
                 let fits = buffer.is_none_or(|(_, _, capacity)| answer.received <= capacity);
@@ -115,8 +144,15 @@ impl Answer {
     pub(super) fn put(&mut self, bytes: &[u8]) {
         let at = self.received;
         self.received = at.saturating_add(bytes.len() as u32);
+        if let Some(copy) = &mut self.copy {
+            // What is longer, or finds no memory, is understood as if it had been cut: not at all.
+            let part = bytes.get(..MOST.saturating_sub(copy.len()).min(bytes.len()));
+            let _ = copy.extend_from_slice(part.unwrap_or(&[]), GFP_KERNEL);
+        }
         match &mut self.destination {
-            Destination::Nowhere | Destination::Step { buffer: None, .. } => {}
+            Destination::Nowhere
+            | Destination::Late(..)
+            | Destination::Step { buffer: None, .. } => {}
             Destination::Step {
                 buffer: Some((buffer, offset, capacity)),
                 ..

@@ -4,6 +4,7 @@
 
 use kernel::sync::Arc;
 
+use super::grants::Grants;
 use crate::{
     buffer::{
         account::Seat,
@@ -67,6 +68,7 @@ pub(crate) mod role {
 pub(crate) struct Base {
     pub(super) link: Arc<Link>,
     pub(super) pool: Arc<Pool>,
+    pub(super) grants: Arc<Grants>,
     /// The card's boot that it belongs to.
     pub(crate) generation: u32,
     pub(crate) ports: Group,
@@ -89,6 +91,11 @@ impl Base {
             None => Sender::Driver,
         };
         self.link.publish(sender, port, message)
+    }
+
+    /// Returns the number by which the session's table is known.
+    pub(super) fn owner(&self) -> u32 {
+        self.ports[role::HOST_BULK]
     }
 
     /// Keeps memory that the card may still write to.

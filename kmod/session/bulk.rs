@@ -142,6 +142,7 @@ impl Engine {
 
     /// Says that a long frame is to be fetched.
     fn begin_call(&mut self, session: &Base, bulk: &Bulk, header: frame::Header, no_reply: bool) {
+        session.grants.sent(session.owner(), &header, None);
         let caller = match no_reply {
             true => Caller::NoReply,
             false => Caller::Step {

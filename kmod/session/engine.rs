@@ -13,6 +13,7 @@ use super::{
         STALL,
         WINDOW, //
     },
+    claim::Lasting,
     inbound::Inbound,
     job::{
         Frame,
@@ -101,6 +102,8 @@ pub(crate) struct Engine {
     pub(super) answer: Option<KVec<u8>>,
     /// The most the card moves in one chunk, as far as we know.
     pub(super) card_window: u32,
+    /// What is used for longer than its step lasts.
+    pub(super) lasting: Lasting,
     ended: KVec<KBox<Job>>,
     unsent: KVec<Unsent>,
     /// Steps of `jobs`, and the names of the calls among them.
@@ -127,6 +130,7 @@ impl Engine {
             inbox: None,
             answer: None,
             card_window: WINDOW,
+            lasting: Lasting::default(),
             ended: KVec::new(),
             unsent: KVec::new(),
             queued_steps: 0,
@@ -198,13 +202,14 @@ impl Engine {
     /// # Errors
     ///
     /// Those of [`Self::check_open`]; `EAGAIN` if too many steps are queued; `EEXIST` for a call whose answer
-    /// could not be told apart; `ENOMEM`.
-    pub(super) fn submit(&mut self, job: KBox<Job>) -> Result {
+    /// could not be told apart; those of [`Self::admit`].
+    pub(super) fn submit(&mut self, session: &Base, mut job: KBox<Job>) -> Result {
         self.check_open()?;
         if self.queued_steps + job.steps.len() > MAX_QUEUED_STEPS {
             return Err(EAGAIN);
         }
         // Room for everything that must not fail later.
+        self.jobs.reserve(1, GFP_KERNEL)?;
         self.ended.reserve(self.jobs.len() + 1, GFP_KERNEL)?;
         let calls = MAX_CALLS.saturating_sub(self.pending.len());
         self.pending.reserve(calls, GFP_KERNEL)?;
@@ -212,7 +217,7 @@ impl Engine {
         if job.steps.iter().any(|step| self.clashes(&step.work)) {
             return Err(EEXIST);
         }
-        self.jobs.reserve(1, GFP_KERNEL)?;
+        self.admit(session, &mut job)?;
         for step in job.steps.iter() {
             if let Work::Call(call) = &step.work {
                 self.names.give(&call.header, job.number);
@@ -228,6 +233,9 @@ impl Engine {
         let Work::Call(call) = work else {
             return false;
         };
+        if self.lasting.clashes(&call.header) {
+            return true;
+        }
         let Some(number) = self.names.owner(&call.header) else {
             return false;
         };
@@ -266,7 +274,7 @@ impl Engine {
         if !matches!(self.phase, Phase::Closed(_)) {
             self.ask_for_answer(session);
         }
-        self.collect();
+        self.collect(session);
         if matches!(self.phase, Phase::Closing(_)) && !self.has_transaction() {
             self.phase = Phase::Closed(ECANCELED);
         }
@@ -333,6 +341,9 @@ impl Engine {
             return false;
         }
         let (header, no_reply) = (call.header, call.no_reply);
+        session
+            .grants
+            .sent(session.owner(), &header, step.claim.as_mut());
         step.progress = Progress::Active;
         step.result.sent_ns = time::now();
         job.next += 1;
@@ -407,16 +418,17 @@ impl Engine {
     }
 
     /// Moves jobs that have ended out of the way.
-    fn collect(&mut self) {
+    fn collect(&mut self, session: &Base) {
         let mut at = 0;
         while let Some(job) = self.jobs.get(at) {
             if !job.has_ended() {
                 at += 1;
                 continue;
             }
-            if let Ok(job) = self.jobs.remove(at) {
+            if let Ok(mut job) = self.jobs.remove(at) {
                 self.queued_steps = self.queued_steps.saturating_sub(job.steps.len());
                 self.names.forget(job.number);
+                self.end_claims(session, &mut job);
                 // `submit` has made room.
                 let _ = self.ended.push(job, GFP_KERNEL);
             }
@@ -518,6 +530,6 @@ impl Engine {
             }
             job.on_p0 = 0;
         }
-        self.collect();
+        self.collect(session);
     }
 }

@@ -193,7 +193,7 @@ impl Engine {
                 touched: Instant::now(),
             };
         } else {
-            self.end_answer(answer);
+            self.end_answer(session, answer);
         }
         self.send_transfer(session, role::CARD_BULK, &Transfer::ReadDone { bytes });
         Ok(())

@@ -14,6 +14,7 @@ use kernel::{
     }, //
 };
 
+use super::claim::Claim;
 use crate::{
     buffer::Buffer,
     glue::{
@@ -59,6 +60,13 @@ pub(crate) struct Call {
     pub(crate) no_reply: bool,
 }
 
+impl Call {
+    /// Returns whether the frame goes as one message.
+    pub(super) fn is_short(&self) -> bool {
+        matches!(self.frame, Frame::Short(_))
+    }
+}
+
 /// A request frame.
 pub(crate) enum Frame {
     /// Goes as one message.
@@ -91,6 +99,8 @@ pub(super) enum Progress {
 pub(crate) struct Step {
     pub(super) work: Work,
     pub(super) pipelined: bool,
+    /// What it names of that which the card has given.
+    pub(super) claim: Option<KBox<Claim>>,
     pub(super) progress: Progress,
     pub(super) result: StepResult,
     /// COPY: bytes moved by earlier transactions of this step.
@@ -99,10 +109,11 @@ pub(crate) struct Step {
 
 impl Step {
     /// Makes a step that has not begun.
-    pub(crate) fn new(work: Work, pipelined: bool) -> Self {
+    pub(crate) fn new(work: Work, pipelined: bool, claim: Option<KBox<Claim>>) -> Self {
         Self {
             work,
             pipelined,
+            claim,
             progress: Progress::Waiting,
             result: StepResult::default(),
             moved: 0,

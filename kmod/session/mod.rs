@@ -9,8 +9,11 @@
 mod answers;
 pub(crate) mod base;
 mod bulk;
+pub(crate) mod claim;
+mod claims;
 mod credits;
 mod engine;
+mod grants;
 mod inbound;
 pub(crate) mod job;
 mod names;
@@ -121,9 +124,9 @@ impl Session {
     /// # Errors
     ///
     /// The error that ended the session; `EAGAIN` if too much is queued; `EEXIST` for a call whose answer
-    /// could not be told apart; `ENOMEM`.
+    /// could not be told apart; `EACCES`, `EBUSY` and `ENOSPC` for what it names; `ENOMEM`.
     pub(crate) fn submit(&self, job: KBox<job::Job>) -> Result {
-        self.with(|engine, _| engine.submit(job))?;
+        self.with(|engine, session| engine.submit(session, job))?;
         self.link.life.orders.watch_closely();
         Ok(())
     }

@@ -20,6 +20,7 @@ use super::{
         Engine,
         Phase, //
     },
+    grants::Grants,
     Session, //
 };
 use crate::{
@@ -87,6 +88,7 @@ impl Session {
     pub(super) fn new(
         link: &Arc<Link>,
         pool: &Arc<Pool>,
+        grants: &Arc<Grants>,
         account: Option<&Arc<Account>>,
     ) -> Result<Arc<Self>> {
         let generation = link.life.generation();
@@ -101,10 +103,13 @@ impl Session {
         let mut number = [0; 4];
         crate::glue::random(&mut number);
         let number = u32::from_le_bytes(number);
-        let made = Process::current().and_then(|process| {
+        let owner = ports[role::HOST_BULK];
+        let made = grants.open(owner).and_then(|()| Process::current());
+        let made = made.and_then(|process| {
             let base = Base {
                 link: link.clone(),
                 pool: pool.clone(),
+                grants: grants.clone(),
                 generation,
                 ports,
                 process,
@@ -126,7 +131,10 @@ impl Session {
                 GFP_KERNEL,
             )
         });
-        made.inspect_err(|_| link.free(&ports))
+        made.inspect_err(|_| {
+            grants.close(owner);
+            link.free(&ports);
+        })
     }
 
     /// Brings the session up: serving process, handshake, context.

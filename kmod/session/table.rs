@@ -12,7 +12,10 @@ use kernel::{
     }, //
 };
 
-use super::Session;
+use super::{
+    grants::Grants,
+    Session, //
+};
 use crate::{
     buffer::{
         account::Account,
@@ -34,6 +37,7 @@ use crate::{
 pub(crate) struct Sessions {
     link: Arc<Link>,
     pool: Arc<Pool>,
+    grants: Arc<Grants>,
     /// With room for as many as there are ports for.  A leaf.
     #[pin]
     list: Mutex<KVec<Arc<Session>>>,
@@ -50,9 +54,11 @@ impl Sessions {
     pub(crate) fn new(link: &Arc<Link>, pool: &Arc<Pool>) -> Result<impl PinInit<Self>> {
         let list = KVec::with_capacity(MAX_SESSIONS as usize, GFP_KERNEL)?;
         let (link, pool) = (link.clone(), pool.clone());
+        let grants = Arc::pin_init(Grants::new()?, GFP_KERNEL)?;
         Ok(pin_init!(Self {
             link,
             pool,
+            grants,
             list <- new_mutex!(list, "ax650_sessions"),
             turn: Counter::default(),
         }))
@@ -71,7 +77,7 @@ impl Sessions {
         log_level: u32,
         deadline: Instant,
     ) -> Result<Arc<Session>> {
-        let session = Session::new(&self.link, &self.pool, account)?;
+        let session = Session::new(&self.link, &self.pool, &self.grants, account)?;
         let listed = self.list.lock().push_within_capacity(session.clone());
         let opened = match listed {
             Ok(()) => session.bring_up(log_level, deadline),
@@ -130,6 +136,7 @@ impl Sessions {
             let removed = take_first(&mut list, |other| Arc::ptr_eq(other, session));
             drop(list);
             drop(removed);
+            self.grants.close(session.owner());
             self.link.free(&session.ports);
         }
     }

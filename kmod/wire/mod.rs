@@ -33,6 +33,7 @@ pub mod bytes;
 pub mod container;
 pub mod control;
 pub mod frame;
+pub mod grants;
 pub mod handshake;
 pub mod header;
 pub mod heartbeat;

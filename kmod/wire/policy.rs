@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which frames a client of the native ABI may send.
+//! Which frames a client of the native ABI may send, and what they name.
 //!
 //! Clients write whole frames, the kernel moves them. This is the allow-list in between: what is not
 //! named here is refused.
 //!
 //! * Everyone: contexts, streams, events, latency, log; card memory except copies from and to the
-//!   host; inference except card to card; the native media calls of [`native`]; of the command lines
-//!   the property queries of [`shell`] only, because they run as root on the card.
+//!   host; inference except card to card; the native calls whose arguments are known completely
+//!   ([`native`]); of the command lines the property queries of [`shell`] only, because they run as root on
+//!   the card.
 //! * Privileged clients (CAP_SYS_ADMIN): also other command lines, the endpoint's subsystem id, and
-//!   the native calls that stop the card for everybody or run code on it.
+//!   all other native calls.
 //! * Nobody: frames that carry host bus addresses (memory WRITE and READ, the 0x41.. types, card to
 //!   card) and user programs. Copies are steps of a job, where buffers are named by handle.
 //!
@@ -26,6 +27,14 @@ use super::{
         Header,
         Target,
         HEADER_SIZE, //
+    },
+    grants::{
+        Effect,
+        Gift,
+        Kind,
+        Named,
+        Taken,
+        Thing, //
     },
     pb::{
         Malformed,
@@ -50,6 +59,35 @@ pub struct Verdict {
     pub header: Header,
     /// The card will answer the frame.
     pub reply: bool,
+    /// What a good answer means.
+    pub effect: Effect,
+}
+
+/// The most things that a frame may name.
+pub const MOST_NAMES: usize = 256;
+
+/// Takes what a frame names.
+struct Names<'v> {
+    visit: &'v mut dyn FnMut(Named),
+    left: usize,
+}
+
+impl Names<'_> {
+    fn add(&mut self, named: Named) -> Result<'static, ()> {
+        self.left = self.left.checked_sub(1).ok_or(Refusal::TooMany)?;
+        (self.visit)(named);
+        Ok(())
+    }
+
+    fn thing(&mut self, thing: Thing) -> Result<'static, ()> {
+        self.add(Named::Thing(thing))
+    }
+
+    /// Names a range, which has to be in card memory.
+    fn range(&mut self, address: u64, size: u64) -> Result<'static, ()> {
+        check_card_range(address, size)?;
+        self.add(Named::Range { address, size })
+    }
 }
 
 /// Why a frame may not be sent. Values are the client's.
@@ -74,6 +112,10 @@ pub enum Refusal<'a> {
         /// In the message.
         message: u32,
     },
+    /// More than [`MOST_NAMES`] things.
+    TooMany,
+    /// Something is given or given back without an answer that tells of it.
+    Unanswered(u32),
     /// A card address that is not in card memory.
     Address(u64),
     /// Nobody may send frames of this type.
@@ -105,9 +147,22 @@ type Result<'a, T> = core::result::Result<T, Refusal<'a>>;
 
 /// Decides whether a client may send `frame`.
 pub fn check(frame: &[u8], privileged: bool) -> Result<'_, Verdict> {
+    check_with(frame, privileged, &mut |_| {})
+}
+
+/// Decides the same, and tells `visit` what the frame names.
+pub fn check_with<'a>(
+    frame: &'a [u8],
+    privileged: bool,
+    visit: &mut dyn FnMut(Named),
+) -> Result<'a, Verdict> {
     let header = Header::parse(frame).ok_or(Refusal::Short(frame.len()))?;
     let message = frame.get(HEADER_SIZE..).unwrap_or(&[]);
-    let reply = match header.target() {
+    let mut names = Names {
+        visit,
+        left: MOST_NAMES,
+    };
+    let (reply, effect) = match header.target() {
         Target::Runtime { service, api } => {
             // Refuse by type first: the reason is the clearer one.
             match (service, api) {
@@ -117,23 +172,38 @@ pub fn check(frame: &[u8], privileged: bool) -> Result<'_, Verdict> {
                 _ => return Err(Refusal::Type(header.kind)),
             }
             let body = envelope(message, 0)?;
-            runtime(body, &header, service, api, privileged)?
+            runtime(body, &header, (service, api), privileged, &mut names)?
         }
         Target::Native { module, api } => {
-            native::allowed(module, api, privileged).ok_or(
-                if native::allowed(module, api, true).is_some() {
-                    Refusal::Privileged(header.kind)
-                } else {
-                    Refusal::Type(header.kind)
-                },
-            )?;
+            if !native::exists(module, api) {
+                return Err(Refusal::Type(header.kind));
+            }
+            if !native::is_known(module, api) && !privileged {
+                return Err(Refusal::Privileged(header.kind));
+            }
             expect("command", header.command, 0)?;
-            native::check(envelope(message, 1)?, module, api)?;
-            true
+            let request = envelope(message, 1)?;
+            let arguments = native::arguments(request, module, api)?;
+            match native::known(&arguments, module, api, &mut names) {
+                // What is not known completely, in a call or in one of its structures.
+                Err(Refusal::Privileged(_)) if privileged => {
+                    native::scan(&arguments, module, api)?;
+                    (true, Effect::None)
+                }
+                Err(Refusal::Privileged(_)) => return Err(Refusal::Privileged(header.kind)),
+                known => (true, known?),
+            }
         }
         Target::Other => return Err(Refusal::Type(header.kind)),
     };
-    Ok(Verdict { header, reply })
+    if effect != Effect::None && !reply {
+        return Err(Refusal::Unanswered(header.kind));
+    }
+    Ok(Verdict {
+        header,
+        reply,
+        effect,
+    })
 }
 
 /// The members of a message that may each come once: `FIELDS` numbers from 1 on, each at most once,
@@ -236,14 +306,14 @@ fn envelope(message: &[u8], module: u32) -> Result<'_, &[u8]> {
     body.only((module as usize).wrapping_add(1))
 }
 
-/// Checks a runtime request; whether it is answered.
+/// Checks a runtime request; whether it is answered, and what that means.
 fn runtime<'a>(
     request: &'a [u8],
     header: &Header,
-    service: u8,
-    api: u8,
+    (service, api): (u8, u8),
     privileged: bool,
-) -> Result<'a, bool> {
+    names: &mut Names<'_>,
+) -> Result<'a, (bool, Effect)> {
     let request = Once::<2>::read("runtime request", request)?;
     expect(
         "service",
@@ -258,13 +328,13 @@ fn runtime<'a>(
     if service == service::SYSTEM {
         let members = Once::<4>::read("system body", call.required(2)?)?;
         let member = members.only(usize::from(api).wrapping_add(1))?;
-        return system(member, header, privileged);
+        return Ok((system(member, header, privileged)?, Effect::None));
     }
     expect("command", header.command, 0)?;
     let body = call.bytes(2)?.unwrap_or(&[]);
     match service {
-        service::MEMORY => memory(body, api),
-        _ => engine(body),
+        service::MEMORY => memory(body, api, names),
+        _ => engine(body, api, names),
     }
 }
 
@@ -317,7 +387,7 @@ fn control<'a>(member: &'a [u8], header: &Header, privileged: bool) -> Result<'a
 
 /// Checks memory calls: all but WRITE and READ, whose types were refused before. `phy` is a host bus
 /// address and has no place in the others.
-fn memory(body: &[u8], api: u8) -> Result<'_, bool> {
+fn memory<'a>(body: &'a [u8], api: u8, names: &mut Names<'_>) -> Result<'a, (bool, Effect)> {
     const ALLOC: u8 = 0;
     const FREE: u8 = 1;
     const SYNC: u8 = 7;
@@ -328,24 +398,53 @@ fn memory(body: &[u8], api: u8) -> Result<'_, bool> {
     if let Some(phy) = body.typed(PHY_FIELD, Value::u64)? {
         return Err(Refusal::Address(phy));
     }
-    let (address, size, from) = (body.u64(1)?, body.u32(2)?, body.u64(3)?);
-    if !matches!(api, ALLOC | FREE) {
-        check_card_range(address, size.into())?;
-    }
+    let (address, size, from) = (body.u64(1)?, u64::from(body.u32(2)?), body.u64(3)?);
+    let effect = match api {
+        ALLOC => Effect::Gives(Gift::Memory(size)),
+        FREE => Effect::Takes(Taken::Whole(Thing::new(Kind::Memory, address))),
+        _ => {
+            names.range(address, size)?;
+            Effect::None
+        }
+    };
     if matches!(api, SYNC | COMPARE) {
-        check_card_range(from, size.into())?;
+        names.range(from, size)?;
     }
-    Ok(body.u32(9)? == 0)
+    Ok((body.u32(9)? == 0, effect))
 }
 
-/// Checks inference calls: model images and tensors have to be in card memory.
-fn engine(body: &[u8]) -> Result<'_, bool> {
+/// Checks inference calls.
+fn engine<'a>(body: &'a [u8], api: u8, names: &mut Names<'_>) -> Result<'a, (bool, Effect)> {
+    const FINAL_NPU: u8 = 1;
+    const LOAD_MODEL: u8 = 4;
+    const UNLOAD_MODEL: u8 = 8;
+    const CREATE_CONTEXT: u8 = 9;
+    const RUN_MODEL: u8 = 11;
     const ADDRESS_FIELD: usize = 2;
     const IO_FIELD: usize = 8;
 
     let body = Once::<9>::read("engine body", body)?;
-    if body.get(ADDRESS_FIELD).is_some() {
-        check_card_range(body.u64(ADDRESS_FIELD)?, body.u64(3)?)?;
+    let model = Thing::new(Kind::Model, body.u64(4)?);
+    if api == LOAD_MODEL || body.get(ADDRESS_FIELD).is_some() {
+        names.range(body.u64(ADDRESS_FIELD)?, body.u64(3)?)?;
+    }
+    let effect = match api {
+        // Whether models outlive it is not known.
+        FINAL_NPU => Effect::Takes(Taken::Models),
+        LOAD_MODEL => Effect::Gives(Gift::Model),
+        UNLOAD_MODEL => Effect::Takes(Taken::Whole(model)),
+        CREATE_CONTEXT => Effect::Gives(Gift::ModelContext(model)),
+        _ => Effect::None,
+    };
+    match api {
+        // Of the engine as a whole, and those that name no model yet, or not any more.
+        0..=LOAD_MODEL | UNLOAD_MODEL => {}
+        RUN_MODEL => {
+            let context = Thing::new(Kind::ModelContext, body.u64(5)?);
+            names.add(Named::Part(context, model))?;
+            names.thing(model)?;
+        }
+        _ => names.thing(model)?,
     }
     let io = body.bytes(IO_FIELD)?.unwrap_or(&[]);
     let mut reader = Reader::new(io);
@@ -354,13 +453,13 @@ fn engine(body: &[u8]) -> Result<'_, bool> {
             1 | 2 => {
                 let tensor = value.bytes().ok_or(Refusal::Malformed("io"))?;
                 let tensor = Once::<3>::read("tensor", tensor)?;
-                check_card_range(tensor.u64(2)?, tensor.u64(3)?)?;
+                names.range(tensor.u64(2)?, tensor.u64(3)?)?;
             }
             3 => {}
             _ => return Err(Refusal::Unknown("io", number)),
         }
     }
-    Ok(body.u32(9)? == 0)
+    Ok((body.u32(9)? == 0, effect))
 }
 
 impl From<Malformed> for Refusal<'_> {
@@ -382,6 +481,10 @@ impl fmt::Display for Refusal<'_> {
                 header,
                 message,
             } => write!(f, "{what}: header says {header}, message {message}"),
+            Self::TooMany => write!(f, "more than {MOST_NAMES} things are named"),
+            Self::Unanswered(kind) => {
+                write!(f, "frames of type 0x{kind:08x} have to ask for an answer")
+            }
             Self::Address(address) => {
                 write!(f, "address 0x{address:x} is not one of card memory")
             }

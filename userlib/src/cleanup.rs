@@ -51,6 +51,8 @@ struct State {
     kept: Vec<Kept>,
     /// Jobs under way that give things back.
     giving_back: usize,
+    /// One of those that wait names what is still used: they are sent one by one.
+    one_by_one: bool,
 }
 
 /// What a job used that did not end properly.
@@ -212,7 +214,9 @@ impl Session {
                 return;
             }
             state.giving_back += 1;
-            let count = state.waiting.len().min(MOST_CALLS);
+            let most = if state.one_by_one { 1 } else { MOST_CALLS };
+            let count = state.waiting.len().min(most);
+            state.one_by_one &= count < state.waiting.len();
             let calls: Vec<_> = state.waiting.drain(..count).collect();
             drop(state);
             let result = Outstanding::giving_back(self, calls, timeout);
@@ -221,11 +225,19 @@ impl Session {
                 Ok(job) => state.left.push(job),
                 Err((error, calls)) => {
                     state.giving_back -= 1;
-                    // Too many jobs of the user's: later.
-                    if error == Errno::EAGAIN {
-                        for call in calls.into_iter().rev() {
-                            state.waiting.push_front(call);
+                    match error {
+                        // Too many jobs of the user's: later.
+                        Errno::EAGAIN => {
+                            for call in calls.into_iter().rev() {
+                                state.waiting.push_front(call);
+                            }
                         }
+                        // Something of it is still used: later too, and the others before it.
+                        Errno::EBUSY => {
+                            state.one_by_one = true;
+                            state.waiting.extend(calls);
+                        }
+                        _ => {}
                     }
                     drop(state);
                     log::debug!("give something back: {error}");

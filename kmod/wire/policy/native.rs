@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The native media calls [rpc 7]: which there are, who may make them, where card addresses are in
-//! their arguments.
+//! The native media calls [rpc 7]: which there are, who may make them, and what their arguments name.
 //!
-//! No native call carries a host bus address. Arguments are numbers and C structures in raw bytes;
-//! where the layout is known the card addresses in them are checked, elsewhere every aligned 64 bit
-//! word is checked not to point to the windows through which the card reaches the host.
+//! No native call carries a host bus address. Arguments are numbers and C structures in raw bytes. Calls of
+//! which every address and every number of a thing is known ([`layout`]) are everybody's, the others
+//! the privileged's; in those every aligned 64 bit word is checked not to point to the windows through which the card
+//! reaches the host.
 
 use super::{
     address::{
@@ -14,6 +14,7 @@ use super::{
     },
     expect,
     head,
+    Names,
     Once,
     Refusal,
     Result, //
@@ -23,8 +24,14 @@ use crate::wire::{
         u32_at,
         u64_at, //
     },
+    grants::Effect,
     pb::Reader, //
 };
+
+mod layout;
+mod picture;
+
+pub use layout::is_known;
 
 const SYS: u8 = 0;
 const VDEC: u8 = 1;
@@ -36,9 +43,9 @@ const DMADIM: u8 = 6;
 const DSP: u8 = 7;
 const MODULES: usize = 8;
 
-/// Returns `Some` if the call exists and the client may make it.
-pub fn allowed(module: u8, api: u8, privileged: bool) -> Option<()> {
-    let exists = match module {
+/// Returns whether there is such a call.
+pub fn exists(module: u8, api: u8) -> bool {
+    match module {
         SYS => matches!(api, 2..=17 | 31..=34 | 41..=59 | 71..=73 | 81 | 91..=93 | 101..=105),
         VDEC => api <= 35,
         VENC => api <= 44,
@@ -51,85 +58,25 @@ pub fn allowed(module: u8, api: u8, privileged: bool) -> Option<()> {
         DMADIM => api <= 8,
         DSP => api <= 6,
         _ => false,
-    };
-    let for_all = !matches!(
-        (module, api),
-        // Suspend the whole card; callbacks.
-        (SYS, 101..=105)
-            // NPUReset: takes the NPU away from everybody.
-            | (ENGINE, 1)
-            // PowerOff, LoadBin, DisableCore: code on a core that sees all of the card.
-            | (DSP, 1 | 2 | 4)
-    );
-    (exists && (for_all || privileged)).then_some(())
+    }
 }
 
 /// Most arguments a call has is 9.
 const MAX_ARGUMENTS: usize = 16;
 
-/// What to check in a call's arguments; numbers are those of arguments, from 0, and offsets in them.
-enum Rule {
-    /// Address and size, each an argument.
-    Range(usize, usize),
-    /// Two addresses and one size: a copy.
-    Copy(usize, usize, usize),
-    /// An address in a structure.
-    Field(usize, usize),
-    /// A video frame in a structure.
-    Frame(usize, usize),
-    /// No structure we know: the rest of an argument is scanned.
-    Scan(usize, usize),
-}
-
-use Rule::{
-    Copy,
-    Field,
-    Frame,
-    Range,
-    Scan, //
-};
-
-/// Offsets in `AX_VIDEO_FRAME_T` of its physical addresses: planes, and their headers.
-const FRAME: [usize; 6] = [56, 64, 72, 104, 112, 120];
 /// Lengths of `AX_VIDEO_FRAME_T` and `AX_VIDEO_FRAME_INFO_T`.
 const FRAME_SIZES: [usize; 2] = [232, 240];
-/// Offset in `AX_VDEC_STREAM_T` of its physical address, and its length.
-const STREAM: usize = 40;
-const STREAM_SIZE: usize = 56;
-/// Offset in `AX_VDEC_GRP_ATTR_T` of its physical address.
-const GROUP: usize = 32;
+/// Offsets in them of physical addresses: planes, and their headers.
+const FRAME: [usize; 6] = [56, 64, 72, 104, 112, 120];
 
-/// Returns the rules of a call whose arguments are known; `None`: scan them all. A scan would take times and
-/// sizes for addresses, so calls that carry such are here even if there is nothing to check.
-fn rules(module: u8, api: u8) -> Option<&'static [Rule]> {
-    Some(match (module, api) {
-        // MemAlloc, MemAllocCached, MemSetConfig, pools: sizes. InitPTSBase, SyncPTS: times.
-        (SYS, 2 | 3 | 15 | 41 | 45 | 47 | 72 | 73) => &[],
-        // Mmap and the like, MflushCache, MinvalidateCache.
-        (SYS, 5..=8) => &[Range(0, 1)],
-        (SYS, 10 | 11) => &[Range(0, 2)],
-        // ExtractStreamHeaderInfo, SendStream.
-        (VDEC, 4) => &[Field(0, STREAM)],
-        (VDEC, 17) => &[Field(1, STREAM)],
-        // CreateGrp, CreateGrpEx, SetGrpAttr.
-        (VDEC, 5 | 9) => &[Field(1, GROUP)],
-        (VDEC, 6) => &[Field(0, GROUP)],
-        // JpegDecodeOneFrame.
-        (VDEC, 33) => &[Field(0, STREAM), Frame(0, STREAM_SIZE)],
-        // SendFrameEx.
-        (VENC, 6) => &[Frame(1, 0), Scan(1, FRAME_SIZES[1])],
-        // Given back, not read or written.
-        (VDEC, 19 | 21) | (VENC, 14) | (IVPS, 13 | 15 | 18) => &[],
-        // CmmCopy, DMA_MemCopy, DMA_MemSet, DMA_CheckSum.
-        (IVPS, 51 | 65 | 81) | (DMADIM, 5) => &[Copy(0, 1, 2)],
-        (DMADIM, 6) => &[Range(0, 2)],
-        (DMADIM, 8) => &[Range(0, 1)],
-        _ => return None,
-    })
+/// The arguments of a call.
+pub(super) struct Arguments<'a> {
+    all: [&'a [u8]; MAX_ARGUMENTS],
+    count: usize,
 }
 
-/// Checks a native request against the type in the header.
-pub(super) fn check(request: &[u8], module: u8, api: u8) -> Result<'_, ()> {
+/// Reads the arguments of a native request, whose type has to be that in the header.
+pub(super) fn arguments(request: &[u8], module: u8, api: u8) -> Result<'_, Arguments<'_>> {
     let request = Once::<2>::read("native request", request)?;
     let head = head("native head", request.bytes(1)?)?;
     expect("module", module.into(), head)?;
@@ -138,8 +85,10 @@ pub(super) fn check(request: &[u8], module: u8, api: u8) -> Result<'_, ()> {
 
     let malformed = Refusal::Malformed("native call");
     let mut seen_api = None;
-    let mut arguments = [&[][..]; MAX_ARGUMENTS];
-    let mut room = arguments.iter_mut();
+    let mut arguments = Arguments {
+        all: [&[]; MAX_ARGUMENTS],
+        count: 0,
+    };
     let mut reader = Reader::new(call);
     while let Some((number, value)) = reader.field().map_err(|_| malformed)? {
         match number {
@@ -148,76 +97,64 @@ pub(super) fn check(request: &[u8], module: u8, api: u8) -> Result<'_, ()> {
                     return Err(Refusal::Repeated("native call", 1));
                 }
             }
-            2 => *room.next().ok_or(malformed)? = value.bytes().ok_or(malformed)?,
+            2 => {
+                let slot = arguments.all.get_mut(arguments.count).ok_or(malformed)?;
+                *slot = value.bytes().ok_or(malformed)?;
+                arguments.count = arguments.count.wrapping_add(1);
+            }
             _ => return Err(Refusal::Unknown("native call", number)),
         }
     }
     expect("api", api.into(), seen_api.unwrap_or(0))?;
-    Arguments(&arguments).check(module, api)
+    Ok(arguments)
 }
 
-struct Arguments<'a>(&'a [&'a [u8]]);
+/// Checks a call by what is known of it, and returns what a good answer means.
+pub(super) fn known(
+    arguments: &Arguments<'_>,
+    module: u8,
+    api: u8,
+    names: &mut Names<'_>,
+) -> Result<'static, Effect> {
+    layout::check(arguments, module, api, names)
+}
 
-impl Arguments<'_> {
-    fn check(&self, module: u8, api: u8) -> Result<'static, ()> {
-        match rules(module, api) {
-            Some(rules) => rules.iter().try_for_each(|rule| self.apply(rule)),
-            None => (0..self.0.len()).try_for_each(|argument| {
-                let is_frame = FRAME_SIZES.contains(&self.get(argument).len());
-                if is_frame && matches!(module, VDEC | VENC | IVPS) {
-                    self.apply(&Frame(argument, 0))
-                } else {
-                    self.apply(&Scan(argument, 0))
-                }
-            }),
-        }
-    }
-
-    fn apply(&self, rule: &Rule) -> Result<'static, ()> {
-        match *rule {
-            Range(address, size) => self.range(address, self.number(size)),
-            Copy(from, to, size) => {
-                self.range(from, self.number(size))?;
-                self.range(to, self.number(size))
-            }
-            Field(argument, offset) => self.field(argument, offset),
-            Frame(argument, start) => FRAME
-                .into_iter()
-                .try_for_each(|offset| self.field(argument, start.saturating_add(offset))),
-            Scan(argument, start) => {
-                let rest = self.get(argument).get(start..).unwrap_or(&[]);
-                let mut words = rest.chunks_exact(8).filter_map(|word| u64_at(word, 0));
-                words
-                    .find(|word| WINDOWS.contains(word))
-                    .map_or(Ok(()), |word| Err(Refusal::Address(word)))
-            }
-        }
-    }
-
+impl<'a> Arguments<'a> {
     /// Returns the bytes of an argument; an absent one has none.
-    fn get(&self, argument: usize) -> &[u8] {
-        self.0.get(argument).copied().unwrap_or(&[])
+    fn get(&self, argument: usize) -> &'a [u8] {
+        self.all.get(argument).copied().unwrap_or(&[])
     }
 
-    /// Reads an argument that is a number of 4 or 8 bytes.
-    fn number(&self, argument: usize) -> u64 {
-        let bytes = self.get(argument);
-        u64_at(bytes, 0)
-            .or_else(|| u32_at(bytes, 0).map(u64::from))
-            .unwrap_or(0)
+    /// Reads an argument that is a number of 4 bytes.
+    fn u32(&self, argument: usize) -> u32 {
+        u32_at(self.get(argument), 0).unwrap_or(0)
     }
 
-    fn range(&self, address: usize, size: u64) -> Result<'static, ()> {
-        match self.number(address) {
-            0 => Ok(()),
-            address => check_card_range(address, size),
+    /// Reads an argument that is a number of 8 bytes.
+    fn u64(&self, argument: usize) -> u64 {
+        u64_at(self.get(argument), 0).unwrap_or(0)
+    }
+}
+
+/// Checks what can be checked in arguments of unknown layout: frames, and that nothing looks like an address of the
+/// windows. In calls that carry times and sizes only a scan would take those for addresses.
+pub(super) fn scan(arguments: &Arguments<'_>, module: u8, api: u8) -> Result<'static, ()> {
+    if matches!((module, api), (SYS, 2 | 3 | 15 | 41 | 72 | 73)) {
+        return Ok(());
+    }
+    let all = arguments.all.iter().take(arguments.count);
+    all.copied().try_for_each(|argument| {
+        if FRAME_SIZES.contains(&argument.len()) && matches!(module, VDEC | VENC | IVPS) {
+            return FRAME
+                .into_iter()
+                .try_for_each(|offset| match u64_at(argument, offset) {
+                    None | Some(0) => Ok(()),
+                    Some(address) => check_card_range(address, 0),
+                });
         }
-    }
-
-    fn field(&self, argument: usize, offset: usize) -> Result<'static, ()> {
-        match u64_at(self.get(argument), offset) {
-            None | Some(0) => Ok(()),
-            Some(address) => check_card_range(address, 0),
-        }
-    }
+        let mut words = argument.chunks_exact(8).filter_map(|word| u64_at(word, 0));
+        words
+            .find(|word| WINDOWS.contains(word))
+            .map_or(Ok(()), |word| Err(Refusal::Address(word)))
+    })
 }

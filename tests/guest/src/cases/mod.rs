@@ -16,6 +16,7 @@ mod examples;
 mod field;
 mod firmware;
 mod fuzz;
+mod isolation;
 mod jobs;
 mod last;
 mod library;
@@ -40,6 +41,7 @@ pub fn all() -> Vec<&'static Case> {
         neighbours::CASES,
         engine::CASES,
         library::CASES,
+        isolation::CASES,
         examples::CASES,
         codec::CASES,
         field::CASES,

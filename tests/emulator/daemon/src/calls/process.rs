@@ -24,7 +24,7 @@ pub(crate) struct Process {
     /// Contexts, streams, events.
     pub(super) contexts: Contexts,
     /// Models.
-    pub(super) engine: Engine,
+    pub(super) engine: Arc<Engine>,
     /// Models of the native calls.
     pub(super) native_engine: NativeEngine,
     /// Programs of the user.
@@ -42,7 +42,7 @@ impl Process {
         Ok(Self {
             ports: Arc::new(Ports::new(session.clone())),
             contexts: Contexts::default(),
-            engine: Engine::default(),
+            engine: Engine::new(&session.card),
             native_engine: NativeEngine::default(),
             workers: Workers::default(),
             peers: Peers::default(),

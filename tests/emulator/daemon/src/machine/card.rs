@@ -95,6 +95,11 @@ impl Card {
         })
     }
 
+    /// Whether the service has been told to trust every caller.
+    pub(crate) fn trusts(&self) -> bool {
+        self.link.switch("service.trust") == Some(serde_json::Value::Bool(true))
+    }
+
     /// An id for a process or thread of the card.
     pub(crate) fn next_pid(&self) -> u32 {
         self.pids.fetch_add(1, Ordering::Relaxed)

@@ -2,7 +2,9 @@
 
 //! The NPU's cores: who may run now, and how busy they are.
 
+use std::any::Any;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Weak;
 
 use parking_lot::{Condvar, Mutex};
 use serde_json::{json, Value};
@@ -24,6 +26,8 @@ pub(crate) struct Npu {
     news: Condvar,
     runs: AtomicU64,
     handles: AtomicU64,
+    /// What sessions have loaded, for a card that trusts every caller.
+    pub(crate) engines: Mutex<Vec<Weak<dyn Any + Send + Sync>>>,
 }
 
 /// Cores that are taken until this is dropped.
@@ -46,6 +50,7 @@ impl Npu {
             news: Condvar::new(),
             runs: AtomicU64::new(0),
             handles: AtomicU64::new(0x55_0000_0100),
+            engines: Mutex::default(),
         }
     }
 

@@ -25,6 +25,7 @@ pub const SWITCHES: &[(&str, &str)] = &[
     ("dma.short_list", "the card's window is at most this many bytes"),
     ("dma.wrong_count", "completions name this many bytes too few (true: 1)"),
     ("p0.ignore", "messages on the transaction port are dropped, the handshake included (count or true)"),
+    ("service.trust", "the service checks no ownership: every session may use, change and free memory, models, groups, channels, pools and blocks of every other (true)"),
     ("memory.limit_bytes", "CMM allocations fail beyond this many bytes in use"),
     ("vdec.any_format", "H.264 and H.265 beyond 4:2:0 and 10 bits are converted to NV12 instead of being counted as unsupported (true)"),
     ("engine.fail", "runs fail: true, or the error number to answer"),

@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
+use ax650_emu_api::Link;
+
 use crate::call::errors::Fault;
 use crate::memory::block::CardBlock;
 use crate::work::wait::lock;
@@ -16,6 +18,19 @@ pub struct Owner {
     pub session: u32,
     /// Never used again.
     pub serial: u64,
+}
+
+impl Owner {
+    /// Whether this session may use what belongs to `other`: its own only, unless the card has been told to trust every
+    /// caller.
+    pub fn may_use(self, other: Self, link: &dyn Link) -> bool {
+        self == other || trusts(link)
+    }
+}
+
+/// Whether the card has been told to trust every caller.
+pub fn trusts(link: &dyn Link) -> bool {
+    link.switch("service.trust") == Some(serde_json::Value::Bool(true))
 }
 
 /// A session: begins with its first call.

@@ -12,7 +12,7 @@ use ax650_emu_api::{Cmm, Link};
 use crate::call::blobs::View;
 use crate::call::errors::Fault;
 use crate::memory::block::CardBlock;
-use crate::memory::session::Owner;
+use crate::memory::session::{trusts, Owner};
 use crate::work::wait::{lock, Deadline};
 
 /// Pools that the card can have.
@@ -141,11 +141,11 @@ struct State {
 }
 
 impl State {
-    /// Pool and index of a block of `owner` that is in use.
-    fn locate(&self, owner: Owner, handle: u32) -> Option<(u32, usize)> {
+    /// Pool and index of a block in use that `owner` may use.
+    fn locate(&self, link: &dyn Link, owner: Owner, handle: u32) -> Option<(u32, usize)> {
         self.pools
             .iter()
-            .filter(|(_, p)| p.owner == owner)
+            .filter(|(_, p)| owner.may_use(p.owner, link))
             .find_map(|(&id, p)| {
                 let index = handle.checked_sub(p.first_handle)? as usize;
                 (*p.refs.get(index)? > 0).then_some((id, index))
@@ -168,6 +168,11 @@ impl Pools {
             state: Mutex::default(),
             freed: Condvar::new(),
         }
+    }
+
+    /// Whether the card has been told to trust every caller.
+    pub fn trusts(&self) -> bool {
+        trusts(&*self.link)
     }
 
     /// Makes a pool; returns its id.
@@ -216,10 +221,14 @@ impl Pools {
     /// others go with their blocks.
     pub fn destroy(&self, owner: Owner, kind: Kind, id: u32) -> Result<(), Fault> {
         let mut state = lock(&self.state);
-        match state.pools.get(&id).filter(|p| p.owner == owner) {
+        match state
+            .pools
+            .get(&id)
+            .filter(|p| owner.may_use(p.owner, &*self.link))
+        {
             None => return Err(Fault::Unexist),
             Some(p) if p.kind != kind => return Err(Fault::NotPermitted),
-            Some(p) if kind == Kind::User && p.refs.iter().any(|&n| n > 0) => {
+            Some(p) if kind == Kind::User && !self.trusts() && p.refs.iter().any(|&n| n > 0) => {
                 return Err(Fault::Busy)
             }
             Some(_) => (),
@@ -241,9 +250,10 @@ impl Pools {
     }
 
     fn try_get(&self, state: &mut State, owner: Owner, id: u32, size: u64) -> Result<Block, Fault> {
-        let fits = |p: &Pool| p.owner == owner && p.config.block_size >= size;
+        let may_use = |p: &Pool| owner.may_use(p.owner, &*self.link);
+        let fits = |p: &Pool| may_use(p) && p.config.block_size >= size;
         if id != ANY_POOL {
-            let pool = state.pools.get_mut(&id).filter(|p| p.owner == owner);
+            let pool = state.pools.get_mut(&id).filter(|p| may_use(p));
             let pool = pool.ok_or(Fault::Unexist)?;
             if !fits(pool) {
                 return Err(Fault::IllegalParam);
@@ -292,7 +302,7 @@ impl Pools {
     /// The block of a handle.
     pub fn block(&self, owner: Owner, handle: u32) -> Option<Block> {
         let state = lock(&self.state);
-        let (id, index) = state.locate(owner, handle)?;
+        let (id, index) = state.locate(&*self.link, owner, handle)?;
         Some(state.pools.get(&id)?.block(id, index))
     }
 
@@ -326,7 +336,9 @@ impl Pools {
         by: impl Fn(u32) -> Option<u32>,
     ) -> Result<(), Fault> {
         let mut state = lock(&self.state);
-        let (id, index) = state.locate(owner, handle).ok_or(Fault::Unexist)?;
+        let (id, index) = state
+            .locate(&*self.link, owner, handle)
+            .ok_or(Fault::Unexist)?;
         let pool = state.pools.get_mut(&id).ok_or(Fault::Unexist)?;
         let refs = pool.refs.get_mut(index).ok_or(Fault::Unexist)?;
         *refs = by(*refs).ok_or(Fault::NotPermitted)?;

@@ -59,7 +59,9 @@ impl Vdec {
             return Err(Fault::InvalidGroup);
         }
         let groups = lock(&self.groups);
-        let group = groups.get(&id).filter(|g| g.owner == owner);
+        let group = groups
+            .get(&id)
+            .filter(|g| owner.may_use(g.owner, &*self.link));
         group.cloned().ok_or(Fault::Unexist)
     }
 

@@ -61,7 +61,9 @@ impl Venc {
             return Err(Fault::InvalidChannel);
         }
         let channels = lock(&self.channels);
-        let channel = channels.get(&id).filter(|c| c.owner == owner);
+        let channel = channels
+            .get(&id)
+            .filter(|c| owner.may_use(c.owner, &*self.link));
         channel.cloned().ok_or(Fault::Unexist)
     }
 

@@ -68,7 +68,9 @@ pub(super) fn load(
 /// Forgets a model and frees its card memory.
 pub(super) fn unload(session: &Session, engine: &Engine, handle: u64) -> Result<(), Refused> {
     let model = engine.state.lock().models.remove(&handle);
-    let model = model.ok_or_else(|| Refused::no_model(handle))?;
+    let model = model
+        .or_else(|| engine.of_others(|state| state.models.remove(&handle)))
+        .ok_or_else(|| Refused::no_model(handle))?;
     let cmm = session.card.link.cmm();
     let contexts = std::mem::take(&mut *model.contexts.lock());
     for address in contexts.into_values().chain([model.weights.0]) {

@@ -2,20 +2,24 @@
 
 //! What a session has of the engine: its models and the runs under way.
 
+use std::any::Any;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use serde_json::{json, Value};
 
 use super::model::Model;
 use super::refused::Refused;
+use crate::machine::card::Card;
 use crate::model::runtime::Stop;
 
 /// What a session has of the engine.
 #[derive(Default)]
 pub(crate) struct Engine {
     pub(super) state: Mutex<State>,
+    /// The card, if models of this are to be found by others.
+    card: Option<Arc<Card>>,
 }
 
 /// The NPU of a session, its models and runs.
@@ -46,6 +50,30 @@ impl Drop for Run<'_> {
 }
 
 impl Engine {
+    /// An engine without models, which the card knows.
+    pub(crate) fn new(card: &Arc<Card>) -> Arc<Self> {
+        let engine = Arc::new(Self {
+            card: Some(card.clone()),
+            ..Self::default()
+        });
+        let weak: Weak<Self> = Arc::downgrade(&engine);
+        let mut all = card.npu.engines.lock();
+        all.retain(|other| other.strong_count() > 0);
+        all.push(weak);
+        engine
+    }
+
+    /// Finds a model of another session, if the card trusts every caller.
+    pub(super) fn of_others<T>(&self, find: impl Fn(&mut State) -> Option<T>) -> Option<T> {
+        let card = self.card.as_ref().filter(|card| card.trusts())?;
+        let all: Vec<Weak<dyn Any + Send + Sync>> = card.npu.engines.lock().clone();
+        all.iter().find_map(|engine| {
+            let engine = engine.upgrade()?.downcast::<Self>().ok()?;
+            let found = find(&mut engine.state.lock());
+            found
+        })
+    }
+
     /// Counts a run as under way until the result is dropped.
     pub(super) fn begin(&self) -> Result<Run<'_>, Refused> {
         let stop = Stop::new().map_err(|e| Refused::too_many(e.to_string()))?;
@@ -68,7 +96,9 @@ impl Engine {
     pub(super) fn model(&self, handle: Option<u64>) -> Result<Arc<Model>, Refused> {
         let handle = handle.unwrap_or(0);
         let model = self.state.lock().models.get(&handle).cloned();
-        model.ok_or_else(|| Refused::no_model(handle))
+        model
+            .or_else(|| self.of_others(|state| state.models.get(&handle).cloned()))
+            .ok_or_else(|| Refused::no_model(handle))
     }
 
     /// Ends the runs under way and lets no other begin: the session has ended.
