@@ -188,7 +188,7 @@ fn given(
         Gift::ModelContext(model) => Grant::new(number(Kind::ModelContext)?, 0, Some(model), 0),
         Gift::Decoder => Grant::new(second(Kind::Decoder)?, 0, None, 0),
         Gift::Encoder(width, height) => {
-            let sides = u64::from(width) << 32 | u64::from(height);
+            let sides = (u64::from(width) << 32) | u64::from(height);
             Grant::new(second(Kind::Encoder)?, 0, None, sides)
         }
         Gift::Pool(size) => Grant::new(returned(Kind::Pool)?, 0, None, size),

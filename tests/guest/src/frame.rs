@@ -66,9 +66,14 @@ pub fn echo(data: &[u8]) -> axclrpc::RequestBody {
 
 /// A whole frame.
 pub fn request(header: Header, body: axclrpc::RequestBody) -> Vec<u8> {
+    let module = match body.kind {
+        Some(axclrpc::request_body::Kind::Native(_)) => axclrpc::Module::Native,
+        _ => axclrpc::Module::Runtime,
+    };
     let message = axclrpc::Request {
         head: Some(axclrpc::Head {
             seq_num: header.sequence,
+            module: module.into(),
             ..Default::default()
         }),
         body: Some(body),

@@ -571,8 +571,9 @@ fn card_out_of_memory(_: &mut Context) -> Result<()> {
     client.echo(b"still there")?;
     let last = pieces.pop().context("no piece")?;
     ensure!(client.free(last)? == 0);
-    ensure!(client.free(last)? != 0, "freed twice");
-    ensure!(client.free(last + 1)? != 0, "freed what was never given");
+    // The driver does not even ask the card.
+    ensure!(client.free(last).is_err(), "freed twice");
+    ensure!(client.free(last + 1).is_err(), "freed what was never given");
     client.round_trip(1 << 20, 1)?;
     for address in pieces {
         ensure!(client.free(address)? == 0);
