@@ -127,14 +127,15 @@ fn beside(
     let end = child.kill(Duration::from_secs(20))?;
     ensure!(end == End::Signal(libc::SIGKILL), "{end:?}");
     then?;
-    // Where two processors do the work of all it is the scheduler's turn that is measured.
-    let slow = runner::slowness();
-    let floor = Duration::from_millis(4) * slow;
-    ensure!(
-        with.median <= alone.median * 3 + floor,
-        "{alone:?}, {with:?}"
-    );
-    ensure!(with.p99 <= alone.p99 * 3 + floor * 3, "{alone:?}, {with:?}");
+    // Where two processors do the work of all it is the scheduler's turn that is measured, and with a kernel
+    // that checks all it does little but that.
+    if !kernel::checks_itself() {
+        let floor = Duration::from_millis(8);
+        ensure!(
+            with.median <= alone.median * 3 + floor && with.p99 <= alone.p99 * 3 + floor * 3,
+            "{alone:?}, {with:?}"
+        );
+    }
     let after = good.card.counters()?;
     ensure!(
         (after.resets, after.session_resets, after.canaries)
