@@ -91,12 +91,17 @@ pub fn until(what: &str, limit: Duration, mut done: impl FnMut() -> Result<bool>
 /// Tells how many times slower this guest is, at worst, than a distribution's on an idle machine: others may
 /// be at work on the machine, and the debug kernel checks all it does.
 pub fn slowness() -> u32 {
-    // Only the debug kernel has the checker.
-    if Path::new("/sys/kernel/debug/kmemleak").exists() {
+    if checks_itself() {
         4
     } else {
         2
     }
+}
+
+/// Tells whether this is the debug kernel.
+pub fn checks_itself() -> bool {
+    // Only that has the checker.
+    Path::new("/sys/kernel/debug/kmemleak").exists()
 }
 
 /// Tells whether the module is loaded.

@@ -127,14 +127,15 @@ fn beside(
     let end = child.kill(Duration::from_secs(20))?;
     ensure!(end == End::Signal(libc::SIGKILL), "{end:?}");
     then?;
-    // Where two processors do the work of all it is the scheduler's turn that is measured.
-    let slow = runner::slowness();
-    let floor = Duration::from_millis(4) * slow;
-    ensure!(
-        with.median <= alone.median * 3 + floor,
-        "{alone:?}, {with:?}"
-    );
-    ensure!(with.p99 <= alone.p99 * 3 + floor * 3, "{alone:?}, {with:?}");
+    // Where two processors do the work of all it is the scheduler's turn that is measured, and with a kernel
+    // that checks all it does little but that.
+    if !kernel::checks_itself() {
+        let floor = Duration::from_millis(8);
+        ensure!(
+            with.median <= alone.median * 3 + floor && with.p99 <= alone.p99 * 3 + floor * 3,
+            "{alone:?}, {with:?}"
+        );
+    }
     let after = good.card.counters()?;
     ensure!(
         (after.resets, after.session_resets, after.canaries)
@@ -357,6 +358,11 @@ fn K9_the_same_name_again(_: &mut Context) -> Result<()> {
         let mut client = Client::new(0)?;
         hold_stream(&mut client)?;
         let mut queued = Vec::new();
+        // With room left for others.
+        let most = match client.card.limits()?.max_queued_steps {
+            0 => 250,
+            steps => steps as usize / 128 - 2,
+        };
         let (last_frames, last) = loop {
             let (frames, steps) = burst(&mut client, 10, 2);
             match submit_until(&client, &steps, u64::MAX >> 1) {
@@ -366,7 +372,7 @@ fn K9_the_same_name_again(_: &mut Context) -> Result<()> {
                     break queued.pop().context("nothing queued")?;
                 }
             }
-            if queued.len() == 250 {
+            if queued.len() == most {
                 break queued.pop().context("nothing queued")?;
             }
         };
@@ -378,7 +384,7 @@ fn K9_the_same_name_again(_: &mut Context) -> Result<()> {
         })?;
         eprintln!("{} jobs queued", queued.len() + 1);
         for round in 0.. {
-            let _ = expect(libc::EEXIST, client.submit(&last), || "again".into());
+            expect(libc::EEXIST, client.submit(&last), || "again".into())?;
             if round == 10 {
                 ready()?;
             }

@@ -289,21 +289,17 @@ fn R37_a_hundred_timeouts(context: &mut Context) -> Result<()> {
     all_gone(context)
 }
 
-/// A session that ends while the ring is full: the card hears of it as soon as it reads again, and the ports
-/// are nobody else's before.
-fn K4_end_is_told_when_there_is_room(context: &mut Context) -> Result<()> {
-    let mut client = Client::new(0)?;
-    client.works()?;
-    let session = client.session.session;
-    let before = client.card.counters()?;
-    // What one session may have under way does not fill the ring, nor do all of them unless they give up
-    // what they have sent.
+/// Has the card stop reading, and fills the ring as far as clients may.  What one session may have under way
+/// does not fill it, nor do all of them unless they give up what they have sent.
+pub(super) fn fill_ring(context: &mut Context) -> Result<Vec<Client>> {
     let mut fillers = (0..20)
         .map(|_| Client::new(0))
         .collect::<Result<Vec<_>>>()?;
+    let card = Card::open(0)?;
+    let before = card.counters()?.ring_full;
     context.host.switch(0, "ring.stuck", true)?;
     let mut rounds = 0;
-    while client.card.counters()?.ring_full == before.ring_full {
+    while card.counters()?.ring_full == before {
         for filler in &mut fillers {
             let frames: Vec<Vec<u8>> = (0..if rounds == 0 { 128 } else { 1 })
                 .map(|_| filler.echo_frame(&pattern(900, 1)).1)
@@ -329,6 +325,18 @@ fn K4_end_is_told_when_there_is_room(context: &mut Context) -> Result<()> {
         rounds += 1;
         std::thread::sleep(Duration::from_millis(25));
     }
+    eprintln!("{rounds} rounds fill the ring");
+    Ok(fillers)
+}
+
+/// A session that ends while the ring is full: the card hears of it as soon as it reads again, and the ports
+/// are nobody else's before.
+fn K4_end_is_told_when_there_is_room(context: &mut Context) -> Result<()> {
+    let mut client = Client::new(0)?;
+    client.works()?;
+    let session = client.session.session;
+    let before = client.card.counters()?;
+    let fillers = fill_ring(context)?;
     // The room that is kept for such messages: until nobody's end can be told any more.
     let file = Card::open(0)?;
     let mut requests = 0;
@@ -336,7 +344,7 @@ fn K4_end_is_told_when_there_is_room(context: &mut Context) -> Result<()> {
         requests += 1;
         ensure!(requests < 1000, "{requests} requests");
     }
-    eprintln!("{rounds} rounds and {requests} requests fill the ring");
+    eprintln!("{requests} requests fill the rest of the ring");
     client.card.end_session(session)?;
     drop((client, fillers));
     std::thread::sleep(Duration::from_secs(1));

@@ -347,8 +347,8 @@ fn R31_bad_mailbox_slot(context: &mut Context) -> Result<()> {
 /// The ring fills up: senders wait, their jobs end in time, and all is well when it empties.
 fn R33_card_stops_reading(context: &mut Context) -> Result<()> {
     let mut client = Client::new(0)?;
+    let fillers = super::sessions::fill_ring(context)?;
     let before = client.card.counters()?;
-    context.host.switch(0, "ring.stuck", true)?;
     let mut submit = ax650_submit {
         session: client.session.session,
         eventfd: -1,
@@ -356,7 +356,7 @@ fn R33_card_stops_reading(context: &mut Context) -> Result<()> {
         ..Default::default()
     };
     let mut jobs = Vec::new();
-    // More than the ring has room for.
+    // What the ring has no room for.
     for _ in 0..20 {
         let frames: Vec<Vec<u8>> = (0..128).map(|_| client.echo_frame(&[3; 850]).1).collect();
         let steps: Vec<ax650_step> = frames
@@ -383,6 +383,7 @@ fn R33_card_stops_reading(context: &mut Context) -> Result<()> {
         let (wait, _) = client.wait(job, 128, Duration::from_secs(60))?;
         ensure!(wait.status != 0, "a job ended well");
     }
+    drop(fillers);
     context.host.clear(0)?;
     recovers("a stuck ring")
 }
