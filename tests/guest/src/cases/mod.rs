@@ -8,6 +8,7 @@
 mod abi;
 mod boot;
 mod buffers;
+mod bus;
 mod cli;
 mod codec;
 mod costs;
@@ -52,6 +53,7 @@ pub fn all() -> Vec<&'static Case> {
         transport::CASES,
         firmware::CASES,
         reset::CASES,
+        bus::CASES,
         fuzz::CASES,
     ];
     let native = files.into_iter().flatten();

@@ -540,7 +540,7 @@ fn R19_unload_in_any_state(context: &mut Context) -> Result<()> {
 }
 
 /// Does `f` while the ports to the harness are without their driver: they do not survive sleep.
-fn without_virtio_ports<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
+pub fn without_virtio_ports<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
     const DRIVER: &str = "/sys/bus/virtio/drivers/virtio_console";
     let mut devices = Vec::new();
     for entry in std::fs::read_dir(DRIVER)? {

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Whatever a bus can do to a card, at whatever moment: the card runs again by itself, and nobody hangs.
+//!
+//! A case for each event (`events.rs`); what the card is doing then (`moments.rs`) is a loop in it: idle and in a
+//! copy in `make test`, all moments in `make soak`.
+
+mod events;
+mod faults;
+mod moments;
+
+use anyhow::{Context as _, Result};
+
+use crate::case::{rounds, skip, Context, SWITCH};
+use events::Event;
+use faults::*;
+use moments::{Moment, Witness};
+
+/// Lists an event as a case.
+macro_rules! events {
+    ($($name:ident = $event:ident),* $(,)?) => {
+        $(
+            fn $name(context: &mut Context) -> Result<()> {
+                strike(context, &events::$event)
+            }
+        )*
+    };
+}
+
+events! {
+    K7_correctable_error = CORRECTABLE,
+    K7_nonfatal_error = NONFATAL,
+    K7_fatal_error = FATAL,
+    K7_silent_bus = ONES,
+    K10_reset_by_itself = OWN_RESET,
+    function_level_reset = FLR,
+    power_state_reset = PM_RESET,
+    bus_reset = BUS_RESET,
+    reset_of_the_bridge = BRIDGE_RESET,
+    remove_and_rescan = REMOVE,
+    unbind_and_bind = UNBIND,
+    other_driver_and_back = OVERRIDE,
+    K21_suspend_to_idle = FREEZE,
+    K21_suspend_to_memory = MEMORY,
+    K21_hibernation = DISK,
+}
+
+crate::cases!["bus":
+    K7_correctable_error { timeout_s: 60, soak_s: 1500 },
+    K7_nonfatal_error { timeout_s: 120, soak_s: 3000 },
+    K7_fatal_error { timeout_s: 120, soak_s: 3000 },
+    K7_silent_bus { timeout_s: 120, soak_s: 5000 },
+    K10_reset_by_itself { timeout_s: 120, soak_s: 3000 },
+    function_level_reset { timeout_s: 120, soak_s: 3000 },
+    power_state_reset { timeout_s: 120, soak_s: 3000 },
+    bus_reset { timeout_s: 120, soak_s: 3000 },
+    reset_of_the_bridge { timeout_s: 120, soak_s: 3000 },
+    remove_and_rescan { timeout_s: 120, soak_s: 3000 },
+    unbind_and_bind { timeout_s: 120, soak_s: 3000 },
+    other_driver_and_back { timeout_s: 120, soak_s: 3000 },
+    K21_suspend_to_idle { timeout_s: 120, soak_s: 5000 },
+    K21_suspend_to_memory { timeout_s: 120, soak_s: 5000 },
+    K21_hibernation { timeout_s: 150, soak_s: 6000 },
+    K7_unbind_while_the_bus_is_silent { timeout_s: 90 },
+    K7_recovery_that_the_kernel_gives_up { timeout_s: 90, machines: &[SWITCH] },
+    K10_no_access_to_a_card_that_has_reset_itself { timeout_s: 90 },
+    K10_addresses_are_wiped,
+    K21_a_card_that_is_down_stays_down { timeout_s: 120 },
+    K28_later_changes_of_the_configuration_stay,
+    K30_sessions_that_take_long { timeout_s: 120 },
+];
+
+/// Has an event happen at the moments, and sees that all is well after each.
+fn strike(context: &mut Context, event: &Event) -> Result<()> {
+    if let Some(why) = (event.missing)()? {
+        return skip(why);
+    }
+    for round in 0..rounds(2, 50) {
+        for &moment in rounds_of(Moment::USUAL, Moment::ALL) {
+            let what = || format!("{moment:?}, round {round}");
+            let witness = Witness::at(context, moment).with_context(what)?;
+            (event.happen)(context).with_context(what)?;
+            context.host.clear(0)?;
+            witness.see(event.effect).with_context(what)?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the moments of `make test` or those of `make soak`.
+fn rounds_of<'a>(usual: &'a [Moment], soak: &'a [Moment]) -> &'a [Moment] {
+    match rounds(0, 1) {
+        0 => usual,
+        _ => soak,
+    }
+}
