@@ -20,4 +20,4 @@ pub mod wire;
 
 mod cases;
 
-pub use cases::all;
+pub use cases::{all, ready};

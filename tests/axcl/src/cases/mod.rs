@@ -23,6 +23,8 @@ mod tensors;
 
 use ax650_test_kit::case::Case;
 
+pub use support::ready;
+
 /// All cases, in order: the simple ones first.
 pub fn all() -> Vec<&'static Case> {
     let files = [

@@ -12,6 +12,7 @@ use ax650_uapi::*;
 use crate::card::Card;
 use crate::case::{Context, Machine, TWO_CARDS, USUAL};
 use crate::client::{canary, Client};
+use crate::random::Random;
 use crate::{frame, kernel, process};
 
 crate::cases!["fuzz":
@@ -25,45 +26,6 @@ crate::cases!["fuzz":
 const TIME: Duration = Duration::from_secs(20);
 /// Threads of a process.
 const THREADS: u64 = 3;
-
-/// xorshift64*: a failure can be made again from the seed, which goes to the console.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
-    fn of<T: Copy>(&mut self, list: &[T]) -> T {
-        list[self.below(list.len() as u64) as usize]
-    }
-
-    /// Mostly small, sometimes at an edge, sometimes anything.
-    fn number(&mut self) -> u64 {
-        match self.below(8) {
-            0..=3 => self.below(8),
-            4 => self.of(&[
-                0xff,
-                0x100,
-                0x7fff_ffff,
-                0x8000_0000,
-                0xffff_ffff,
-                1 << 32,
-                u64::MAX,
-            ]),
-            5 => self.below(1 << 16),
-            6 => 1 << self.below(64),
-            _ => self.next(),
-        }
-    }
-}
 
 /// Memory that requests may name: whatever the kernel writes there does no harm.
 struct Arena(Vec<u64>);
@@ -145,15 +107,16 @@ fn random_steps(arena: &mut Arena, at: u64, random: &mut Random) {
     let frames = start + Arena::BYTES as u64 / 2;
     let first = ((at - start) / 8) as usize;
     for step in 0..4 {
-        let fields = &mut arena.0[first + step * 11..first + step * 11 + 11];
+        let any = random.any();
+        let fields = &mut arena.0[first + step * 10..first + step * 10 + 10];
         fields[0] = random.below(4) | (random.below(4) << 32); // op, flags
         fields[1] = random.number(); // sequence
         fields[2] = random.of(&[0, 1 | (1 << 32)]); // context, stream
-        fields[3] = random.of(&[0, 1 << 32, random.0]); // card address
+        fields[3] = random.of(&[0, 1 << 32, any]); // card address
         fields[4] = random.below(4) | (random.below(4) << 32); // buffers
-        fields[5] = random.of(&[0, 0, 4096, random.0]); // offset
-        fields[6] = random.of(&[28, 64, 200, 1500, 4096, random.0]); // size
-        fields[7] = random.of(&[0, frames, random.0]); // frame
+        fields[5] = random.of(&[0, 0, 4096, any]); // offset
+        fields[6] = random.of(&[28, 64, 200, 1500, 4096, any]); // size
+        fields[7] = random.of(&[0, frames, any]); // frame
         fields[8] = random.of(&[0, 0, 64]); // reply offset
         fields[9] = random.of(&[0, 64, 4096]); // reply capacity
     }
@@ -172,7 +135,7 @@ fn fuzz(cards: &[u32], seed: u64) -> Result<()> {
         for thread in 0..THREADS {
             let (files, made, stop) = (&files, &made, &stop);
             scope.spawn(move || {
-                let mut random = Random(seed + thread);
+                let mut random = Random::new(seed + thread);
                 let mut arena = Arena::new(&mut random);
                 while !stop.load(Ordering::Relaxed) {
                     let file = &files[random.below(files.len() as u64) as usize];
@@ -216,7 +179,7 @@ fn P6_random_requests_on_two_cards(_: &mut Context) -> Result<()> {
 /// Good frames with some bytes changed: refused, or answered by the card; never anything else.
 fn P6_random_frames(_: &mut Context) -> Result<()> {
     let seed = kernel::now_ns() | 1;
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let mut client = Client::new(0)?;
     let end = Instant::now() + TIME;
     let mut sent = 0_u32;
@@ -227,7 +190,7 @@ fn P6_random_frames(_: &mut Context) -> Result<()> {
         for _ in 0..=random.below(4) {
             // Not the context: one that does not exist is never answered by a card.
             let at = 28 + random.below(bytes.len() as u64 - 28) as usize;
-            bytes[at] = random.next() as u8;
+            bytes[at] = random.any() as u8;
         }
         match client.submit(&[client.call_step(&bytes, 0, 4096)]) {
             Err(_) => refused += 1,

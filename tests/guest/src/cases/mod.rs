@@ -17,6 +17,7 @@ mod field;
 mod firmware;
 mod fuzz;
 mod jobs;
+mod kill;
 mod last;
 mod library;
 mod multi;
@@ -47,6 +48,7 @@ pub fn all() -> Vec<&'static Case> {
         multi::CASES,
         transport::CASES,
         firmware::CASES,
+        kill::CASES,
         reset::CASES,
         fuzz::CASES,
     ];
