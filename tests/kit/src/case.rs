@@ -15,7 +15,7 @@ pub struct Case {
     pub run: fn(&mut Context) -> Result<()>,
     /// Seconds on an idle machine with a distribution's kernel; the harness allows more on the debug one.
     pub timeout_s: u64,
-    /// The same when the case goes on for long, in `make soak`; 0: it has no long form.
+    /// Seconds when the case goes on for long, in `make soak`; 0: it has no long form.
     pub soak_s: u64,
     /// State in which it finds module and cards.
     pub start: Start,

@@ -1,16 +1,24 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Random requests, from several threads, for a bounded time.  KASAN and lockdep watch.
+//! Random requests, from several threads: anything for a bounded time, and so many that make sense.  KASAN and
+//! lockdep watch.
+
+mod axcl;
+mod campaign;
+mod kcov;
+mod native;
+mod tally;
+mod tape;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{ensure, Result};
+use anyhow::{ensure, Context as _, Result};
 use ax650::Kind;
 use ax650_uapi::*;
 
-use crate::card::Card;
-use crate::case::{Context, Machine, TWO_CARDS, USUAL};
+use crate::card::{self, Card, BOOT};
+use crate::case::{rounds, Context, Machine, TWO_CARDS, USUAL};
 use crate::client::{canary, Client};
 use crate::random::Random;
 use crate::{frame, kernel, process};
@@ -20,6 +28,9 @@ crate::cases!["fuzz":
     P6_random_requests { timeout_s: 120, machines: &[Machine { memory: 2048, ..USUAL }] },
     P6_random_requests_on_two_cards { timeout_s: 120, machines: &[Machine { memory: 2048, ..TWO_CARDS }] },
     P6_random_frames { timeout_s: 90 },
+    // They free what the card is at work on, too.
+    P6_requests_that_make_sense { timeout_s: 100, soak_s: 10800, allow: &["card memory freed in use"] },
+    P6_requests_that_make_sense_by_axcl { timeout_s: 100, soak_s: 10800, allow: &["card memory freed in use"] },
 ];
 
 /// How long each of them goes on.
@@ -157,15 +168,17 @@ fn fuzz_and_look(cards: &'static [u32]) -> Result<()> {
     let child = process::fork(move || fuzz(cards, seed))?;
     let end = child.wait(TIME * 3 + Duration::from_secs(20))?;
     ensure!(end == process::End::Exit(0), "seed {seed:#x}: {end:?}");
-    for &card in cards {
-        canary(card)?;
-        let file = Card::open(card)?;
-        kernel::until("the memory to come back", Duration::from_secs(30), || {
-            let counters = file.counters()?;
-            Ok(counters.quarantined_bytes == 0 && file.clients()?.is_empty())
-        })?;
-    }
-    Ok(())
+    cards.iter().try_for_each(|&card| nothing_is_left(card))
+}
+
+/// The card works, and all that clients had has come back.
+fn nothing_is_left(card: u32) -> Result<()> {
+    canary(card)?;
+    let file = Card::open(card)?;
+    kernel::until("the memory to come back", Duration::from_secs(30), || {
+        let counters = file.counters()?;
+        Ok(counters.quarantined_bytes == 0 && file.clients()?.is_empty())
+    })
 }
 
 fn P6_random_requests(_: &mut Context) -> Result<()> {
@@ -204,4 +217,46 @@ fn P6_random_frames(_: &mut Context) -> Result<()> {
     eprintln!("fuzz: seed {seed:#x}: {sent} sent, {refused} refused");
     ensure!(refused > 10, "{refused} refused, {sent} sent");
     canary(0)
+}
+
+/// How many requests are made at least.
+fn wanted() -> u64 {
+    rounds(10_000, 1_000_000).into()
+}
+
+/// How long that may take on a fast kernel.
+fn limit() -> Duration {
+    Duration::from_secs(rounds(80, 10_000).into())
+}
+
+/// The generator knows what it holds: at least a quarter of its requests end well.
+fn P6_requests_that_make_sense(_: &mut Context) -> Result<()> {
+    let node = card::node(0)?.context("no node")?;
+    let nodes = [node.to_string_lossy().into_owned()];
+    campaign::for_everybody(&nodes, || campaign::fuzz(&native::DOOR, wanted(), limit()))?;
+    nothing_is_left(0)
+}
+
+/// The same for the nodes of programs of AXCL.
+fn P6_requests_that_make_sense_by_axcl(_: &mut Context) -> Result<()> {
+    ax650_axcl_tests::ready()?;
+    let nodes = ax650_axcl_tests::node::NODES.map(ax650_axcl_tests::node::path);
+    campaign::for_everybody(&nodes, || campaign::fuzz(&axcl::DOOR, wanted(), limit()))?;
+    in_order_after_a_reset()
+}
+
+/// What a transaction that was cut short might still reach is kept until the chip is reset; nothing else is.
+fn in_order_after_a_reset() -> Result<()> {
+    canary(0)?;
+    let card = Card::open(0)?;
+    kernel::until("clients to be gone", Duration::from_secs(30), || {
+        Ok(card.clients()?.is_empty())
+    })?;
+    let counters = card.counters()?;
+    let (kept, all) = (counters.quarantined_bytes, counters.buffer_bytes);
+    eprintln!("fuzz: {kept} bytes in quarantine of {all} bytes of buffers");
+    card.control(AX650_CONTROL_RESET, 0)?;
+    card.wait_state(AX650_STATE_LOADER, BOOT)?;
+    card.make_running()?;
+    nothing_is_left(0)
 }

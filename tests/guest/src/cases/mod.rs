@@ -16,6 +16,7 @@ mod examples;
 mod field;
 mod firmware;
 mod fuzz;
+mod hostile;
 mod jobs;
 mod kill;
 mod last;
@@ -49,6 +50,7 @@ pub fn all() -> Vec<&'static Case> {
         transport::CASES,
         firmware::CASES,
         kill::CASES,
+        hostile::CASES,
         reset::CASES,
         fuzz::CASES,
     ];
