@@ -16,6 +16,7 @@ KERNEL ?=#  guest kernel: trixie-backports, forky, debug; for test also all (def
 CASES  ?=#  test, test-onnx, test-packages: only cases whose names match these globs, for example CASES='boot/* R06*'
 ARCH   ?= amd64#  of guest, module and programs: amd64, or arm64 (cross-built; in QEMU)
 CARDS  ?= 1#  shell: number of emulated cards
+SEED   ?=#  test, soak: seed of cases that do things at random; a failure names it
 SHARE  ?=#  shell: directory of this machine that the guest has on /mnt/share (to read and write)
 JOBS   ?= $(shell nproc)#  parallel jobs of each build
 
@@ -49,7 +50,7 @@ cache := /cache
 in := tests/env/root.sh
 endif
 target := $(cache)/target
-rig := $(in) $(target)/release/ax650-rig --arch $(ARCH)
+rig := $(in) $(if $(strip $(SEED)),env AX650_SEED=$(strip $(SEED))) $(target)/release/ax650-rig --arch $(ARCH)
 
 # Programs for the guest are static: its file system has no libraries.
 ifeq ($(ARCH),arm64)

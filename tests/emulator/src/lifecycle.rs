@@ -36,6 +36,7 @@ impl Card {
             spawn("card", live)?,
             spawn("mailbox", |card| link::serve_doorbells(card))?,
             spawn("msi", |card| card.serve_interrupts())?,
+            spawn("hostile", |card| link::serve_hostility(card))?,
         ];
         Ok(Power {
             card: self.clone(),

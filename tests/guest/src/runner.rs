@@ -16,6 +16,7 @@ use serde_json::{json, Value};
 
 use crate::card::{self, Card, BOOT};
 use crate::case::{Case, Context, Skip, Start, SOAK};
+use crate::random::SEED;
 use crate::{cases, host, kernel};
 
 pub use crate::kernel::slowness;
@@ -41,6 +42,9 @@ pub fn run_from_host() -> Result<bool> {
     let mut phase = script["phase"].as_u64().unwrap_or(0);
     if script["soak"] == true {
         std::env::set_var(SOAK, "1");
+    }
+    if let Some(seed) = script["seed"].as_str() {
+        std::env::set_var(SEED, seed);
     }
     // A task that hangs longer than this is a report in the kernel's log.  A kernel without sysctl
     // has a fitting limit of its own.

@@ -12,3 +12,4 @@ pub mod kernel;
 pub mod map;
 pub mod onnx;
 pub mod process;
+pub mod random;

@@ -7,3 +7,4 @@
 //! which the module keeps: it has to find what goes wrong then, or it would prove nothing.
 
 pub mod doorbell;
+pub mod session;

@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use super::Card;
+use crate::function::VECTORS;
 
 /// The vector of message activity.
 const MESSAGES: usize = 0;
@@ -13,6 +14,11 @@ impl Card {
     /// A message was published.
     pub(crate) fn message_sent(&self) {
         self.raise_messages(self.interrupts.message(&self.switches, &self.counters));
+    }
+
+    /// Sends an interrupt that means nothing: one of all vectors, by `number`.
+    pub(crate) fn raise_any(&self, number: u64) {
+        self.raise((number % VECTORS as u64) as usize);
     }
 
     fn raise_messages(&self, count: usize) {

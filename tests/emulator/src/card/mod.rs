@@ -20,7 +20,7 @@ use crate::counters::Counters;
 use crate::dma::HostMemory;
 use crate::event::Event;
 use crate::function::{Bar4, ConfigSpace, Msi, Subsystem};
-use crate::parts::{Bar0, Images, Interrupts, Life, Mailbox, OnChipRam, Service, State};
+use crate::parts::{Bar0, Hostility, Images, Interrupts, Life, Mailbox, OnChipRam, Service, State};
 use crate::rings::Transport;
 use crate::switches::{ServiceSwitches, SwitchError, Switches};
 
@@ -106,6 +106,8 @@ pub struct Card {
     pub interrupts: Interrupts,
     /// The service on the card.
     pub service: Service,
+    /// What it does to its host by the switch `hostile`.
+    pub(crate) hostility: Hostility,
     /// State of the card's life.
     pub(crate) life: Life,
     /// Held while a doorbell is served.
@@ -141,6 +143,7 @@ impl Card {
             images: Images::default(),
             interrupts: Interrupts::default(),
             service: Service::default(),
+            hostility: Hostility::default(),
             life: Life::default(),
             doorbell_busy: Mutex::new(()),
             event: Event::default(),

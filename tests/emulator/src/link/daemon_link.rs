@@ -8,6 +8,7 @@ use std::time::Duration;
 use ax650_emu_api::{Cmm, DmaError, Dram, Link, SendError};
 use log::warn;
 
+use super::hostile;
 use crate::card::Card;
 use crate::parts::Generation;
 use crate::rings::{Header, Publish, Refused, Transport, MAX_PAYLOAD};
@@ -130,7 +131,12 @@ impl Link for DaemonLink {
             return Err(SendError::TooLong(payload.len()));
         }
         self.alive().map_err(|_| SendError::Reset)?;
-        self.publish(self.message(port, payload))
+        match hostile::spoil(&self.card, port, payload) {
+            None => self.publish(self.message(port, payload)),
+            Some(messages) => messages
+                .iter()
+                .try_for_each(|(port, payload)| self.publish(self.message(*port, payload))),
+        }
     }
 
     fn dma_read(&self, bus: u64, buf: &mut [u8]) -> Result<(), DmaError> {

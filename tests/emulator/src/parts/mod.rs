@@ -2,6 +2,7 @@
 
 //! What the card is made of: each part owns its state and knows no other.
 
+mod hostility;
 mod images;
 mod interrupts;
 mod life;
@@ -10,6 +11,7 @@ mod on_chip;
 mod registers;
 mod service;
 
+pub use hostility::{Dice, Hostility};
 pub(crate) use images::CHUNK;
 pub use images::{Image, Images};
 pub use interrupts::Interrupts;

@@ -118,6 +118,7 @@ pub static TABLE: &[(&str, &[Spec])] = &[
     ]),
     ("The whole card", &[
         spec("silent", Kind::Flag, "silent death: no heartbeat, no reading, no answers, no DMA; registers still answer, mailbox slots run out. When cleared, the card goes on where it stood"),
+        spec("hostile", Kind::Number, "with a seed: the card does what harm it can, at random: messages, headers, changed answers, ring pointers, control page, interrupts, DMA to anywhere; `hostile.events` counts. Only behind an IOMMU: without one it writes all over the host"),
         spec("all_ones", Kind::Flag, "gone: registers and configuration space read as ones, writes vanish, nothing is sent"),
     ]),
     ("Doorbells, rings, interrupts", &[

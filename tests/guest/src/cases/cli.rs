@@ -282,7 +282,7 @@ fn run_bad_input(_: &mut Context) -> Result<()> {
 }
 
 /// Moving bars, in planar 4:2:0.
-fn yuv(width: usize, height: usize, pictures: usize) -> Vec<u8> {
+pub(super) fn yuv(width: usize, height: usize, pictures: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     for n in 0..pictures {
         for y in 0..height {

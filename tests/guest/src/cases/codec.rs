@@ -33,7 +33,7 @@ const HEIGHT: u32 = 192;
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Picture number `n`: a soft gradient that moves, in packed NV12.
-fn picture(n: u32) -> Vec<u8> {
+pub(super) fn picture(n: u32) -> Vec<u8> {
     let mut bytes = Vec::new();
     for y in 0..HEIGHT {
         bytes.extend((0..WIDTH).map(|x| ((x / 2 + y / 2 + 4 * n) % 200 + 20) as u8));
@@ -57,7 +57,7 @@ fn psnr(one: &[u8], two: &[u8]) -> f64 {
     10.0 * (255.0 * 255.0 * one.len() as f64 / sum as f64).log10()
 }
 
-fn encode(session: &Session, codec: Codec, count: u32) -> Result<Vec<Packet>> {
+pub(super) fn encode(session: &Session, codec: Codec, count: u32) -> Result<Vec<Packet>> {
     let mut config = EncoderConfig::new(codec, WIDTH, HEIGHT);
     if codec != Codec::Jpeg {
         config = config.rate(RateControl::Constant { bit_rate: 4000 });

@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Random requests, from several threads, for a bounded time.  KASAN and lockdep watch.
+//! Random requests, from several threads: anything for a bounded time, and so many that make sense.  KASAN and
+//! lockdep watch.
+
+mod axcl;
+mod campaign;
+mod kcov;
+mod native;
+mod tally;
+mod tape;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{ensure, Result};
+use anyhow::{ensure, Context as _, Result};
 use ax650::Kind;
 use ax650_uapi::*;
 
-use crate::card::Card;
-use crate::case::{Context, Machine, TWO_CARDS, USUAL};
+use crate::card::{self, Card, BOOT};
+use crate::case::{rounds, Context, Machine, TWO_CARDS, USUAL};
 use crate::client::{canary, Client};
+use crate::random::Random;
 use crate::{frame, kernel, process};
 
 crate::cases!["fuzz":
@@ -19,51 +28,15 @@ crate::cases!["fuzz":
     P6_random_requests { timeout_s: 120, machines: &[Machine { memory: 2048, ..USUAL }] },
     P6_random_requests_on_two_cards { timeout_s: 120, machines: &[Machine { memory: 2048, ..TWO_CARDS }] },
     P6_random_frames { timeout_s: 90 },
+    // They free what the card is at work on, too.
+    P6_requests_that_make_sense { timeout_s: 100, soak_s: 10800, allow: &["card memory freed in use"] },
+    P6_requests_that_make_sense_by_axcl { timeout_s: 100, soak_s: 10800, allow: &["card memory freed in use"] },
 ];
 
 /// How long each of them goes on.
 const TIME: Duration = Duration::from_secs(20);
 /// Threads of a process.
 const THREADS: u64 = 3;
-
-/// xorshift64*: a failure can be made again from the seed, which goes to the console.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
-    fn of<T: Copy>(&mut self, list: &[T]) -> T {
-        list[self.below(list.len() as u64) as usize]
-    }
-
-    /// Mostly small, sometimes at an edge, sometimes anything.
-    fn number(&mut self) -> u64 {
-        match self.below(8) {
-            0..=3 => self.below(8),
-            4 => self.of(&[
-                0xff,
-                0x100,
-                0x7fff_ffff,
-                0x8000_0000,
-                0xffff_ffff,
-                1 << 32,
-                u64::MAX,
-            ]),
-            5 => self.below(1 << 16),
-            6 => 1 << self.below(64),
-            _ => self.next(),
-        }
-    }
-}
 
 /// Memory that requests may name: whatever the kernel writes there does no harm.
 struct Arena(Vec<u64>);
@@ -145,15 +118,16 @@ fn random_steps(arena: &mut Arena, at: u64, random: &mut Random) {
     let frames = start + Arena::BYTES as u64 / 2;
     let first = ((at - start) / 8) as usize;
     for step in 0..4 {
-        let fields = &mut arena.0[first + step * 11..first + step * 11 + 11];
+        let any = random.any();
+        let fields = &mut arena.0[first + step * 10..first + step * 10 + 10];
         fields[0] = random.below(4) | (random.below(4) << 32); // op, flags
         fields[1] = random.number(); // sequence
         fields[2] = random.of(&[0, 1 | (1 << 32)]); // context, stream
-        fields[3] = random.of(&[0, 1 << 32, random.0]); // card address
+        fields[3] = random.of(&[0, 1 << 32, any]); // card address
         fields[4] = random.below(4) | (random.below(4) << 32); // buffers
-        fields[5] = random.of(&[0, 0, 4096, random.0]); // offset
-        fields[6] = random.of(&[28, 64, 200, 1500, 4096, random.0]); // size
-        fields[7] = random.of(&[0, frames, random.0]); // frame
+        fields[5] = random.of(&[0, 0, 4096, any]); // offset
+        fields[6] = random.of(&[28, 64, 200, 1500, 4096, any]); // size
+        fields[7] = random.of(&[0, frames, any]); // frame
         fields[8] = random.of(&[0, 0, 64]); // reply offset
         fields[9] = random.of(&[0, 64, 4096]); // reply capacity
     }
@@ -172,7 +146,7 @@ fn fuzz(cards: &[u32], seed: u64) -> Result<()> {
         for thread in 0..THREADS {
             let (files, made, stop) = (&files, &made, &stop);
             scope.spawn(move || {
-                let mut random = Random(seed + thread);
+                let mut random = Random::new(seed + thread);
                 let mut arena = Arena::new(&mut random);
                 while !stop.load(Ordering::Relaxed) {
                     let file = &files[random.below(files.len() as u64) as usize];
@@ -194,15 +168,17 @@ fn fuzz_and_look(cards: &'static [u32]) -> Result<()> {
     let child = process::fork(move || fuzz(cards, seed))?;
     let end = child.wait(TIME * 3 + Duration::from_secs(20))?;
     ensure!(end == process::End::Exit(0), "seed {seed:#x}: {end:?}");
-    for &card in cards {
-        canary(card)?;
-        let file = Card::open(card)?;
-        kernel::until("the memory to come back", Duration::from_secs(30), || {
-            let counters = file.counters()?;
-            Ok(counters.quarantined_bytes == 0 && file.clients()?.is_empty())
-        })?;
-    }
-    Ok(())
+    cards.iter().try_for_each(|&card| nothing_is_left(card))
+}
+
+/// The card works, and all that clients had has come back.
+fn nothing_is_left(card: u32) -> Result<()> {
+    canary(card)?;
+    let file = Card::open(card)?;
+    kernel::until("the memory to come back", Duration::from_secs(30), || {
+        let counters = file.counters()?;
+        Ok(counters.quarantined_bytes == 0 && file.clients()?.is_empty())
+    })
 }
 
 fn P6_random_requests(_: &mut Context) -> Result<()> {
@@ -216,7 +192,7 @@ fn P6_random_requests_on_two_cards(_: &mut Context) -> Result<()> {
 /// Good frames with some bytes changed: refused, or answered by the card; never anything else.
 fn P6_random_frames(_: &mut Context) -> Result<()> {
     let seed = kernel::now_ns() | 1;
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let mut client = Client::new(0)?;
     let end = Instant::now() + TIME;
     let mut sent = 0_u32;
@@ -227,7 +203,7 @@ fn P6_random_frames(_: &mut Context) -> Result<()> {
         for _ in 0..=random.below(4) {
             // Not the context: one that does not exist is never answered by a card.
             let at = 28 + random.below(bytes.len() as u64 - 28) as usize;
-            bytes[at] = random.next() as u8;
+            bytes[at] = random.any() as u8;
         }
         match client.submit(&[client.call_step(&bytes, 0, 4096)]) {
             Err(_) => refused += 1,
@@ -241,4 +217,46 @@ fn P6_random_frames(_: &mut Context) -> Result<()> {
     eprintln!("fuzz: seed {seed:#x}: {sent} sent, {refused} refused");
     ensure!(refused > 10, "{refused} refused, {sent} sent");
     canary(0)
+}
+
+/// How many requests are made at least.
+fn wanted() -> u64 {
+    rounds(10_000, 1_000_000).into()
+}
+
+/// How long that may take on a fast kernel.
+fn limit() -> Duration {
+    Duration::from_secs(rounds(80, 10_000).into())
+}
+
+/// The generator knows what it holds: at least a quarter of its requests end well.
+fn P6_requests_that_make_sense(_: &mut Context) -> Result<()> {
+    let node = card::node(0)?.context("no node")?;
+    let nodes = [node.to_string_lossy().into_owned()];
+    campaign::for_everybody(&nodes, || campaign::fuzz(&native::DOOR, wanted(), limit()))?;
+    nothing_is_left(0)
+}
+
+/// The same for the nodes of programs of AXCL.
+fn P6_requests_that_make_sense_by_axcl(_: &mut Context) -> Result<()> {
+    ax650_axcl_tests::ready()?;
+    let nodes = ax650_axcl_tests::node::NODES.map(ax650_axcl_tests::node::path);
+    campaign::for_everybody(&nodes, || campaign::fuzz(&axcl::DOOR, wanted(), limit()))?;
+    in_order_after_a_reset()
+}
+
+/// What a transaction that was cut short might still reach is kept until the chip is reset; nothing else is.
+fn in_order_after_a_reset() -> Result<()> {
+    canary(0)?;
+    let card = Card::open(0)?;
+    kernel::until("clients to be gone", Duration::from_secs(30), || {
+        Ok(card.clients()?.is_empty())
+    })?;
+    let counters = card.counters()?;
+    let (kept, all) = (counters.quarantined_bytes, counters.buffer_bytes);
+    eprintln!("fuzz: {kept} bytes in quarantine of {all} bytes of buffers");
+    card.control(AX650_CONTROL_RESET, 0)?;
+    card.wait_state(AX650_STATE_LOADER, BOOT)?;
+    card.make_running()?;
+    nothing_is_left(0)
 }

@@ -17,8 +17,10 @@ mod examples;
 mod field;
 mod firmware;
 mod fuzz;
+mod hostile;
 mod isolation;
 mod jobs;
+mod kill;
 mod last;
 mod library;
 mod multi;
@@ -52,6 +54,8 @@ pub fn all() -> Vec<&'static Case> {
         multi::CASES,
         transport::CASES,
         firmware::CASES,
+        kill::CASES,
+        hostile::CASES,
         reset::CASES,
         bus::CASES,
         fuzz::CASES,

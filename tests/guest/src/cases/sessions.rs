@@ -38,7 +38,7 @@ crate::cases!["sessions":
 ];
 
 /// Sessions that the card serves, the driver's own among them.
-fn served(context: &mut Context) -> Result<u64> {
+pub(super) fn served(context: &mut Context) -> Result<u64> {
     let daemon = context.host.card(0, "daemon", json!({}))?;
     let sessions = &daemon["daemon"]["sessions"];
     Ok(match sessions {
@@ -51,7 +51,7 @@ fn served(context: &mut Context) -> Result<u64> {
 }
 
 /// Nothing of earlier sessions is left on the card or in the driver.
-fn all_gone(context: &mut Context) -> Result<()> {
+pub(super) fn all_gone(context: &mut Context) -> Result<()> {
     let card = Card::open(0)?;
     let mut left = String::new();
     kernel::until(
