@@ -96,7 +96,7 @@ fn table(document: &str, heading: &str, root: &str) -> BTreeMap<String, BTreeSet
     };
     let rooms: BTreeMap<String, BTreeSet<String>> = rows(section)
         .into_iter()
-        .filter(|row| row.len() == 3)
+        .filter(|row| row.len() == 3 && row[0].starts_with('`'))
         .map(|row| {
             let uses = row[2]
                 .split(", ")
