@@ -87,6 +87,9 @@ fn table(document: &str, heading: &str, root: &str) -> BTreeMap<String, BTreeSet
         .split("\n## ")
         .next()
         .expect("a part");
+    // The first table.
+    let at = section.find("| may use |").expect("a table with its head");
+    let section = section[at..].split("\n\n").next().expect("a table");
     let name = |cell: &str| {
         let cell = cell.trim_matches('`').trim_end_matches('/');
         match root.ends_with(&format!("/{cell}")) {
@@ -96,7 +99,7 @@ fn table(document: &str, heading: &str, root: &str) -> BTreeMap<String, BTreeSet
     };
     let rooms: BTreeMap<String, BTreeSet<String>> = rows(section)
         .into_iter()
-        .filter(|row| row.len() == 3 && row[0].starts_with('`'))
+        .filter(|row| row.len() == 3)
         .map(|row| {
             let uses = row[2]
                 .split(", ")
