@@ -165,9 +165,12 @@ impl Engine {
         }
     }
 
-    /// Jobs that have ended since the last call.
-    pub(super) fn take_ended(&mut self) -> KVec<KBox<Job>> {
-        core::mem::take(&mut self.ended)
+    /// Takes the first of the jobs that have ended.
+    pub(super) fn take_ended(&mut self) -> Option<KBox<Job>> {
+        if self.ended.is_empty() {
+            return None;
+        }
+        self.ended.remove(0).ok()
     }
 
     /// Returns whether anything is under way.
@@ -429,8 +432,8 @@ impl Engine {
                 self.queued_steps = self.queued_steps.saturating_sub(job.steps.len());
                 self.names.forget(job.number);
                 self.end_claims(session, &mut job);
-                // `submit` has made room.
-                let _ = self.ended.push(job, GFP_KERNEL);
+                // `submit` has made room, which stays when ended jobs are taken.
+                let _ = self.ended.push_within_capacity(job);
             }
         }
     }

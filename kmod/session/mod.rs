@@ -89,12 +89,13 @@ impl Session {
         engine.pump(&self.base);
         let retire = engine.wants_retirement();
         self.link.ring();
-        let ended = engine.take_ended();
-        drop(engine);
-        for job in ended {
+        while let Some(job) = engine.take_ended() {
+            drop(engine);
             self.count(&job);
             job::Job::end(job);
+            engine = self.engine.lock();
         }
+        drop(engine);
         self.changed.notify_all();
         if retire {
             self.link.life.orders.kick();

@@ -234,7 +234,7 @@ fn P6_requests_that_make_sense(_: &mut Context) -> Result<()> {
     let node = card::node(0)?.context("no node")?;
     let nodes = [node.to_string_lossy().into_owned()];
     campaign::for_everybody(&nodes, || campaign::fuzz(&native::DOOR, wanted(), limit()))?;
-    in_order_after_a_reset()
+    nothing_is_left(0)
 }
 
 /// The same for the nodes of programs of AXCL.
