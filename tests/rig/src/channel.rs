@@ -61,7 +61,7 @@ pub struct Script {
 }
 
 impl Script {
-    /// Orders the names of the cases, in order; `soak`: in their long form.
+    /// Makes a script of the cases with these names, in order; `soak`: in their long form.
     pub fn new(cases: Vec<String>, soak: bool) -> Self {
         Self {
             cases,

@@ -81,7 +81,7 @@ impl LockReport {
         line.contains("</TASK>")
     }
 
-    /// Lines of the block that are reports; none if it is a report that is none of the driver's.
+    /// Returns the lines of the block that are reports; none if it is a report that is none of the driver's.
     ///
     /// Linux 7.3 gives one whenever a card is pulled: pciehp takes `pci_rescan_remove_lock` with its
     /// own `reset_lock` held, and later the other way round.

@@ -48,7 +48,7 @@ struct Group {
     members: Vec<String>,
 }
 
-/// Returns whether `person` may open the device node `node` for reading and writing.
+/// Checks that `person` may open the device node `node` for reading and writing.
 pub fn may_open(system: &System, node: &str, person: &Person) -> Result<(), Refusal> {
     let path = system.path(node);
     let metadata = path.metadata().map_err(|error| Refusal {

@@ -58,7 +58,7 @@ pub struct Unit {
 
 /// A video.
 pub struct Clip {
-    /// Time of the first picture.
+    /// Format of the first picture.
     pub format: Format,
     /// What its pictures are like, as far as was seen.
     pub look: Look,
