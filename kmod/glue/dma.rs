@@ -196,12 +196,15 @@ impl Space {
 
     /// Undoes mapping `number`; nothing if it is gone already.
     pub(crate) fn unmap(&self, number: u64) {
-        // After `close` nothing is mapped.
-        let Ok(user) = self.enter() else { return };
-        let mapping = self.state.lock().mappings.remove(&number);
-        if let Some(mut mapping) = mapping {
-            undo(&user, &mut mapping);
-        }
+        let mut state = self.state.lock();
+        // What is there is mapped still, whether `close` has begun or not: it waits for us.
+        let Some(mut mapping) = state.mappings.remove(&number) else {
+            return;
+        };
+        // PANIC: fewer than there are threads.
+        state.users += 1;
+        drop(state);
+        undo(&User(self), &mut mapping);
     }
 
     /// Hands ranges to the card, or takes them back from it.  They are of buffers that the caller holds.
@@ -246,12 +249,13 @@ impl Space {
             self.idle.wait(&mut state);
         }
         let mut mappings = core::mem::replace(&mut state.mappings, RBTree::new());
-        drop(state);
         // The last user, which `enter` has no more to give.
         let user = ManuallyDrop::new(User(self));
+        // With the lock held: pages may be given back as soon as `unmap` has returned.
         for mapping in mappings.values_mut() {
             undo(&user, mapping);
         }
+        drop(state);
     }
 }
 

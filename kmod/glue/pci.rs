@@ -275,7 +275,10 @@ impl SavedConfig {
     /// Without memory for that the older copy stays.
     pub(crate) fn refresh(&mut self, pdev: &pci::Device) {
         if let Ok(newer) = Self::save(pdev) {
-            *self = newer;
+            // It may have gone, or have reset itself, while it was read.
+            if presence(pdev) == Presence::Configured {
+                *self = newer;
+            }
         }
     }
 

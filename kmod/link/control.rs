@@ -86,6 +86,8 @@ impl Control {
 
     /// Wakes all waiters: the card is going down.
     pub(crate) fn wake(&self) {
+        // Who has looked already sleeps by now.
+        drop(self.waiters.lock());
         self.changed.notify_all();
     }
 

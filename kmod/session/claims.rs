@@ -55,7 +55,9 @@ impl Engine {
             return Err(ENOSPC);
         }
         lasting.late.reserve(all, GFP_KERNEL)?;
-        lasting.inside.reserve(all, GFP_KERNEL)?;
+        // Those that are late may come to be inside.
+        let inside = all + lasting.late.len();
+        lasting.inside.reserve(inside, GFP_KERNEL)?;
         let number = job.number;
         for index in 0..job.steps.len() {
             let Some(step) = job.steps.get_mut(index) else {

@@ -364,7 +364,9 @@ impl Board {
     /// Puts a job back whose results could not be handed over.
     pub(crate) fn put_back(&self, job: KBox<Job>) {
         let mut entries = self.entries.lock();
-        // The room is that from which it was taken.
+        // The room from which it was taken may have been given to another meanwhile.
+        let room = entries.running.len() + 1;
+        let _ = entries.ended.reserve(room, GFP_KERNEL);
         let dropped = entries.ended.insert_within_capacity(0, job).err();
         drop(entries);
         drop(dropped);

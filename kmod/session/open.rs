@@ -137,6 +137,14 @@ impl Session {
         })
     }
 
+    /// Receives what comes on the session's ports.  To be called before the session is listed: whoever ends it
+    /// from there on frees what is connected.
+    pub(super) fn connect(self: &Arc<Self>) {
+        for port in self.ports {
+            self.link.ports.lock().connect(port, self.clone());
+        }
+    }
+
     /// Brings the session up: serving process, handshake, context.
     ///
     /// # Errors
@@ -145,9 +153,6 @@ impl Session {
     /// makes no sense; `EREMOTEIO` if the card refuses.
     pub(super) fn bring_up(self: &Arc<Self>, log_level: u32, deadline: Instant) -> Result {
         let link = &self.link;
-        for port in self.ports {
-            link.ports.lock().connect(port, self.clone());
-        }
         // A reset that began before the session was in the table has not seen it.
         link.life.check_serving(self.generation)?;
         let request = Packet {

@@ -78,6 +78,7 @@ impl Sessions {
         deadline: Instant,
     ) -> Result<Arc<Session>> {
         let session = Session::new(&self.link, &self.pool, &self.grants, account)?;
+        session.connect();
         let listed = self.list.lock().push_within_capacity(session.clone());
         let opened = match listed {
             Ok(()) => session.bring_up(log_level, deadline),

@@ -73,7 +73,7 @@ impl Window {
     }
 
     /// Writes a word of the control page, or half a pointer.
-    pub(super) fn write_u32(&self, at: u64, value: u32) -> Result<(), DmaError> {
+    pub(crate) fn write_u32(&self, at: u64, value: u32) -> Result<(), DmaError> {
         self.host.write_u32(self.base + at, value, "control page")
     }
 
