@@ -214,7 +214,7 @@ pub fn run_one(name: &str, phase: u64) -> Result<bool> {
         phase,
     };
     let result = if phase == 0 {
-        prepare(case.start).context("set-up")
+        prepare(case).context("set-up")
     } else {
         Ok(())
     };
@@ -234,8 +234,8 @@ fn finish(outcome: &str, reason: &str) {
 }
 
 /// Brings module and cards to where the case wants them.
-fn prepare(start: Start) -> Result<()> {
-    match start {
+fn prepare(case: &Case) -> Result<()> {
+    match case.start {
         Start::Any => Ok(()),
         Start::Unloaded => {
             if kernel::module_loaded() {
@@ -244,6 +244,10 @@ fn prepare(start: Start) -> Result<()> {
             Ok(())
         }
         Start::Running => {
+            // The nodes are there only if that is said when the module is loaded.
+            if case.concern.starts_with("axcl") {
+                ax650_axcl_tests::ready()?;
+            }
             if !kernel::module_loaded() {
                 kernel::load_module("").context("loading the module")?;
             }
