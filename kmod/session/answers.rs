@@ -82,7 +82,11 @@ impl Engine {
         });
         let destination = match pending.map(|p| p.caller) {
             Some(Caller::Sync) => Destination::Nowhere,
-            None | Some(Caller::Nobody | Caller::NoReply) => {
+            Some(Caller::Nobody { job, step }) => {
+                session.link.counters.late_replies.add(1);
+                Destination::Late(job, step)
+            }
+            None | Some(Caller::NoReply) => {
                 session.link.counters.late_replies.add(1);
                 match self.late(header) {
                     Some((job, step)) => Destination::Late(job, step),

@@ -30,6 +30,10 @@ use crate::{
 /// The card's DMA buffer for a session, hence the most one chunk of a copy moves [rpc 2.3].
 pub(crate) const WINDOW: u32 = 0x40_0000;
 
+/// Sequence numbers of the driver's own calls in a client's session begin here; a client that counts up does
+/// not get here.
+pub(super) const OWN_SEQUENCES: u64 = 1 << 63;
+
 /// Calls of a session that are under way.  A message has 1 KiB at most, so all sessions together leave room in
 /// the ring.
 pub(crate) const MAX_UNDER_WAY: usize = 64;

@@ -36,6 +36,10 @@ pub(crate) struct Claim {
     pub(super) uses: KVec<Use>,
     pub(super) taken: KVec<Grant>,
     pub(super) promised: usize,
+    /// It gives something back, which the order of calls on its stream lets it do,
+    pub(super) relies_on_order: bool,
+    /// and so many contexts and streams had been ended by then.
+    pub(super) epoch: u64,
     /// The call was answered.
     pub(super) answered: bool,
     pub(super) header: Header,
@@ -68,10 +72,13 @@ impl Claim {
                 pipelined: false,
                 short: false,
                 endless: false,
+                feeds: false,
             },
             uses,
             taken: KVec::new(),
             promised: 0,
+            relies_on_order: false,
+            epoch: 0,
             answered: false,
             header: header.unwrap_or_default(),
             index: 0,
@@ -85,6 +92,7 @@ impl Claim {
         self.step = table::Step {
             job,
             place: self.step.place,
+            feeds: self.feeds().is_some(),
             ..*step
         };
     }

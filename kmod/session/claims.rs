@@ -6,6 +6,7 @@ use super::{
     base::Base,
     claim::Claim,
     engine::Engine,
+    grants,
     job::{
         Job,
         Progress,
@@ -64,10 +65,14 @@ impl Engine {
                 break;
             };
             let how = step.how();
+            if matches!(&step.work, Work::Call(call) if grants::ends_a_place(&call.header)) {
+                session.grants.disorder(session.owner());
+            }
             let Some(claim) = step.claim.as_mut() else {
                 continue;
             };
             claim.place_in(number, index, &how);
+            claim.epoch = self.ends;
             if let Err(e) = session.grants.admit(session.owner(), claim) {
                 for step in job.steps.iter_mut().take(index) {
                     if let Some(claim) = step.claim.as_mut() {
@@ -214,6 +219,7 @@ impl Step {
             pipelined: self.pipelined,
             short,
             endless,
+            feeds: false,
         }
     }
 }

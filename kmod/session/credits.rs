@@ -16,7 +16,8 @@ use super::{
         FRAME,
         MAX_GIVEN_UP,
         MAX_UNDER_WAY,
-        MAX_UNDER_WAY_SHARED, //
+        MAX_UNDER_WAY_SHARED,
+        OWN_SEQUENCES, //
     },
     engine::{
         Caller,
@@ -34,17 +35,13 @@ use crate::{
 /// Calls without an answer behind which one is asked for, at the latest.
 const SYNC_EVERY: usize = 8;
 
-/// Sequence numbers of the driver's own calls in a client's session begin here; a client that counts up does
-/// not get here.
-const OWN_SEQUENCES: u64 = 1 << 63;
-
 impl Engine {
     /// Returns whether one more call may be sent now.
     pub(super) fn has_credit(&self, session: &Base, no_reply: bool) -> bool {
         let comes = |caller| match caller {
             Caller::Step { .. } | Caller::Internal => true,
             Caller::NoReply | Caller::Sync => no_reply,
-            Caller::Nobody => false,
+            Caller::Nobody { .. } => false,
         };
         let most = if !self.pending.iter().any(|p| comes(p.caller)) {
             MAX_GIVEN_UP
@@ -70,8 +67,10 @@ impl Engine {
     /// Notes that nobody waits for the answers to calls of job `number` any more; the card has them still.
     pub(super) fn give_up_calls(&mut self, number: u64) {
         for pending in self.pending.iter_mut() {
-            if matches!(pending.caller, Caller::Step { job, .. } if job == number) {
-                pending.caller = Caller::Nobody;
+            if let Caller::Step { job, step } = pending.caller {
+                if job == number {
+                    pending.caller = Caller::Nobody { job, step };
+                }
             }
         }
     }
@@ -84,7 +83,7 @@ impl Engine {
             index += 1;
             let same = pending.header.context == answered.context
                 && pending.header.stream == answered.stream;
-            let waits = !matches!(pending.caller, Caller::Nobody | Caller::NoReply);
+            let waits = !matches!(pending.caller, Caller::Nobody { .. } | Caller::NoReply);
             !earlier || !same || waits
         });
     }

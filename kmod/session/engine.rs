@@ -10,12 +10,18 @@ use super::{
         Base,
         MAX_GIVEN_UP,
         MAX_QUEUED_STEPS,
+        OWN_SEQUENCES,
         STALL,
         WINDOW, //
     },
-    claim::Lasting,
+    claim::{
+        Claim,
+        Lasting, //
+    },
+    grants::ends_a_place,
     inbound::Inbound,
     job::{
+        Call,
         Frame,
         Job,
         Progress,
@@ -62,8 +68,8 @@ pub(super) enum Caller {
     Internal,
     /// Nobody: the call asks for no answer.
     NoReply,
-    /// Nobody any more: its time is over.
-    Nobody,
+    /// Nobody any more: the time of this step of this job is over.
+    Nobody { job: u64, step: usize },
     /// The driver, behind calls without an answer.
     Sync,
 }
@@ -113,6 +119,8 @@ pub(crate) struct Engine {
     pub(super) syncs: u64,
     /// Calls were sent since [`Self::has_sent`] was asked.
     pub(super) sent: bool,
+    /// Contexts and streams that were ended.
+    pub(super) ends: u64,
     retired: bool,
     /// The card is still to be told of its end.
     farewell_due: bool,
@@ -137,6 +145,7 @@ impl Engine {
             names: Names::new(),
             syncs: 0,
             sent: false,
+            ends: 0,
             retired: false,
             farewell_due: false,
         }
@@ -217,25 +226,42 @@ impl Engine {
         let calls = MAX_CALLS.saturating_sub(self.pending.len());
         self.pending.reserve(calls, GFP_KERNEL)?;
         self.names.reserve(job.steps.len())?;
-        if job.steps.iter().any(|step| self.clashes(&step.work)) {
-            return Err(EEXIST);
-        }
-        self.admit(session, &mut job)?;
-        for step in job.steps.iter() {
-            if let Work::Call(call) = &step.work {
-                self.names.give(&call.header, job.number);
-            }
+        let named = self.name(&job).and_then(|()| self.admit(session, &mut job));
+        if let Err(e) = named {
+            self.names.forget(job.number);
+            return Err(e);
         }
         self.queued_steps += job.steps.len();
         self.jobs.push(job, GFP_KERNEL)?;
         Ok(())
     }
 
-    /// Returns whether a call of `work`'s name is in flight or queued: its answer could not be told apart.
-    fn clashes(&self, work: &Work) -> bool {
-        let Work::Call(call) = work else {
-            return false;
-        };
+    /// Gives the calls of a new job their names.
+    ///
+    /// # Errors
+    ///
+    /// `EEXIST` for a call whose answer could not be told apart.
+    fn name(&mut self, job: &Job) -> Result {
+        for step in job.steps.iter() {
+            let Work::Call(call) = &step.work else {
+                continue;
+            };
+            let is_own = self.names.owner(&call.header) == Some(job.number);
+            if is_own || self.clashes(call) {
+                return Err(EEXIST);
+            }
+            self.names.give(&call.header, job.number);
+        }
+        Ok(())
+    }
+
+    /// Returns whether a call of the same name is queued or in flight, or was given up: its answer could not be
+    /// told apart.
+    fn clashes(&self, call: &Call) -> bool {
+        let awaited = |p: &Pending| call.header.answers(&p.header);
+        if call.header.sequence >= OWN_SEQUENCES || self.pending.iter().any(awaited) {
+            return true;
+        }
         if self.lasting.clashes(&call.header) {
             return true;
         }
@@ -339,6 +365,15 @@ impl Engine {
         if !credit {
             return false;
         }
+        let is_late = |claim: &KBox<Claim>| claim.relies_on_order && claim.epoch != self.ends;
+        if step.claim.as_ref().is_some_and(is_late) {
+            // The stream was ended meanwhile, and one of the same name keeps no order with what went before.
+            step.progress = Progress::Active;
+            job.next += 1;
+            job.open += 1;
+            job.end_step(index, Err(EBUSY));
+            return true;
+        }
         let sent = session.publish(role::CALLS, bytes);
         if sent == Err(SendError::Full) {
             return false;
@@ -347,6 +382,7 @@ impl Engine {
         session
             .grants
             .sent(session.owner(), &header, step.claim.as_mut());
+        self.ends += u64::from(ends_a_place(&header));
         step.progress = Progress::Active;
         step.result.sent_ns = time::now();
         job.next += 1;

@@ -112,11 +112,15 @@ impl Grants {
         .unwrap_or(Err(EACCES))
     }
 
+    /// Notes that a context or a stream ends, and with it the order of what was sent there.
+    pub(super) fn disorder(&self, number: u32) {
+        self.with(number, |table| table.disorder());
+    }
+
     /// Notes that a call with `header` is being sent, as one message if `claim` is told.
     pub(super) fn sent(&self, number: u32, header: &Header, claim: Option<&mut KBox<Claim>>) {
-        let ends = matches!(header.command, rpc::DESTROY_CONTEXT | rpc::DESTROY_STREAM);
-        if header.kind == CONTROL && ends {
-            self.with(number, |table| table.disorder());
+        if ends_a_place(header) {
+            self.disorder(number);
         }
         if let Some(claim) = claim {
             self.with(number, |table| {
@@ -178,7 +182,7 @@ impl Grants {
                 && others.any(|owner| owner.table.overlaps(grant.thing.key, grant.size));
             let own = owners.iter_mut().find(|owner| owner.number == number);
             if let (false, Some(own)) = (is_others, own) {
-                own.table.give(grant);
+                own.table.give_back(grant);
             }
         }
     }
@@ -204,6 +208,12 @@ impl Grants {
     }
 }
 
+/// Returns whether the call ends a context or a stream.
+pub(super) fn ends_a_place(header: &Header) -> bool {
+    let ends = matches!(header.command, rpc::DESTROY_CONTEXT | rpc::DESTROY_STREAM);
+    header.kind == CONTROL && ends
+}
+
 fn enter(table: &mut Entries, claim: &mut Claim) -> Result {
     for named in claim.names.iter() {
         let used = table.name(named, &claim.step).map_err(errno)?;
@@ -213,6 +223,7 @@ fn enter(table: &mut Entries, claim: &mut Claim) -> Result {
         Effect::Gives(gift) => gift.room(),
         Effect::Takes(taken) => {
             let count = table.check_take(&taken, &claim.step).map_err(errno)?;
+            claim.relies_on_order = table.relies_on_order(&taken, &claim.step);
             claim.taken.reserve(count, GFP_KERNEL)?;
             count
         }
@@ -250,7 +261,7 @@ fn leave(table: &mut Entries, claim: &mut Claim) {
         table.release(used);
     }
     for grant in core::mem::take(&mut claim.taken) {
-        table.give(grant);
+        table.give_back(grant);
     }
     table.redeem(core::mem::take(&mut claim.promised));
 }

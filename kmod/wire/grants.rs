@@ -155,14 +155,10 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// Returns which of `waiting` pictures, oldest first, a packet with this mark is of: the first with the same
-    /// number and time, else the first with the same time, else the oldest.
+    /// Returns which of `waiting` pictures, oldest first, a packet with this mark is of, at the earliest: the first
+    /// with the same time, else the oldest.  Whether cards give the client's number back is not known.
     pub fn position(self, waiting: impl Iterator<Item = Mark> + Clone) -> usize {
-        let same = |mark: Mark| mark == self;
         let same_time = |mark: Mark| mark.time == self.time;
-        let whole = waiting.clone().position(same);
-        whole
-            .or_else(|| waiting.clone().position(same_time))
-            .unwrap_or(0)
+        waiting.clone().position(same_time).unwrap_or(0)
     }
 }

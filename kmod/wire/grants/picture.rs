@@ -9,7 +9,7 @@ use crate::wire::bytes::{
 };
 
 /// Number of NV12 in `enImgFormat` [rpc 7.7], the one format whose planes are known.
-const NV12: u32 = 3;
+pub const NV12: u32 = 3;
 /// No side of a picture is longer.
 const MOST: u32 = 1 << 16;
 /// Planes of a picture.

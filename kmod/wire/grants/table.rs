@@ -91,9 +91,16 @@ struct Users {
 }
 
 impl Users {
-    fn add(&mut self, by: &Step) {
+    /// Counts a use by a step; `lasts`: it goes on after the answer.
+    fn add(&mut self, by: &Step, lasts: bool) {
         if by.endless {
             self.endless = true;
+            return;
+        }
+        if lasts {
+            // No place and no order of steps says when it ends.
+            self.count = self.count.saturating_add(1);
+            self.place = None;
             return;
         }
         if self.job != by.job {
@@ -111,6 +118,12 @@ impl Users {
         self.own_place = merge(self.own, self.own_place);
         self.count = self.count.saturating_add(1);
         self.own = self.own.saturating_add(1);
+    }
+
+    /// Returns whether steps of other jobs are among them.
+    fn has_others(&self, by: &Step) -> bool {
+        let own = if self.job == by.job { self.own } else { 0 };
+        self.count > own
     }
 
     /// Returns whether a step that gives the thing back comes after all of them.
@@ -138,6 +151,8 @@ pub struct Step {
     pub short: bool,
     /// A call that the card does not answer: its end is never seen.
     pub endless: bool,
+    /// Set if what it names is used after its answer, but for an encoder.
+    pub feeds: bool,
 }
 
 /// A use of an entry.
@@ -147,6 +162,8 @@ pub struct Use {
     pub thing: Thing,
     serial: u64,
     ordered: bool,
+    /// It goes on after the answer.
+    lasts: bool,
 }
 
 /// Why a step may not do what it wants to.
@@ -229,7 +246,9 @@ impl<S: DerefMut<Target = [Grant]>> Table<S> {
             Err(at) => at,
         };
         let before = self.live().get(after.checked_sub(1)?)?;
-        (before.thing.kind == Kind::Memory && before.holds(address, size)).then_some(before)
+        // What has no bytes has an address still, which may not be that of another's first byte.
+        let is_inside = before.holds(address, size.max(1));
+        (before.thing.kind == Kind::Memory && is_inside).then_some(before)
     }
 
     /// Returns whether some of this memory was given to the session.
@@ -267,12 +286,14 @@ impl<S: DerefMut<Target = [Grant]>> Table<S> {
         let thing = self.resolve(named).ok_or(Denial::NotGiven)?.thing;
         let at = self.search(thing).map_err(|_| Denial::NotGiven)?;
         let grant = self.live_mut().get_mut(at).ok_or(Denial::NotGiven)?;
-        grant.users.add(by);
+        let lasts = by.feeds && thing.kind != Kind::Encoder;
+        grant.users.add(by, lasts);
         Ok(Use {
             thing,
             // No entry has number 0: a call without an end is not to be let go.
             serial: if by.endless { 0 } else { grant.serial },
             ordered: false,
+            lasts,
         })
     }
 
@@ -284,6 +305,9 @@ impl<S: DerefMut<Target = [Grant]>> Table<S> {
 
     /// Notes that a short call was sent.
     pub fn sent(&mut self, used: &mut Use) {
+        if used.lasts {
+            return;
+        }
         if let Some(users) = self.user(used) {
             users.ordered = users.ordered.saturating_add(1);
             used.ordered = true;
@@ -369,6 +393,28 @@ impl<S: DerefMut<Target = [Grant]>> Table<S> {
             kept = kept.saturating_add(1);
         }
         self.len = kept;
+    }
+
+    /// Puts back what [`Self::take`] has removed, with its uses: it was not given back.
+    pub fn give_back(&mut self, old: Grant) -> bool {
+        if self.find(old.thing).is_some() || !self.give(old) {
+            return false;
+        }
+        if let Ok(at) = self.search(old.thing) {
+            if let Some(slot) = self.live_mut().get_mut(at) {
+                *slot = old;
+                // Uses may have ended meanwhile, so nothing can be said of all of them any more.
+                slot.users.place = None;
+            }
+        }
+        true
+    }
+
+    /// Returns whether the order of calls on a stream is what lets `by` give `taken` back now.
+    pub fn relies_on_order(&self, taken: &Taken, by: &Step) -> bool {
+        let tag = self.tag(taken);
+        let mut parts = self.live().iter().filter(|g| is_part(taken, tag, g));
+        parts.any(|grant| grant.users.has_others(by))
     }
 
     /// Returns the tag of a block, with which its memory goes.

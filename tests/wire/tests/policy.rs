@@ -592,7 +592,7 @@ fn pictures_for_an_encoder() {
 /// A picture carries a time; that is no address, wherever it points.
 #[test]
 fn times_are_no_addresses() {
-    let jpeg = |stream: u64, luma: u64| {
+    let picture_of = |stream: u64, luma: u64, format: u32| {
         let mut one = [0u8; 296];
         one[..8].copy_from_slice(&0x5100_0000u64.to_le_bytes());
         one[28..32].copy_from_slice(&77u32.to_le_bytes());
@@ -600,14 +600,18 @@ fn times_are_no_addresses() {
         let mut frame = picture(64, 32, [luma, DRAM + 2048]);
         frame[192..200].copy_from_slice(&0x5100_0000u64.to_le_bytes());
         one[56..288].copy_from_slice(&frame[..232]);
+        one[292..].copy_from_slice(&format.to_le_bytes());
         native_call(1, 33, &[&one])
     };
+    let jpeg = |stream, luma| picture_of(stream, luma, 3);
     assert_eq!(
         names(&jpeg(DRAM, DRAM)),
         [range(DRAM, 77), range(DRAM, 2048), range(DRAM + 2048, 1024)]
     );
     never(&jpeg(0x5100_0000, DRAM));
     never(&jpeg(DRAM, 0x5100_0000));
+    // BGR takes more than the frame says.
+    assert!(check(&picture_of(DRAM, DRAM, 0x40), false).is_err());
     privileged_only(&native_call(0, 72, &[&0x5100_0000u64.to_le_bytes()]));
 }
 

@@ -21,7 +21,10 @@ use crate::wire::{
         u64_at, //
     },
     grants::{
-        picture::Places,
+        picture::{
+            Places,
+            NV12, //
+        },
         Effect,
         Gift,
         Kind,
@@ -123,11 +126,15 @@ const GROUP_BUFFER: usize = 32;
 const STREAM_LENGTH: usize = 28;
 const STREAM_ADDRESS: usize = 40;
 const STREAM_SIZE: usize = 56;
+/// Offset in `AX_VDEC_DEC_ONE_FRM_T` of the format that is wanted.
+const JPEG_FORMAT: usize = 292;
 /// Offset in `AX_POOL_CONFIG_T` of the size of blocks.
 const POOL_BLOCK: usize = 8;
 /// Offsets in `AX_VENC_CHN_ATTR_T` of width and height of the pictures that come in.
 const SOURCE_WIDTH: usize = 36;
 const SOURCE_HEIGHT: usize = 40;
+/// Offset in `AX_VENC_CHN_ATTR_T` of "crop".
+const CROP_ENABLED: usize = 44;
 /// Offsets in `AX_VIDEO_FRAME_T` of time stamp and user data.
 const FRAME_TIME: usize = 192;
 const FRAME_USER_DATA: usize = 208;
@@ -193,6 +200,8 @@ pub(super) fn check(
             let places = Places::read(arguments.get(2)).ok_or(unknown)?;
             Effect::Takes(Taken::Picture(thing(Kind::Decoder), places))
         }
+        // Other formats take more memory than the frame says.
+        (VDEC, 33) if word(0, JPEG_FORMAT) != NV12 => return Err(unknown),
         (VDEC, 33) => {
             names.range(long(0, STREAM_ADDRESS), word(0, STREAM_LENGTH).into())?;
             let frame = arguments.get(0).get(STREAM_SIZE..).ok_or(unknown)?;
@@ -200,6 +209,8 @@ pub(super) fn check(
             Effect::None
         }
 
+        // A part of the picture, which the card may look for outside of it.
+        (VENC, 3) if word(0, CROP_ENABLED) != 0 => return Err(unknown),
         (VENC, 3) => Effect::Gives(Gift::Encoder(word(0, SOURCE_WIDTH), word(0, SOURCE_HEIGHT))),
         (VENC, 4) => whole(Kind::Encoder),
         (VENC, 5) => {
