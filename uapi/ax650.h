@@ -640,7 +640,9 @@ enum ax650_request {
 	 *
 	 * ENOENT: no such session or buffer.  ESTALE: the session is of an earlier boot.  EAGAIN: too many
 	 * jobs not waited for, or steps queued.  EEXIST: a call of this name is in use.  EDQUOT: too much memory
-	 * in long frames.  E2BIG: steps that are too long.  EHOSTDOWN: the card is down.  ECANCELED: the session
+	 * in long frames.  E2BIG: steps that are too long.  EACCES: a step names what the card has not given to
+	 * this session.  EBUSY: it gives back what is in use.  ENOSPC: the session has too many things, or too
+	 * many calls that were never answered.  EHOSTDOWN: the card is down.  ECANCELED: the session
 	 * has ended.  EPERM: a frame that only the driver or an administrator may send.  EMSGSIZE: a frame
 	 * too short or too long.  EINVAL: a bad field or range, a malformed frame.  EBADF: @eventfd is none.
 	 */

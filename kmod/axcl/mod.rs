@@ -43,7 +43,7 @@ use endpoint::Endpoint;
 use p2p::Peers;
 use record::Record;
 
-/// The four nodes, unless they are switched off.
+/// The four nodes, if they are switched on.
 #[expect(dead_code, reason = "held to be dropped")]
 pub(crate) struct Nodes(Option<Set>);
 

@@ -7,7 +7,10 @@ use kernel::str::CString;
 use crate::{
     axcl::registry,
     card::Card,
-    glue::prelude::*,
+    glue::{
+        prelude::*,
+        task, //
+    },
     link::orders::Order,
     wire::bytes::Text, //
 };
@@ -18,6 +21,9 @@ use crate::{
 ///
 /// `ENODEV` the card is gone; `EBUSY` another order stands or is under way.
 pub(crate) fn control(card: &Card, reset: bool) -> Result {
+    if !task::is_admin() {
+        return Err(EPERM);
+    }
     let order = if reset { Order::Reset } else { Order::Boot };
     card.order(order)?;
     Ok(())

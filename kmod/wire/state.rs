@@ -73,8 +73,7 @@ impl State {
         }
     }
 
-    /// Returns whether sessions may be made and used. A suspect card gets no new ones, but may
-    /// still answer.
+    /// Returns whether sessions may be made and used: a suspect card may still answer.
     pub fn serves_sessions(self) -> bool {
         matches!(self, Self::Running | Self::Suspect)
     }
