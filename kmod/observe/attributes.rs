@@ -19,7 +19,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// `ENODEV` the card is gone; `EBUSY` another order stands or is under way.
+/// `EPERM` without `CAP_SYS_ADMIN`; `ENODEV` the card is gone; `EBUSY` another order stands or is under way.
 pub(crate) fn control(card: &Card, reset: bool) -> Result {
     if !task::is_admin() {
         return Err(EPERM);

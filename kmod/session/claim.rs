@@ -36,7 +36,7 @@ pub(crate) struct Claim {
     pub(super) uses: KVec<Use>,
     pub(super) taken: KVec<Grant>,
     pub(super) promised: usize,
-    /// It gives something back, which the order of calls on its stream lets it do,
+    /// Whether the order of calls on its stream is what lets the step give something back,
     pub(super) relies_on_order: bool,
     /// and so many contexts and streams had been ended by then.
     pub(super) epoch: u64,
