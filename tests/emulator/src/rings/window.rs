@@ -97,8 +97,12 @@ impl Window {
         self.host.write(self.base + at, data, "ring data")
     }
 
-    /// Clears `len` bytes (a multiple of 4) of the control page, word by word.
+    /// Clears the first `len` bytes (a multiple of 4) of the control page, word by word, the first word last: a host
+    /// that waits for that may write at once.
     pub(super) fn clear(&self, len: u64) -> Result<(), DmaError> {
-        (0..len).step_by(4).try_for_each(|at| self.write_u32(at, 0))
+        (0..len)
+            .step_by(4)
+            .rev()
+            .try_for_each(|at| self.write_u32(at, 0))
     }
 }
