@@ -100,9 +100,8 @@ impl Window {
     /// Clears the first `len` bytes (a multiple of 4) of the control page, word by word, the first word last: a host
     /// that waits for that may write at once.
     pub(super) fn clear(&self, len: u64) -> Result<(), DmaError> {
-        (0..len)
-            .step_by(4)
+        (0..len / 4)
             .rev()
-            .try_for_each(|at| self.write_u32(at, 0))
+            .try_for_each(|word| self.write_u32(4 * word, 0))
     }
 }
