@@ -172,8 +172,7 @@ struct Messages(Arc<Link>);
 
 impl Handler for Messages {
     fn handle(&self) {
-        self.0.counters.interrupts.add(1);
-        self.0.drain();
+        self.0.on_interrupt();
     }
 }
 

@@ -40,10 +40,13 @@ use crate::{
             Signals, //
         }, //
     },
-    wire::control::{
-        Packet,
-        DESTROY,
-        NOTIFY_PORT, //
+    wire::{
+        control::{
+            Packet,
+            DESTROY,
+            NOTIFY_PORT, //
+        },
+        ring, //
     }, //
 };
 use control::Control;
@@ -64,6 +67,14 @@ use tx::{
 
 /// Between looks for room in the ring.
 const ROOM_PAUSE: Delta = Delta::from_millis(1);
+
+/// Messages that are taken at a time; then others may look at the ring.
+const BATCH: u32 = 32;
+
+/// The interrupt's thread comes before all programs.  While messages keep coming it rests [`REST`] after each
+/// [`SPELL`], so that programs on the same CPU get on, too.
+const SPELL: Delta = Delta::from_millis(2);
+const REST: Delta = Delta::from_millis(1);
 
 /// The link to one card; as long as anybody holds it.
 #[pin_data]
@@ -161,14 +172,38 @@ impl Link {
         Ok(())
     }
 
-    /// Takes all messages that have come and hands them to their receivers.  Returns how many.
-    pub(crate) fn drain(&self) -> u32 {
-        self.rx.lock().drain(&self.device, self)
+    /// Takes all messages that have come and hands them to their receivers, calling `rest` between batches.
+    /// Returns how many.
+    fn drain(&self, mut rest: impl FnMut()) -> u32 {
+        let (mut taken, mut tries) = (0, rx::MOST_TRIES);
+        // A card that fills the ring as fast as we empty it must not keep this thread for ever: one lap
+        // of smallest messages at most, the rest at the next interrupt or tick.
+        while taken < self.geometry.c2h.size / ring::padded(1) {
+            let batch = self.rx.lock().drain(&self.device, self, BATCH, &mut tries);
+            taken += batch;
+            if batch < BATCH {
+                break;
+            }
+            rest();
+        }
+        taken
+    }
+
+    /// Takes the messages that an interrupt has announced.
+    pub(crate) fn on_interrupt(&self) {
+        self.counters.interrupts.add(1);
+        let mut begun = Instant::now();
+        self.drain(|| {
+            if begun.elapsed() >= SPELL {
+                time::fsleep(REST);
+                begun = Instant::now();
+            }
+        });
     }
 
     /// Recovers what was lost on the way: messages whose interrupt, and doorbells that the card, missed.
     pub(crate) fn recover(&self) {
-        let found = self.drain();
+        let found = self.drain(|| ());
         self.counters.interrupts_recovered.add(found.into());
         self.tx.lock().recover(&self.device);
     }

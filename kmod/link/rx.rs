@@ -36,7 +36,7 @@ const LONGEST: usize = 4096;
 const HEADER_TRIES: u32 = 9;
 /// So often only for all the messages that are taken at a time: this is the interrupt's thread, and a card that
 /// writes bad check words only is not worth waiting for.
-const MOST_TRIES: u32 = 4 * HEADER_TRIES;
+pub(super) const MOST_TRIES: u32 = 4 * HEADER_TRIES;
 const HEADER_PAUSE: Delta = Delta::from_micros(10);
 
 /// The receiving side of one device.  Empty unless the rings are set up.
@@ -85,14 +85,17 @@ pub(super) trait Delivery {
 }
 
 impl Rx {
-    /// Takes all messages out of the ring and hands them over.  Returns how many.
-    pub(super) fn drain(&mut self, device: &Device, to: &impl Delivery) -> u32 {
+    /// Takes up to `most` messages out of the ring and hands them over; headers may be read again `tries`
+    /// times.  Returns how many.
+    pub(super) fn drain(
+        &mut self,
+        device: &Device,
+        to: &impl Delivery,
+        most: u32,
+        tries: &mut u32,
+    ) -> u32 {
         let mut taken = 0;
-        let mut tries_left = MOST_TRIES;
-        // A card that fills the ring as fast as we empty it must not keep this thread for ever: one lap
-        // of smallest messages at most, the rest at the next interrupt or tick.
-        let most = device.geometry.c2h.size / ring::padded(1);
-        while taken < most && take(device, self, to, &mut tries_left).unwrap_or(false) {
+        while taken < most && take(device, self, to, tries).unwrap_or(false) {
             taken += 1;
         }
         taken
