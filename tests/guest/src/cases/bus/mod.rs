@@ -11,7 +11,7 @@ mod moments;
 
 use anyhow::{Context as _, Result};
 
-use crate::case::{rounds, skip, Context, SWITCH};
+use crate::case::{rounds, skip, soaks, Context, SWITCH};
 use events::Event;
 use faults::*;
 use moments::{Moment, Witness};
@@ -75,8 +75,13 @@ fn strike(context: &mut Context, event: &Event) -> Result<()> {
     if let Some(why) = (event.missing)()? {
         return skip(why);
     }
+    let moments = if soaks() {
+        Moment::ALL
+    } else {
+        Moment::USUAL
+    };
     for round in 0..rounds(2, 50) {
-        for &moment in rounds_of(Moment::USUAL, Moment::ALL) {
+        for &moment in moments {
             let what = || format!("{moment:?}, round {round}");
             let witness = Witness::at(context, moment).with_context(what)?;
             (event.happen)(context).with_context(what)?;
@@ -85,12 +90,4 @@ fn strike(context: &mut Context, event: &Event) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Returns the moments of `make test` or those of `make soak`.
-fn rounds_of<'a>(usual: &'a [Moment], soak: &'a [Moment]) -> &'a [Moment] {
-    match rounds(0, 1) {
-        0 => usual,
-        _ => soak,
-    }
 }
