@@ -13,9 +13,9 @@ use crate::card::Card;
 use crate::case::{Context, HIGH_MEMORY, NONCOHERENT, NONCOHERENT_HIGH, SWIOTLB, USUAL};
 use crate::client::{canary, pattern, Client};
 use crate::errors::{errno, expect};
-use crate::{failures, kernel};
 use crate::map::Map;
 use crate::process::{self, End};
+use crate::{failures, kernel};
 
 crate::cases!["buffers":
     R44_zeroed,

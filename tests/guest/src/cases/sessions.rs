@@ -387,7 +387,10 @@ fn K20_messages_without_room_are_bounded(context: &mut Context) -> Result<()> {
         say(transfer(TASK_DONE, CHUNK, 0))?;
     }
     std::thread::sleep(Duration::from_secs(1));
-    ensure!(open(&mut client), "what it may be told at a time is refused");
+    ensure!(
+        open(&mut client),
+        "what it may be told at a time is refused"
+    );
     for _ in 0..64 {
         say(transfer(TASK_DONE, CHUNK, 0))?;
     }

@@ -81,11 +81,7 @@ fn strike(context: &mut Context, event: &Event) -> Result<()> {
     if let Some(why) = (event.missing)()? {
         return skip(why);
     }
-    let moments = if soaks() {
-        Moment::ALL
-    } else {
-        Moment::USUAL
-    };
+    let moments = if soaks() { Moment::ALL } else { Moment::USUAL };
     for round in 0..rounds(2, 50) {
         for &moment in moments {
             let what = || format!("{moment:?}, round {round}");
