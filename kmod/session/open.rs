@@ -125,6 +125,7 @@ impl Session {
                     number,
                     sequence: Counter::default(),
                     engine <- new_mutex!(Engine::new(number.wrapping_add(1)), "ax650_session"),
+                    posting <- new_mutex!((), "ax650_posting"),
                     changed <- new_condvar!("ax650_session"),
                     calling <- new_mutex!((), "ax650_call"),
                 }),
