@@ -2,7 +2,9 @@
 
 //! Allocations that fail on demand: the fault injection of the debug kernel.
 
-use anyhow::{bail, Result};
+use std::ops::Range;
+
+use anyhow::{bail, Context as _, Result};
 
 use crate::kernel;
 
@@ -74,24 +76,29 @@ impl Drop for WithoutMemory {
     }
 }
 
-/// Only allocations below functions of a module fail while this exists, and only if these are near.
+/// Only allocations below functions of a module fail while this exists.
 pub struct OnlyBelow;
 
 impl OnlyBelow {
-    /// Looks for functions of `module` among the `depth` innermost ones.
-    pub fn module(module: &str, depth: u32) -> Result<Self> {
+    /// Begins with it, for functions of `module`, but not for what `except` calls, a function of the kernel.
+    pub fn module(module: &str, except: &str) -> Result<Self> {
         let start = kernel::read(format!("/sys/module/{module}/sections/.text"))?;
         let start = u64::from_str_radix(start.trim_start_matches("0x"), 16)?;
         let size: u64 = kernel::read(format!("/sys/module/{module}/coresize"))?.parse()?;
-        Self::set(start, start + size, depth)?;
+        Self::set(start..start + size, function(except)?)?;
         Ok(Self)
     }
 
-    fn set(start: u64, end: u64, depth: u32) -> Result<()> {
+    fn set(required: Range<u64>, rejected: Range<u64>) -> Result<()> {
         for dir in [SLAB, PAGES] {
-            kernel::write(format!("{dir}/stacktrace-depth"), &depth.to_string())?;
-            kernel::write(format!("{dir}/require-start"), &format!("{start:#x}"))?;
-            kernel::write(format!("{dir}/require-end"), &format!("{end:#x}"))?;
+            for (name, value) in [
+                ("require-start", required.start),
+                ("require-end", required.end),
+                ("reject-start", rejected.start),
+                ("reject-end", rejected.end),
+            ] {
+                kernel::write(format!("{dir}/{name}"), &format!("{value:#x}"))?;
+            }
         }
         Ok(())
     }
@@ -99,6 +106,24 @@ impl OnlyBelow {
 
 impl Drop for OnlyBelow {
     fn drop(&mut self) {
-        Self::set(0, u64::MAX, 32).expect("the fault injection");
+        Self::set(0..u64::MAX, 0..0).expect("the fault injection");
     }
+}
+
+/// Returns the addresses of a function of the kernel.
+fn function(wanted: &str) -> Result<Range<u64>> {
+    let text = kernel::read("/proc/kallsyms")?;
+    let mut addresses = Vec::new();
+    let mut start = None;
+    for line in text.lines() {
+        let mut words = line.split_whitespace();
+        let address = u64::from_str_radix(words.next().unwrap_or_default(), 16)?;
+        addresses.push(address);
+        if words.nth(1) == Some(wanted) {
+            start = Some(address);
+        }
+    }
+    let start = start.with_context(|| format!("no function {wanted}"))?;
+    let end = addresses.into_iter().filter(|&other| other > start).min();
+    Ok(start..end.context("nothing behind it")?)
 }

@@ -399,6 +399,11 @@ fn K20_messages_without_room_are_bounded(context: &mut Context) -> Result<()> {
     })?;
     drop((client, fillers));
     context.host.clear(0)?;
+    // What the card was told of is kept until it is reset.
+    let card = Card::open(0)?;
+    card.control(AX650_CONTROL_RESET, 0)?;
+    card.wait_state(AX650_STATE_LOADER, BOOT)?;
+    card.make_running()?;
     all_gone(context)?;
     canary(0)
 }
