@@ -17,6 +17,7 @@ CASES  ?=#  test, test-onnx, test-packages: only cases whose names match these g
 ARCH   ?= amd64#  of guest, module and programs: amd64, or arm64 (cross-built; in QEMU)
 CARDS  ?= 1#  shell: number of emulated cards
 SEED   ?=#  test, soak: seed of cases that do things at random; a failure names it
+PART   ?=#  soak: percent of the long forms (default 100)
 SHARE  ?=#  shell: directory of this machine that the guest has on /mnt/share (to read and write)
 JOBS   ?= $(shell nproc)#  parallel jobs of each build
 
@@ -50,7 +51,8 @@ cache := /cache
 in := tests/env/root.sh
 endif
 target := $(cache)/target
-rig := $(in) $(if $(strip $(SEED)),env AX650_SEED=$(strip $(SEED))) $(target)/release/ax650-rig --arch $(ARCH)
+settings := $(if $(strip $(SEED)),AX650_SEED=$(strip $(SEED))) $(if $(strip $(PART)),AX650_PART=$(strip $(PART)))
+rig := $(in) $(if $(strip $(settings)),env $(settings)) $(target)/release/ax650-rig --arch $(ARCH)
 
 # Programs for the guest are static: its file system has no libraries.
 ifeq ($(ARCH),arm64)
@@ -125,7 +127,7 @@ test: rig assets $(test_roots) ## run the tests: CASES, KERNEL, ARCH
 
 # Not part of `test`: hours.
 .PHONY: soak
-soak: rig assets $(test_roots) ## run the cases that have a long form, in that form (hours; default on the debug kernel): CASES, KERNEL
+soak: rig assets $(test_roots) ## run the cases that have a long form, in that form (hours; default on the debug kernel): CASES, KERNEL, SEED, PART
 	@$(rig) test --soak --kernel $(or $(kernel),debug) $(case_args)
 
 # Not part of `test`: nothing but models, many of them.

@@ -239,7 +239,7 @@ impl Client {
         let mut names = KVec::new();
         let mut all_kept = Ok(());
         let mut visit = |named| {
-            if let Err(e) = names.push(named, GFP_KERNEL) {
+            if let Err(e) = names.push(named, GFP_KERNEL_ACCOUNT) {
                 all_kept = Err(e);
             }
         };

@@ -25,6 +25,7 @@ use super::{
     }, //
 };
 use crate::{
+    buffer::account::Seat,
     glue::{
         prelude::*,
         time::{
@@ -79,6 +80,8 @@ pub(crate) struct Group {
     /// What the program calls itself.
     pid: u32,
     pub(crate) ports: ports::Group,
+    /// It is one of the user's sessions.
+    _seat: Seat,
     lines: KVec<Arc<Line>>,
     /// Inside of `extra_lines`.
     #[pin]
@@ -100,9 +103,9 @@ impl Group {
             .wait_until_up(Instant::now() + CREATE_WAIT)
             .map_err(as_abi)?;
         let mut ports = [0; GROUP];
-        let claim = Claim::of_program();
-        link.ports.lock().reserve_lowest(&mut ports, claim)?;
-        let made = Self::new(&clients.place, record, generation, wanted.pid, ports)
+        let seat = clients.place.pool.users.account()?.take_seat();
+        link.ports.lock().reserve_lowest(&mut ports, seat.claim)?;
+        let made = Self::new(&clients.place, record, generation, wanted.pid, ports, seat)
             .and_then(|group| clients.add(&group).map(|()| group));
         let group = made.inspect_err(|_| link.free(&ports))?;
         let request = Packet {
@@ -130,6 +133,7 @@ impl Group {
         generation: u32,
         pid: u32,
         ports: ports::Group,
+        seat: Seat,
     ) -> Result<Arc<Self>> {
         let owner = Owner::current()?;
         let mut lines = KVec::with_capacity(GROUP, GFP_KERNEL)?;
@@ -147,6 +151,7 @@ impl Group {
                 generation,
                 pid,
                 ports,
+                _seat: seat,
                 lines,
                 extras <- new_mutex!(KVec::new(), "ax650_axcl_extras"),
                 extra_lines <- new_mutex!(KVec::new(), "ax650_axcl_extra_lines"),
@@ -217,7 +222,7 @@ impl Group {
         let count = extra_count(packet)?;
         let mut ports = [0; GROUP];
         let wanted = ports.get_mut(..count).ok_or(EINVAL)?;
-        let claim = Claim::of_program();
+        let claim = Claim::of_more();
         self.place.link.ports.lock().reserve_lowest(wanted, claim)?;
         let extra = Extra { ports, count };
         let added = self.add_extra(extra);

@@ -19,7 +19,8 @@ use crate::{
     glue::{
         prelude::*,
         task, //
-    }, //
+    },
+    link::ports::Claim, //
 };
 
 /// Buffers of one open file, those among them that are mapped still and have no handle any more.
@@ -165,8 +166,8 @@ impl Drop for Charge {
 /// A session that an account's user has.
 pub(crate) struct Seat {
     account: Arc<Account>,
-    /// The user may have it although few are left.
-    pub(crate) is_urgent: bool,
+    /// For whom its ports are.
+    pub(crate) claim: Claim,
 }
 
 impl Seat {
@@ -182,7 +183,10 @@ impl Account {
         let first = self.user.sessions.add_to(1) == 1;
         Seat {
             account: self.clone(),
-            is_urgent: first || task::may_exceed(),
+            claim: match first || task::may_exceed() {
+                true => Claim::Urgent,
+                false => Claim::More,
+            },
         }
     }
 }

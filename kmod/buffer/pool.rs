@@ -21,7 +21,8 @@ use crate::{
     counters::Counter,
     glue::{
         dma::Space,
-        prelude::*, //
+        prelude::*,
+        shim, //
     },
     link::Link, //
 };
@@ -88,7 +89,7 @@ impl Pool {
             "no memory to quarantine a buffer: {} bytes are lost\n",
             buffer.size()
         );
-        core::mem::forget(buffer);
+        shim::keep_for_ever(buffer);
     }
 
     /// Bytes in quarantine.

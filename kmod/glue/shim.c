@@ -12,6 +12,7 @@
 #include <linux/gfp.h>
 #include <linux/highmem.h>
 #include <linux/iommu.h>
+#include <linux/kmemleak.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
@@ -42,6 +43,12 @@ struct page *ax650_alloc_pages(unsigned int order, bool eager)
 	if (page && order)
 		split_page(page, order);
 	return page;
+}
+
+/* What is lost on purpose is no leak. */
+void ax650_not_a_leak(const void *object)
+{
+	kmemleak_not_leak(object);
 }
 
 void ax650_put_page(struct page *page)

@@ -4,13 +4,16 @@
 
 use kernel::{
     bindings,
-    prelude::*, //
+    prelude::*,
+    sync::Arc,
+    types::ForeignOwnable, //
 };
 
 // The empty structs that bindgen makes of opaque types are behind pointers only.
 #[allow(improper_ctypes)]
 extern "C" {
     pub(super) fn ax650_alloc_pages(order: c_uint, eager: bool) -> *mut bindings::page;
+    fn ax650_not_a_leak(object: *const c_void);
     pub(super) fn ax650_put_page(page: *mut bindings::page);
     pub(super) fn ax650_max_order() -> c_uint;
     pub(super) fn ax650_next_page(page: *mut bindings::page, n: c_uint) -> *mut bindings::page;
@@ -60,6 +63,13 @@ extern "C" {
     pub(super) fn ax650_pci_addresses_hold(pdev: *mut bindings::pci_dev) -> bool;
     pub(super) fn ax650_pci_restore_addresses(pdev: *mut bindings::pci_dev);
     pub(super) fn ax650_pci_link(pdev: *mut bindings::pci_dev, speed: *mut u32, width: *mut u32);
+}
+
+/// Keeps `what` for ever.
+pub(crate) fn keep_for_ever<T: 'static>(what: Arc<T>) {
+    let object = what.into_foreign();
+    // SAFETY: the begin of an allocation that nobody frees any more.
+    unsafe { ax650_not_a_leak(object) };
 }
 
 /// Returns the name of the calling task, NUL padded.

@@ -39,8 +39,8 @@ pub(crate) enum Claim {
 }
 
 impl Claim {
-    /// Returns the claim of a program of AXCL, of whose user it is not known what else he has.
-    pub(crate) fn of_program() -> Self {
+    /// Returns the claim to ports besides those of a session.
+    pub(crate) fn of_more() -> Self {
         match task::may_exceed() {
             true => Self::Urgent,
             false => Self::More,

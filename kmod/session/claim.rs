@@ -61,7 +61,7 @@ impl Claim {
         if names.is_empty() && effect == Effect::None {
             return Ok(None);
         }
-        let uses = KVec::with_capacity(names.len(), GFP_KERNEL)?;
+        let uses = KVec::with_capacity(names.len(), GFP_KERNEL_ACCOUNT)?;
         let claim = Self {
             names,
             effect,
@@ -83,7 +83,7 @@ impl Claim {
             header: header.unwrap_or_default(),
             index: 0,
         };
-        Ok(Some(KBox::new(claim, GFP_KERNEL)?))
+        Ok(Some(KBox::new(claim, GFP_KERNEL_ACCOUNT)?))
     }
 
     /// Sets of which step it is.

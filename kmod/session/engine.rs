@@ -174,6 +174,11 @@ impl Engine {
         }
     }
 
+    /// Returns whether jobs have ended that nobody has taken.
+    pub(super) fn has_ended(&self) -> bool {
+        !self.ended.is_empty()
+    }
+
     /// Takes the first of the jobs that have ended.
     pub(super) fn take_ended(&mut self) -> Option<KBox<Job>> {
         if self.ended.is_empty() {

@@ -102,14 +102,22 @@ impl Grants {
     /// `EACCES` for what the session was not given; `EBUSY` for what is still used; `ENOSPC` if the session has too
     /// much; `ENOMEM`.
     pub(super) fn admit(&self, number: u32, claim: &mut Claim) -> Result {
-        self.with(number, |table| {
-            let admitted = enter(table, claim);
-            if admitted.is_err() {
-                leave(table, claim);
-            }
-            admitted
-        })
-        .unwrap_or(Err(EACCES))
+        let mut spare = None;
+        loop {
+            let entered = self.with(number, |table| {
+                let entered = enter(table, claim, &mut spare);
+                if entered != Ok(None) {
+                    leave(table, claim);
+                }
+                entered
+            });
+            let Some(room) = entered.unwrap_or(Err(EACCES))? else {
+                return Ok(());
+            };
+            // Without the lock, which is that of all sessions.
+            let slots = KVVec::from_elem(Grant::default(), room, GFP_KERNEL_ACCOUNT)?;
+            spare = Some(slots);
+        }
     }
 
     /// Notes that a context or a stream ends, and with it the order of what was sent there.
@@ -214,17 +222,22 @@ pub(super) fn ends_a_place(header: &Header) -> bool {
     header.kind == CONTROL && ends
 }
 
-fn enter(table: &mut Entries, claim: &mut Claim) -> Result {
+/// Lets a step have what it names. `spare` is room for a larger table; returns how much of it is missing.
+fn enter(
+    table: &mut Entries,
+    claim: &mut Claim,
+    spare: &mut Option<KVVec<Grant>>,
+) -> Result<Option<usize>> {
     for named in claim.names.iter() {
         let used = table.name(named, &claim.step).map_err(errno)?;
-        claim.uses.push(used, GFP_KERNEL)?;
+        claim.uses.push(used, GFP_KERNEL_ACCOUNT)?;
     }
     let more = match claim.effect {
         Effect::Gives(gift) => gift.room(),
         Effect::Takes(taken) => {
             let count = table.check_take(&taken, &claim.step).map_err(errno)?;
             claim.relies_on_order = table.relies_on_order(&taken, &claim.step);
-            claim.taken.reserve(count, GFP_KERNEL)?;
+            claim.taken.reserve(count, GFP_KERNEL_ACCOUNT)?;
             count
         }
         Effect::None | Effect::Feeds { .. } => 0,
@@ -237,22 +250,21 @@ fn enter(table: &mut Entries, claim: &mut Claim) -> Result {
     }
     table.promise(more);
     claim.promised = more;
-    grow(table)
-}
-
-/// Makes room for all that may come.
-fn grow(table: &mut Entries) -> Result {
     let wanted = table.wanted();
     if wanted <= table.room() {
-        return Ok(());
+        return Ok(None);
     }
     if wanted > MOST {
         return Err(ENOSPC);
     }
-    let room = wanted.next_power_of_two().min(MOST);
-    let slots = KVVec::from_elem(Grant::default(), room, GFP_KERNEL)?;
-    drop(table.move_to(slots));
-    Ok(())
+    match spare.take_if(|slots| slots.len() >= wanted) {
+        Some(slots) => {
+            // The caller drops the old ones.
+            *spare = Some(table.move_to(slots));
+            Ok(None)
+        }
+        None => Ok(Some(wanted.next_power_of_two().min(MOST))),
+    }
 }
 
 /// Undoes [`enter`], as far as it went.

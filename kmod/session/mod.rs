@@ -65,6 +65,9 @@ pub(crate) struct Session {
     /// Taken with `Rx` locked, and locks `Tx`.
     #[pin]
     engine: Mutex<Engine>,
+    /// Held by who hands over jobs that have ended; outside of the engine's.
+    #[pin]
+    posting: Mutex<()>,
     #[pin]
     changed: CondVar,
     /// Held by the one internal call at a time.
@@ -89,18 +92,29 @@ impl Session {
         engine.pump(&self.base);
         let retire = engine.wants_retirement();
         self.link.ring();
-        while let Some(job) = engine.take_ended() {
-            drop(engine);
-            self.count(&job);
-            job::Job::end(job);
-            engine = self.engine.lock();
-        }
+        let ended = engine.has_ended();
         drop(engine);
+        if ended {
+            self.post_ended();
+        }
         self.changed.notify_all();
         if retire {
             self.link.life.orders.kick();
         }
         result
+    }
+
+    /// Hands over jobs that have ended, the oldest first whoever else comes by.
+    fn post_ended(&self) {
+        let _posting = self.posting.lock();
+        loop {
+            let ended = self.engine.lock().take_ended();
+            let Some(job) = ended else {
+                return;
+            };
+            self.count(&job);
+            job::Job::end(job);
+        }
     }
 
     fn count(&self, job: &job::Job) {

@@ -94,11 +94,7 @@ impl Session {
         let generation = link.life.generation();
         link.life.check_serving(generation)?;
         let seat = account.map(Account::take_seat);
-        let claim = match &seat {
-            None => Claim::Driver,
-            Some(seat) if seat.is_urgent => Claim::Urgent,
-            Some(_) => Claim::More,
-        };
+        let claim = seat.as_ref().map_or(Claim::Driver, |seat| seat.claim);
         let ports = reserve(link, claim)?;
         let mut number = [0; 4];
         crate::glue::random(&mut number);
@@ -125,6 +121,7 @@ impl Session {
                     number,
                     sequence: Counter::default(),
                     engine <- new_mutex!(Engine::new(number.wrapping_add(1)), "ax650_session"),
+                    posting <- new_mutex!((), "ax650_posting"),
                     changed <- new_condvar!("ax650_session"),
                     calling <- new_mutex!((), "ax650_call"),
                 }),

@@ -169,6 +169,43 @@ fn faults_that_name_cases_are_known() {
     assert!(unknown.is_empty(), "not in docs/faults.md: {unknown:#?}");
 }
 
+/// Each fault of the driver says how it was found to be true, where it is mended and by what that shows, or why
+/// nothing shows it; a case that is named after it is in its row.
+#[test]
+fn every_fault_of_the_driver_has_its_cases() {
+    let text = read("docs/faults.md");
+    let all: BTreeSet<String> = guest_cases().into_iter().chain(host_tests()).collect();
+    let own = Regex::new(r"^(?:.*(?:/|::))(K\d+)_").expect("a pattern");
+    let mut wrong = Vec::new();
+    let mut ids = Vec::new();
+    for row in rows(&text) {
+        let [id, _, _, _, cases] = row[..] else {
+            continue;
+        };
+        ids.push(id);
+        let globs: Vec<&str> = quoted(cases);
+        for glob in &globs {
+            if !all.iter().any(|name| matches(glob, name)) {
+                wrong.push(format!("{id}: no case is called {glob}"));
+            }
+        }
+        if globs.is_empty() && !cases.starts_with("none: ") {
+            wrong.push(format!("{id}: neither a case nor why there is none"));
+        }
+        let named = all
+            .iter()
+            .filter(|name| own.captures(name).is_some_and(|c| &c[1] == id));
+        for name in named {
+            if !globs.iter().any(|glob| matches(glob, name)) {
+                wrong.push(format!("{id}: {name} is not in its row"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let wanted: Vec<String> = (1..=30).map(|n| format!("K{n}")).collect();
+    assert_eq!(ids, wanted, "rows of docs/faults.md");
+}
+
 /// A requirement's own cases are in its row, so that the table cannot fall behind.
 #[test]
 fn every_case_of_a_requirement_is_in_its_row() {

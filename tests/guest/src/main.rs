@@ -14,7 +14,9 @@ mod client;
 mod frame;
 mod runner;
 
-use ax650_test_kit::{case, cases, errors, guarded, host, kernel, map, onnx, process, random};
+use ax650_test_kit::{
+    case, cases, errors, failures, guarded, host, kernel, map, onnx, process, random,
+};
 
 use std::process::ExitCode;
 

@@ -41,7 +41,7 @@ pub fn run_from_host() -> Result<bool> {
         .collect();
     let mut phase = script["phase"].as_u64().unwrap_or(0);
     if script["soak"] == true {
-        std::env::set_var(SOAK, "1");
+        std::env::set_var(SOAK, script["part"].as_str().unwrap_or("100"));
     }
     if let Some(seed) = script["seed"].as_str() {
         std::env::set_var(SEED, seed);

@@ -140,16 +140,23 @@ pub struct Context {
     pub phase: u64,
 }
 
-/// Variable that is set in the processes of cases that go on for long.
+/// Variable that is set in the processes of cases that go on for long: to how much of their long form they do, in
+/// percent.
 pub const SOAK: &str = "AX650_SOAK";
 
-/// Returns how often to do a thing: `usual` in `make test`, `soak` in `make soak`.
+/// Returns whether cases go on for long.
+pub fn soaks() -> bool {
+    std::env::var_os(SOAK).is_some()
+}
+
+/// Returns how often to do a thing: `usual` in `make test`, `soak`, or the part of it that was asked for, in
+/// `make soak`.
 pub fn rounds(usual: u32, soak: u32) -> u32 {
-    if std::env::var_os(SOAK).is_some() {
-        soak
-    } else {
-        usual
-    }
+    let Ok(part) = std::env::var(SOAK) else {
+        return usual;
+    };
+    let part = part.parse().unwrap_or(100).min(100_u64);
+    usual.max((u64::from(soak) * part / 100) as u32)
 }
 
 /// The error of a case that cannot be run here; anything else that it returns is a failure.

@@ -6,6 +6,7 @@
 
 pub mod case;
 pub mod errors;
+pub mod failures;
 pub mod guarded;
 pub mod host;
 pub mod kernel;

@@ -187,7 +187,7 @@ impl Desk {
         script.asked += 1;
         json!({
             "ok": true, "cases": script.cases, "phase": phase.unwrap_or(0), "soak": script.soak,
-            "seed": std::env::var("AX650_SEED").ok().filter(|seed| !seed.is_empty()),
+            "seed": std::env::var("AX650_SEED").ok(), "part": std::env::var("AX650_PART").ok(),
         })
     }
 

@@ -22,6 +22,7 @@ crate::cases!["abi":
     R03_handles_and_numbers,
     R41_sizes_are_bounded,
     R40_outputs_are_defined,
+    limits_are_what_is_written,
 ];
 
 /// Requests that the driver does not have.
@@ -787,5 +788,31 @@ fn R40_outputs_are_defined(_: &mut Context) -> Result<()> {
         .position(|&b| b == 0)
         .context("a name without an end")?;
     ensure!(name[end..].iter().all(|&b| b == 0), "{name:?}");
+    Ok(())
+}
+
+/// The numbers of `docs/uapi.md` are those that LIMITS tells.
+fn limits_are_what_is_written(_: &mut Context) -> Result<()> {
+    const TEXT: &str = include_str!("../../../../docs/uapi.md");
+    let limits = Card::open(0)?.limits()?;
+    let written: [(&str, u64); 13] = [
+        ("max_sessions_per_card", limits.max_sessions_per_card.into()),
+        ("max_sessions_per_user", limits.max_sessions_per_user.into()),
+        ("max_sessions_per_file", limits.max_sessions_per_file.into()),
+        ("max_buffers_per_file", limits.max_buffers_per_file.into()),
+        ("max_buffer_bytes", limits.max_buffer_bytes),
+        ("max_frame_bytes", limits.max_frame_bytes.into()),
+        ("max_bytes_per_file", limits.max_bytes_per_file),
+        ("max_bytes_per_user", limits.max_bytes_per_user),
+        ("max_bytes_per_card", limits.max_bytes_per_card),
+        ("max_jobs_per_session", limits.max_jobs_per_session.into()),
+        ("max_steps_per_job", limits.max_steps_per_job.into()),
+        ("max_queued_steps", limits.max_queued_steps.into()),
+        ("max_calls_under_way", limits.max_calls_under_way.into()),
+    ];
+    for (name, value) in written {
+        let text = format!("`{name}` ({value})");
+        ensure!(TEXT.contains(&text), "{text} is not in docs/uapi.md");
+    }
     Ok(())
 }

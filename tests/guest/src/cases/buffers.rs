@@ -13,9 +13,9 @@ use crate::card::Card;
 use crate::case::{Context, HIGH_MEMORY, NONCOHERENT, NONCOHERENT_HIGH, SWIOTLB, USUAL};
 use crate::client::{canary, pattern, Client};
 use crate::errors::{errno, expect};
-use crate::kernel;
 use crate::map::Map;
 use crate::process::{self, End};
+use crate::{failures, kernel};
 
 crate::cases!["buffers":
     R44_zeroed,
@@ -211,66 +211,46 @@ fn R45_mapping_outlives_handle_and_file(_: &mut Context) -> Result<()> {
     Ok(())
 }
 
-/// Ends the wait for a failure; whether it has come.  Asking may be what fails in its place.
-fn disarm() -> Result<bool> {
-    const NTH: &str = "/proc/self/fail-nth";
-    let failed = kernel::read(NTH).map_or(true, |left| left == "0");
-    if kernel::write(NTH, "0").is_err() {
-        kernel::write(NTH, "0")?;
-    }
-    Ok(failed)
-}
-
 /// Each allocation and each copy of a request fails in turn: an error, nothing lost, and the file still works.
 fn R46_allocation_failures(_: &mut Context) -> Result<()> {
-    const SLAB: &str = "/sys/kernel/debug/failslab";
-    const PAGES: &str = "/sys/kernel/debug/fail_page_alloc";
-    const USERCOPY: &str = "/sys/kernel/debug/fail_usercopy";
     let refused =
         |e: &std::io::Error| [Some(libc::ENOMEM), Some(libc::EFAULT)].contains(&e.raw_os_error());
     let mut client = Client::new(0)?;
     // With the memory that a session needs for its first long answer.
     client.echo(&[5; 2000])?;
     let before = client.card.counters()?.buffer_bytes;
-    for dir in [SLAB, PAGES, USERCOPY] {
-        kernel::write(format!("{dir}/verbose"), "0")?;
-        kernel::write(format!("{dir}/probability"), "0")?;
-    }
-    for dir in [SLAB, PAGES] {
-        kernel::write(format!("{dir}/ignore-gfp-wait"), "N")?;
-    }
-    kernel::write(format!("{PAGES}/min-order"), "0")?;
-    let mut failures = 0;
+    failures::set_up()?;
+    let mut failed_requests = 0;
     for nth in 1..60_u32 {
         // The next allocation but nth-1 of this thread fails.
         let (_, frame) = client.echo_frame(&[5; 2000]);
         let step = client.call_step(&frame, 0, 8192);
-        kernel::write("/proc/self/fail-nth", &nth.to_string())?;
+        failures::arm(nth)?;
         let made = client.card.buffer(100_000);
-        let failed = disarm()?;
+        let failed = failures::disarm()?;
         match made {
             Ok(buffer) => client.card.end_buffer(buffer.handle)?,
             Err(e) => {
                 ensure!(refused(&e), "BUFFER_CREATE: {e}");
                 ensure!(failed, "an error without a failure");
-                failures += 1;
+                failed_requests += 1;
             }
         }
-        kernel::write("/proc/self/fail-nth", &nth.to_string())?;
+        failures::arm(nth)?;
         let session = client.card.session();
-        disarm()?;
+        failures::disarm()?;
         match session {
             Ok(session) => client.card.end_session(session.session)?,
-            Err(_) => failures += 1,
+            Err(_) => failed_requests += 1,
         }
-        kernel::write("/proc/self/fail-nth", &nth.to_string())?;
+        failures::arm(nth)?;
         let job = client.submit(&[step]);
-        disarm()?;
+        failures::disarm()?;
         match job {
             Ok(job) => drop(client.wait(job, 1, Duration::from_secs(40))?),
             Err(e) => {
                 ensure!(refused(&e), "SUBMIT: {e}");
-                failures += 1;
+                failed_requests += 1;
                 // It may run although its number could not be told.
                 while client
                     .card
@@ -283,7 +263,7 @@ fn R46_allocation_failures(_: &mut Context) -> Result<()> {
             .works()
             .with_context(|| format!("after failure {nth}"))?;
     }
-    ensure!(failures > 5, "{failures} failures only");
+    ensure!(failed_requests > 5, "{failed_requests} failures only");
     // Sessions end in their own time, and their memory with them.
     kernel::until(
         "buffers, as many as before",

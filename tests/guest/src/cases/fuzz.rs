@@ -10,6 +10,8 @@ mod native;
 mod tally;
 mod tape;
 
+pub(super) use campaign::for_everybody;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 

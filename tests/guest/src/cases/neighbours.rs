@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use anyhow::{ensure, Context as _, Result};
 use ax650::proto::axclrpc::system;
 use ax650::Kind;
+use ax650_axcl_tests as axcl;
 use ax650_uapi::*;
 
+use super::fuzz::for_everybody;
 use crate::card::{Card, BOOT};
 use crate::case::{skip, Context};
 use crate::client::{canary, pattern, Client, PATIENCE};
@@ -645,6 +647,7 @@ fn K16_memory_cgroup_is_charged(_: &mut Context) -> Result<()> {
 
 /// However many files one user opens, another still gets a session, and so does root.
 fn K16_one_user_does_not_take_all_sessions(_: &mut Context) -> Result<()> {
+    axcl::ready()?;
     let (mut child, mut go, mut ready) = bad_neighbour(|ready| {
         let mut files = Vec::new();
         let mut sessions = 0;
@@ -682,6 +685,17 @@ fn K16_one_user_does_not_take_all_sessions(_: &mut Context) -> Result<()> {
     })?;
     let end = second.wait(PATIENCE * runner::slowness())?;
     ensure!(end == End::Exit(0), "{end:?}, see the console");
+    // By the other door it is the same.
+    let nodes = axcl::node::NODES.map(axcl::node::path);
+    for_everybody(&nodes, || {
+        let third = process::fork(|| {
+            process::become_user(1002)?;
+            axcl::client::Device::open()?.scope().works()
+        })?;
+        let end = third.wait(PATIENCE * runner::slowness())?;
+        ensure!(end == End::Exit(0), "AXCL: {end:?}, see the console");
+        Ok(())
+    })?;
     canary(0)?;
     ensure!(child.poll()?.is_none(), "the neighbour has given up");
     child.kill(Duration::from_secs(20))?;

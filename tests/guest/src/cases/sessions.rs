@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context as _, Result};
+use ax650::Kind;
 use ax650_uapi::*;
 use serde_json::{json, Value};
 
@@ -27,6 +28,7 @@ crate::cases!["sessions":
     R37_a_hundred_timeouts { timeout_s: 120 },
     R38_all_sessions_taken { timeout_s: 90 },
     K4_end_is_told_when_there_is_room { timeout_s: 120 },
+    K20_messages_without_room_are_bounded { timeout_s: 120 },
     K6_ports_are_kept_for_the_driver { timeout_s: 150 },
     R35_handles_of_other_files,
     R39_fork_threads_and_duplicates,
@@ -351,6 +353,58 @@ fn K4_end_is_told_when_there_is_room(context: &mut Context) -> Result<()> {
     context.host.clear(0)?;
     all_gone(context)?;
     ensure!(Card::open(0)?.counters()?.resets == before.resets, "reset");
+    canary(0)
+}
+
+/// A card that goes on with an answer without being told to, while nothing can be told to it, does not have the
+/// driver keep more and more to be told.
+fn K20_messages_without_room_are_bounded(context: &mut Context) -> Result<()> {
+    // Messages of a transaction: its type, a number, another.
+    const REQUEST: u8 = 3;
+    const TASK_DONE: u8 = 6;
+    const CHUNK: u32 = 64;
+    fn transfer(kind: u8, first: u32, second: u32) -> String {
+        let words = [first, second, 0, 0].map(|w| format!("{:08x}", w.swap_bytes()));
+        format!("{kind:02x}{}", words.concat())
+    }
+    let mut client = Client::new(0)?;
+    client.works()?;
+    let clients = kernel::read("/sys/kernel/debug/ax650-0/clients")?;
+    let line = clients.lines().find_map(|l| l.strip_prefix("native "));
+    let port = line.and_then(|l| l.split(',').nth(1)).context("no port")?;
+    let port: u32 = port.parse()?;
+    let fillers = fill_ring(context)?;
+    let mut say = |payload: String| {
+        let fields = json!({"what": "message", "port": port, "payload": payload});
+        context.host.card(0, "inject", fields).map(drop)
+    };
+    let open = |client: &mut Client| {
+        let (_, frame) = client.echo_frame(b"still there?");
+        errno(client.submit(&[client.call_step(&frame, 0, 4096)])) != libc::EPROTO
+    };
+    say(transfer(REQUEST, Kind::LATENCY.0, 1 << 20))?;
+    for _ in 0..16 {
+        say(transfer(TASK_DONE, CHUNK, 0))?;
+    }
+    std::thread::sleep(Duration::from_secs(1));
+    ensure!(
+        open(&mut client),
+        "what it may be told at a time is refused"
+    );
+    for _ in 0..64 {
+        say(transfer(TASK_DONE, CHUNK, 0))?;
+    }
+    kernel::until("the session to be ended", PATIENCE, || {
+        Ok(!open(&mut client))
+    })?;
+    drop((client, fillers));
+    context.host.clear(0)?;
+    // What the card was told of is kept until it is reset.
+    let card = Card::open(0)?;
+    card.control(AX650_CONTROL_RESET, 0)?;
+    card.wait_state(AX650_STATE_LOADER, BOOT)?;
+    card.make_running()?;
+    all_gone(context)?;
     canary(0)
 }
 

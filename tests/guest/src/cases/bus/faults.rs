@@ -3,6 +3,8 @@
 //! Faults of recovery that events alone do not show.
 
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context as _, Result};
@@ -13,7 +15,7 @@ use super::events::{bind, unbind, DOWN};
 use super::moments::runs_again;
 use crate::card::{self, Card, BOOT};
 use crate::case::{rounds, Context};
-use crate::client::{canary, Client};
+use crate::client::{canary, Client, PATIENCE};
 use crate::kernel;
 
 /// The command register, and its bit of bus mastering.
@@ -146,6 +148,73 @@ pub fn K21_a_card_that_is_down_stays_down(context: &mut Context) -> Result<()> {
         ensure!(card.counters()?.boots == before.boots, "{what}: booted");
     }
     Card::open(0)?.make_running()?;
+    canary(0)
+}
+
+/// How late the scheduler is meanwhile: a thread that only sleeps.
+struct Lateness {
+    stop: AtomicBool,
+    worst: Mutex<Duration>,
+}
+
+impl Lateness {
+    fn watch(&self) {
+        const NAP: Duration = Duration::from_millis(10);
+        while !self.stop.load(Ordering::Relaxed) {
+            let begin = Instant::now();
+            std::thread::sleep(NAP);
+            let late = begin.elapsed() - NAP;
+            let mut worst = self.worst.lock().unwrap_or_else(PoisonError::into_inner);
+            *worst = late.max(*worst);
+        }
+    }
+
+    /// The worst since it was last asked.
+    fn take(&self) -> Duration {
+        std::mem::take(&mut *self.worst.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Deadlines are seen to at once, also of a job that comes when the driver has just found nothing to do.
+pub fn K23_deadlines_are_watched_from_the_start(context: &mut Context) -> Result<()> {
+    const DEADLINE: Duration = Duration::from_millis(30);
+    let mut client = Client::new(0)?;
+    client.works()?;
+    context.host.switch(0, "rpc.drop", true)?;
+    let lateness = Lateness {
+        stop: AtomicBool::new(false),
+        worst: Mutex::default(),
+    };
+    let longest = std::thread::scope(|scope| -> Result<Duration> {
+        scope.spawn(|| lateness.watch());
+        let mut longest = Duration::ZERO;
+        let all = (0..rounds(150, 3000)).try_for_each(|round| {
+            let (_, frame) = client.echo_frame(b"never answered");
+            let step = client.call_step(&frame, 0, 4096);
+            lateness.take();
+            let begin = Instant::now();
+            let mut submit = ax650_submit {
+                session: client.session.session,
+                eventfd: -1,
+                timeout_ns: kernel::now_ns() + DEADLINE.as_nanos() as u64,
+                ..Default::default()
+            };
+            let job = client.card.submit_with(&mut submit, &[step])?;
+            // Its end is what the next one follows at once.
+            client.wait(job, 1, PATIENCE)?;
+            let (took, late) = (begin.elapsed(), lateness.take());
+            longest = longest.max(took);
+            // A driver that has missed it looks again after a second.
+            let slow = took > Duration::from_millis(800) && late < took / 4;
+            ensure!(!slow, "round {round}: {took:?}, everybody else {late:?}");
+            Ok(())
+        });
+        lateness.stop.store(true, Ordering::Relaxed);
+        all.map(|()| longest)
+    })?;
+    eprintln!("the longest took {longest:?}");
+    context.host.clear(0)?;
+    drop(client);
     canary(0)
 }
 

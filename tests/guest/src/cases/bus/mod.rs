@@ -7,13 +7,15 @@
 
 mod events;
 mod faults;
+mod memory;
 mod moments;
 
 use anyhow::{Context as _, Result};
 
-use crate::case::{rounds, skip, Context, SWITCH};
+use crate::case::{rounds, skip, soaks, Context, SWITCH};
 use events::Event;
 use faults::*;
+use memory::*;
 use moments::{Moment, Witness};
 
 /// Lists an event as a case.
@@ -63,9 +65,13 @@ crate::cases!["bus":
     K21_hibernation { timeout_s: 150, soak_s: 6000 },
     K7_unbind_while_the_bus_is_silent { timeout_s: 90 },
     K7_recovery_that_the_kernel_gives_up { timeout_s: 90, machines: &[SWITCH] },
-    K10_no_access_to_a_card_that_has_reset_itself { timeout_s: 90 },
+    K10_no_access_to_a_card_that_has_reset_itself { timeout_s: 90, soak_s: 900 },
     K10_addresses_are_wiped,
     K21_a_card_that_is_down_stays_down { timeout_s: 120 },
+    K3_no_memory_for_the_quarantine { kernels: &["debug"] },
+    K22_probe_fails_anywhere { timeout_s: 120, soak_s: 1500, kernels: &["debug"] },
+    K23_deadlines_are_watched_from_the_start { soak_s: 600 },
+    K26_sessions_end_without_memory { kernels: &["debug"] },
     K28_later_changes_of_the_configuration_stay,
     K30_sessions_that_take_long { timeout_s: 120 },
 ];
@@ -75,8 +81,9 @@ fn strike(context: &mut Context, event: &Event) -> Result<()> {
     if let Some(why) = (event.missing)()? {
         return skip(why);
     }
+    let moments = if soaks() { Moment::ALL } else { Moment::USUAL };
     for round in 0..rounds(2, 50) {
-        for &moment in rounds_of(Moment::USUAL, Moment::ALL) {
+        for &moment in moments {
             let what = || format!("{moment:?}, round {round}");
             let witness = Witness::at(context, moment).with_context(what)?;
             (event.happen)(context).with_context(what)?;
@@ -85,12 +92,4 @@ fn strike(context: &mut Context, event: &Event) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Returns the moments of `make test` or those of `make soak`.
-fn rounds_of<'a>(usual: &'a [Moment], soak: &'a [Moment]) -> &'a [Moment] {
-    match rounds(0, 1) {
-        0 => usual,
-        _ => soak,
-    }
 }

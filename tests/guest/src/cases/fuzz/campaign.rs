@@ -259,7 +259,10 @@ pub(super) fn fuzz(door: &'static Door, wanted: u64, limit: Duration) -> Result<
 }
 
 /// Lets ordinary users open nodes, while `f` runs.
-pub(super) fn for_everybody(nodes: &[String], f: impl FnOnce() -> Result<()>) -> Result<()> {
+pub(in crate::cases) fn for_everybody(
+    nodes: &[String],
+    f: impl FnOnce() -> Result<()>,
+) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let mut before = Vec::new();
     for node in nodes {
