@@ -5,6 +5,7 @@
 //! It delivers to receivers that it does not know.  Locks, outermost first: `Rx`, whatever a receiver
 //! locks, `Tx`; the port table is a leaf.  Each card has its own.
 
+pub(crate) mod chains;
 pub(crate) mod control;
 pub(crate) mod device;
 mod fmt;
@@ -46,6 +47,7 @@ use crate::{
         NOTIFY_PORT, //
     }, //
 };
+use chains::Chains;
 use control::Control;
 use device::Device;
 use ports::{
@@ -81,6 +83,9 @@ pub(crate) struct Link {
     pub(crate) ports: Mutex<Ports>,
     /// Sessions of clients that have sent calls when last looked at.  A hint.
     pub(crate) senders: Counter,
+    /// Calls that were sent together.
+    #[pin]
+    pub(crate) chains: Chains,
     /// Requests on port 11; its lock is outside of that of the ports.
     #[pin]
     control: Control,
@@ -112,6 +117,7 @@ impl Link {
                 rx <- new_mutex!(rx, "ax650_rx"),
                 ports <- new_mutex!(ports, "ax650_ports"),
                 senders: Counter::default(),
+                chains <- Chains::new(),
                 control <- Control::new(),
             }),
             GFP_KERNEL,
@@ -164,6 +170,15 @@ impl Link {
     /// Takes all messages that have come and hands them to their receivers.  Returns how many.
     pub(crate) fn drain(&self) -> u32 {
         self.rx.lock().drain(&self.device, self)
+    }
+
+    /// Takes all messages out of the ring if there are any, and nobody else does at the moment.
+    pub(crate) fn take_news(&self) {
+        if rx::has_news(&self.device) {
+            if let Some(mut rx) = self.rx.try_lock() {
+                rx.drain(&self.device, self);
+            }
+        }
     }
 
     /// Recovers what was lost on the way: messages whose interrupt, and doorbells that the card, missed.
