@@ -90,7 +90,10 @@ use glue::{
     sysfs::Attributes,
     thread::Thread, //
 };
-use link::Link;
+use link::{
+    chains::Poller,
+    Link, //
+};
 
 struct Driver;
 
@@ -130,6 +133,8 @@ struct Threads {
     thread: Mutex<Option<Thread<Card>>>,
     #[pin]
     attendant: Mutex<Option<Thread<Attendant>>>,
+    #[pin]
+    poller: Mutex<Option<Thread<Poller>>>,
 }
 
 impl Threads {
@@ -140,11 +145,15 @@ impl Threads {
             ended: Atomic::new(0),
             thread <- new_mutex!(None, "ax650_thread"),
             attendant <- new_mutex!(None, "ax650_attendant"),
+            poller <- new_mutex!(None, "ax650_poller"),
         })
     }
 
     /// Boots the card, in the background.
     fn begin(&self, name: &CStr) -> Result {
+        let poller = Arc::new(Poller::new(&self.card.link), GFP_KERNEL)?;
+        let poll = CString::try_from_fmt(fmt!("{}-poll", name))?;
+        *self.poller.lock() = Some(Thread::start(poller, &poll)?);
         let main = Arc::new(Attendant::new(&self.card), GFP_KERNEL)?;
         let attendant = CString::try_from_fmt(fmt!("{}-svc", name))?;
         *self.attendant.lock() = Some(Thread::start(main, &attendant)?);
@@ -158,6 +167,9 @@ impl Threads {
         if self.ended.xchg(1, Relaxed) != 0 {
             return;
         }
+        // While the interrupt is there that it has masked.
+        let poller = self.poller.lock().take();
+        drop(poller);
         let thread = self.thread.lock().take();
         drop(thread);
         self.card.begin_removal();

@@ -531,6 +531,14 @@ struct ax650_step_result {
 };
 
 /**
+ * define AX650_WAIT_NO_POLL - sleep at once
+ *
+ * Without it a thread of a file whose jobs end within microseconds looks for the end of the job itself
+ * before it sleeps, while nobody else wants its CPU.
+ */
+#define AX650_WAIT_NO_POLL (1U << 0)
+
+/**
  * struct ax650_wait - wait for the end of a job, and forget it
  *
  * Returns 0 if the job has ended, well or not: see @status.  ETIME: not ended at @timeout_ns (EAGAIN
@@ -547,7 +555,7 @@ struct ax650_wait {
 	__u32 result_count;
 	/** @result_size: size of the caller's struct ax650_step_result */
 	__u32 result_size;
-	/** @flags: must be 0 */
+	/** @flags: AX650_WAIT_* */
 	__u32 flags;
 	/** @status: out: 0, or the negative errno of the first failed step */
 	__s32 status;

@@ -36,6 +36,12 @@ pub const AX650_STEP_PIPELINED: u32 = 1;
 /// CALL: the frame asks for no answer, the step is done when it is sent.
 pub const AX650_STEP_NO_REPLY: u32 = 2;
 
+/// Sleep at once.
+///
+/// Without it a thread of a file whose jobs end within microseconds looks for the end of the job itself
+/// before it sleeps, while nobody else wants its CPU.
+pub const AX650_WAIT_NO_POLL: u32 = 1;
+
 /// BOOT: do nothing if the card is RUNNING, SUSPECT or being booted.
 pub const AX650_CONTROL_IF_NEEDED: u32 = 1;
 
@@ -807,7 +813,7 @@ plain! {
         pub result_count: u32,
         /// Size of the caller's [`ax650_step_result`].
         pub result_size: u32,
-        /// Must be 0.
+        /// [`AX650_WAIT_*`].
         pub flags: u32,
         /// Out: 0, or the negative errno of the first failed step.
         pub status: i32,

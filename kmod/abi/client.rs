@@ -24,13 +24,11 @@ use kernel::{
         Arc,
         Mutex, //
     },
-    uaccess::{
-        UserPtr,
-        UserSlice, //
-    }, //
+    uaccess::UserSlice, //
 };
 
 use super::{
+    wait::Waits,
     MAX_SESSIONS_PER_FILE,
     OPEN_TIMEOUT, //
 };
@@ -57,17 +55,13 @@ use crate::{
         prelude::*,
         task,
         time::{
-            self,
             Instant,
             Moment, //
         }, //
     },
     link::orders::Order,
     session::{
-        job::{
-            Board,
-            Job, //
-        },
+        job::Board,
         open::CONTEXT,
         Session, //
     },
@@ -80,7 +74,6 @@ use crate::{
         SessionCreate,
         SessionDestroy,
         Submit,
-        Wait,
         CONTROL_BOOT,
         CONTROL_IF_NEEDED,
         CONTROL_RESET,
@@ -153,6 +146,7 @@ pub(super) struct Holdings {
 pub(crate) struct Client {
     pub(super) card: Arc<Card>,
     pub(super) board: Arc<Board>,
+    pub(super) waits: Waits,
     /// Who pays for its memory and sessions.
     pub(super) account: Arc<Account>,
     #[pin]
@@ -199,6 +193,7 @@ impl MiscDevice for Client {
             pin_init!(Self {
                 card,
                 board,
+                waits: Waits::new(),
                 account,
                 holdings <- new_mutex!(Holdings {
                     buffers: Handles::new(MAX_BUFFERS_PER_FILE),
@@ -370,41 +365,6 @@ impl Client {
             _ => return Err(EINVAL),
         };
         args.generation = self.card.order(order)?;
-        Ok(())
-    }
-
-    fn wait(&self, user: impl Fn() -> UserSlice) -> Result {
-        let mut args: Wait = plain::read(user())?;
-        if args.flags != 0 || (args.results != 0 && args.result_size == 0) {
-            return Err(EINVAL);
-        }
-        let deadline = (args.timeout_ns != 0).then(|| args.timeout_ns.instant());
-        let job = self.board.wait(args.job, deadline)?;
-        let written = self
-            .hand_over(&mut args, &job)
-            .and_then(|()| plain::write(user(), &args));
-        if written.is_err() {
-            self.board.put_back(job);
-        }
-        written
-    }
-
-    fn hand_over(&self, args: &mut Wait, job: &Job) -> Result {
-        if args.results != 0 {
-            let size = args.result_size as usize;
-            let mut at = usize::try_from(args.results).map_err(|_| EFAULT)?;
-            for result in job.results().take(args.result_count as usize) {
-                plain::write(UserSlice::new(UserPtr::from_addr(at), size), result)?;
-                at = at.checked_add(size).ok_or(EFAULT)?;
-            }
-        }
-        args.job = job.number;
-        args.result_count = job.results().count() as u32;
-        args.status = job.status();
-        args.user_data = job.user_data;
-        args.queued_ns = job.queued_at.nanos();
-        args.done_ns = job.done_at.nanos();
-        args.woken_ns = time::now();
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 pub(crate) mod client;
 mod query;
 mod submit;
+mod wait;
 
 use crate::glue::time::Delta;
 

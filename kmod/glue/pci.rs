@@ -197,6 +197,53 @@ pub(crate) fn set_read_request(pdev: &pci::Device) {
     }
 }
 
+/// The vector of a device's only message interrupt, as one that can be masked.
+///
+/// To be dropped before the vector is freed: the number may be another device's afterwards.
+pub(crate) struct Vector {
+    irq: c_uint,
+    masked: bool,
+}
+
+impl Vector {
+    /// Finds the vector of `pdev`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if it has none.
+    pub(crate) fn new(pdev: &pci::Device) -> Result<Self> {
+        // SAFETY: a valid device.
+        let irq = unsafe { bindings::pci_irq_vector(raw(pdev), 0) };
+        let irq = c_uint::try_from(irq).map_err(|_| EINVAL)?;
+        // SAFETY: any number may be given.
+        unsafe { shim::ax650_irq_mask_at_once(irq) };
+        Ok(Self { irq, masked: false })
+    }
+
+    /// Keeps interrupts back: in the device, if its vectors can be masked, else in the kernel.  A handler
+    /// may still be running.
+    pub(crate) fn mask(&mut self) {
+        if !core::mem::replace(&mut self.masked, true) {
+            // SAFETY: any number may be given; this one is the device's.
+            unsafe { bindings::disable_irq_nosync(self.irq) };
+        }
+    }
+
+    /// Lets interrupts come again, with one for those that were kept back.
+    pub(crate) fn unmask(&mut self) {
+        if core::mem::replace(&mut self.masked, false) {
+            // SAFETY: `mask` has disabled it.
+            unsafe { bindings::enable_irq(self.irq) };
+        }
+    }
+}
+
+impl Drop for Vector {
+    fn drop(&mut self) {
+        self.unmask();
+    }
+}
+
 /// Returns the PCI domain, and bus << 8 | device << 3 | function.
 pub(crate) fn location(pdev: &pci::Device) -> (u32, u32) {
     // SAFETY: a valid device.

@@ -11,7 +11,9 @@
 #include <linux/freezer.h>
 #include <linux/gfp.h>
 #include <linux/highmem.h>
+#include <linux/interrupt.h>
 #include <linux/iommu.h>
+#include <linux/irq.h>
 #include <linux/kmemleak.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
@@ -161,6 +163,22 @@ bool ax650_must_leave(void)
 	return fatal_signal_pending(current) || freezing(current);
 }
 
+/* As threads that handle interrupts. */
+void ax650_be_prompt(void)
+{
+	sched_set_fifo(current);
+}
+
+bool ax650_need_resched(void)
+{
+	return need_resched();
+}
+
+void ax650_cpu_relax(void)
+{
+	cpu_relax();
+}
+
 struct pid *ax650_current_pid(void)
 {
 	return get_pid(task_tgid(current));
@@ -202,6 +220,12 @@ bool ax650_pci_behind_switch(struct pci_dev *pdev)
 	struct pci_dev *bridge = pci_upstream_bridge(pdev);
 
 	return bridge && !pci_is_root_bus(bridge->bus);
+}
+
+/* From now on disable_irq() masks the vector in the device, not only when the next interrupt has come. */
+void ax650_irq_mask_at_once(unsigned int irq)
+{
+	irq_set_status_flags(irq, IRQ_DISABLE_UNLAZY);
 }
 
 /* Whether the kernel says that `client` reaches the BARs of `provider`. */

@@ -49,8 +49,12 @@ extern "C" {
     pub(super) fn ax650_pid_number(pid: *mut bindings::pid) -> c_int;
     pub(super) fn ax650_pid_in_current_ns(pid: *mut bindings::pid) -> c_int;
     pub(super) fn ax650_must_leave() -> bool;
+    pub(super) fn ax650_be_prompt();
+    pub(super) fn ax650_need_resched() -> bool;
+    pub(super) fn ax650_cpu_relax();
     fn ax650_md5(data: *const u8, len: usize, out: *mut u8);
     fn ax650_sha256(data: *const u8, len: usize, out: *mut u8);
+    pub(super) fn ax650_irq_mask_at_once(irq: c_uint);
     pub(super) fn ax650_pci_domain(pdev: *mut bindings::pci_dev) -> c_int;
     pub(super) fn ax650_pci_bar_size(pdev: *mut bindings::pci_dev, bar: c_int) -> u64;
     pub(super) fn ax650_pci_behind_switch(pdev: *mut bindings::pci_dev) -> bool;

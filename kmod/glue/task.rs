@@ -100,6 +100,21 @@ pub(crate) fn must_leave() -> bool {
     unsafe { shim::ax650_must_leave() }
 }
 
+/// Gives the calling kernel thread the priority of those that handle interrupts.
+pub(crate) fn be_prompt() {
+    // SAFETY: no preconditions.
+    unsafe { shim::ax650_be_prompt() }
+}
+
+/// Lets a moment pass in a loop that waits; false if another task wants the CPU.
+pub(crate) fn relax() -> bool {
+    // SAFETY: no preconditions.
+    unsafe {
+        shim::ax650_cpu_relax();
+        !shim::ax650_need_resched()
+    }
+}
+
 /// Returns whether the caller may reach all memory anyway.
 pub(crate) fn is_raw_io() -> bool {
     // SAFETY: no preconditions.

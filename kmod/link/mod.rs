@@ -5,6 +5,7 @@
 //! It delivers to receivers that it does not know.  Locks, outermost first: `Rx`, whatever a receiver
 //! locks, `Tx`; the port table is a leaf.  Each card has its own.
 
+pub(crate) mod chains;
 pub(crate) mod control;
 pub(crate) mod device;
 mod fmt;
@@ -49,6 +50,7 @@ use crate::{
         ring, //
     }, //
 };
+use chains::Chains;
 use control::Control;
 use device::Device;
 use ports::{
@@ -71,8 +73,8 @@ const ROOM_PAUSE: Delta = Delta::from_millis(1);
 /// Messages that are taken at a time; then others may look at the ring.
 const BATCH: u32 = 32;
 
-/// The interrupt's thread comes before all programs.  While messages keep coming it rests [`REST`] after each
-/// [`SPELL`], so that programs on the same CPU get on, too.
+/// The threads of the interrupt and of chains come before all programs.  While messages keep coming they rest [`REST`]
+/// after each [`SPELL`], so that programs on the same CPU get on, too.
 const SPELL: Delta = Delta::from_millis(2);
 const REST: Delta = Delta::from_millis(1);
 
@@ -92,6 +94,9 @@ pub(crate) struct Link {
     pub(crate) ports: Mutex<Ports>,
     /// Sessions of clients that have sent calls when last looked at.  A hint.
     pub(crate) senders: Counter,
+    /// Calls that were sent together.
+    #[pin]
+    pub(crate) chains: Chains,
     /// Requests on port 11; its lock is outside of that of the ports.
     #[pin]
     control: Control,
@@ -123,6 +128,7 @@ impl Link {
                 rx <- new_mutex!(rx, "ax650_rx"),
                 ports <- new_mutex!(ports, "ax650_ports"),
                 senders: Counter::default(),
+                chains <- Chains::new(),
                 control <- Control::new(),
             }),
             GFP_KERNEL,
@@ -189,16 +195,30 @@ impl Link {
         taken
     }
 
-    /// Takes the messages that an interrupt has announced.
-    pub(crate) fn on_interrupt(&self) {
-        self.counters.interrupts.add(1);
+    /// Takes all messages, in a thread that comes before all programs.  Returns how many.
+    fn drain_promptly(&self) -> u32 {
         let mut begun = Instant::now();
         self.drain(|| {
             if begun.elapsed() >= SPELL {
                 time::fsleep(REST);
                 begun = Instant::now();
             }
-        });
+        })
+    }
+
+    /// Takes the messages that an interrupt has announced.
+    pub(crate) fn on_interrupt(&self) {
+        self.counters.interrupts.add(1);
+        self.drain_promptly();
+    }
+
+    /// Takes messages out of the ring if there are any, and nobody else does at the moment.
+    pub(crate) fn take_news(&self) {
+        if rx::has_news(&self.device) {
+            if let Some(mut rx) = self.rx.try_lock() {
+                rx.drain(&self.device, self, BATCH, &mut { rx::MOST_TRIES });
+            }
+        }
     }
 
     /// Recovers what was lost on the way: messages whose interrupt, and doorbells that the card, missed.

@@ -84,6 +84,13 @@ pub(super) trait Delivery {
     fn deliver(&self, port: u32, message: &[u8]);
 }
 
+/// Returns whether the card has put messages into the ring that were not taken.  A hint, without a lock.
+pub(super) fn has_news(device: &Device) -> bool {
+    let ring = &device.geometry.c2h;
+    let [rp, wp] = [ring.rp_at, ring.wp_at].map(|at| device.region.read64(at as usize).ok());
+    rp != wp
+}
+
 impl Rx {
     /// Takes up to `most` messages out of the ring and hands them over; headers may be read again `tries`
     /// times.  Returns how many.

@@ -76,7 +76,7 @@ impl Engine {
         match step.map(|step| &step.work) {
             Some(Work::Call(call)) => {
                 let no_reply = call.no_reply;
-                self.has_credit(session, no_reply)
+                Self::has_credit(&self.pending, session, no_reply)
             }
             _ => true,
         }
@@ -142,7 +142,7 @@ impl Engine {
 
     /// Says that a long frame is to be fetched.
     fn begin_call(&mut self, session: &Base, bulk: &Bulk, header: frame::Header, no_reply: bool) {
-        session.grants.sent(session.owner(), &header, None);
+        self.ends += session.grants.sent(session.owner(), &header, None);
         let caller = match no_reply {
             true => Caller::NoReply,
             false => Caller::Step {

@@ -21,11 +21,13 @@ use super::{
     },
     engine::{
         Caller,
-        Engine, //
+        Engine,
+        Pending, //
     }, //
 };
 use crate::{
     glue::time,
+    link::chains::CHAIN,
     wire::{
         frame,
         rpc, //
@@ -36,21 +38,21 @@ use crate::{
 const SYNC_EVERY: usize = 8;
 
 impl Engine {
-    /// Returns whether one more call may be sent now.
-    pub(super) fn has_credit(&self, session: &Base, no_reply: bool) -> bool {
+    /// Returns whether one more call may be sent now, where `pending` are under way.
+    pub(super) fn has_credit(pending: &[Pending], session: &Base, no_reply: bool) -> bool {
         let comes = |caller| match caller {
             Caller::Step { .. } | Caller::Internal => true,
             Caller::NoReply | Caller::Sync => no_reply,
             Caller::Nobody { .. } => false,
         };
-        let most = if !self.pending.iter().any(|p| comes(p.caller)) {
+        let most = if !pending.iter().any(|p| comes(p.caller)) {
             MAX_GIVEN_UP
         } else if session.link.senders.get() > 1 {
             MAX_UNDER_WAY_SHARED
         } else {
             MAX_UNDER_WAY
         };
-        self.pending.len() < most
+        pending.len() < most
     }
 
     /// Returns whether somebody waits for an answer.
@@ -62,6 +64,25 @@ impl Engine {
     /// Returns whether calls were sent since this was last asked, or an answer is waited for.
     pub(super) fn has_sent(&mut self) -> bool {
         core::mem::take(&mut self.sent) || self.is_awaited()
+    }
+
+    /// Tells the link how many answers a chain of the session waits for.  To be called before a doorbell is rung for what
+    /// was sent.
+    pub(super) fn follow_chain(&mut self, session: &Base) {
+        let burst = core::mem::take(&mut self.burst);
+        if self.chain.is_none() && burst < CHAIN {
+            return;
+        }
+        let quiet = |caller| matches!(caller, Caller::Nobody { .. } | Caller::NoReply);
+        let due = self.pending.iter().filter(|p| !quiet(p.caller)).count();
+        let begins = burst >= CHAIN && due >= CHAIN;
+        let counted = self.chain.take().unwrap_or(0);
+        self.chain = (due > 0 && (begins || counted > 0)).then_some(due);
+        let chains = &session.link.chains;
+        chains.change(counted, self.chain.unwrap_or(0));
+        if begins {
+            chains.begin();
+        }
     }
 
     /// Notes that nobody waits for the answers to calls of job `number` any more; the card has them still.
@@ -90,18 +111,30 @@ impl Engine {
 
     /// Asks for an answer behind calls that have none, unless that is under way.
     pub(super) fn ask_for_answer(&mut self, session: &Base) {
-        let mut silent = self
-            .pending
-            .iter()
-            .filter(|p| p.caller == Caller::NoReply)
-            .map(|p| p.header);
-        let Some(oldest) = silent.next() else {
-            return;
-        };
-        let enough = silent.count() + 1 >= SYNC_EVERY || !self.has_credit(session, true);
-        if !enough || self.pending.iter().any(|p| p.caller == Caller::Sync) {
+        if self.pending.iter().any(|p| p.caller == Caller::Sync) {
             return;
         }
+        // The answer to a later call of the same stream tells as much.
+        let is_covered = |at: usize, silent: &Pending| {
+            let mut later = self.pending.iter().skip(at);
+            later.any(|p| {
+                matches!(p.caller, Caller::Step { .. } | Caller::Internal)
+                    && p.header.context == silent.header.context
+                    && p.header.stream == silent.header.stream
+            })
+        };
+        let silent = || {
+            let calls = self.pending.iter().enumerate();
+            let silent = calls.filter(|(_, p)| p.caller == Caller::NoReply);
+            silent.filter(|&(at, p)| !is_covered(at, p))
+        };
+        let Some((_, oldest)) = silent().next() else {
+            return;
+        };
+        if silent().count() < SYNC_EVERY && Self::has_credit(&self.pending, session, true) {
+            return;
+        }
+        let oldest = oldest.header;
         self.syncs += 1;
         let pid = session.process.number() as u32;
         let call = rpc::Call {

@@ -18,7 +18,6 @@ use super::{
         Claim,
         Lasting, //
     },
-    grants::ends_a_place,
     inbound::Inbound,
     job::{
         Call,
@@ -119,6 +118,10 @@ pub(crate) struct Engine {
     pub(super) syncs: u64,
     /// Calls were sent since [`Self::has_sent`] was asked.
     pub(super) sent: bool,
+    /// Calls that were sent since [`Self::follow_chain`] looked.
+    pub(super) burst: usize,
+    /// Answers that a chain waits for, as counted in the link; `None`: no chain is under way.
+    pub(super) chain: Option<usize>,
     /// Contexts and streams that were ended.
     pub(super) ends: u64,
     retired: bool,
@@ -145,6 +148,8 @@ impl Engine {
             names: Names::new(),
             syncs: 0,
             sent: false,
+            burst: 0,
+            chain: None,
             ends: 0,
             retired: false,
             farewell_due: false,
@@ -352,8 +357,6 @@ impl Engine {
 
     /// Sends a short call; false if the ring has no room now, or the session no credit.
     fn send_call(&mut self, session: &Base, number: u64, index: usize) -> bool {
-        let credit = self.has_credit(session, false);
-        let quiet_credit = self.has_credit(session, true);
         let Some(job) = self.jobs.iter_mut().find(|job| job.number == number) else {
             return false;
         };
@@ -366,8 +369,7 @@ impl Engine {
         let Frame::Short(bytes) = &call.frame else {
             return false;
         };
-        let credit = if call.no_reply { quiet_credit } else { credit };
-        if !credit {
+        if !Self::has_credit(&self.pending, session, call.no_reply) {
             return false;
         }
         let is_late = |claim: &KBox<Claim>| claim.relies_on_order && claim.epoch != self.ends;
@@ -384,10 +386,8 @@ impl Engine {
             return false;
         }
         let (header, no_reply) = (call.header, call.no_reply);
-        session
-            .grants
-            .sent(session.owner(), &header, step.claim.as_mut());
-        self.ends += u64::from(ends_a_place(&header));
+        let owner = session.owner();
+        self.ends += session.grants.sent(owner, &header, step.claim.as_mut());
         step.progress = Progress::Active;
         step.result.sent_ns = time::now();
         job.next += 1;
@@ -413,6 +413,7 @@ impl Engine {
     pub(super) fn expect(&mut self, header: frame::Header, caller: Caller) {
         let pending = Pending { header, caller };
         self.sent = true;
+        self.burst += 1;
         // `submit` and `call` have made room for as many as may be under way.
         if self.pending.push_within_capacity(pending).is_err() {
             if let Caller::Step { job, step } = caller {

@@ -125,9 +125,16 @@ impl Grants {
         self.with(number, |table| table.disorder());
     }
 
-    /// Notes that a call with `header` is being sent, as one message if `claim` is told.
-    pub(super) fn sent(&self, number: u32, header: &Header, claim: Option<&mut KBox<Claim>>) {
-        if ends_a_place(header) {
+    /// Notes that a call with `header` is being sent, as one message if `claim` is told.  Returns how many
+    /// contexts and streams it ends.
+    pub(super) fn sent(
+        &self,
+        number: u32,
+        header: &Header,
+        claim: Option<&mut KBox<Claim>>,
+    ) -> u64 {
+        let ends = ends_a_place(header);
+        if ends {
             self.disorder(number);
         }
         if let Some(claim) = claim {
@@ -135,6 +142,7 @@ impl Grants {
                 claim.uses.iter_mut().for_each(|used| table.sent(used));
             });
         }
+        ends.into()
     }
 
     /// Learns from the answer to the call of `claim`. What the card says is not believed where it makes no sense: then

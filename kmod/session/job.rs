@@ -349,6 +349,15 @@ impl Board {
         }
     }
 
+    /// Returns whether job `number` (0: every job) has not ended.
+    pub(crate) fn is_running(&self, number: u64) -> bool {
+        let entries = self.entries.lock();
+        match number {
+            0 => entries.ended.is_empty() && !entries.running.is_empty(),
+            _ => entries.running.contains(&number),
+        }
+    }
+
     /// Gives up what jobs that have ended have worked with, although nobody has waited for them.
     pub(crate) fn settle(&self) {
         loop {

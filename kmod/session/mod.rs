@@ -90,6 +90,7 @@ impl Session {
         let mut engine = self.engine.lock();
         let result = f(&mut engine, &self.base);
         engine.pump(&self.base);
+        engine.follow_chain(&self.base);
         let retire = engine.wants_retirement();
         self.link.ring();
         let ended = engine.has_ended();

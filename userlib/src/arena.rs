@@ -154,12 +154,22 @@ impl Slot {
 
     /// Returns the first `len` bytes of the answer, fewer if it was cut.
     pub(crate) fn contents(&self, len: u64) -> Vec<u8> {
+        let mut contents = Vec::new();
+        self.read(len, &mut contents);
+        contents
+    }
+
+    /// Puts the first `len` bytes of the answer, fewer if it was cut, in place of what is in `contents`.
+    pub(crate) fn read(&self, len: u64, contents: &mut Vec<u8>) {
         let len = usize::try_from(len)
             .unwrap_or(usize::MAX)
             .min(self.capacity);
         match &self.place {
-            SlotPlace::Small(sheet, index) => sheet.buffer.mapping().copy_out(index * SLOT, len),
-            SlotPlace::Large(buffer) => buffer.mapping().copy_out(0, len),
+            SlotPlace::Small(sheet, index) => {
+                let mapping = sheet.buffer.mapping();
+                mapping.copy_into(index * SLOT, len, contents);
+            }
+            SlotPlace::Large(buffer) => buffer.mapping().copy_into(0, len, contents),
             SlotPlace::Lost => unreachable!("a lost slot is gone"),
         }
     }

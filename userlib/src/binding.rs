@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::buffer::{Buffer, ReadGuard, WriteGuard};
+use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::memory::CardMemory;
@@ -265,6 +266,41 @@ impl Binding {
     ///
     /// [`RunSteps::finish`] tells how the run went when the job has ended.
     pub fn add_to<'a>(&self, mut job: Job<'a>) -> (Job<'a>, RunSteps) {
+        // Copies and calls travel on different ports: the card keeps no order between them.
+        let first = job.len();
+        let mut copy_in = None;
+        if let Some(Room {
+            buffer,
+            memory,
+            len,
+        }) = self.inputs.copied()
+        {
+            copy_in = Some(job.len());
+            job = job.then(Part::to_card(buffer, 0..*len, memory));
+        }
+        let at = job.len();
+        job = job.then(self.run_call());
+        let mut copy_out = None;
+        if let Some(Room {
+            buffer,
+            memory,
+            len,
+        }) = self.outputs.copied()
+        {
+            copy_out = Some(job.len());
+            job = job.then(Part::from_card(buffer, 0..*len, memory));
+        }
+        let steps = RunSteps {
+            first,
+            copy_in,
+            run: at,
+            copy_out,
+        };
+        (job, steps)
+    }
+
+    /// Makes the call that runs the model on what lies in card memory.
+    pub(crate) fn run_call(&self) -> Call {
         let stream = self.model.stream();
         let body = RequestBody {
             handle: Some(self.model.handle()),
@@ -287,37 +323,7 @@ impl Binding {
         {
             run = run.keep(&room.memory);
         }
-        // Copies and calls travel on different ports: the card keeps no order between them.
-        let first = job.len();
-        let mut copy_in = None;
-        if let Some(Room {
-            buffer,
-            memory,
-            len,
-        }) = self.inputs.copied()
-        {
-            copy_in = Some(job.len());
-            job = job.then(Part::to_card(buffer, 0..*len, memory));
-        }
-        let at = job.len();
-        job = job.then(run);
-        let mut copy_out = None;
-        if let Some(Room {
-            buffer,
-            memory,
-            len,
-        }) = self.outputs.copied()
-        {
-            copy_out = Some(job.len());
-            job = job.then(Part::from_card(buffer, 0..*len, memory));
-        }
-        let steps = RunSteps {
-            first,
-            copy_in,
-            run: at,
-            copy_out,
-        };
-        (job, steps)
+        run
     }
 
     fn job(&self) -> (Job<'_>, RunSteps) {

@@ -115,7 +115,27 @@ impl Caller {
 
 /// Encodes the whole frame of a request.
 pub(crate) fn request(header: Header, caller: Caller, body: RequestBody) -> Vec<u8> {
-    let message = Request {
+    let message = message(&header, caller, body);
+    let mut frame = Vec::with_capacity(Header::SIZE + message.encoded_len());
+    encode(&header, &message, &mut frame);
+    frame
+}
+
+/// Writes the frame of a request over what is in `frame`.
+pub(crate) fn encode(header: &Header, message: &Request, frame: &mut Vec<u8>) {
+    frame.clear();
+    frame.extend_from_slice(&header.to_bytes());
+    message.encode(frame).expect("a Vec grows as needed");
+}
+
+/// Takes the message out of the frame of a request that was made here.
+pub(crate) fn decode(frame: &[u8]) -> Result<Request> {
+    let message = frame.get(Header::SIZE..).unwrap_or(&[]);
+    Request::decode(message).map_err(|error| Error::invalid(format!("not a request: {error}")))
+}
+
+fn message(header: &Header, caller: Caller, body: RequestBody) -> Request {
+    Request {
         head: Some(Head {
             seq_num: header.sequence,
             version: Some(Version {
@@ -132,11 +152,7 @@ pub(crate) fn request(header: Header, caller: Caller, body: RequestBody) -> Vec<
         }),
         body: Some(body),
         tail: Some(Tail::default()),
-    };
-    let mut frame = Vec::with_capacity(Header::SIZE + message.encoded_len());
-    frame.extend_from_slice(&header.to_bytes());
-    message.encode(&mut frame).expect("a Vec grows as needed");
-    frame
+    }
 }
 
 /// Checks the frame of the answer to `sent` and takes the body out of it.

@@ -14,20 +14,21 @@ use crate::cleanup::Keep;
 use crate::clock::deadline_ns;
 use crate::error::{Error, Request, Result};
 use crate::memory::CardMemory;
-use crate::part::{Part, Work};
+use crate::part::{Order, Part, Work};
 use crate::pending::{self, Done, Outstanding, Pending, Waiting};
 use crate::session::Session;
 use crate::stream::Stream;
 use crate::transport::{Direction, Place, Step, Submission, FORKED};
 
 /// How much longer than the driver the library waits for the end of a job, before it calls the driver stuck.
-const GRACE: Duration = Duration::from_secs(10);
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
 
 /// A job that is being put together.
 ///
 /// [`Job::then`] steps wait for all earlier steps; [`Job::along`] steps are sent right behind the one ahead,
-/// which saves a round trip where the order on the card is enough: calls of one stream are carried out in
-/// order anyway, and copies among themselves too.
+/// which saves a round trip where the order on the card is enough.  The card carries calls of one stream out in order
+/// anyway, so a call behind calls of its own stream is sent at once in either case: a chain of calls costs one
+/// doorbell and one interrupt.  (Only what a failed step ahead would have kept from being sent goes out, too.)
 ///
 /// A job owns what it uses until it has ended: buffers, [`CardMemory`], and the models and bindings it runs.  All of
 /// that must belong to its session.
@@ -39,6 +40,7 @@ pub struct Job<'a> {
     timeout: Option<Duration>,
     eventfd: Option<BorrowedFd<'a>>,
     problem: Option<Error>,
+    order: Order,
 }
 
 struct Planned {
@@ -63,10 +65,12 @@ impl<'a> Job<'a> {
             timeout: None,
             eventfd: None,
             problem: None,
+            order: Order::default(),
         }
     }
 
-    /// Adds a step that begins when all earlier steps have ended well.
+    /// Adds a step that is carried out when all earlier steps have ended; it is not begun if one of them has failed
+    /// before it was sent.
     pub fn then(self, part: impl Into<Part>) -> Self {
         self.add(false, part.into())
     }
@@ -110,6 +114,7 @@ impl<'a> Job<'a> {
         if let Err(problem) = work.check(self.stream.session()) {
             self.problem.get_or_insert(problem);
         }
+        let pipelined = self.order.next(pipelined, work.ordered());
         self.steps.push(Planned { pipelined, work });
         self
     }

@@ -9,7 +9,7 @@
 //! * [`Session`]: one serving process on the card; makes everything else.  [`Stream`]: a queue of it.
 //! * [`Buffer`]: host memory that the card reaches by DMA, filled and read in place.
 //! * [`CardMemory`]: memory on the card.
-//! * [`Job`]: several copies and calls, queued at once.
+//! * [`Job`]: several copies and calls, queued at once.  [`Chain`]: calls that are queued at once again and again.
 //!
 //! * [`Model`], [`Binding`]: inference.  [`media`]: video and pictures.
 //!
@@ -60,6 +60,7 @@ mod buffer;
 mod call;
 mod card;
 mod card_log;
+mod chain;
 mod cleanup;
 mod clock;
 mod code;
@@ -110,6 +111,7 @@ pub use buffer::{Buffer, ReadGuard, WriteGuard};
 pub use call::Call;
 pub use card::{Card, Listed};
 pub use card_log::CardLog;
+pub use chain::Chain;
 pub use code::CardCode;
 pub use dtype::{DataType, Layout};
 pub use error::{Error, ErrorKind, Request, Result};

@@ -14,6 +14,9 @@ use crate::pending::Waiting;
 use crate::session::Session;
 use crate::transport::{Action, Direction, Place};
 
+/// Longest frame that goes as one message; a longer one is fetched by DMA.
+const MAX_MESSAGE: usize = 1024;
+
 /// What a step is about: a copy, or a [`Call`].
 #[derive(Debug)]
 pub struct Part(pub(crate) Work);
@@ -84,6 +87,33 @@ impl From<Call> for Part {
     }
 }
 
+/// Finds out which steps of a job are carried out in order though they do not wait for the earlier ones.
+#[derive(Debug, Default)]
+pub(crate) struct Order {
+    is_begun: bool,
+    /// The stream of all steps since the last one that waits, if they are short calls of one stream.
+    chain: Option<Place>,
+}
+
+impl Order {
+    /// Returns the stream in whose order the card carries a call out, if nothing but its message is needed for that.
+    pub(crate) fn of(frame: &[u8], place: Place) -> Option<Place> {
+        (frame.len() <= MAX_MESSAGE).then_some(place)
+    }
+
+    /// Returns whether the next step may be sent behind the one ahead: as `along` says, or because the card keeps the
+    /// order of both.
+    pub(crate) fn next(&mut self, along: bool, call: Option<Place>) -> bool {
+        let is_first = !std::mem::replace(&mut self.is_begun, true);
+        let in_order = !is_first && call.is_some() && call == self.chain;
+        if !in_order {
+            // What waits begins a chain; what does not may be sent while anything else goes on.
+            self.chain = call.filter(|_| is_first || !along);
+        }
+        along || in_order
+    }
+}
+
 impl Work {
     pub(crate) fn what(&self) -> String {
         match self {
@@ -101,6 +131,14 @@ impl Work {
                 format!("copy {count} bytes {way} the card at {address:#x}")
             }
             Work::Call(call) => call.what().to_owned(),
+        }
+    }
+
+    /// Returns the stream in whose order the card carries this out, if nothing but its message is needed for that.
+    pub(crate) fn ordered(&self) -> Option<Place> {
+        match self {
+            Work::Call(call) => Order::of(call.frame(), call.lane().place()),
+            Work::Copy { .. } => None,
         }
     }
 

@@ -106,6 +106,34 @@ impl Outstanding {
         })
     }
 
+    /// Ends a job that did not end well, or whose end was not seen: as `end` says.
+    pub(crate) fn fail<T>(
+        self,
+        session: &Session,
+        end: Result<ax650_wait, Errno>,
+        results: &[ax650_step_result],
+    ) -> Result<T> {
+        match end {
+            Ok(wait) => {
+                let count = results.len().min(wait.result_count as usize);
+                let what = "a job that has failed went well";
+                self.finish(session, wait, &results[..count])
+                    .and_then(|_| Err(Error::invalid(what)))
+            }
+            Err(Errno::EAGAIN | Errno::ETIME) => {
+                session.leave(self);
+                Err(session.driver_error("wait for a job", Request::Wait, Errno::ETIME))
+            }
+            Err(errno) => {
+                let error = session.driver_error("wait for a job", Request::Wait, errno);
+                if !session.is_over() {
+                    self.lose(session, None);
+                }
+                Err(error)
+            }
+        }
+    }
+
     /// Gives the job up when nobody knows when the card is through with it.  `results`: how its steps ended,
     /// if that is known.
     pub(crate) fn lose(self, session: &Session, results: Option<&[ax650_step_result]>) {
@@ -190,7 +218,7 @@ impl Pending {
     ///
     /// # Errors
     ///
-    /// [`Error::Job`]: a step failed; no later step was begun.  [`Error::Answer`]: the answer of a call
+    /// [`Error::Job`]: a step failed; no later step was begun, but for those that had been sent.  [`Error::Answer`]: the answer of a call
     /// cannot be read.  What the card says in its answers is for the caller to look at.
     pub fn wait(mut self) -> Result<Done> {
         let outstanding = self.take()?;
@@ -244,13 +272,7 @@ fn look(session: &Session, outstanding: Outstanding, deadline: u64) -> Result<Lo
             .finish(session, wait, &results)
             .map(Looked::Ended),
         Ok(None) => Ok(Looked::Not(outstanding)),
-        Err(errno) => {
-            let error = session.driver_error("wait for a job", Request::Wait, errno);
-            if !session.is_over() {
-                outstanding.lose(session, None);
-            }
-            Err(error)
-        }
+        Err(errno) => outstanding.fail(session, Err(errno), &[]),
     }
 }
 
@@ -258,10 +280,7 @@ fn look(session: &Session, outstanding: Outstanding, deadline: u64) -> Result<Lo
 pub(crate) fn wait(session: &Session, outstanding: Outstanding, until: u64) -> Result<Done> {
     match look(session, outstanding, until)? {
         Looked::Ended(done) => Ok(done),
-        Looked::Not(outstanding) => {
-            session.leave(outstanding);
-            Err(session.driver_error("wait for a job", Request::Wait, Errno::ETIME))
-        }
+        Looked::Not(outstanding) => outstanding.fail(session, Err(Errno::ETIME), &[]),
     }
 }
 

@@ -58,6 +58,8 @@ struct State {
     holding: bool,
     limit: Option<usize>,
     submits: u64,
+    /// Of each step of the last job, whether it was to be sent behind the one ahead.
+    sent_behind: Vec<bool>,
     hostile: Option<Hostile>,
 }
 
@@ -123,6 +125,11 @@ impl FakeCard {
     /// Jobs submitted so far.
     pub fn submits(&self) -> u64 {
         self.state().submits
+    }
+
+    /// Says of each step of the last job whether it was to be sent without waiting for those ahead.
+    pub fn sent_behind(&self) -> Vec<bool> {
+        self.state().sent_behind.clone()
     }
 
     /// Lets the given step of the next job fail, after it was sent.
@@ -302,7 +309,11 @@ impl State {
                     .bytes(card_address, size)
                     .ok_or(Errno::EIO)?;
                 match direction {
-                    Direction::ToCard => card.copy_from_slice(&mapping.copy_out(offset, size)),
+                    Direction::ToCard => {
+                        let mut bytes = Vec::new();
+                        mapping.copy_into(offset, size, &mut bytes);
+                        card.copy_from_slice(&bytes);
+                    }
                     Direction::FromCard => mapping.copy_in(offset, card),
                 }
                 Ok(size as u64)
@@ -495,6 +506,7 @@ impl Transport for FakeCard {
         }
         state.last_job += 1;
         state.submits += 1;
+        state.sent_behind = submission.steps.iter().map(|step| step.pipelined).collect();
         let job = state.last_job;
         let entry = if state.holding {
             let eventfd = submission.eventfd.map(|fd| fd.try_clone_to_owned());

@@ -2,6 +2,7 @@
 
 //! The driver: each method of [`Transport`] is one ioctl of `/dev/ax650-N`.
 
+use std::cell::Cell;
 use std::fs::{File, OpenOptions};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
@@ -11,6 +12,11 @@ use ax650_uapi::*;
 use nix::errno::Errno;
 
 use super::{Action, Direction, Mapping, Submission, Transport};
+
+thread_local! {
+    /// Room for the steps of a job, kept for the thread's next one.
+    static STEPS: Cell<Vec<ax650_step>> = const { Cell::new(Vec::new()) };
+}
 
 /// An open device node.
 pub(crate) struct Kernel {
@@ -101,7 +107,9 @@ impl Transport for Kernel {
     }
 
     unsafe fn submit(&self, submission: &Submission<'_>) -> Result<u64, Errno> {
-        let steps: Vec<_> = submission.steps.iter().map(raw_step).collect();
+        let mut steps = STEPS.take();
+        steps.clear();
+        steps.extend(submission.steps.iter().map(raw_step));
         let mut request = ax650_submit {
             session: submission.session,
             steps: steps.as_ptr() as u64,
@@ -111,8 +119,9 @@ impl Transport for Kernel {
             eventfd: submission.eventfd.map_or(-1, |fd| fd.as_raw_fd()),
             ..Default::default()
         };
-        self.ioctl(AX650_IOC_SUBMIT, &mut request)?;
-        Ok(request.job)
+        let submitted = self.ioctl(AX650_IOC_SUBMIT, &mut request);
+        STEPS.set(steps);
+        submitted.map(|()| request.job)
     }
 
     fn wait(

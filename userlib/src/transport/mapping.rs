@@ -70,21 +70,21 @@ impl Mapping {
         self.len.get()
     }
 
-    /// Copies `len` bytes from `offset` on; they may be changing meanwhile.
+    /// Copies `len` bytes from `offset` on in place of what is in `bytes`; they may be changing meanwhile.
     ///
     /// # Panics
     ///
     /// If they are not all in the mapping.
-    pub fn copy_out(&self, offset: usize, len: usize) -> Vec<u8> {
+    pub fn copy_into(&self, offset: usize, len: usize, bytes: &mut Vec<u8>) {
         assert!(offset.checked_add(len).is_some_and(|end| end <= self.len()));
-        let mut bytes = Vec::with_capacity(len);
-        // SAFETY: both ranges are valid for `len` bytes, checked above and just allocated; they cannot
+        bytes.clear();
+        bytes.reserve_exact(len);
+        // SAFETY: both ranges are valid for `len` bytes, checked above and reserved; they cannot
         // overlap.  What the bytes are does not matter: each value of a byte is one.
         unsafe {
             std::ptr::copy_nonoverlapping(self.as_ptr().add(offset), bytes.as_mut_ptr(), len);
             bytes.set_len(len);
         }
-        bytes
     }
 
     /// Copies `bytes` to `offset`.

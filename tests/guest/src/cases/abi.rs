@@ -235,10 +235,12 @@ fn reserved_fields_must_be_zero(_: &mut Context) -> Result<()> {
         job,
         ..Default::default()
     };
-    einval(
-        "wait flags",
-        refused(&card, AX650_IOC_WAIT, &wait, |w| w.flags = 1),
-    )?;
+    for flags in [2, 1 << 31, AX650_WAIT_NO_POLL | 4, u32::MAX] {
+        einval(
+            "wait flags",
+            refused(&card, AX650_IOC_WAIT, &wait, |w| w.flags = flags),
+        )?;
+    }
     client.finish(job, 1)?;
     client.works()
 }

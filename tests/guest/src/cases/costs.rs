@@ -147,33 +147,44 @@ fn long_frame(context: &mut Context) -> Result<()> {
     at_most("long frame there and back", costs, 4, 4, 16)
 }
 
-/// A chain of calls costs one doorbell, not one each.
+/// A chain of calls costs one doorbell and one interrupt, not one each, by what the host does alone.
 fn P26_chain_of_37_calls(context: &mut Context) -> Result<()> {
     const CALLS: usize = 37;
     let mut client = Client::new(0)?;
-    context.host.switch(0, "msi.coalesce_ms", 10)?;
-    let costs = costs(context, || {
-        let frames: Vec<_> = (0..CALLS)
-            .map(|at| client.echo_frame(&[at as u8; 20]))
-            .collect();
-        let steps: Vec<ax650_step> = frames
-            .iter()
-            .enumerate()
-            .map(|(at, (_, frame))| ax650_step {
-                flags: AX650_STEP_PIPELINED,
-                ..client.call_step(frame, at * 512, 512)
-            })
-            .collect();
-        let results = client.run(&steps)?;
-        for (at, ((header, _), result)) in frames.iter().zip(&results).enumerate() {
-            ensure!(client.echo_answer(header, at * 512, result.bytes)? == [at as u8; 20]);
-        }
-        Ok(())
-    })?;
-    eprintln!("{CALLS} calls in a chain: {costs:?}");
+    let mut chain = |context: &mut Context, flags: u32| {
+        let mut best = Duration::MAX;
+        let costs = costs(context, || {
+            let frames: Vec<_> = (0..CALLS)
+                .map(|at| client.echo_frame(&[at as u8; 20]))
+                .collect();
+            let steps: Vec<ax650_step> = frames
+                .iter()
+                .enumerate()
+                .map(|(at, (_, frame))| ax650_step {
+                    flags,
+                    ..client.call_step(frame, at * 512, 512)
+                })
+                .collect();
+            let begin = Instant::now();
+            let results = client.run(&steps)?;
+            best = best.min(begin.elapsed());
+            for (at, ((header, _), result)) in frames.iter().zip(&results).enumerate() {
+                ensure!(client.echo_answer(header, at * 512, result.bytes)? == [at as u8; 20]);
+            }
+            Ok(())
+        })?;
+        eprintln!("{CALLS} calls with flags {flags}: {costs:?}, {best:?} at best");
+        anyhow::Ok(costs)
+    };
+    let ordered = chain(context, 0)?;
+    ensure!(
+        ordered.interrupts >= CALLS as u64,
+        "one by one: {ordered:?}"
+    );
+    let costs = chain(context, AX650_STEP_PIPELINED)?;
     ensure!(costs.doorbells == 1, "{costs:?}");
-    ensure!(costs.interrupts <= 4, "{costs:?}");
-    ensure!(costs.registers <= 4, "{costs:?}");
+    ensure!(costs.interrupts <= 2, "{costs:?}");
+    ensure!(costs.registers <= 8, "{costs:?}");
     Ok(())
 }
 

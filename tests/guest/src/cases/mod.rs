@@ -9,6 +9,7 @@ mod abi;
 mod boot;
 mod buffers;
 mod bus;
+mod chains;
 mod cli;
 mod codec;
 mod costs;
@@ -49,6 +50,7 @@ pub fn all() -> Vec<&'static Case> {
         codec::CASES,
         field::CASES,
         costs::CASES,
+        chains::CASES,
         observe::CASES,
         cli::CASES,
         multi::CASES,
