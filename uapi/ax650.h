@@ -393,20 +393,38 @@ struct ax650_session_destroy {
 /* ---- buffers ------------------------------------------------------------------------------- */
 
 /**
+ * define AX650_BUFFER_USER_MEMORY - the buffer is memory of the caller, which stays his
+ *
+ * Its pages are pinned until the buffer is gone, counted in RLIMIT_MEMLOCK.  Any address and size will do
+ * where the card sees the CPU's caches.
+ */
+#define AX650_BUFFER_USER_MEMORY (1U << 0)
+
+/**
+ * define AX650_BUFFER_READ_ONLY - with USER_MEMORY: the card cannot write to it
+ *
+ * The memory need not be writable then, and may be that of a file.
+ */
+#define AX650_BUFFER_READ_ONLY (1U << 1)
+
+/**
  * struct ax650_buffer_create - host memory that the card can reach
  *
- * The memory is zeroed.  It stays until the handle is destroyed (or the file closed), it is mapped
- * nowhere any more, and no job uses it.  MAP_SHARED; a mapping may be shorter than the buffer.
+ * The driver's own memory, without flags, is zeroed.  It stays until the handle is destroyed (or the file
+ * closed), it is mapped nowhere any more, and no job uses it.  MAP_SHARED; a mapping may be shorter than the
+ * buffer.
  */
 struct ax650_buffer_create {
-	/** @size: in: bytes, not 0; rounded up to whole pages */
+	/** @size: in: bytes, not 0; out: without flags rounded up to whole pages */
 	__u64 size;
-	/** @flags: must be 0 */
+	/** @flags: AX650_BUFFER_ flags */
 	__u32 flags;
 	/** @handle: out: handle, in this file */
 	__u32 handle;
-	/** @mmap_offset: out: offset for mmap() of this file */
+	/** @mmap_offset: out: offset for mmap() of this file, 0 for what can only be mapped elsewhere */
 	__u64 mmap_offset;
+	/** @address: USER_MEMORY: first byte; else 0 */
+	__u64 address;
 };
 
 /**
@@ -627,6 +645,9 @@ enum ax650_request {
 	 *
 	 * EINVAL: size 0, or above ax650_limits.max_buffer_bytes.  ENOSPC: too many buffers of this file.
 	 * EDQUOT: memory limit of the file, the user or the card.  EIO: the memory cannot be mapped for the card.
+	 * USER_MEMORY: EFAULT: memory that is not there, or not the caller's to write; EOPNOTSUPP: memory of a
+	 * device, or of a file that has to know who writes; ENOMEM: more than RLIMIT_MEMLOCK allows; EINVAL: not
+	 * aligned to the CPU's cache lines where the card does not see them.
 	 */
 	AX650_NR_BUFFER_CREATE = 3,
 	/**
@@ -645,6 +666,7 @@ enum ax650_request {
 	 * many calls that were never answered.  EHOSTDOWN: the card is down.  ECANCELED: the session
 	 * has ended.  EPERM: a frame that only the driver or an administrator may send.  EMSGSIZE: a frame
 	 * too short or too long.  EINVAL: a bad field or range, a malformed frame.  EBADF: @eventfd is none.
+	 * EROFS: the card was to write to a buffer that is READ_ONLY.
 	 */
 	AX650_NR_SUBMIT = 5,
 	/**

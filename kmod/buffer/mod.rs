@@ -69,8 +69,8 @@ impl Memory {
     }
 }
 
-/// Zeroed pages, mapped for the card until the buffer is dropped or the driver unbound.  A mapping in user
-/// space holds a reference.
+/// Zeroed pages, or pinned ones of a caller, mapped for the card until the buffer is dropped or the driver
+/// unbound.  A mapping in user space holds a reference.
 pub(crate) struct Buffer {
     pages: Pages,
     pieces: KVVec<Piece>,
@@ -140,11 +140,30 @@ impl Buffer {
         }
     }
 
+    /// Makes a buffer of `size` bytes of the caller from `address` on; `writable`: the card may write there.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::new`] and [`Pages::of_caller`].
+    pub(crate) fn of_caller(
+        memory: &Arc<Memory>,
+        address: u64,
+        size: usize,
+        writable: bool,
+        payer: Payer<'_>,
+    ) -> Result<Self> {
+        let within = address as usize % PAGE_SIZE;
+        // Its pages are paid for, also those that are not all of it.
+        Self::admit(memory, within + size, payer, |_| {
+            Pages::of_caller(address, size, writable)
+        })
+    }
+
     fn admit(
         memory: &Arc<Memory>,
         size: usize,
         payer: Payer<'_>,
-        make: fn(usize) -> Result<Pages>,
+        make: impl Fn(usize) -> Result<Pages>,
     ) -> Result<Self> {
         let count = size.div_ceil(PAGE_SIZE);
         let bytes = (count * PAGE_SIZE) as u64;
@@ -170,9 +189,14 @@ impl Buffer {
         })
     }
 
-    /// Bytes, whole pages.
+    /// Bytes, whole pages but for memory of the caller.
     pub(crate) fn size(&self) -> usize {
-        self.pages.count() * PAGE_SIZE
+        self.pages.size()
+    }
+
+    /// Returns whether the card may write to the buffer.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.pages.is_writable()
     }
 
     /// Returns whether `[offset, offset + len)` is inside.
@@ -227,7 +251,12 @@ impl Buffer {
     /// Those of [`Space::sync`].
     pub(crate) fn give_to_card(&self, offset: usize, len: u32) -> Result {
         let ranges = self.ranges(offset, len as usize);
-        self.memory.space.sync(ranges, Owner::Card)
+        let owner = if self.is_writable() {
+            Owner::Card
+        } else {
+            Owner::Reader
+        };
+        self.memory.space.sync(ranges, owner)
     }
 
     /// Makes what the card wrote visible to the CPU.
@@ -282,7 +311,8 @@ impl Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         self.memory.space.unmap(self.mapping);
-        self.memory.bytes.sub(self.size() as u64);
+        let bytes = self.pages.count() * PAGE_SIZE;
+        self.memory.bytes.sub(bytes as u64);
         self.memory.pieces.sub(self.pieces.len() as u64);
     }
 }

@@ -51,6 +51,8 @@ pub(crate) struct Piece {
 pub(crate) enum Owner {
     /// The card.
     Card,
+    /// The card, which can only read.
+    Reader,
     /// The CPU.
     Cpu,
 }
@@ -62,6 +64,7 @@ pub(crate) enum Owner {
 /// In the tree of a [`State`] the table is mapped for that state's device.
 struct Mapping {
     table: KBox<bindings::sg_table>,
+    direction: bindings::dma_data_direction,
 }
 
 // SAFETY: a scatter list may be used and freed on any thread.
@@ -142,16 +145,24 @@ impl Space {
         Ok(User(self))
     }
 
-    /// Maps `pages` for reading and writing by the card.  Returns the mapping's number and its
-    /// pieces, which hold the pages in order.
+    /// Maps `pages` for reading by the card and, if they are writable, for writing.  Returns the mapping's
+    /// number and its pieces, which hold the memory in order.
     ///
     /// # Errors
     ///
-    /// `ENODEV` after [`Self::close`]; `ENOMEM`; what the DMA API has against it.
+    /// `ENODEV` after [`Self::close`]; `EINVAL` for memory that shares cache lines with other memory, if that
+    /// matters; `ENOMEM`; what the DMA API has against it.
     pub(crate) fn map(&self, pages: &Pages) -> Result<(u64, KVVec<Piece>)> {
         let user = self.enter()?;
+        // SAFETY: a bound device.
+        let line = unsafe { shim::ax650_dma_alignment(user.device()) } as usize;
+        let apart = |at: usize| at % line == 0;
+        if pages.is_writable() && !(apart(pages.skip()) && apart(pages.size())) {
+            return Err(EINVAL);
+        }
         let mut mapping = Mapping {
             table: KBox::new(pin_init::zeroed(), GFP_KERNEL)?,
+            direction: direction(pages),
         };
         let node = RBTreeNodeReservation::new(GFP_KERNEL)?;
         let count = u32::try_from(pages.count())?;
@@ -162,14 +173,15 @@ impl Space {
                 table,
                 pages.as_array(),
                 count,
-                0,
-                pages.count() * PAGE_SIZE,
+                pages.skip() as u32,
+                pages.size(),
                 longest_piece(&self.device),
                 bindings::GFP_KERNEL,
             )
         })?;
         // SAFETY: a valid table, and a device that is bound, as we are a user.
-        let mapped = unsafe { bindings::dma_map_sgtable(user.device(), table, both_ways(), 0) };
+        let mapped =
+            unsafe { bindings::dma_map_sgtable(user.device(), table, mapping.direction, NO_SYNC) };
         let mapped = to_result(mapped);
         if let Err(e) = mapped {
             // SAFETY: allocated above.
@@ -230,7 +242,8 @@ impl Space {
             // pieces of a buffer that the caller holds, whose mapping goes with it, and `close` waits for us.
             unsafe {
                 match owner {
-                    Owner::Card => shim::ax650_sync_for_device(device, range.bus, len),
+                    Owner::Card => shim::ax650_sync_for_device(device, range.bus, len, true),
+                    Owner::Reader => shim::ax650_sync_for_device(device, range.bus, len, false),
                     Owner::Cpu => shim::ax650_sync_for_cpu(device, range.bus, len),
                 }
             }
@@ -259,9 +272,17 @@ impl Space {
     }
 }
 
-fn both_ways() -> bindings::dma_data_direction {
-    DataDirection::Bidirectional.into()
+fn direction(pages: &Pages) -> bindings::dma_data_direction {
+    if pages.is_writable() {
+        DataDirection::Bidirectional.into()
+    } else {
+        DataDirection::ToDevice.into()
+    }
 }
+
+/// Memory is handed over by [`Space::sync`], before and after each transfer.  When a mapping is undone it would
+/// be too late: the memory may be its owner's again, and bounce buffers hold what was.
+const NO_SYNC: c_ulong = bindings::DMA_ATTR_SKIP_CPU_SYNC as c_ulong;
 
 /// The longest piece: entries of the card's lists have 32-bit lengths [rpc 2.1].
 const MAX_PIECE: u32 = 0x4000_0000;
@@ -316,7 +337,12 @@ fn pieces(table: &bindings::sg_table) -> Result<KVVec<Piece>> {
 fn undo(user: &User<'_>, mapping: &mut Mapping) {
     // SAFETY: mapped and allocated by `Space::map`, undone once; the device is bound, as there is a user.
     unsafe {
-        bindings::dma_unmap_sgtable(user.device(), &mut *mapping.table, both_ways(), 0);
+        bindings::dma_unmap_sgtable(
+            user.device(),
+            &mut *mapping.table,
+            mapping.direction,
+            NO_SYNC,
+        );
         bindings::sg_free_table(&mut *mapping.table);
     }
 }

@@ -20,6 +20,7 @@ pub(crate) mod mmio;
 pub(crate) mod pages;
 pub(crate) mod params;
 pub(crate) mod pci;
+mod pin;
 pub(crate) mod plain;
 pub(crate) mod prelude;
 pub(crate) mod region;

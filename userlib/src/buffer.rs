@@ -4,9 +4,11 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut, Range};
+use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Request, Result};
+use crate::host_memory::{HostMemory, Lender};
 use crate::transport::{Device, Mapping, FORKED};
 
 /// Host memory that the card can reach, filled and read in place.
@@ -21,6 +23,9 @@ use crate::transport::{Device, Mapping, FORKED};
 ///
 /// Clones are handles of the same buffer.
 ///
+/// The memory is the driver's ([`Session::buffer`](crate::Session::buffer)) or the program's own
+/// ([`Session::buffer_of`](crate::Session::buffer_of)), which can be had back with [`Buffer::into_memory`].
+///
 /// # Fork
 ///
 /// A child made by `fork()` has no part in the buffer: dropping it there does nothing, [`Buffer::read`] and
@@ -34,6 +39,8 @@ struct Inner {
     device: Arc<Device>,
     handle: u32,
     mapping: Mapping,
+    /// Owner of the memory, if it is not the driver.
+    lender: Option<Lender>,
     len: usize,
     users: Mutex<Users>,
 }
@@ -48,14 +55,78 @@ struct Users {
 impl Buffer {
     pub(crate) fn new(device: Arc<Device>, len: usize) -> Result<Self, nix::errno::Errno> {
         let (handle, mapping) = device.buffer_create(len)?;
-        Ok(Self {
+        Ok(Self::with(device, handle, mapping, len, None))
+    }
+
+    /// Makes a buffer of memory that the program has.
+    pub(crate) fn of(
+        device: Arc<Device>,
+        memory: impl HostMemory,
+    ) -> Result<Self, nix::errno::Errno> {
+        let len = memory.size();
+        let (lender, mapping) = Lender::new(memory)?;
+        // SAFETY: the lender has the memory, and goes when no job uses the buffer any more.
+        let handle = unsafe { device.buffer_over(mapping.as_ptr(), len, false) }?;
+        Ok(Self::with(device, handle, mapping, len, Some(lender)))
+    }
+
+    /// Makes a buffer of borrowed bytes, for jobs that only read it.
+    ///
+    /// # Safety
+    ///
+    /// It must not be used when `bytes` are not valid any more.  What the card reads then does not matter.
+    pub(crate) unsafe fn borrowing(
+        device: Arc<Device>,
+        bytes: &[u8],
+    ) -> Result<Self, nix::errno::Errno> {
+        let (start, len) = (NonNull::from(bytes).cast::<u8>(), bytes.len());
+        // SAFETY: nobody writes through the view: `hold_exclusive` is for targets of jobs and for guards, of
+        // which there are none.
+        let mapping = unsafe { Mapping::over(start, len) }?;
+        // SAFETY: valid for reads, by the caller.
+        let handle = unsafe { device.buffer_over(start.as_ptr(), len, true) }?;
+        Ok(Self::with(device, handle, mapping, len, None))
+    }
+
+    fn with(
+        device: Arc<Device>,
+        handle: u32,
+        mapping: Mapping,
+        len: usize,
+        lender: Option<Lender>,
+    ) -> Self {
+        Self {
             inner: Arc::new(Inner {
                 device,
                 handle,
                 mapping,
+                lender,
                 len,
                 users: Mutex::default(),
             }),
+        }
+    }
+
+    /// Takes the program's memory back that the buffer was made of.
+    ///
+    /// # Errors
+    ///
+    /// The buffer itself, if it is used by other handles, by guards or by a job whose end was not seen, if it is
+    /// [lost](Error::BufferLost), or if it was not made of an `M`.
+    pub fn into_memory<M: HostMemory>(self) -> std::result::Result<M, Self> {
+        let mut inner = match Arc::try_unwrap(self.inner) {
+            Ok(inner) => inner,
+            Err(inner) => return Err(Self { inner }),
+        };
+        let lost = inner.users().lost;
+        let lender = inner.lender.take_if(|_| !lost);
+        match lender.map(Lender::into_memory) {
+            Some(Ok(memory)) => return Ok(memory),
+            Some(Err(lender)) => inner.lender = Some(lender),
+            None => {}
+        }
+        Err(Self {
+            inner: Arc::new(inner),
         })
     }
 
@@ -161,6 +232,12 @@ impl Drop for Inner {
         // The mapping goes after this; the driver keeps the memory until both are gone and no job uses it.
         if let Err(errno) = self.device.buffer_destroy(self.handle) {
             log::debug!("destroy buffer {}: {errno}", self.handle);
+        }
+        // The card may still write to what is lost: nobody else must get that memory.
+        if self.users().lost {
+            if let Some(lender) = self.lender.take() {
+                lender.leak();
+            }
         }
     }
 }

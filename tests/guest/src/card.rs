@@ -233,6 +233,21 @@ impl Card {
         Ok(buffer)
     }
 
+    /// Makes a buffer of any kind, as the structure says.
+    ///
+    /// # Safety
+    ///
+    /// Memory that its address names must be the caller's, with no Rust reference to it, until no job can write
+    /// there any more.
+    pub unsafe fn buffer_with(
+        &self,
+        mut buffer: ax650_buffer_create,
+    ) -> io::Result<ax650_buffer_create> {
+        // SAFETY: the kernel writes nothing but the structure now, and what comes later is by the caller.
+        unsafe { self.request(AX650_IOC_BUFFER_CREATE, &mut buffer) }?;
+        Ok(buffer)
+    }
+
     /// Gives up a buffer.
     pub fn end_buffer(&self, handle: u32) -> io::Result<()> {
         let mut destroy = ax650_buffer_destroy { handle, flags: 0 };

@@ -66,6 +66,21 @@ impl Device {
         self.own()?.buffer_create(size)
     }
 
+    /// Makes a buffer of memory that the program has.
+    ///
+    /// # Safety
+    ///
+    /// As [`Transport::buffer_over`].
+    pub(crate) unsafe fn buffer_over(
+        &self,
+        start: *mut u8,
+        len: usize,
+        read_only: bool,
+    ) -> Result<u32, Errno> {
+        // SAFETY: the caller's promise is that of `Transport::buffer_over`.
+        unsafe { self.own()?.buffer_over(start, len, read_only) }
+    }
+
     pub(crate) fn buffer_destroy(&self, handle: u32) -> Result<(), Errno> {
         self.own()?.buffer_destroy(handle)
     }

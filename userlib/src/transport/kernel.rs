@@ -92,6 +92,23 @@ impl Transport for Kernel {
         }
     }
 
+    unsafe fn buffer_over(
+        &self,
+        start: *mut u8,
+        len: usize,
+        read_only: bool,
+    ) -> Result<u32, Errno> {
+        let read_only = if read_only { AX650_BUFFER_READ_ONLY } else { 0 };
+        let mut request = ax650_buffer_create {
+            size: len as u64,
+            flags: AX650_BUFFER_USER_MEMORY | read_only,
+            address: start as u64,
+            ..Default::default()
+        };
+        self.ioctl(AX650_IOC_BUFFER_CREATE, &mut request)?;
+        Ok(request.handle)
+    }
+
     fn buffer_destroy(&self, handle: u32) -> Result<(), Errno> {
         let mut request = ax650_buffer_destroy {
             handle,

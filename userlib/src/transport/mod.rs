@@ -41,6 +41,16 @@ pub trait Transport: Send + Sync {
     /// zeroed.
     fn buffer_create(&self, size: usize) -> Result<(u32, Mapping), Errno>;
 
+    /// Makes a buffer of memory that the program has (BUFFER_CREATE with USER_MEMORY): returns its handle.  What cannot
+    /// do that answers EOPNOTSUPP.
+    ///
+    /// # Safety
+    ///
+    /// `len` bytes at `start` must be valid for reads, and if not `read_only` for writes, until the buffer was
+    /// given back and all jobs that use it have ended.
+    unsafe fn buffer_over(&self, start: *mut u8, len: usize, read_only: bool)
+        -> Result<u32, Errno>;
+
     /// Gives a buffer back (BUFFER_DESTROY).
     fn buffer_destroy(&self, handle: u32) -> Result<(), Errno>;
 

@@ -30,6 +30,7 @@ mod reset;
 mod sessions;
 mod transport;
 mod unplug;
+mod zero_copy;
 
 use crate::case::Case;
 
@@ -39,6 +40,7 @@ pub fn all() -> Vec<&'static Case> {
         boot::CASES,
         jobs::CASES,
         buffers::CASES,
+        zero_copy::CASES,
         abi::CASES,
         sessions::CASES,
         neighbours::CASES,
