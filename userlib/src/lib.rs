@@ -59,6 +59,7 @@ mod boot_wait;
 mod buffer;
 mod call;
 mod card;
+mod card_binding;
 mod card_log;
 mod cleanup;
 mod clock;
@@ -110,6 +111,7 @@ pub use boot_wait::{
 pub use buffer::{Buffer, ReadGuard, WriteGuard};
 pub use call::Call;
 pub use card::{Card, Listed};
+pub use card_binding::CardBinding;
 pub use card_log::CardLog;
 pub use code::CardCode;
 pub use dtype::{DataType, Layout};
