@@ -238,6 +238,7 @@ impl MiscDevice for Client {
             number::SESSION_DESTROY => me.session_destroy(&plain::read(user())?),
             number::BUFFER_CREATE => me.update(user, Client::buffer_create, Client::forget_buffer),
             number::BUFFER_DESTROY => me.buffer_destroy(&plain::read(user())?),
+            number::BUFFER_EXPORT => me.buffer_export(user),
             number::SUBMIT => me.submit(user),
             number::WAIT => me.wait(user),
             number::CONTROL => me.update(user, Client::control, |_, _| ()),

@@ -32,6 +32,10 @@ use kernel::{
 };
 
 use super::{
+    dmabuf::{
+        Attachment,
+        Import, //
+    },
     pages::Pages,
     pci::raw_device,
     shim, //
@@ -57,14 +61,19 @@ pub(crate) enum Owner {
     Cpu,
 }
 
-/// A mapped scatter list.
+/// Memory that is mapped.
 ///
 /// # Invariants
 ///
-/// In the tree of a [`State`] the table is mapped for that state's device.
-struct Mapping {
-    table: KBox<bindings::sg_table>,
-    direction: bindings::dma_data_direction,
+/// In the tree of a [`State`] it is mapped for that state's device.
+enum Mapping {
+    /// Of pages.
+    Table {
+        table: KBox<bindings::sg_table>,
+        direction: bindings::dma_data_direction,
+    },
+    /// Of another driver's memory.
+    Attachment(Attachment),
 }
 
 // SAFETY: a scatter list may be used and freed on any thread.
@@ -156,21 +165,19 @@ impl Space {
         let user = self.enter()?;
         // SAFETY: a bound device.
         let line = unsafe { shim::ax650_dma_alignment(user.device()) } as usize;
-        let apart = |at: usize| at % line == 0;
+        let apart = |at: usize| at.checked_rem(line).unwrap_or(0) == 0;
         if pages.is_writable() && !(apart(pages.skip()) && apart(pages.size())) {
             return Err(EINVAL);
         }
-        let mut mapping = Mapping {
-            table: KBox::new(pin_init::zeroed(), GFP_KERNEL)?,
-            direction: direction(pages),
-        };
+        let mut table: KBox<bindings::sg_table> = KBox::new(pin_init::zeroed(), GFP_KERNEL)?;
+        let direction = direction(pages);
         let node = RBTreeNodeReservation::new(GFP_KERNEL)?;
         let count = u32::try_from(pages.count())?;
-        let table: *mut bindings::sg_table = &mut *mapping.table;
+        let list: *mut bindings::sg_table = &mut *table;
         // SAFETY: `count` valid pages; the table is zeroed and stays in its box.
         to_result(unsafe {
             bindings::sg_alloc_table_from_pages_segment(
-                table,
+                list,
                 pages.as_array(),
                 count,
                 pages.skip() as u32,
@@ -180,29 +187,54 @@ impl Space {
             )
         })?;
         // SAFETY: a valid table, and a device that is bound, as we are a user.
-        let mapped =
-            unsafe { bindings::dma_map_sgtable(user.device(), table, mapping.direction, NO_SYNC) };
+        let mapped = unsafe { bindings::dma_map_sgtable(user.device(), list, direction, NO_SYNC) };
         let mapped = to_result(mapped);
         if let Err(e) = mapped {
             // SAFETY: allocated above.
-            unsafe { bindings::sg_free_table(table) };
+            unsafe { bindings::sg_free_table(list) };
             return Err(e);
         }
-        let list = match pieces(&mapping.table) {
-            Ok(list) => list,
-            Err(e) => {
-                undo(&user, &mut mapping);
-                return Err(e);
+        let list = pieces(&table);
+        self.keep(&user, node, Mapping::Table { table, direction }, list)
+    }
+
+    /// Maps memory of another driver like [`Self::map`].
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` after [`Self::close`]; `EIO` if less is mapped than there is; `ENOMEM`; those of
+    /// [`Attachment::new`].
+    pub(crate) fn attach(&self, import: &Import) -> Result<(u64, KVVec<Piece>)> {
+        let user = self.enter()?;
+        let node = RBTreeNodeReservation::new(GFP_KERNEL)?;
+        // SAFETY: the device is bound as long as there are users, and `close` undoes what is there.  The caller
+        // has both the import and what comes of this, which goes first.
+        let attachment = unsafe { Attachment::new(import, user.device()) }?;
+        let list = pieces(attachment.table()).and_then(|list| {
+            let mapped: u64 = list.iter().map(|piece| u64::from(piece.len)).sum();
+            if mapped < import.size() as u64 {
+                return Err(EIO);
             }
-        };
+            Ok(list)
+        });
+        self.keep(&user, node, Mapping::Attachment(attachment), list)
+    }
+
+    /// Keeps what is mapped, unless its pieces are not known.
+    fn keep(
+        &self,
+        user: &User<'_>,
+        node: RBTreeNodeReservation<u64, Mapping>,
+        mut mapping: Mapping,
+        list: Result<KVVec<Piece>>,
+    ) -> Result<(u64, KVVec<Piece>)> {
+        let list = list.inspect_err(|_| undo(user, &mut mapping))?;
         let mut state = self.state.lock();
         let number = state.next;
-        // INVARIANT: it was mapped above, and `close` takes no mapping away before we are no user any more.
+        // INVARIANT: it is mapped, and `close` takes no mapping away before we are no user any more.
         state.mappings.insert(node.into_node(number, mapping));
         // PANIC: nobody lives to see 2^64 mappings.
         state.next += 1;
-        // A user takes the lock when it is dropped.
-        drop(state);
         Ok((number, list))
     }
 
@@ -335,14 +367,14 @@ fn pieces(table: &bindings::sg_table) -> Result<KVVec<Piece>> {
 
 /// Unmaps and frees.
 fn undo(user: &User<'_>, mapping: &mut Mapping) {
-    // SAFETY: mapped and allocated by `Space::map`, undone once; the device is bound, as there is a user.
+    // SAFETY: mapped by `Space::map` or `Space::attach`, undone once; the device is bound, as there is a user.
     unsafe {
-        bindings::dma_unmap_sgtable(
-            user.device(),
-            &mut *mapping.table,
-            mapping.direction,
-            NO_SYNC,
-        );
-        bindings::sg_free_table(&mut *mapping.table);
+        match mapping {
+            Mapping::Table { table, direction } => {
+                bindings::dma_unmap_sgtable(user.device(), &mut **table, *direction, NO_SYNC);
+                bindings::sg_free_table(&mut **table);
+            }
+            Mapping::Attachment(attachment) => attachment.undo(),
+        }
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod chardev;
 pub(crate) mod compat;
 pub(crate) mod debugfs;
 pub(crate) mod dma;
+pub(crate) mod dmabuf;
 pub(crate) mod eventfd;
 pub(crate) mod firmware;
 pub(crate) mod global;

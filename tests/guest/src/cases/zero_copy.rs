@@ -3,6 +3,7 @@
 //! Buffers of the caller's own memory: the card reads and writes it in place, and whatever the process does
 //! meanwhile, no page goes to somebody else before the card has done.
 
+mod dma_buf;
 mod memory;
 
 use std::io;
@@ -17,6 +18,7 @@ use crate::client::{pattern, Client};
 use crate::errors::{errno, expect};
 use crate::process::{self, End};
 use crate::{kernel, runner};
+use dma_buf::{buffers_for_other_drivers, memory_of_other_drivers, unbound_with_dma_bufs};
 use memory::{copy, over, Own, HUGE};
 
 crate::cases!["zero_copy":
@@ -29,6 +31,9 @@ crate::cases!["zero_copy":
     unmapped_while_the_card_writes,
     forked_while_the_card_writes,
     killed_while_the_card_writes,
+    memory_of_other_drivers { machines: &[USUAL, SWIOTLB], kernels: &["trixie-backports", "forky"] },
+    buffers_for_other_drivers { kernels: &["trixie-backports", "forky"] },
+    unbound_with_dma_bufs { kernels: &["trixie-backports", "forky"], timeout_s: 90 },
 ];
 
 const TO: u32 = AX650_STEP_COPY_TO_CARD;

@@ -115,6 +115,19 @@ pub fn over(client: &Client, address: u64, size: usize, flags: u32) -> io::Resul
     Ok(made.handle)
 }
 
+/// Asks for a buffer of a dma-buf, which has `size` bytes.
+pub fn import(client: &Client, file: &File, size: usize, flags: u32) -> io::Result<u32> {
+    let request = ax650_buffer_create {
+        flags: AX650_BUFFER_DMA_BUF | flags,
+        dma_buf: file.as_raw_fd(),
+        ..Default::default()
+    };
+    // SAFETY: it names no memory of this process.
+    let made = unsafe { client.card.buffer_with(request) }?;
+    assert_eq!((made.size, made.mmap_offset), (size as u64, 0));
+    Ok(made.handle)
+}
+
 /// A step that copies between all of a buffer of `size` bytes and the card.
 pub fn copy(client: &mut Client, op: u32, handle: u32, address: u64, size: usize) -> ax650_step {
     ax650_step {
