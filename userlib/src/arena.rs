@@ -157,11 +157,15 @@ impl Slot {
         let len = usize::try_from(len)
             .unwrap_or(usize::MAX)
             .min(self.capacity);
-        match &self.place {
-            SlotPlace::Small(sheet, index) => sheet.buffer.mapping().copy_out(index * SLOT, len),
-            SlotPlace::Large(buffer) => buffer.mapping().copy_out(0, len),
+        let (buffer, at) = match &self.place {
+            SlotPlace::Small(sheet, index) => (&sheet.buffer, index * SLOT),
+            SlotPlace::Large(buffer) => (buffer, 0),
             SlotPlace::Lost => unreachable!("a lost slot is gone"),
-        }
+        };
+        // An arena has buffers of the driver's own memory, which are mapped.
+        buffer
+            .mapping()
+            .map_or_else(Vec::new, |mapping| mapping.copy_out(at, len))
     }
 
     /// Gives the place up for good: the card may write to it at some unknown time.

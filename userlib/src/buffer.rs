@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut, Range};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -38,7 +39,8 @@ pub struct Buffer {
 struct Inner {
     device: Arc<Device>,
     handle: u32,
-    mapping: Mapping,
+    /// `None`: a dma-buf, which is mapped where it comes from.
+    mapping: Option<Mapping>,
     /// Owner of the memory, if it is not the driver.
     lender: Option<Lender>,
     len: usize,
@@ -55,7 +57,7 @@ struct Users {
 impl Buffer {
     pub(crate) fn new(device: Arc<Device>, len: usize) -> Result<Self, nix::errno::Errno> {
         let (handle, mapping) = device.buffer_create(len)?;
-        Ok(Self::with(device, handle, mapping, len, None))
+        Ok(Self::with(device, handle, Some(mapping), len, None))
     }
 
     /// Makes a buffer of memory that the program has.
@@ -67,7 +69,7 @@ impl Buffer {
         let (lender, mapping) = Lender::new(memory)?;
         // SAFETY: the lender has the memory, and goes when no job uses the buffer any more.
         let handle = unsafe { device.buffer_over(mapping.as_ptr(), len, false) }?;
-        Ok(Self::with(device, handle, mapping, len, Some(lender)))
+        Ok(Self::with(device, handle, Some(mapping), len, Some(lender)))
     }
 
     /// Makes a buffer of borrowed bytes, for jobs that only read it.
@@ -85,13 +87,13 @@ impl Buffer {
         let mapping = unsafe { Mapping::over(start, len) }?;
         // SAFETY: valid for reads, by the caller.
         let handle = unsafe { device.buffer_over(start.as_ptr(), len, true) }?;
-        Ok(Self::with(device, handle, mapping, len, None))
+        Ok(Self::with(device, handle, Some(mapping), len, None))
     }
 
     fn with(
         device: Arc<Device>,
         handle: u32,
-        mapping: Mapping,
+        mapping: Option<Mapping>,
         len: usize,
         lender: Option<Lender>,
     ) -> Self {
@@ -105,6 +107,42 @@ impl Buffer {
                 users: Mutex::default(),
             }),
         }
+    }
+
+    /// Makes a buffer of a dma-buf.
+    pub(crate) fn of_dma_buf(
+        device: Arc<Device>,
+        dma_buf: BorrowedFd<'_>,
+        writable: bool,
+    ) -> Result<Self, nix::errno::Errno> {
+        let (handle, len) = device.buffer_import(dma_buf, !writable)?;
+        Ok(Self::with(device, handle, None, len, None))
+    }
+
+    /// Makes a dma-buf of the buffer, for other drivers and other cards
+    /// ([`Session::buffer_of_dma_buf`](crate::Session::buffer_of_dma_buf)).
+    ///
+    /// The lock of the buffer knows nothing of who uses it by the dma-buf: the program has to see to it that nobody
+    /// writes to it while it has a guard.
+    ///
+    /// # Safety
+    ///
+    /// As long as there are guards of this buffer, nobody may write to it by the dma-buf; as long as there is a
+    /// [`WriteGuard`], nobody may read it either.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Driver`]: the memory is not the driver's own, or the kernel has no dma-bufs.
+    pub unsafe fn export(&self) -> Result<OwnedFd> {
+        let device = &self.inner.device;
+        device
+            .buffer_export(self.inner.handle)
+            .map_err(|errno| Error::Driver {
+                card: device.card().into(),
+                what: "make a dma-buf of a buffer".into(),
+                request: Request::Buffer,
+                errno,
+            })
     }
 
     /// Takes the program's memory back that the buffer was made of.
@@ -140,11 +178,13 @@ impl Buffer {
     ///
     /// # Errors
     ///
-    /// [`Error::BufferBusy`] while a job or a [`WriteGuard`] writes to it; [`Error::BufferLost`].
+    /// [`Error::BufferBusy`] while a job or a [`WriteGuard`] writes to it; [`Error::BufferLost`]; [`Error::Invalid`] for
+    /// a dma-buf.
     pub fn read(&self) -> Result<ReadGuard<'_>> {
         let hold = self.hold_shared()?;
+        let start = self.start()?;
         // SAFETY: the mapping has `len` bytes and lives as long as `self`; the hold keeps writers away.
-        let bytes = unsafe { std::slice::from_raw_parts(self.inner.mapping.as_ptr(), self.len()) };
+        let bytes = unsafe { std::slice::from_raw_parts(start, self.len()) };
         Ok(ReadGuard { bytes, _hold: hold })
     }
 
@@ -152,12 +192,13 @@ impl Buffer {
     ///
     /// # Errors
     ///
-    /// [`Error::BufferBusy`] while a job or another guard uses it; [`Error::BufferLost`].
+    /// [`Error::BufferBusy`] while a job or another guard uses it; [`Error::BufferLost`]; [`Error::Invalid`] for a
+    /// dma-buf.
     pub fn write(&self) -> Result<WriteGuard<'_>> {
         let hold = self.hold_exclusive()?;
+        let start = self.start()?;
         // SAFETY: the mapping has `len` bytes and lives as long as `self`; the hold keeps all others away.
-        let bytes =
-            unsafe { std::slice::from_raw_parts_mut(self.inner.mapping.as_ptr(), self.len()) };
+        let bytes = unsafe { std::slice::from_raw_parts_mut(start, self.len()) };
         Ok(WriteGuard { bytes, _hold: hold })
     }
 
@@ -166,8 +207,13 @@ impl Buffer {
     }
 
     /// Returns the memory, past the lock: for ranges that the library itself keeps apart.
-    pub(crate) fn mapping(&self) -> &Mapping {
-        &self.inner.mapping
+    pub(crate) fn mapping(&self) -> Option<&Mapping> {
+        self.inner.mapping.as_ref()
+    }
+
+    fn start(&self) -> Result<*mut u8> {
+        let start = self.mapping().map(Mapping::as_ptr);
+        start.ok_or_else(|| Error::invalid("a dma-buf is read and written where it comes from"))
     }
 
     /// Takes the buffer for a reader.

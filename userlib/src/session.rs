@@ -2,6 +2,7 @@
 
 //! Sessions: serving processes on a card.
 
+use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -138,8 +139,7 @@ impl Session {
     /// Makes a buffer of memory that the program has, for example a `Vec<u8>`: the card reads and writes it in
     /// place.
     ///
-    /// The driver pins its pages, which costs about as much as copying some of them: this is for memory that is
-    /// large, or used again and again.
+    /// The driver pins its pages, which has its price: this is for memory that is large, or used again and again.
     ///
     /// # Errors
     ///
@@ -148,6 +148,20 @@ impl Session {
     pub fn buffer_of(&self, memory: impl HostMemory) -> Result<Buffer> {
         let len = memory.size();
         Buffer::of(self.core.device.clone(), memory).map_err(|errno| self.no_buffer(len, errno))
+    }
+
+    /// Makes a buffer of a dma-buf: memory of another driver, or of another card's [`Buffer::export`].
+    ///
+    /// The card reads and, if it is `writable`, writes it in place.  The program maps it where it comes from;
+    /// [`Buffer::read`] and [`Buffer::write`] are refused.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Driver`]: no dma-buf, one that was opened for reading and is to be `writable`, more than the driver
+    /// allows, or what its own driver has against it.
+    pub fn buffer_of_dma_buf(&self, dma_buf: BorrowedFd<'_>, writable: bool) -> Result<Buffer> {
+        Buffer::of_dma_buf(self.core.device.clone(), dma_buf, writable)
+            .map_err(|errno| self.driver_error("use a dma-buf", Request::Buffer, errno))
     }
 
     /// Makes a buffer of bytes that jobs only read.

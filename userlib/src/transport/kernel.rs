@@ -3,7 +3,7 @@
 //! The driver: each method of [`Transport`] is one ioctl of `/dev/ax650-N`.
 
 use std::fs::{File, OpenOptions};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -98,15 +98,38 @@ impl Transport for Kernel {
         len: usize,
         read_only: bool,
     ) -> Result<u32, Errno> {
-        let read_only = if read_only { AX650_BUFFER_READ_ONLY } else { 0 };
         let mut request = ax650_buffer_create {
             size: len as u64,
-            flags: AX650_BUFFER_USER_MEMORY | read_only,
+            flags: AX650_BUFFER_USER_MEMORY | read_only_flag(read_only),
             address: start as u64,
             ..Default::default()
         };
         self.ioctl(AX650_IOC_BUFFER_CREATE, &mut request)?;
         Ok(request.handle)
+    }
+
+    fn buffer_import(
+        &self,
+        dma_buf: BorrowedFd<'_>,
+        read_only: bool,
+    ) -> Result<(u32, usize), Errno> {
+        let mut request = ax650_buffer_create {
+            flags: AX650_BUFFER_DMA_BUF | read_only_flag(read_only),
+            dma_buf: dma_buf.as_raw_fd(),
+            ..Default::default()
+        };
+        self.ioctl(AX650_IOC_BUFFER_CREATE, &mut request)?;
+        Ok((request.handle, request.size as usize))
+    }
+
+    fn buffer_export(&self, handle: u32) -> Result<OwnedFd, Errno> {
+        let mut request = ax650_buffer_export {
+            handle,
+            ..Default::default()
+        };
+        self.ioctl(AX650_IOC_BUFFER_EXPORT, &mut request)?;
+        // SAFETY: the driver has made it for this process.
+        Ok(unsafe { OwnedFd::from_raw_fd(request.dma_buf) })
     }
 
     fn buffer_destroy(&self, handle: u32) -> Result<(), Errno> {
@@ -162,6 +185,14 @@ impl Transport for Kernel {
 
     fn poll_fd(&self) -> BorrowedFd<'_> {
         self.node.as_fd()
+    }
+}
+
+fn read_only_flag(read_only: bool) -> u32 {
+    if read_only {
+        AX650_BUFFER_READ_ONLY
+    } else {
+        0
     }
 }
 

@@ -13,12 +13,15 @@ use anyhow::{ensure, Context as _, Result};
 use ax650_uapi::*;
 
 use crate::card::Card;
-use crate::case::{Context, HIGH_MEMORY, NONCOHERENT, SWIOTLB, USUAL};
+use crate::case::{Context, HIGH_MEMORY, NONCOHERENT, SWIOTLB, TWO_CARDS, USUAL};
 use crate::client::{pattern, Client};
 use crate::errors::{errno, expect};
 use crate::process::{self, End};
 use crate::{kernel, runner};
-use dma_buf::{buffers_for_other_drivers, memory_of_other_drivers, unbound_with_dma_bufs};
+use dma_buf::{
+    buffers_for_other_drivers, dma_bufs_by_the_library, memory_of_other_drivers,
+    unbound_with_dma_bufs,
+};
 use memory::{copy, over, Own, HUGE};
 
 crate::cases!["zero_copy":
@@ -33,6 +36,7 @@ crate::cases!["zero_copy":
     killed_while_the_card_writes,
     memory_of_other_drivers { machines: &[USUAL, SWIOTLB], kernels: &["trixie-backports", "forky"] },
     buffers_for_other_drivers { kernels: &["trixie-backports", "forky"] },
+    dma_bufs_by_the_library { machines: &[USUAL, TWO_CARDS], kernels: &["trixie-backports", "forky"] },
     unbound_with_dma_bufs { kernels: &["trixie-backports", "forky"], timeout_s: 90 },
 ];
 

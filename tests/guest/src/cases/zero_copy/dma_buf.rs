@@ -4,7 +4,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd};
 
 use anyhow::{ensure, Context as _, Result};
 use ax650_uapi::*;
@@ -244,4 +244,32 @@ pub fn unbound_with_dma_bufs(_: &mut Context) -> Result<()> {
     let card = crate::card::Card::open(0)?;
     card.make_running()?;
     crate::client::canary(0)
+}
+
+/// By the library, and from one card to another where there are two.
+pub fn dma_bufs_by_the_library(_: &mut Context) -> Result<()> {
+    let last = crate::card::present()?.len() as u32 - 1;
+    let (one, other) = (
+        ax650::Card::open_index(0)?.session()?,
+        ax650::Card::open_index(last)?.session()?,
+    );
+    let buffer = one.buffer(SIZE)?;
+    // SAFETY: there is no guard while the other uses it.
+    let file = unsafe { buffer.export() }?;
+    let shared = other.buffer_of_dma_buf(file.as_fd(), true)?;
+    ensure!(shared.len() == SIZE && shared.read().is_err() && shared.write().is_err());
+    let (here, there) = (
+        ax650::CardMemory::new(&one.stream(), SIZE as u64)?,
+        ax650::CardMemory::new(&other.stream(), SIZE as u64)?,
+    );
+    // From the first card to memory of this one, and from there to the other, with no copy on the host.
+    here.send(0, &pattern(SIZE, 6))?;
+    here.fetch(0, &buffer, 0..SIZE)?;
+    there.fill(0, &shared, 0..SIZE)?;
+    drop((shared, file, buffer));
+    let back = other.buffer_of(vec![0_u8; SIZE])?;
+    there.fetch(0, &back, 0..SIZE)?;
+    let back: Vec<u8> = back.into_memory().map_err(|_| anyhow::anyhow!("in use"))?;
+    ensure!(back == pattern(SIZE, 6));
+    Ok(())
 }
