@@ -25,6 +25,7 @@ mod header;
 pub(crate) use header::{
     ax650_buffer_create as BufferCreate,
     ax650_buffer_destroy as BufferDestroy,
+    ax650_buffer_export as BufferExport,
     ax650_card_info as CardInfo,
     ax650_client as ClientInfo,
     ax650_control as Control,
@@ -39,6 +40,9 @@ pub(crate) use header::{
     ax650_telemetry as Telemetry,
     ax650_wait as Wait,
     AX650_ABI_VERSION as ABI_VERSION,
+    AX650_BUFFER_DMA_BUF as BUFFER_DMA_BUF,
+    AX650_BUFFER_READ_ONLY as BUFFER_READ_ONLY,
+    AX650_BUFFER_USER_MEMORY as BUFFER_USER_MEMORY,
     AX650_CONTROL_BOOT as CONTROL_BOOT,
     AX650_CONTROL_IF_NEEDED as CONTROL_IF_NEEDED,
     AX650_CONTROL_RESET as CONTROL_RESET,
@@ -67,6 +71,7 @@ pub(crate) mod number {
     pub(crate) use super::header::{
         AX650_NR_BUFFER_CREATE as BUFFER_CREATE,
         AX650_NR_BUFFER_DESTROY as BUFFER_DESTROY,
+        AX650_NR_BUFFER_EXPORT as BUFFER_EXPORT,
         AX650_NR_CONTROL as CONTROL,
         AX650_NR_QUERY as QUERY,
         AX650_NR_SESSION_CREATE as SESSION_CREATE,

@@ -393,20 +393,50 @@ struct ax650_session_destroy {
 /* ---- buffers ------------------------------------------------------------------------------- */
 
 /**
+ * define AX650_BUFFER_USER_MEMORY - the buffer is memory of the caller, which stays his
+ *
+ * Its pages are pinned until the buffer is gone, counted in RLIMIT_MEMLOCK.  Any address and size will do
+ * where the card sees the CPU's caches.
+ */
+#define AX650_BUFFER_USER_MEMORY (1U << 0)
+
+/**
+ * define AX650_BUFFER_READ_ONLY - with USER_MEMORY or DMA_BUF: the card cannot write to it
+ *
+ * The memory need not be writable then, and may be that of a file.
+ */
+#define AX650_BUFFER_READ_ONLY (1U << 1)
+
+/**
+ * define AX650_BUFFER_DMA_BUF - the buffer is all of a dma-buf, memory of another driver or of this one
+ */
+#define AX650_BUFFER_DMA_BUF (1U << 2)
+
+/**
  * struct ax650_buffer_create - host memory that the card can reach
  *
- * The memory is zeroed.  It stays until the handle is destroyed (or the file closed), it is mapped
- * nowhere any more, and no job uses it.  MAP_SHARED; a mapping may be shorter than the buffer.
+ * The driver's own memory, without flags, is zeroed.  It stays until the handle is destroyed (or the file
+ * closed), it is mapped nowhere any more, and no job uses it.  MAP_SHARED; a mapping may be shorter than the
+ * buffer.
  */
 struct ax650_buffer_create {
-	/** @size: in: bytes, not 0; rounded up to whole pages */
+	/**
+	 * @size: in: bytes, not 0, but for DMA_BUF; out: without flags rounded up to whole pages, for DMA_BUF its
+	 * bytes
+	 */
 	__u64 size;
-	/** @flags: must be 0 */
+	/** @flags: AX650_BUFFER_ flags */
 	__u32 flags;
 	/** @handle: out: handle, in this file */
 	__u32 handle;
-	/** @mmap_offset: out: offset for mmap() of this file */
+	/** @mmap_offset: out: offset for mmap() of this file, 0 for what can only be mapped elsewhere */
 	__u64 mmap_offset;
+	/** @address: USER_MEMORY: first byte; else 0 */
+	__u64 address;
+	/** @dma_buf: DMA_BUF: file descriptor; else 0 */
+	__s32 dma_buf;
+	/** @reserved: must be 0 */
+	__u32 reserved;
 };
 
 /**
@@ -417,6 +447,22 @@ struct ax650_buffer_destroy {
 	__u32 handle;
 	/** @flags: must be 0 */
 	__u32 flags;
+};
+
+/**
+ * struct ax650_buffer_export - make a dma-buf of a buffer, for other drivers and other cards
+ *
+ * The memory stays until nobody has the dma-buf any more, and counts in the limits until then.
+ */
+struct ax650_buffer_export {
+	/** @handle: handle of the buffer, of the driver's own memory */
+	__u32 handle;
+	/** @flags: must be 0 */
+	__u32 flags;
+	/** @dma_buf: out: file descriptor, with O_CLOEXEC */
+	__s32 dma_buf;
+	/** @reserved: must be 0 */
+	__u32 reserved;
 };
 
 /* ---- jobs ---------------------------------------------------------------------------------- */
@@ -635,6 +681,11 @@ enum ax650_request {
 	 *
 	 * EINVAL: size 0, or above ax650_limits.max_buffer_bytes.  ENOSPC: too many buffers of this file.
 	 * EDQUOT: memory limit of the file, the user or the card.  EIO: the memory cannot be mapped for the card.
+	 * USER_MEMORY: EFAULT: memory that is not there, or not the caller's to write; EOPNOTSUPP: memory of a
+	 * device, or of a file that has to know who writes; ENOMEM: more than RLIMIT_MEMLOCK allows; EINVAL: not
+	 * aligned to the CPU's cache lines where the card does not see them.  DMA_BUF: EBADF, EINVAL: no dma-buf;
+	 * EACCES: one that was opened for reading, without READ_ONLY; EOPNOTSUPP: the kernel has none; what else
+	 * its driver has against it.
 	 */
 	AX650_NR_BUFFER_CREATE = 3,
 	/**
@@ -653,6 +704,7 @@ enum ax650_request {
 	 * many calls that were never answered.  EHOSTDOWN: the card is down.  ECANCELED: the session
 	 * has ended.  EPERM: a frame that only the driver or an administrator may send.  EMSGSIZE: a frame
 	 * too short or too long.  EINVAL: a bad field or range, a malformed frame.  EBADF: @eventfd is none.
+	 * EROFS: the card was to write to a buffer that is READ_ONLY.
 	 */
 	AX650_NR_SUBMIT = 5,
 	/**
@@ -667,6 +719,13 @@ enum ax650_request {
 	 * EPERM: no CAP_SYS_ADMIN.  EBUSY: a boot or reset is under way.
 	 */
 	AX650_NR_CONTROL = 7,
+	/**
+	 * @AX650_NR_BUFFER_EXPORT: make a dma-buf of a buffer
+	 *
+	 * ENOENT: no such buffer in this file.  EOPNOTSUPP: it is not the driver's own memory, or the kernel has
+	 * no dma-bufs.  EMFILE: no file descriptor.
+	 */
+	AX650_NR_BUFFER_EXPORT = 8,
 };
 
 #define AX650_IOC_QUERY _IOWR(AX650_IOC_TYPE, AX650_NR_QUERY, struct ax650_query)
@@ -681,5 +740,7 @@ enum ax650_request {
 #define AX650_IOC_SUBMIT _IOWR(AX650_IOC_TYPE, AX650_NR_SUBMIT, struct ax650_submit)
 #define AX650_IOC_WAIT _IOWR(AX650_IOC_TYPE, AX650_NR_WAIT, struct ax650_wait)
 #define AX650_IOC_CONTROL _IOWR(AX650_IOC_TYPE, AX650_NR_CONTROL, struct ax650_control)
+#define AX650_IOC_BUFFER_EXPORT \
+	_IOWR(AX650_IOC_TYPE, AX650_NR_BUFFER_EXPORT, struct ax650_buffer_export)
 
 #endif /* _UAPI_AX650_H */

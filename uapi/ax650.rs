@@ -27,6 +27,20 @@ pub const AX650_TELEMETRY_MEMORY: u64 = 8;
 /// `cmm_total` and `cmm_used` are valid.
 pub const AX650_TELEMETRY_CMM: u64 = 16;
 
+/// The buffer is memory of the caller, which stays his.
+///
+/// Its pages are pinned until the buffer is gone, counted in RLIMIT_MEMLOCK.  Any address and size will do
+/// where the card sees the CPU's caches.
+pub const AX650_BUFFER_USER_MEMORY: u32 = 1;
+
+/// With USER_MEMORY or DMA_BUF: the card cannot write to it.
+///
+/// The memory need not be writable then, and may be that of a file.
+pub const AX650_BUFFER_READ_ONLY: u32 = 2;
+
+/// The buffer is all of a dma-buf, memory of another driver or of this one.
+pub const AX650_BUFFER_DMA_BUF: u32 = 4;
+
 /// The step may be sent before the steps ahead of it are done.
 ///
 /// Steps still are sent in order, and the card keeps calls on one stream in order.  Without the flag
@@ -601,22 +615,30 @@ const _: () = {
 plain! {
     /// Host memory that the card can reach.
     ///
-    /// The memory is zeroed.  It stays until the handle is destroyed (or the file closed), it is mapped
-    /// nowhere any more, and no job uses it.  MAP_SHARED; a mapping may be shorter than the buffer.
+    /// The driver's own memory, without flags, is zeroed.  It stays until the handle is destroyed (or the file
+    /// closed), it is mapped nowhere any more, and no job uses it.  MAP_SHARED; a mapping may be shorter than the
+    /// buffer.
     pub struct ax650_buffer_create {
-        /// In: bytes, not 0; rounded up to whole pages.
+        /// In: bytes, not 0, but for DMA_BUF; out: without flags rounded up to whole pages, for DMA_BUF its
+        /// bytes.
         pub size: u64,
-        /// Must be 0.
+        /// AX650_BUFFER_ flags.
         pub flags: u32,
         /// Out: handle, in this file.
         pub handle: u32,
-        /// Out: offset for mmap() of this file.
+        /// Out: offset for mmap() of this file, 0 for what can only be mapped elsewhere.
         pub mmap_offset: u64,
+        /// USER_MEMORY: first byte; else 0.
+        pub address: u64,
+        /// DMA_BUF: file descriptor; else 0.
+        pub dma_buf: i32,
+        /// Must be 0.
+        pub reserved: u32,
     }
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of ax650_buffer_create"][::core::mem::size_of::<ax650_buffer_create>() - 24usize];
+    ["Size of ax650_buffer_create"][::core::mem::size_of::<ax650_buffer_create>() - 40usize];
     ["Offset of field: ax650_buffer_create::size"]
         [::core::mem::offset_of!(ax650_buffer_create, size) - 0usize];
     ["Offset of field: ax650_buffer_create::flags"]
@@ -625,6 +647,12 @@ const _: () = {
         [::core::mem::offset_of!(ax650_buffer_create, handle) - 12usize];
     ["Offset of field: ax650_buffer_create::mmap_offset"]
         [::core::mem::offset_of!(ax650_buffer_create, mmap_offset) - 16usize];
+    ["Offset of field: ax650_buffer_create::address"]
+        [::core::mem::offset_of!(ax650_buffer_create, address) - 24usize];
+    ["Offset of field: ax650_buffer_create::dma_buf"]
+        [::core::mem::offset_of!(ax650_buffer_create, dma_buf) - 32usize];
+    ["Offset of field: ax650_buffer_create::reserved"]
+        [::core::mem::offset_of!(ax650_buffer_create, reserved) - 36usize];
 };
 
 plain! {
@@ -643,6 +671,34 @@ const _: () = {
         [::core::mem::offset_of!(ax650_buffer_destroy, handle) - 0usize];
     ["Offset of field: ax650_buffer_destroy::flags"]
         [::core::mem::offset_of!(ax650_buffer_destroy, flags) - 4usize];
+};
+
+plain! {
+    /// Make a dma-buf of a buffer, for other drivers and other cards.
+    ///
+    /// The memory stays until nobody has the dma-buf any more, and counts in the limits until then.
+    pub struct ax650_buffer_export {
+        /// Handle of the buffer, of the driver's own memory.
+        pub handle: u32,
+        /// Must be 0.
+        pub flags: u32,
+        /// Out: file descriptor, with O_CLOEXEC.
+        pub dma_buf: i32,
+        /// Must be 0.
+        pub reserved: u32,
+    }
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of ax650_buffer_export"][::core::mem::size_of::<ax650_buffer_export>() - 16usize];
+    ["Offset of field: ax650_buffer_export::handle"]
+        [::core::mem::offset_of!(ax650_buffer_export, handle) - 0usize];
+    ["Offset of field: ax650_buffer_export::flags"]
+        [::core::mem::offset_of!(ax650_buffer_export, flags) - 4usize];
+    ["Offset of field: ax650_buffer_export::dma_buf"]
+        [::core::mem::offset_of!(ax650_buffer_export, dma_buf) - 8usize];
+    ["Offset of field: ax650_buffer_export::reserved"]
+        [::core::mem::offset_of!(ax650_buffer_export, reserved) - 12usize];
 };
 
 /// Buffer -> card memory.
@@ -910,6 +966,11 @@ pub const AX650_NR_SESSION_DESTROY: ax650_request = 2;
 ///
 /// EINVAL: size 0, or above [`ax650_limits::max_buffer_bytes`].  ENOSPC: too many buffers of this file.
 /// EDQUOT: memory limit of the file, the user or the card.  EIO: the memory cannot be mapped for the card.
+/// USER_MEMORY: EFAULT: memory that is not there, or not the caller's to write; EOPNOTSUPP: memory of a
+/// device, or of a file that has to know who writes; ENOMEM: more than RLIMIT_MEMLOCK allows; EINVAL: not
+/// aligned to the CPU's cache lines where the card does not see them.  DMA_BUF: EBADF, EINVAL: no dma-buf;
+/// EACCES: one that was opened for reading, without READ_ONLY; EOPNOTSUPP: the kernel has none; what else
+/// its driver has against it.
 pub const AX650_NR_BUFFER_CREATE: ax650_request = 3;
 
 /// Give up a buffer.
@@ -926,6 +987,7 @@ pub const AX650_NR_BUFFER_DESTROY: ax650_request = 4;
 /// many calls that were never answered.  EHOSTDOWN: the card is down.  ECANCELED: the session
 /// has ended.  EPERM: a frame that only the driver or an administrator may send.  EMSGSIZE: a frame
 /// too short or too long.  EINVAL: a bad field or range, a malformed frame.  EBADF: `eventfd` is none.
+/// EROFS: the card was to write to a buffer that is READ_ONLY.
 pub const AX650_NR_SUBMIT: ax650_request = 5;
 
 /// Wait for the end of a job.
@@ -937,6 +999,12 @@ pub const AX650_NR_WAIT: ax650_request = 6;
 ///
 /// EPERM: no CAP_SYS_ADMIN.  EBUSY: a boot or reset is under way.
 pub const AX650_NR_CONTROL: ax650_request = 7;
+
+/// Make a dma-buf of a buffer.
+///
+/// ENOENT: no such buffer in this file.  EOPNOTSUPP: it is not the driver's own memory, or the kernel has
+/// no dma-bufs.  EMFILE: no file descriptor.
+pub const AX650_NR_BUFFER_EXPORT: ax650_request = 8;
 
 /// Numbers of the requests, with the errors that are not common to all.
 pub type ax650_request = u32;
@@ -950,4 +1018,5 @@ requests! {
     AX650_IOC_SUBMIT = iorw(AX650_NR_SUBMIT, ax650_submit);
     AX650_IOC_WAIT = iorw(AX650_NR_WAIT, ax650_wait);
     AX650_IOC_CONTROL = iorw(AX650_NR_CONTROL, ax650_control);
+    AX650_IOC_BUFFER_EXPORT = iorw(AX650_NR_BUFFER_EXPORT, ax650_buffer_export);
 }

@@ -36,7 +36,6 @@ use crate::{
     buffer::{
         account::{
             Account,
-            Payer,
             MAX_BUFFERS_PER_FILE, //
         },
         Buffer,
@@ -67,8 +66,6 @@ use crate::{
     },
     uapi::{
         number,
-        BufferCreate,
-        BufferDestroy,
         Control,
         Query,
         SessionCreate,
@@ -96,7 +93,11 @@ impl<T> Handles<T> {
     }
 
     /// Returns a free handle, with room for what it will stand for.
-    fn free_slot(&mut self) -> Result<usize> {
+    ///
+    /// # Errors
+    ///
+    /// `ENOSPC` if there are as many as may be; `ENOMEM`.
+    pub(super) fn free_slot(&mut self) -> Result<usize> {
         if let Some(at) = self.slots.iter().position(Option::is_none) {
             return Ok(at);
         }
@@ -107,7 +108,12 @@ impl<T> Handles<T> {
         Ok(self.slots.len() - 1)
     }
 
-    fn insert(&mut self, thing: Arc<T>) -> Result<u32> {
+    /// Gives `thing` a handle.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::free_slot`].
+    pub(super) fn insert(&mut self, thing: Arc<T>) -> Result<u32> {
         let at = self.free_slot()?;
         if let Some(slot) = self.slots.get_mut(at) {
             *slot = Some(thing);
@@ -125,7 +131,12 @@ impl<T> Handles<T> {
         self.slots.get(at).and_then(Option::clone).ok_or(ENOENT)
     }
 
-    fn remove(&mut self, handle: u32) -> Result<Arc<T>> {
+    /// Takes away what `handle` names.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if it names nothing.
+    pub(super) fn remove(&mut self, handle: u32) -> Result<Arc<T>> {
         let at = (handle as usize).checked_sub(1).ok_or(ENOENT)?;
         self.slots.get_mut(at).and_then(Option::take).ok_or(ENOENT)
     }
@@ -222,6 +233,7 @@ impl MiscDevice for Client {
             number::SESSION_DESTROY => me.session_destroy(&plain::read(user())?),
             number::BUFFER_CREATE => me.update(user, Client::buffer_create, Client::forget_buffer),
             number::BUFFER_DESTROY => me.buffer_destroy(&plain::read(user())?),
+            number::BUFFER_EXPORT => me.buffer_export(user),
             number::SUBMIT => me.submit(user),
             number::WAIT => me.wait(user),
             number::CONTROL => me.update(user, Client::control, |_, _| ()),
@@ -310,44 +322,6 @@ impl Client {
     fn forget_session(&self, made: &SessionCreate) {
         // Another thread may have guessed the handle and been faster.
         let _ = self.end_session(made.session);
-    }
-
-    fn buffer_create(&self, args: &mut BufferCreate) -> Result {
-        self.check_there()?;
-        if args.flags != 0 || args.size == 0 || args.size > MAX_BUFFER {
-            return Err(EINVAL);
-        }
-        self.holdings.lock().buffers.free_slot()?;
-        let size = args.size.next_multiple_of(PAGE_SIZE as u64);
-        args.handle = self.make_buffer(size as usize)?;
-        args.size = size;
-        args.mmap_offset = u64::from(args.handle) * MAX_BUFFER;
-        Ok(())
-    }
-
-    fn make_buffer(&self, size: usize) -> Result<u32> {
-        let buffer = Buffer::new(&self.card.pool.memory, size, Payer::Buffer(&self.account))?;
-        let buffer = Arc::new(buffer, GFP_KERNEL)?;
-        self.holdings.lock().buffers.insert(buffer)
-    }
-
-    fn buffer_destroy(&self, args: &BufferDestroy) -> Result {
-        if args.flags != 0 {
-            return Err(EINVAL);
-        }
-        self.end_buffer(args.handle)
-    }
-
-    fn end_buffer(&self, handle: u32) -> Result {
-        let buffer = self.holdings.lock().buffers.remove(handle)?;
-        // Not under the lock: this may be the last reference.
-        drop(buffer);
-        Ok(())
-    }
-
-    fn forget_buffer(&self, made: &BufferCreate) {
-        // As for sessions.
-        let _ = self.end_buffer(made.handle);
     }
 
     fn control(&self, args: &mut Control) -> Result {

@@ -2,6 +2,7 @@
 
 //! The ioctl interface, `uapi/ax650.h`: what user space may do, and the checks of what it asks.
 
+mod buffer;
 pub(crate) mod client;
 mod query;
 mod submit;

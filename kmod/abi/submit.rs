@@ -197,6 +197,9 @@ impl Client {
                 if !buffer.holds(step.reply_offset, step.reply_capacity.into()) {
                     return Err(EINVAL);
                 }
+                if !buffer.is_writable() {
+                    return Err(EROFS);
+                }
                 Some(Reply {
                     buffer,
                     offset: step.reply_offset as usize,
@@ -285,8 +288,12 @@ fn check_copy(step: &uapi::Step, holdings: &Holdings) -> Result<Copy> {
     if !buffer.holds(step.offset, step.size) {
         return Err(EINVAL);
     }
+    let to_card = step.op == STEP_COPY_TO_CARD;
+    if !to_card && !buffer.is_writable() {
+        return Err(EROFS);
+    }
     Ok(Copy {
-        to_card: step.op == STEP_COPY_TO_CARD,
+        to_card,
         buffer,
         offset: step.offset as usize,
         // Buffers are smaller than 4 GiB.

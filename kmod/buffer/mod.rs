@@ -4,6 +4,7 @@
 
 pub(crate) mod account;
 pub(crate) mod pool;
+mod store;
 
 use kernel::{
     mm::virt::VmaNew,
@@ -19,6 +20,10 @@ use crate::{
             Piece,
             Space, //
         },
+        dmabuf::{
+            Exported,
+            Import, //
+        },
         pages::Pages,
         prelude::*,
         vma, //
@@ -29,6 +34,7 @@ use account::{
     Charge,
     Payer, //
 };
+use store::Store;
 
 /// Largest buffer.
 pub(crate) const MAX_BUFFER: u64 = 256 << 20;
@@ -69,10 +75,10 @@ impl Memory {
     }
 }
 
-/// Zeroed pages, mapped for the card until the buffer is dropped or the driver unbound.  A mapping in user
-/// space holds a reference.
+/// Zeroed pages, pinned ones of a caller, or memory of another driver, mapped for the card until the buffer is
+/// dropped or the driver unbound.  A mapping in user space holds a reference.
 pub(crate) struct Buffer {
-    pages: Pages,
+    store: Store,
     pieces: KVVec<Piece>,
     mapping: u64,
     memory: Arc<Memory>,
@@ -140,29 +146,84 @@ impl Buffer {
         }
     }
 
+    /// Makes a buffer of `size` bytes of the caller from `address` on; `writable`: the card may write there.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::new`] and [`Pages::of_caller`].
+    pub(crate) fn of_caller(
+        memory: &Arc<Memory>,
+        address: u64,
+        size: usize,
+        writable: bool,
+        payer: Payer<'_>,
+    ) -> Result<Self> {
+        let within = address as usize % PAGE_SIZE;
+        // Its pages are paid for, also those that are not all of it.
+        Self::admit(memory, within + size, payer, |_| {
+            Pages::of_caller(address, size, writable)
+        })
+    }
+
+    /// Makes a buffer of all of a dma-buf.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if it is too large; those of [`Self::new`] and [`Space::attach`].
+    pub(crate) fn of_dma_buf(
+        memory: &Arc<Memory>,
+        import: Import,
+        payer: Payer<'_>,
+    ) -> Result<Self> {
+        if import.size() as u64 > MAX_BUFFER {
+            return Err(EINVAL);
+        }
+        Self::admit_store(memory, import.size() as u64, payer, || {
+            Ok(Store::Import(import))
+        })
+    }
+
+    /// Makes a dma-buf of the buffer, which keeps it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Exported::new`].
+    pub(crate) fn export(self: Arc<Self>) -> Result<Exported> {
+        Exported::new(self, |buffer| buffer.store.pages())
+    }
+
     fn admit(
         memory: &Arc<Memory>,
         size: usize,
         payer: Payer<'_>,
-        make: fn(usize) -> Result<Pages>,
+        make: impl Fn(usize) -> Result<Pages>,
     ) -> Result<Self> {
         let count = size.div_ceil(PAGE_SIZE);
         let bytes = (count * PAGE_SIZE) as u64;
+        Self::admit_store(memory, bytes, payer, || make(count).map(Store::Pages))
+    }
+
+    fn admit_store(
+        memory: &Arc<Memory>,
+        bytes: u64,
+        payer: Payer<'_>,
+        make: impl FnOnce() -> Result<Store>,
+    ) -> Result<Self> {
         let charge = payer.charge(bytes)?;
         if memory.bytes.add_to(bytes) > MAX_BYTES_PER_CARD && charge.is_some() {
             memory.bytes.sub(bytes);
             return Err(EDQUOT);
         }
-        make(count)
-            .and_then(|pages| Self::map(memory, pages, charge))
+        make()
+            .and_then(|store| Self::map(memory, store, charge))
             .inspect_err(|_| memory.bytes.sub(bytes))
     }
 
-    fn map(memory: &Arc<Memory>, pages: Pages, charge: Option<Charge>) -> Result<Self> {
-        let (mapping, pieces) = memory.space.map(&pages)?;
+    fn map(memory: &Arc<Memory>, store: Store, charge: Option<Charge>) -> Result<Self> {
+        let (mapping, pieces) = store.map(&memory.space)?;
         memory.pieces.add(pieces.len() as u64);
         Ok(Self {
-            pages,
+            store,
             pieces,
             mapping,
             memory: memory.clone(),
@@ -170,9 +231,14 @@ impl Buffer {
         })
     }
 
-    /// Bytes, whole pages.
+    /// Bytes, whole pages but for memory of the caller.
     pub(crate) fn size(&self) -> usize {
-        self.pages.count() * PAGE_SIZE
+        self.store.size()
+    }
+
+    /// Returns whether the card may write to the buffer.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.store.is_writable()
     }
 
     /// Returns whether `[offset, offset + len)` is inside.
@@ -220,14 +286,22 @@ impl Buffer {
     }
 
     /// Makes what the CPU wrote visible to the card, and keeps later CPU caches from covering what
-    /// the card writes.
+    /// the card writes.  Memory of another driver is handed over by who uses it (`DMA_BUF_IOCTL_SYNC`).
     ///
     /// # Errors
     ///
     /// Those of [`Space::sync`].
     pub(crate) fn give_to_card(&self, offset: usize, len: u32) -> Result {
+        if self.store.pages().is_none() {
+            return Ok(());
+        }
         let ranges = self.ranges(offset, len as usize);
-        self.memory.space.sync(ranges, Owner::Card)
+        let owner = if self.is_writable() {
+            Owner::Card
+        } else {
+            Owner::Reader
+        };
+        self.memory.space.sync(ranges, owner)
     }
 
     /// Makes what the card wrote visible to the CPU.
@@ -236,6 +310,9 @@ impl Buffer {
     ///
     /// Those of [`Space::sync`].
     pub(crate) fn take_from_card(&self, offset: usize, len: u32) -> Result {
+        if self.store.pages().is_none() {
+            return Ok(());
+        }
         let ranges = self.ranges(offset, len as usize);
         self.memory.space.sync(ranges, Owner::Cpu)
     }
@@ -244,25 +321,25 @@ impl Buffer {
     ///
     /// # Errors
     ///
-    /// Those of [`Pages::write`].
+    /// Those of [`Store::write`].
     pub(crate) fn write(&self, offset: usize, data: &[u8]) -> Result {
-        self.pages.write(offset, data)
+        self.store.write(offset, data)
     }
 
     /// Copies from `offset` to `to`.
     ///
     /// # Errors
     ///
-    /// Those of [`Pages::read`].
+    /// Those of [`Store::read`].
     pub(crate) fn read(&self, offset: usize, to: &mut [u8]) -> Result {
-        self.pages.read(offset, to)
+        self.store.read(offset, to)
     }
 
     /// Maps the buffer, or the beginning of it, into user space.
     ///
     /// # Errors
     ///
-    /// Those of [`Pages::map`].
+    /// Those of [`Store::mmap`].
     pub(crate) fn mmap(self: Arc<Self>, vma: &VmaNew) -> Result {
         self.mmap_from(vma, 0)
     }
@@ -271,9 +348,9 @@ impl Buffer {
     ///
     /// # Errors
     ///
-    /// Those of [`Pages::map`].
+    /// Those of [`Store::mmap`].
     pub(crate) fn mmap_from(self: Arc<Self>, vma: &VmaNew, first: usize) -> Result {
-        self.pages.map(vma, first)?;
+        self.store.mmap(vma, first)?;
         vma::keep(vma, self);
         Ok(())
     }
@@ -282,7 +359,7 @@ impl Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         self.memory.space.unmap(self.mapping);
-        self.memory.bytes.sub(self.size() as u64);
+        self.memory.bytes.sub(self.store.footprint());
         self.memory.pieces.sub(self.pieces.len() as u64);
     }
 }

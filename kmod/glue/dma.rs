@@ -32,6 +32,10 @@ use kernel::{
 };
 
 use super::{
+    dmabuf::{
+        Attachment,
+        Import, //
+    },
     pages::Pages,
     pci::raw_device,
     shim, //
@@ -51,17 +55,25 @@ pub(crate) struct Piece {
 pub(crate) enum Owner {
     /// The card.
     Card,
+    /// The card, which can only read.
+    Reader,
     /// The CPU.
     Cpu,
 }
 
-/// A mapped scatter list.
+/// Memory that is mapped.
 ///
 /// # Invariants
 ///
-/// In the tree of a [`State`] the table is mapped for that state's device.
-struct Mapping {
-    table: KBox<bindings::sg_table>,
+/// In the tree of a [`State`] it is mapped for that state's device.
+enum Mapping {
+    /// Of pages.
+    Table {
+        table: KBox<bindings::sg_table>,
+        direction: bindings::dma_data_direction,
+    },
+    /// Of another driver's memory.
+    Attachment(Attachment),
 }
 
 // SAFETY: a scatter list may be used and freed on any thread.
@@ -142,55 +154,87 @@ impl Space {
         Ok(User(self))
     }
 
-    /// Maps `pages` for reading and writing by the card.  Returns the mapping's number and its
-    /// pieces, which hold the pages in order.
+    /// Maps `pages` for reading by the card and, if they are writable, for writing.  Returns the mapping's
+    /// number and its pieces, which hold the memory in order.
     ///
     /// # Errors
     ///
-    /// `ENODEV` after [`Self::close`]; `ENOMEM`; what the DMA API has against it.
+    /// `ENODEV` after [`Self::close`]; `EINVAL` for memory that shares cache lines with other memory, if that
+    /// matters; `ENOMEM`; what the DMA API has against it.
     pub(crate) fn map(&self, pages: &Pages) -> Result<(u64, KVVec<Piece>)> {
         let user = self.enter()?;
-        let mut mapping = Mapping {
-            table: KBox::new(pin_init::zeroed(), GFP_KERNEL)?,
-        };
+        // SAFETY: a bound device.
+        let line = unsafe { shim::ax650_dma_alignment(user.device()) } as usize;
+        let apart = |at: usize| at.checked_rem(line).unwrap_or(0) == 0;
+        if pages.is_writable() && !(apart(pages.skip()) && apart(pages.size())) {
+            return Err(EINVAL);
+        }
+        let mut table: KBox<bindings::sg_table> = KBox::new(pin_init::zeroed(), GFP_KERNEL)?;
+        let direction = direction(pages);
         let node = RBTreeNodeReservation::new(GFP_KERNEL)?;
         let count = u32::try_from(pages.count())?;
-        let table: *mut bindings::sg_table = &mut *mapping.table;
+        let list: *mut bindings::sg_table = &mut *table;
         // SAFETY: `count` valid pages; the table is zeroed and stays in its box.
         to_result(unsafe {
             bindings::sg_alloc_table_from_pages_segment(
-                table,
+                list,
                 pages.as_array(),
                 count,
-                0,
-                pages.count() * PAGE_SIZE,
+                pages.skip() as u32,
+                pages.size(),
                 longest_piece(&self.device),
                 bindings::GFP_KERNEL,
             )
         })?;
         // SAFETY: a valid table, and a device that is bound, as we are a user.
-        let mapped = unsafe { bindings::dma_map_sgtable(user.device(), table, both_ways(), 0) };
+        let mapped = unsafe { bindings::dma_map_sgtable(user.device(), list, direction, NO_SYNC) };
         let mapped = to_result(mapped);
         if let Err(e) = mapped {
             // SAFETY: allocated above.
-            unsafe { bindings::sg_free_table(table) };
+            unsafe { bindings::sg_free_table(list) };
             return Err(e);
         }
-        let list = match pieces(&mapping.table) {
-            Ok(list) => list,
-            Err(e) => {
-                undo(&user, &mut mapping);
-                return Err(e);
+        let list = pieces(&table);
+        self.keep(&user, node, Mapping::Table { table, direction }, list)
+    }
+
+    /// Maps memory of another driver like [`Self::map`].
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` after [`Self::close`]; `EIO` if less is mapped than there is; `ENOMEM`; those of
+    /// [`Attachment::new`].
+    pub(crate) fn attach(&self, import: &Import) -> Result<(u64, KVVec<Piece>)> {
+        let user = self.enter()?;
+        let node = RBTreeNodeReservation::new(GFP_KERNEL)?;
+        // SAFETY: the device is bound as long as there are users, and `close` undoes what is there.  The caller
+        // has both the import and what comes of this, which goes first.
+        let attachment = unsafe { Attachment::new(import, user.device()) }?;
+        let list = pieces(attachment.table()).and_then(|list| {
+            let mapped: u64 = list.iter().map(|piece| u64::from(piece.len)).sum();
+            if mapped < import.size() as u64 {
+                return Err(EIO);
             }
-        };
+            Ok(list)
+        });
+        self.keep(&user, node, Mapping::Attachment(attachment), list)
+    }
+
+    /// Keeps what is mapped, unless its pieces are not known.
+    fn keep(
+        &self,
+        user: &User<'_>,
+        node: RBTreeNodeReservation<u64, Mapping>,
+        mut mapping: Mapping,
+        list: Result<KVVec<Piece>>,
+    ) -> Result<(u64, KVVec<Piece>)> {
+        let list = list.inspect_err(|_| undo(user, &mut mapping))?;
         let mut state = self.state.lock();
         let number = state.next;
-        // INVARIANT: it was mapped above, and `close` takes no mapping away before we are no user any more.
+        // INVARIANT: it is mapped, and `close` takes no mapping away before we are no user any more.
         state.mappings.insert(node.into_node(number, mapping));
         // PANIC: nobody lives to see 2^64 mappings.
         state.next += 1;
-        // A user takes the lock when it is dropped.
-        drop(state);
         Ok((number, list))
     }
 
@@ -230,7 +274,8 @@ impl Space {
             // pieces of a buffer that the caller holds, whose mapping goes with it, and `close` waits for us.
             unsafe {
                 match owner {
-                    Owner::Card => shim::ax650_sync_for_device(device, range.bus, len),
+                    Owner::Card => shim::ax650_sync_for_device(device, range.bus, len, true),
+                    Owner::Reader => shim::ax650_sync_for_device(device, range.bus, len, false),
                     Owner::Cpu => shim::ax650_sync_for_cpu(device, range.bus, len),
                 }
             }
@@ -259,9 +304,17 @@ impl Space {
     }
 }
 
-fn both_ways() -> bindings::dma_data_direction {
-    DataDirection::Bidirectional.into()
+fn direction(pages: &Pages) -> bindings::dma_data_direction {
+    if pages.is_writable() {
+        DataDirection::Bidirectional.into()
+    } else {
+        DataDirection::ToDevice.into()
+    }
 }
+
+/// Memory is handed over by [`Space::sync`], before and after each transfer.  When a mapping is undone it would
+/// be too late: the memory may be its owner's again, and bounce buffers hold what was.
+const NO_SYNC: c_ulong = bindings::DMA_ATTR_SKIP_CPU_SYNC as c_ulong;
 
 /// The longest piece: entries of the card's lists have 32-bit lengths [rpc 2.1].
 const MAX_PIECE: u32 = 0x4000_0000;
@@ -314,9 +367,14 @@ fn pieces(table: &bindings::sg_table) -> Result<KVVec<Piece>> {
 
 /// Unmaps and frees.
 fn undo(user: &User<'_>, mapping: &mut Mapping) {
-    // SAFETY: mapped and allocated by `Space::map`, undone once; the device is bound, as there is a user.
+    // SAFETY: mapped by `Space::map` or `Space::attach`, undone once; the device is bound, as there is a user.
     unsafe {
-        bindings::dma_unmap_sgtable(user.device(), &mut *mapping.table, both_ways(), 0);
-        bindings::sg_free_table(&mut *mapping.table);
+        match mapping {
+            Mapping::Table { table, direction } => {
+                bindings::dma_unmap_sgtable(user.device(), &mut **table, *direction, NO_SYNC);
+                bindings::sg_free_table(&mut **table);
+            }
+            Mapping::Attachment(attachment) => attachment.undo(),
+        }
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Zeroed pages of host memory that can be mapped into user space.
+//! Pages of host memory: zeroed ones that can be mapped into user space, and those that are pinned (`pin.rs`).
 
 use core::ptr::NonNull;
 
@@ -12,7 +12,10 @@ use kernel::{
     prelude::*, //
 };
 
-use super::shim;
+use super::{
+    pin::Pinning,
+    shim, //
+};
 
 /// The largest piece asked of the page allocator where smaller ones do as well, as a power of two: 2 MiB
 /// with pages of 4 KiB, the most that one entry of an IOMMU's tables maps below 1 GiB.
@@ -34,9 +37,15 @@ fn order_of(count: usize) -> u32 {
 ///
 /// # Invariants
 ///
-/// Each element is an allocated page that `self` has a reference of.
+/// Each element is an allocated page that `self` has a reference of, or with `pinning` a pin.
 pub(crate) struct Pages {
-    pages: KVVec<NonNull<bindings::page>>,
+    pub(super) pages: KVVec<NonNull<bindings::page>>,
+    /// Bytes of the first page that are not meant.
+    pub(super) skip: usize,
+    /// Bytes that are meant.
+    pub(super) size: usize,
+    /// The pages are the caller's.
+    pub(super) pinning: Option<Pinning>,
 }
 
 // SAFETY: pages are reference counted, their contents are reached by copies only.
@@ -45,6 +54,16 @@ unsafe impl Send for Pages {}
 unsafe impl Sync for Pages {}
 
 impl Pages {
+    /// Makes room for `count` pages.
+    pub(super) fn with_room(count: usize) -> Result<Self> {
+        Ok(Self {
+            pages: KVVec::with_capacity(count, GFP_KERNEL)?,
+            skip: 0,
+            size: count * PAGE_SIZE,
+            pinning: None,
+        })
+    }
+
     /// Allocates `count` pages, charged to the memory cgroup of the caller: large blocks first, then
     /// smaller ones.
     ///
@@ -52,9 +71,7 @@ impl Pages {
     ///
     /// `ENOMEM`.
     pub(crate) fn new(count: usize) -> Result<Self> {
-        let mut this = Self {
-            pages: KVVec::with_capacity(count, GFP_KERNEL)?,
-        };
+        let mut this = Self::with_room(count)?;
         // SAFETY: no preconditions.
         let mut order = unsafe { shim::ax650_max_order() }.min(LARGE_ORDER);
         while this.pages.len() < count {
@@ -78,9 +95,7 @@ impl Pages {
     pub(crate) fn in_few_blocks(count: usize) -> Result<Self> {
         // SAFETY: no preconditions.
         let mut order = unsafe { shim::ax650_max_order() };
-        let mut this = Self {
-            pages: KVVec::with_capacity(count, GFP_KERNEL)?,
-        };
+        let mut this = Self::with_room(count)?;
         while this.pages.len() < count {
             let left = count - this.pages.len();
             order = order.min(order_of(left));
@@ -102,9 +117,7 @@ impl Pages {
         if order > unsafe { shim::ax650_max_order() } {
             return Err(ENOMEM);
         }
-        let mut this = Self {
-            pages: KVVec::with_capacity(count, GFP_KERNEL)?,
-        };
+        let mut this = Self::with_room(count)?;
         this.add_block(order, count, true)?;
         Ok(this)
     }
@@ -134,6 +147,21 @@ impl Pages {
         self.pages.len()
     }
 
+    /// Bytes, whole pages but for memory of the caller.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Returns how many bytes of the first page are ahead of the memory.
+    pub(super) fn skip(&self) -> usize {
+        self.skip
+    }
+
+    /// Returns whether the card may write to the memory.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.pinning.as_ref().is_none_or(|pinning| pinning.writable)
+    }
+
     /// Returns the pages, for C functions that take an array of them.
     pub(super) fn as_array(&self) -> *mut *mut bindings::page {
         // `NonNull<page>` has the layout of a pointer; the callers do not write.
@@ -149,13 +177,18 @@ impl Pages {
         mut f: impl FnMut(*mut bindings::page, usize, usize, usize),
     ) -> Result {
         let end = offset.checked_add(len).ok_or(EINVAL)?;
-        let mut at = offset;
+        if end > self.size {
+            return Err(EINVAL);
+        }
+        // PANIC: `size` and `skip` together are not more than the pages.
+        let (first, end) = (offset + self.skip, end + self.skip);
+        let mut at = first;
         while at < end {
             let page = self.pages.get(at / PAGE_SIZE).ok_or(EINVAL)?;
             let within = at % PAGE_SIZE;
-            // PANIC: `within` is less than a page, and `offset <= at < end`.
+            // PANIC: `within` is less than a page, and `first <= at < end`.
             let n = (PAGE_SIZE - within).min(end - at);
-            f(page.as_ptr(), within, n, at - offset);
+            f(page.as_ptr(), within, n, at - first);
             at += n;
         }
         Ok(())
@@ -165,7 +198,7 @@ impl Pages {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if that is not inside; what was is written then.
+    /// `EINVAL` if that is not inside.
     pub(crate) fn write(&self, offset: usize, data: &[u8]) -> Result {
         self.walk(offset, data.len(), |page, within, n, done| {
             // SAFETY: `walk` keeps within the page, and `done + n <= data.len()`.
@@ -177,7 +210,7 @@ impl Pages {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if that is not inside; what was is read then.
+    /// `EINVAL` if that is not inside.
     pub(crate) fn read(&self, offset: usize, to: &mut [u8]) -> Result {
         let to_ptr = to.as_mut_ptr();
         self.walk(offset, to.len(), |page, within, n, done| {
@@ -190,10 +223,11 @@ impl Pages {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if there are not so many; `ENOMEM`.
+    /// `EINVAL` if there are not so many, or they are the caller's own; `ENOMEM`.
     pub(crate) fn map(&self, vma: &VmaNew, first: usize) -> Result {
         let wanted = (vma.end() - vma.start()) / PAGE_SIZE;
-        if first > self.pages.len() || wanted > self.pages.len() - first {
+        let is_own = self.pinning.is_none();
+        if !is_own || first > self.pages.len() || wanted > self.pages.len() - first {
             return Err(EINVAL);
         }
         let mut left = wanted;
@@ -208,6 +242,11 @@ impl Pages {
 
 impl Drop for Pages {
     fn drop(&mut self) {
+        if let Some(pinning) = &self.pinning {
+            // SAFETY: our own pins.
+            unsafe { pinning.unpin(&self.pages) };
+            return;
+        }
         for page in self.pages.iter() {
             // SAFETY: our own reference.
             unsafe { shim::ax650_put_page(page.as_ptr()) };

@@ -125,9 +125,15 @@ bool ax650_is_translated(struct device *dev)
 #endif
 }
 
-void ax650_sync_for_device(struct device *dev, dma_addr_t address, size_t len)
+/* What memory that the device writes to must be aligned to, so that nothing else is in its cache lines. */
+unsigned int ax650_dma_alignment(struct device *dev)
 {
-	dma_sync_single_for_device(dev, address, len, DMA_BIDIRECTIONAL);
+	return dev_is_dma_coherent(dev) ? 1 : dma_get_cache_alignment();
+}
+
+void ax650_sync_for_device(struct device *dev, dma_addr_t address, size_t len, bool writes)
+{
+	dma_sync_single_for_device(dev, address, len, writes ? DMA_BIDIRECTIONAL : DMA_TO_DEVICE);
 }
 
 void ax650_sync_for_cpu(struct device *dev, dma_addr_t address, size_t len)

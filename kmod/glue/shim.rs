@@ -35,7 +35,13 @@ extern "C" {
     pub(super) fn ax650_needs_sync(dev: *mut bindings::device) -> bool;
     pub(super) fn ax650_syncs_pages(dev: *mut bindings::device) -> bool;
     pub(super) fn ax650_is_translated(dev: *mut bindings::device) -> bool;
-    pub(super) fn ax650_sync_for_device(dev: *mut bindings::device, address: u64, len: usize);
+    pub(super) fn ax650_dma_alignment(dev: *mut bindings::device) -> c_uint;
+    pub(super) fn ax650_sync_for_device(
+        dev: *mut bindings::device,
+        address: u64,
+        len: usize,
+        writes: bool,
+    );
     pub(super) fn ax650_sync_for_cpu(dev: *mut bindings::device, address: u64, len: usize);
     pub(super) fn ax650_eventfd_signal(ctx: *mut bindings::eventfd_ctx);
     pub(super) fn ax650_kthread_run(

@@ -164,13 +164,15 @@ impl Slot {
         let len = usize::try_from(len)
             .unwrap_or(usize::MAX)
             .min(self.capacity);
-        match &self.place {
-            SlotPlace::Small(sheet, index) => {
-                let mapping = sheet.buffer.mapping();
-                mapping.copy_into(index * SLOT, len, contents);
-            }
-            SlotPlace::Large(buffer) => buffer.mapping().copy_into(0, len, contents),
+        let (buffer, at) = match &self.place {
+            SlotPlace::Small(sheet, index) => (&sheet.buffer, index * SLOT),
+            SlotPlace::Large(buffer) => (buffer, 0),
             SlotPlace::Lost => unreachable!("a lost slot is gone"),
+        };
+        // An arena has buffers of the driver's own memory, which are mapped.
+        match buffer.mapping() {
+            Some(mapping) => mapping.copy_into(at, len, contents),
+            None => contents.clear(),
         }
     }
 

@@ -12,8 +12,8 @@ use crate::job::Job;
 use crate::memory::CardMemory;
 use crate::model::Model;
 use crate::part::Part;
-use crate::proto::axclrpc::engine::{ApiKind, Desc, IoDesc, RequestBody};
-use crate::run::{PendingRun, RunSteps, RunTimes, RUN};
+use crate::proto::axclrpc::engine::Desc;
+use crate::run::{PendingRun, RunSteps, RunTimes};
 use crate::tensor::{TensorInfo, TensorKey};
 use crate::view::{self, Element, Elements, ElementsMut, Viewed};
 
@@ -113,12 +113,7 @@ impl Area {
 
 impl Binding {
     pub(crate) fn new(model: Model, group: usize) -> Result<Self> {
-        if group >= model.groups() {
-            let groups = model.groups();
-            return Err(Error::invalid(format!(
-                "shape group {group} of a model that has {groups}"
-            )));
-        }
+        model.check_group(group)?;
         Ok(Self {
             inputs: Area::new(&model, model.inputs(), group)?,
             outputs: Area::new(&model, model.outputs(), group)?,
@@ -301,22 +296,8 @@ impl Binding {
 
     /// Makes the call that runs the model on what lies in card memory.
     pub(crate) fn run_call(&self) -> Call {
-        let stream = self.model.stream();
-        let body = RequestBody {
-            handle: Some(self.model.handle()),
-            context: Some(self.model.context()),
-            group: Some(self.group as u64),
-            io: Some(IoDesc {
-                inputs: self.inputs.descriptions(),
-                outputs: self.outputs.descriptions(),
-                batch: 1,
-            }),
-            noresp: Some(0),
-            ..Default::default()
-        };
-        let mut run = stream
-            .engine_call(RUN, ApiKind::RunModel, body)
-            .keeping(self.model.keep());
+        let (inputs, outputs) = (self.inputs.descriptions(), self.outputs.descriptions());
+        let mut run = self.model.run_call(self.group, inputs, outputs);
         for room in [&self.inputs.room, &self.outputs.room]
             .into_iter()
             .flatten()

@@ -4,9 +4,12 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut, Range};
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Request, Result};
+use crate::host_memory::{HostMemory, Lender};
 use crate::transport::{Device, Mapping, FORKED};
 
 /// Host memory that the card can reach, filled and read in place.
@@ -21,6 +24,9 @@ use crate::transport::{Device, Mapping, FORKED};
 ///
 /// Clones are handles of the same buffer.
 ///
+/// The memory is the driver's ([`Session::buffer`](crate::Session::buffer)) or the program's own
+/// ([`Session::buffer_of`](crate::Session::buffer_of)), which can be had back with [`Buffer::into_memory`].
+///
 /// # Fork
 ///
 /// A child made by `fork()` has no part in the buffer: dropping it there does nothing, [`Buffer::read`] and
@@ -33,7 +39,10 @@ pub struct Buffer {
 struct Inner {
     device: Arc<Device>,
     handle: u32,
-    mapping: Mapping,
+    /// `None`: a dma-buf, which is mapped where it comes from.
+    mapping: Option<Mapping>,
+    /// Owner of the memory, if it is not the driver.
+    lender: Option<Lender>,
     len: usize,
     users: Mutex<Users>,
 }
@@ -48,14 +57,114 @@ struct Users {
 impl Buffer {
     pub(crate) fn new(device: Arc<Device>, len: usize) -> Result<Self, nix::errno::Errno> {
         let (handle, mapping) = device.buffer_create(len)?;
-        Ok(Self {
+        Ok(Self::with(device, handle, Some(mapping), len, None))
+    }
+
+    /// Makes a buffer of memory that the program has.
+    pub(crate) fn of(
+        device: Arc<Device>,
+        memory: impl HostMemory,
+    ) -> Result<Self, nix::errno::Errno> {
+        let len = memory.size();
+        let (lender, mapping) = Lender::new(memory)?;
+        // SAFETY: the lender has the memory, and goes when no job uses the buffer any more.
+        let handle = unsafe { device.buffer_over(mapping.as_ptr(), len, false) }?;
+        Ok(Self::with(device, handle, Some(mapping), len, Some(lender)))
+    }
+
+    /// Makes a buffer of borrowed bytes, for jobs that only read it.
+    ///
+    /// # Safety
+    ///
+    /// It must not be used when `bytes` are not valid any more.  What the card reads then does not matter.
+    pub(crate) unsafe fn borrowing(
+        device: Arc<Device>,
+        bytes: &[u8],
+    ) -> Result<Self, nix::errno::Errno> {
+        let (start, len) = (NonNull::from(bytes).cast::<u8>(), bytes.len());
+        // SAFETY: nobody writes through the view: `hold_exclusive` is for targets of jobs and for guards, of
+        // which there are none.
+        let mapping = unsafe { Mapping::over(start, len) }?;
+        // SAFETY: valid for reads, by the caller.
+        let handle = unsafe { device.buffer_over(start.as_ptr(), len, true) }?;
+        Ok(Self::with(device, handle, Some(mapping), len, None))
+    }
+
+    fn with(
+        device: Arc<Device>,
+        handle: u32,
+        mapping: Option<Mapping>,
+        len: usize,
+        lender: Option<Lender>,
+    ) -> Self {
+        Self {
             inner: Arc::new(Inner {
                 device,
                 handle,
                 mapping,
+                lender,
                 len,
                 users: Mutex::default(),
             }),
+        }
+    }
+
+    /// Makes a buffer of a dma-buf.
+    pub(crate) fn of_dma_buf(
+        device: Arc<Device>,
+        dma_buf: BorrowedFd<'_>,
+        writable: bool,
+    ) -> Result<Self, nix::errno::Errno> {
+        let (handle, len) = device.buffer_import(dma_buf, !writable)?;
+        Ok(Self::with(device, handle, None, len, None))
+    }
+
+    /// Makes a dma-buf of the buffer, for other drivers and other cards
+    /// ([`Session::buffer_of_dma_buf`](crate::Session::buffer_of_dma_buf)).
+    ///
+    /// The lock of the buffer knows nothing of who uses it by the dma-buf: the program has to see to it that nobody
+    /// writes to it while it has a guard.
+    ///
+    /// # Safety
+    ///
+    /// As long as there are guards of this buffer, nobody may write to it by the dma-buf; as long as there is a
+    /// [`WriteGuard`], nobody may read it either.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Driver`]: the memory is not the driver's own, or the kernel has no dma-bufs.
+    pub unsafe fn export(&self) -> Result<OwnedFd> {
+        let device = &self.inner.device;
+        device
+            .buffer_export(self.inner.handle)
+            .map_err(|errno| Error::Driver {
+                card: device.card().into(),
+                what: "make a dma-buf of a buffer".into(),
+                request: Request::Buffer,
+                errno,
+            })
+    }
+
+    /// Takes the program's memory back that the buffer was made of.
+    ///
+    /// # Errors
+    ///
+    /// The buffer itself, if it is used by other handles, by guards or by a job whose end was not seen, if it is
+    /// [lost](Error::BufferLost), or if it was not made of an `M`.
+    pub fn into_memory<M: HostMemory>(self) -> std::result::Result<M, Self> {
+        let mut inner = match Arc::try_unwrap(self.inner) {
+            Ok(inner) => inner,
+            Err(inner) => return Err(Self { inner }),
+        };
+        let lost = inner.users().lost;
+        let lender = inner.lender.take_if(|_| !lost);
+        match lender.map(Lender::into_memory) {
+            Some(Ok(memory)) => return Ok(memory),
+            Some(Err(lender)) => inner.lender = Some(lender),
+            None => {}
+        }
+        Err(Self {
+            inner: Arc::new(inner),
         })
     }
 
@@ -69,11 +178,13 @@ impl Buffer {
     ///
     /// # Errors
     ///
-    /// [`Error::BufferBusy`] while a job or a [`WriteGuard`] writes to it; [`Error::BufferLost`].
+    /// [`Error::BufferBusy`] while a job or a [`WriteGuard`] writes to it; [`Error::BufferLost`]; [`Error::Invalid`] for
+    /// a dma-buf.
     pub fn read(&self) -> Result<ReadGuard<'_>> {
         let hold = self.hold_shared()?;
+        let start = self.start()?;
         // SAFETY: the mapping has `len` bytes and lives as long as `self`; the hold keeps writers away.
-        let bytes = unsafe { std::slice::from_raw_parts(self.inner.mapping.as_ptr(), self.len()) };
+        let bytes = unsafe { std::slice::from_raw_parts(start, self.len()) };
         Ok(ReadGuard { bytes, _hold: hold })
     }
 
@@ -81,12 +192,13 @@ impl Buffer {
     ///
     /// # Errors
     ///
-    /// [`Error::BufferBusy`] while a job or another guard uses it; [`Error::BufferLost`].
+    /// [`Error::BufferBusy`] while a job or another guard uses it; [`Error::BufferLost`]; [`Error::Invalid`] for a
+    /// dma-buf.
     pub fn write(&self) -> Result<WriteGuard<'_>> {
         let hold = self.hold_exclusive()?;
+        let start = self.start()?;
         // SAFETY: the mapping has `len` bytes and lives as long as `self`; the hold keeps all others away.
-        let bytes =
-            unsafe { std::slice::from_raw_parts_mut(self.inner.mapping.as_ptr(), self.len()) };
+        let bytes = unsafe { std::slice::from_raw_parts_mut(start, self.len()) };
         Ok(WriteGuard { bytes, _hold: hold })
     }
 
@@ -95,8 +207,13 @@ impl Buffer {
     }
 
     /// Returns the memory, past the lock: for ranges that the library itself keeps apart.
-    pub(crate) fn mapping(&self) -> &Mapping {
-        &self.inner.mapping
+    pub(crate) fn mapping(&self) -> Option<&Mapping> {
+        self.inner.mapping.as_ref()
+    }
+
+    fn start(&self) -> Result<*mut u8> {
+        let start = self.mapping().map(Mapping::as_ptr);
+        start.ok_or_else(|| Error::invalid("a dma-buf is read and written where it comes from"))
     }
 
     /// Takes the buffer for a reader.
@@ -161,6 +278,12 @@ impl Drop for Inner {
         // The mapping goes after this; the driver keeps the memory until both are gone and no job uses it.
         if let Err(errno) = self.device.buffer_destroy(self.handle) {
             log::debug!("destroy buffer {}: {errno}", self.handle);
+        }
+        // The card may still write to what is lost: nobody else must get that memory.
+        if self.users().lost {
+            if let Some(lender) = self.lender.take() {
+                lender.leak();
+            }
         }
     }
 }

@@ -162,6 +162,26 @@ impl CardMemory {
         self.stream().job().then(part).run().map(drop)
     }
 
+    /// Copies `bytes` to `offset`, which the card reads where they are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`]: no room for them; those of [`Session::buffer_of`] and of a job.  If the job was
+    /// too slow the card may read `bytes` later still, and find what is there then.
+    pub fn send(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        let target = self.part(offset, bytes.len() as u64)?;
+        let most = self.session.limits().max_buffer_bytes.max(1);
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let mut sent = 0;
+        for chunk in bytes.chunks(most) {
+            // SAFETY: it is gone from here at the end of the loop, and a job that has it only reads.
+            let buffer = unsafe { self.session.buffer_borrowing(chunk) }?;
+            target.fill(sent, &buffer, 0..chunk.len())?;
+            sent += chunk.len() as u64;
+        }
+        Ok(())
+    }
+
     /// Sets all bytes to `value`, without moving anything over the bus.
     ///
     /// # Errors

@@ -10,13 +10,16 @@ use std::time::Duration;
 
 use crate::binding::Binding;
 use crate::call::Call;
-use crate::cleanup::Keep;
+use crate::card_binding::CardBinding;
 use crate::engine::engine_answer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::CardMemory;
 use crate::part::Part;
 use crate::pending::Pending;
-use crate::proto::axclrpc::engine::{ApiKind, Meta, ModelKind, RequestBody, ResponseBody};
+use crate::proto::axclrpc::engine::{
+    ApiKind, Desc, IoDesc, Meta, ModelKind, RequestBody, ResponseBody,
+};
+use crate::run::RUN;
 use crate::session::Session;
 use crate::stream::Stream;
 use crate::tensor::{TensorInfo, TensorKey};
@@ -207,6 +210,45 @@ impl Model {
         Binding::new(self.clone(), group)
     }
 
+    /// Makes room for the inputs and outputs of shape group `group` on the card alone, for tensors that stay there
+    /// between runs and models.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::bind`].
+    pub fn bind_on_card(&self, group: usize) -> Result<CardBinding> {
+        CardBinding::new(self.clone(), group)
+    }
+
+    /// Refuses a shape group that there is none of.
+    pub(crate) fn check_group(&self, group: usize) -> Result<()> {
+        let groups = self.groups();
+        if group >= groups {
+            return Err(Error::invalid(format!(
+                "shape group {group} of a model that has {groups}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Prepares a run with tensors at these places, which the caller has it keep.
+    pub(crate) fn run_call(&self, group: usize, inputs: Vec<Desc>, outputs: Vec<Desc>) -> Call {
+        let body = RequestBody {
+            handle: Some(self.inner.handle),
+            context: Some(self.inner.context),
+            group: Some(group as u64),
+            io: Some(IoDesc {
+                inputs,
+                outputs,
+                batch: 1,
+            }),
+            noresp: Some(0),
+            ..Default::default()
+        };
+        let run = self.stream.engine_call(RUN, ApiKind::RunModel, body);
+        run.keeping(self.inner.clone())
+    }
+
     /// Runs the model once: inputs in, outputs back, shape group 0.  To run it more than once,
     /// [`Model::bind`] is the better way.
     ///
@@ -251,21 +293,8 @@ impl Model {
         self.inner.ask(&self.stream, what, api)
     }
 
-    /// Returns what a run keeps.
-    pub(crate) fn keep(&self) -> Keep {
-        self.inner.clone()
-    }
-
     pub(crate) fn stream(&self) -> &Stream {
         &self.stream
-    }
-
-    pub(crate) fn handle(&self) -> u64 {
-        self.inner.handle
-    }
-
-    pub(crate) fn context(&self) -> u64 {
-        self.inner.context
     }
 }
 

@@ -2,6 +2,7 @@
 
 //! Sessions: serving processes on a card.
 
+use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use crate::buffer::Buffer;
 use crate::cleanup::Cleanup;
 use crate::error::{Error, Request, Result};
 use crate::health::Health;
+use crate::host_memory::HostMemory;
 use crate::service::Services;
 use crate::transport::Device;
 
@@ -132,6 +134,50 @@ impl Session {
                 errno,
             )
         })
+    }
+
+    /// Makes a buffer of memory that the program has, for example a `Vec<u8>`: the card reads and writes it in
+    /// place.
+    ///
+    /// The driver pins its pages, which has its price: this is for memory that is large, or used again and again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Driver`]: no bytes, more than the driver or `RLIMIT_MEMLOCK` allows, or memory of a kind that cannot
+    /// be pinned (`docs/uapi.md`).
+    pub fn buffer_of(&self, memory: impl HostMemory) -> Result<Buffer> {
+        let len = memory.size();
+        Buffer::of(self.core.device.clone(), memory).map_err(|errno| self.no_buffer(len, errno))
+    }
+
+    /// Makes a buffer of a dma-buf: memory of another driver, or of another card's [`Buffer::export`].
+    ///
+    /// The card reads and, if it is `writable`, writes it in place.  The program maps it where it comes from;
+    /// [`Buffer::read`] and [`Buffer::write`] are refused.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Driver`]: no dma-buf, one that was opened for reading and is to be `writable`, more than the driver
+    /// allows, or what its own driver has against it.
+    pub fn buffer_of_dma_buf(&self, dma_buf: BorrowedFd<'_>, writable: bool) -> Result<Buffer> {
+        Buffer::of_dma_buf(self.core.device.clone(), dma_buf, writable)
+            .map_err(|errno| self.driver_error("use a dma-buf", Request::Buffer, errno))
+    }
+
+    /// Makes a buffer of bytes that jobs only read.
+    ///
+    /// # Safety
+    ///
+    /// As [`Buffer::borrowing`].
+    pub(crate) unsafe fn buffer_borrowing(&self, bytes: &[u8]) -> Result<Buffer> {
+        // SAFETY: by the caller.
+        unsafe { Buffer::borrowing(self.core.device.clone(), bytes) }
+            .map_err(|errno| self.no_buffer(bytes.len(), errno))
+    }
+
+    fn no_buffer(&self, len: usize, errno: Errno) -> Error {
+        let what = format!("make a buffer of {len} bytes that the program has");
+        self.driver_error(&what, Request::Buffer, errno)
     }
 
     /// Ends the session after giving back what was dropped, and tells how that went; dropping the last handle does the

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ax650::fake::{model_image, FakeCard};
 use ax650::media::{Codec, Decoder, DecoderConfig, Encoder, EncoderConfig, Received};
 use ax650::proto::axclrpc::engine::{IoMeta, Meta, OneMeta};
-use ax650::{CardMemory, Error, ErrorKind, Model, Part, Session};
+use ax650::{CardMemory, Error, ErrorKind, HostPages, Model, Part, Session};
 use nix::errno::Errno;
 
 fn session() -> (Arc<FakeCard>, Session) {
@@ -447,4 +447,53 @@ fn pictures_go_from_decoder_to_encoder_on_the_card() {
     assert_eq!((packet.pts, packet.data), (77, vec![5; 64]));
     drop((decoder, encoder));
     assert_eq!(fake.card_memory_in_use(), 0);
+}
+
+#[test]
+fn memory_of_the_program_is_used_in_place() {
+    let card = FakeCard::new();
+    let session = card.open().session().unwrap();
+    let memory = CardMemory::new(&session.stream(), 8192).unwrap();
+    let source = session.buffer_of(vec![7_u8; 5000]).unwrap();
+    let mut pages = HostPages::new(8192).unwrap();
+    pages[5000..].fill(9);
+    let target = session.buffer_of(pages).unwrap();
+    memory.fill(0, &source, 0..5000).unwrap();
+    memory.fetch(0, &target, 0..5000).unwrap();
+    assert!(target.read().unwrap()[..5000].iter().all(|b| *b == 7));
+    // It comes back as what it was, when nobody else has it.
+    let twin = target.clone();
+    let target = target.into_memory::<HostPages>().unwrap_err();
+    drop(twin);
+    let target = target.into_memory::<Vec<u8>>().unwrap_err();
+    let pages: HostPages = target.into_memory().unwrap();
+    assert!(pages[..5000].iter().all(|b| *b == 7) && pages[5000..].iter().all(|b| *b == 9));
+    let bytes: Vec<u8> = source.into_memory().unwrap();
+    assert_eq!(bytes, [7; 5000]);
+    assert!(session
+        .buffer(64)
+        .unwrap()
+        .into_memory::<Vec<u8>>()
+        .is_err());
+    assert!(session.buffer_of(Vec::new()).is_err());
+    // Bytes that are only borrowed.
+    memory.send(100, &[3; 50]).unwrap();
+    let back = session.buffer(200).unwrap();
+    memory.fetch(0, &back, 0..200).unwrap();
+    let back = back.read().unwrap();
+    assert!(back[..100] == [7; 100] && back[100..150] == [3; 50] && back[150..] == [7; 50]);
+    assert!(memory.send(8190, &[1; 3]).is_err());
+}
+
+#[test]
+fn memory_that_is_lost_is_nobodys() {
+    let card = FakeCard::new();
+    let session = card.open().session().unwrap();
+    let memory = CardMemory::new(&session.stream(), 64).unwrap();
+    let buffer = session.buffer_of(vec![1_u8; 64]).unwrap();
+    card.fail_next_job(0, Errno::ETIME);
+    memory.fetch(0, &buffer, 0..64).unwrap_err();
+    assert!(matches!(buffer.read(), Err(Error::BufferLost)));
+    let buffer = buffer.into_memory::<Vec<u8>>().unwrap_err();
+    drop(buffer);
 }

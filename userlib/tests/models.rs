@@ -6,7 +6,10 @@
 
 use ax650::fake::{model_image, FakeCard};
 use ax650::proto::axclrpc::engine::{IoMeta, Meta, OneMeta};
-use ax650::{Binding, DataType, Error, ErrorKind, Layout, Model, Normalize, Pixels, Session};
+use ax650::{
+    Binding, CardMemory, DataType, Error, ErrorKind, Layout, Model, Normalize, Part, Pixels,
+    Session,
+};
 use half::{bf16, f16};
 
 fn session() -> (std::sync::Arc<FakeCard>, Session) {
@@ -319,4 +322,68 @@ fn F96_why_a_model_is_refused() {
         fake.set_log(rubbish);
         assert_eq!(text(), number);
     }
+}
+
+/// Models of a chain hand each other what stays on the card; only the first input and the last output cross the link.
+#[test]
+fn tensors_stay_on_the_card_between_models() {
+    let (fake, session) = session();
+    let layer = || {
+        let (x, y) = (tensor("x", 1, 64, &[64]), tensor("y", 1, 64, &[64]));
+        load(&session, vec![x], vec![y]).unwrap()
+    };
+    let (first, second) = (layer(), layer());
+    let (first, mut second) = (
+        first.bind_on_card(0).unwrap(),
+        second.bind_on_card(0).unwrap(),
+    );
+    second.set_input("x", first.output("y").unwrap()).unwrap();
+    let host = session.buffer(128).unwrap();
+    host.write().unwrap()[..64].fill(40);
+    fake.take_requests();
+    let stream = session.stream();
+    let job = stream.job();
+    let job = job.then(Part::to_card(&host, 0..64, first.input(0).unwrap()));
+    let (job, one) = first.add_to(job);
+    let (job, two) = second.add_to(job);
+    let job = job.then(Part::from_card(&host, 64..128, second.output(0).unwrap()));
+    let before = fake.submits();
+    let mut done = job.run().unwrap();
+    one.finish(&mut done).unwrap();
+    two.finish(&mut done).unwrap();
+    assert_eq!(fake.submits(), before + 1);
+    assert_eq!(fake.take_requests().len(), 2, "one call a model");
+    assert_eq!(host.read().unwrap()[64..], [42; 64]);
+    // A state that goes from run to run.
+    second.swap("x", "y").unwrap();
+    second.run().unwrap();
+    second.swap(0, 0).unwrap();
+    second.start().unwrap().wait().unwrap();
+    let state = second.output("y").unwrap();
+    state.fetch(0, &host, 0..64).unwrap();
+    assert_eq!(host.read().unwrap()[..64], [44; 64]);
+    // A part of something larger.
+    let cache = CardMemory::new(&stream, 4096).unwrap();
+    cache.set(1).unwrap();
+    second
+        .set_output("y", &cache.part(1000, 64).unwrap())
+        .unwrap();
+    second.run().unwrap();
+    cache.fetch(990, &host, 0..84).unwrap();
+    assert_eq!(host.read().unwrap()[..10], [1; 10]);
+    assert_eq!(host.read().unwrap()[10..74], [44; 64]);
+    assert_eq!(host.read().unwrap()[74..84], [1; 10]);
+    // Too little, and what is not there.
+    for error in [
+        second.set_input("x", &cache.part(0, 63).unwrap()),
+        second.set_output("z", &cache),
+        second.set_input(1, &cache),
+    ] {
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::Invalid);
+    }
+    let other = fake.open().session().unwrap();
+    let theirs = CardMemory::new(&other.stream(), 64).unwrap();
+    assert!(second.set_input("x", &theirs).is_err());
+    assert!(first.model().bind_on_card(1).is_err());
+    assert_eq!(fake.failed_runs(), 0);
 }

@@ -72,6 +72,7 @@ pub(crate) mod errno {
     pub(crate) const EHOSTDOWN: Error = error(bindings::EHOSTDOWN);
     pub(crate) const ENOBUFS: Error = error(bindings::ENOBUFS);
     pub(crate) const ENODATA: Error = error(bindings::ENODATA);
+    pub(crate) const EOPNOTSUPP: Error = error(bindings::EOPNOTSUPP);
     pub(crate) const EPROTO: Error = error(bindings::EPROTO);
     pub(crate) const EREMOTEIO: Error = error(bindings::EREMOTEIO);
     pub(crate) const ESTALE: Error = error(bindings::ESTALE);

@@ -30,6 +30,7 @@ pub(crate) mod errno {
         EHOSTDOWN,
         ENOBUFS,
         ENODATA,
+        EOPNOTSUPP,
         EPROTO,
         EREMOTEIO,
         ESTALE,

@@ -103,8 +103,10 @@ fn size(type_name: &str, resources: &BTreeMap<String, u64>) -> u64 {
             int(of).map(|size| size * count)
         }
         "const" | "flags" | "len" | "bytesize" => last.and_then(int),
-        // A resource of syzkaller's own: a file descriptor.
-        "fd_event" => Some(4),
+        // File descriptors, one of them a resource of syzkaller's own.
+        "fd_event" | "fd_ax650_dma_buf" => Some(4),
+        // An address.
+        "vma64" => Some(8),
         other => int(other).or_else(|| resources.get(other).copied()),
     };
     found.unwrap_or_else(|| panic!("{type_name}: of what size?"))
@@ -188,7 +190,7 @@ fn description_is_that_of_the_header() {
     let (declared, described) = (declared(&header()), described(&read(DESCRIPTION)));
     assert!(
         declared.structures.len() >= 14
-            && declared.requests.len() == 8
+            && declared.requests.len() == 9
             && declared.lists.len() >= 7,
         "{declared:?}"
     );

@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -231,6 +231,34 @@ impl Card {
         // SAFETY: the structure has no addresses.
         unsafe { self.request(AX650_IOC_BUFFER_CREATE, &mut buffer) }?;
         Ok(buffer)
+    }
+
+    /// Makes a buffer of any kind, as the structure says.
+    ///
+    /// # Safety
+    ///
+    /// Memory that its address names must be the caller's, with no Rust reference to it, until no job can write
+    /// there any more.
+    pub unsafe fn buffer_with(
+        &self,
+        mut buffer: ax650_buffer_create,
+    ) -> io::Result<ax650_buffer_create> {
+        // SAFETY: the kernel writes nothing but the structure now, and what comes later is by the caller.
+        unsafe { self.request(AX650_IOC_BUFFER_CREATE, &mut buffer) }?;
+        Ok(buffer)
+    }
+
+    /// Makes a dma-buf of a buffer.
+    pub fn export(&self, handle: u32) -> io::Result<File> {
+        let mut export = ax650_buffer_export {
+            handle,
+            ..Default::default()
+        };
+        // SAFETY: the structure has no addresses; the descriptor is a new one.
+        unsafe {
+            self.request(AX650_IOC_BUFFER_EXPORT, &mut export)?;
+            Ok(File::from_raw_fd(export.dma_buf))
+        }
     }
 
     /// Gives up a buffer.

@@ -15,6 +15,7 @@ mod video;
 
 use std::collections::{BTreeMap, HashMap};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -478,6 +479,21 @@ impl Transport for FakeCard {
         let handle = state.new_handle();
         state.buffers.insert(handle, mine);
         Ok((handle, theirs))
+    }
+
+    unsafe fn buffer_over(
+        &self,
+        start: *mut u8,
+        len: usize,
+        _read_only: bool,
+    ) -> Result<u32, Errno> {
+        let start = NonNull::new(start).ok_or(Errno::EFAULT)?;
+        // SAFETY: by the caller, until the buffer is given back.
+        let mapping = unsafe { Mapping::over(start, len) }?;
+        let mut state = self.state();
+        let handle = state.new_handle();
+        state.buffers.insert(handle, mapping);
+        Ok(handle)
     }
 
     fn buffer_destroy(&self, handle: u32) -> Result<(), Errno> {

@@ -2,7 +2,7 @@
 
 //! An open card, with its name, and the process that opened it.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use ax650_uapi::{ax650_session_create, ax650_step_result, ax650_wait};
@@ -64,6 +64,33 @@ impl Device {
 
     pub(crate) fn buffer_create(&self, size: usize) -> Result<(u32, Mapping), Errno> {
         self.own()?.buffer_create(size)
+    }
+
+    /// Makes a buffer of memory that the program has.
+    ///
+    /// # Safety
+    ///
+    /// As [`Transport::buffer_over`].
+    pub(crate) unsafe fn buffer_over(
+        &self,
+        start: *mut u8,
+        len: usize,
+        read_only: bool,
+    ) -> Result<u32, Errno> {
+        // SAFETY: the caller's promise is that of `Transport::buffer_over`.
+        unsafe { self.own()?.buffer_over(start, len, read_only) }
+    }
+
+    pub(crate) fn buffer_import(
+        &self,
+        dma_buf: BorrowedFd<'_>,
+        read_only: bool,
+    ) -> Result<(u32, usize), Errno> {
+        self.own()?.buffer_import(dma_buf, read_only)
+    }
+
+    pub(crate) fn buffer_export(&self, handle: u32) -> Result<OwnedFd, Errno> {
+        self.own()?.buffer_export(handle)
     }
 
     pub(crate) fn buffer_destroy(&self, handle: u32) -> Result<(), Errno> {

@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 use std::fs::{File, OpenOptions};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -98,6 +98,46 @@ impl Transport for Kernel {
         }
     }
 
+    unsafe fn buffer_over(
+        &self,
+        start: *mut u8,
+        len: usize,
+        read_only: bool,
+    ) -> Result<u32, Errno> {
+        let mut request = ax650_buffer_create {
+            size: len as u64,
+            flags: AX650_BUFFER_USER_MEMORY | read_only_flag(read_only),
+            address: start as u64,
+            ..Default::default()
+        };
+        self.ioctl(AX650_IOC_BUFFER_CREATE, &mut request)?;
+        Ok(request.handle)
+    }
+
+    fn buffer_import(
+        &self,
+        dma_buf: BorrowedFd<'_>,
+        read_only: bool,
+    ) -> Result<(u32, usize), Errno> {
+        let mut request = ax650_buffer_create {
+            flags: AX650_BUFFER_DMA_BUF | read_only_flag(read_only),
+            dma_buf: dma_buf.as_raw_fd(),
+            ..Default::default()
+        };
+        self.ioctl(AX650_IOC_BUFFER_CREATE, &mut request)?;
+        Ok((request.handle, request.size as usize))
+    }
+
+    fn buffer_export(&self, handle: u32) -> Result<OwnedFd, Errno> {
+        let mut request = ax650_buffer_export {
+            handle,
+            ..Default::default()
+        };
+        self.ioctl(AX650_IOC_BUFFER_EXPORT, &mut request)?;
+        // SAFETY: the driver has made it for this process.
+        Ok(unsafe { OwnedFd::from_raw_fd(request.dma_buf) })
+    }
+
     fn buffer_destroy(&self, handle: u32) -> Result<(), Errno> {
         let mut request = ax650_buffer_destroy {
             handle,
@@ -154,6 +194,14 @@ impl Transport for Kernel {
 
     fn poll_fd(&self) -> BorrowedFd<'_> {
         self.node.as_fd()
+    }
+}
+
+fn read_only_flag(read_only: bool) -> u32 {
+    if read_only {
+        AX650_BUFFER_READ_ONLY
+    } else {
+        0
     }
 }
 

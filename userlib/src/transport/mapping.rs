@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use std::ptr::NonNull;
 
 use nix::errno::Errno;
-use nix::sys::mman::{madvise, mmap, munmap, MapFlags, MmapAdvise, ProtFlags};
+use nix::sys::mman::{madvise, mmap, mmap_anonymous, munmap, MapFlags, MmapAdvise, ProtFlags};
 
 use crate::fork::Process;
 
@@ -23,6 +23,8 @@ pub struct Mapping {
     start: NonNull<u8>,
     len: NonZeroUsize,
     process: Process,
+    /// It is somebody else's to unmap.
+    is_lent: bool,
 }
 
 // SAFETY: the mapping belongs to the process, not to a thread, and access goes through raw pointers only.
@@ -53,10 +55,42 @@ impl Mapping {
             start: start.cast(),
             len,
             process: Process::current(),
+            is_lent: false,
         };
         // SAFETY: the range is the mapping just made; children that do not have it do not use it either.
         unsafe { madvise(start, len.get(), MmapAdvise::MADV_DONTFORK) }?;
         Ok(mapping)
+    }
+
+    /// Maps `len` bytes of memory that is no file's, in huge pages where there are some.
+    pub(crate) fn anonymous(len: usize) -> Result<Self, Errno> {
+        let len = NonZeroUsize::new(len).ok_or(Errno::EINVAL)?;
+        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        // SAFETY: a new mapping at a place that the kernel chooses replaces nothing.
+        let start = unsafe { mmap_anonymous(None, len, access, MapFlags::MAP_PRIVATE) }?;
+        // SAFETY: the range is the mapping just made; how large its pages are does not show.  Kernels without
+        // huge pages refuse, and do as well.
+        let _ = unsafe { madvise(start, len.get(), MmapAdvise::MADV_HUGEPAGE) };
+        Ok(Self {
+            start: start.cast(),
+            len,
+            process: Process::current(),
+            is_lent: false,
+        })
+    }
+
+    /// Makes a view of `len` bytes at `start`, which are not unmapped in the end.
+    ///
+    /// # Safety
+    ///
+    /// They must be valid for reads and writes as long as the view is used.
+    pub(crate) unsafe fn over(start: NonNull<u8>, len: usize) -> Result<Self, Errno> {
+        Ok(Self {
+            start,
+            len: NonZeroUsize::new(len).ok_or(Errno::EINVAL)?,
+            process: Process::current(),
+            is_lent: true,
+        })
     }
 
     /// Returns the address of the first byte.
@@ -107,7 +141,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        if self.process != Process::current() {
+        if self.is_lent || self.process != Process::current() {
             return; // not mapped here, and something else may be in its place
         }
         // SAFETY: the mapping is this object's own, and nobody can use its pointers after this.

@@ -9,7 +9,7 @@ mod device;
 mod kernel;
 mod mapping;
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use ax650_uapi::{ax650_session_create, ax650_step_result, ax650_wait};
 use nix::errno::Errno;
@@ -40,6 +40,40 @@ pub trait Transport: Send + Sync {
     /// Makes a buffer (BUFFER_CREATE and mmap): the handle and the mapped memory, at least `size` bytes,
     /// zeroed.
     fn buffer_create(&self, size: usize) -> Result<(u32, Mapping), Errno>;
+
+    /// Makes a buffer of memory that the program has (BUFFER_CREATE with USER_MEMORY): returns its handle.  What cannot
+    /// do that answers EOPNOTSUPP.
+    ///
+    /// # Safety
+    ///
+    /// `len` bytes at `start` must be valid for reads, and if not `read_only` for writes, until the buffer was
+    /// given back and all jobs that use it have ended.
+    unsafe fn buffer_over(
+        &self,
+        start: *mut u8,
+        len: usize,
+        read_only: bool,
+    ) -> Result<u32, Errno> {
+        let _ = (start, len, read_only);
+        Err(Errno::EOPNOTSUPP)
+    }
+
+    /// Makes a buffer of a dma-buf (BUFFER_CREATE with DMA_BUF): returns its handle and its bytes.  What cannot do that
+    /// answers EOPNOTSUPP.
+    fn buffer_import(
+        &self,
+        dma_buf: BorrowedFd<'_>,
+        read_only: bool,
+    ) -> Result<(u32, usize), Errno> {
+        let _ = (dma_buf, read_only);
+        Err(Errno::EOPNOTSUPP)
+    }
+
+    /// Makes a dma-buf of a buffer (BUFFER_EXPORT).  What cannot do that answers EOPNOTSUPP.
+    fn buffer_export(&self, handle: u32) -> Result<OwnedFd, Errno> {
+        let _ = handle;
+        Err(Errno::EOPNOTSUPP)
+    }
 
     /// Gives a buffer back (BUFFER_DESTROY).
     fn buffer_destroy(&self, handle: u32) -> Result<(), Errno>;

@@ -50,17 +50,19 @@ fn R44_zeroed(_: &mut Context) -> Result<()> {
     Ok(())
 }
 
+/// A counter of the driver's debugfs.
+pub(super) fn counter(name: &str) -> Result<u64> {
+    let text = kernel::read("/sys/kernel/debug/ax650-0/counters")?;
+    let mut pairs = text.lines().filter_map(|line| line.split_once(' '));
+    let found = pairs.find(|(other, _)| *other == name);
+    let (_, value) = found.with_context(|| format!("no counter {name}"))?;
+    value.parse().context("a counter")
+}
+
 /// Buffers are made of large blocks: few bus addresses, so that lists and tables of an IOMMU are short.
 /// Bounce buffers hold no more than 256 KiB in a piece.
 fn C5_few_pieces(_: &mut Context) -> Result<()> {
     const SIZE: usize = 16 << 20;
-    let counter = |name: &str| -> Result<u64> {
-        let text = kernel::read("/sys/kernel/debug/ax650-0/counters")?;
-        let mut pairs = text.lines().filter_map(|line| line.split_once(' '));
-        let found = pairs.find(|(other, _)| *other == name);
-        let (_, value) = found.with_context(|| format!("no counter {name}"))?;
-        value.parse().context("a counter")
-    };
     let mut client = Client::new(0)?;
     let before = counter("buffer_pieces")?;
     let begin = std::time::Instant::now();

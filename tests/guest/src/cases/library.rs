@@ -19,6 +19,7 @@ crate::cases!["library":
     U2_a_late_run_keeps_its_memory,
     U4_a_child_ends_nothing_of_its_parent,
     U13_dropping_does_not_wait_for_a_card,
+    tensors_stay_on_the_card,
 ];
 
 const SOON: Duration = Duration::from_secs(20);
@@ -194,4 +195,51 @@ fn U13_dropping_does_not_wait_for_a_card(context: &mut Context) -> Result<()> {
     context.host.clear(0)?;
     drop(session);
     canary(0)
+}
+
+/// Two layers and a state: of a token only the token crosses the link, and one request is all there is to it.
+fn tensors_stay_on_the_card(_: &mut Context) -> Result<()> {
+    const LEN: usize = 1000;
+    const BYTES: usize = 4 * LEN;
+    let card = Card::open_first()?;
+    let session = card.session()?;
+    let layer = |operator, inputs: &[&str]| {
+        let model = onnx::binary(operator, inputs, &["y"], LEN as u64);
+        Model::load_bytes(&session, &model)?.bind_on_card(0)
+    };
+    // state = state + token; result = state * state.
+    let mut first = layer("Add", &["token", "state"])?;
+    let mut second = layer("Mul", &["x", "x"])?;
+    first.input("state")?.set(0)?;
+    let tokens = session.buffer_of(vec![0_u8; BYTES])?;
+    let result = session.buffer(BYTES)?;
+    let (before, mut sum) = (card.counters()?.0, 0.0_f32);
+    let stream = session.stream();
+    for token in 1..=5_u8 {
+        sum += f32::from(token);
+        let bytes = f32::from(token).to_le_bytes().repeat(LEN);
+        tokens.write()?.copy_from_slice(&bytes);
+        second.set_input("x", first.output("y")?)?;
+        let job = stream.job();
+        let job = job.then(Part::to_card(&tokens, 0..BYTES, first.input("token")?));
+        let (job, one) = first.add_to(job);
+        let (job, two) = second.add_to(job);
+        let mut done = job.run()?;
+        one.finish(&mut done)?;
+        two.finish(&mut done)?;
+        first.swap("state", "y")?;
+    }
+    let after = card.counters()?.0;
+    let moved = (
+        after.bytes_to_card - before.bytes_to_card,
+        after.bytes_from_card - before.bytes_from_card,
+    );
+    ensure!(
+        moved == (5 * BYTES as u64, 0),
+        "{moved:?} bytes have crossed"
+    );
+    second.output("y")?.fetch(0, &result, 0..BYTES)?;
+    let wanted = (sum * sum).to_le_bytes().repeat(LEN);
+    ensure!(*result.read()? == wanted[..], "not {sum} squared");
+    Ok(())
 }

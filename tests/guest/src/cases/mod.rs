@@ -31,6 +31,7 @@ mod reset;
 mod sessions;
 mod transport;
 mod unplug;
+mod zero_copy;
 
 use crate::case::Case;
 
@@ -40,6 +41,7 @@ pub fn all() -> Vec<&'static Case> {
         boot::CASES,
         jobs::CASES,
         buffers::CASES,
+        zero_copy::CASES,
         abi::CASES,
         sessions::CASES,
         neighbours::CASES,

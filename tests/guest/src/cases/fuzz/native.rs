@@ -59,6 +59,7 @@ struct World<'a> {
     buffers: Vec<Buffer>,
     jobs: Vec<(i32, u64)>,
     events: Vec<i32>,
+    dma_bufs: Vec<i32>,
     /// Memory of the card that the sequence owns.
     memory: u64,
 }
@@ -88,6 +89,7 @@ fn sequence(tape: &mut Tape, tally: &mut Tally, shared: &Shared, region: &mut Re
         buffers: Vec::new(),
         jobs: Vec::new(),
         events: Vec::new(),
+        dma_bufs: Vec::new(),
         memory: 0,
     };
     if let Some((client, memory)) = &home {
@@ -114,7 +116,12 @@ fn sequence(tape: &mut Tape, tally: &mut Tally, shared: &Shared, region: &mut Re
     for number in 0..PLACES {
         world.region.empty(number);
     }
-    for fd in world.files.iter().chain(&world.events) {
+    for fd in world
+        .files
+        .iter()
+        .chain(&world.events)
+        .chain(&world.dma_bufs)
+    {
         // SAFETY: a descriptor of this sequence, or of another's by now: all are expendable.
         unsafe { libc::close(*fd) };
     }
@@ -137,7 +144,8 @@ impl World<'_> {
             54 => self.open(),
             55 => self.duplicate(),
             56 => self.close(),
-            57..=58 => self.event(),
+            57 => self.event(),
+            58 => self.export(),
             59 => self.control(),
             60 => self.fork(),
             61 => self.anything(),
@@ -305,6 +313,24 @@ impl World<'_> {
             ]),
             ..Default::default()
         };
+        // Memory of this process, which the card may write to as it likes, and files of all kinds.
+        match self.tape.below(8) {
+            0 | 1 => {
+                create.flags = AX650_BUFFER_USER_MEMORY;
+                create.address = self.region.at(DATA);
+                let past_a_page = self.tape.of(&[0, 0, 0, 1, 4095, 1 << 20, 1 << 63]);
+                create.address = create.address.wrapping_add(past_a_page);
+            }
+            2 => {
+                create.flags = AX650_BUFFER_DMA_BUF;
+                create.size = self.tape.of(&[0, 0, 0, 4096]);
+                create.dma_buf = self.tape.held(&self.dma_bufs).unwrap_or(self.file());
+            }
+            _ => {}
+        }
+        if self.tape.once_in(3) && create.flags != 0 {
+            create.flags |= AX650_BUFFER_READ_ONLY;
+        }
         let file = self.file();
         if self.request("BUFFER_CREATE", file, AX650_IOC_BUFFER_CREATE, &mut create) {
             self.buffers.push(Buffer {
@@ -313,6 +339,17 @@ impl World<'_> {
                 size: create.size,
                 offset: create.mmap_offset,
             });
+        }
+    }
+
+    fn export(&mut self) {
+        let mut export = ax650_buffer_export::default();
+        let mut file = self.file();
+        if let Some(buffer) = self.tape.held(&self.buffers) {
+            (file, export.handle) = (buffer.file, buffer.handle);
+        }
+        if self.request("BUFFER_EXPORT", file, AX650_IOC_BUFFER_EXPORT, &mut export) {
+            self.dma_bufs.push(export.dma_buf);
         }
     }
 
