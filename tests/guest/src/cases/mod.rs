@@ -6,6 +6,7 @@
 #![allow(non_snake_case)]
 
 mod abi;
+mod bench;
 mod boot;
 mod buffers;
 mod bus;
@@ -49,6 +50,7 @@ pub fn all() -> Vec<&'static Case> {
         codec::CASES,
         field::CASES,
         costs::CASES,
+        bench::CASES,
         observe::CASES,
         cli::CASES,
         multi::CASES,
