@@ -151,6 +151,7 @@ complete -c ax650 -n "__fish_ax650_using_subcommand bench" -l calls -d 'Echoes t
 complete -c ax650 -n "__fish_ax650_using_subcommand bench" -l sizes -d 'Sizes to measure bandwidth with, such as 64k,1M,8M' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand bench" -l volume -d 'Bytes to move per size and direction' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand bench" -s d -l device -d 'Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand bench" -l model -d 'Instead of times: count, and compute by a model of the card\'s published link what a token of a language model, a 1080p picture and an inference cost on a real host, beside Axera\'s driver'
 complete -c ax650 -n "__fish_ax650_using_subcommand bench" -l json -d 'Print JSON'
 complete -c ax650 -n "__fish_ax650_using_subcommand bench" -s v -l verbose -d 'Tell on standard error what is done; twice: in detail.  The environment variable AX650_LOG (such as debug or ax650::session=trace) does the same'
 complete -c ax650 -n "__fish_ax650_using_subcommand bench" -s h -l help -d 'Print help'

@@ -279,6 +279,10 @@ pub struct Bench {
     /// Bytes to move per size and direction
     #[arg(long, value_name = "BYTES", default_value = "64M", value_parser = bytes)]
     pub volume: u64,
+    /// Instead of times: count, and compute by a model of the card's published link what a token of a language model, a
+    /// 1080p picture and an inference cost on a real host, beside Axera's driver
+    #[arg(long, conflicts_with_all = ["calls", "sizes", "volume"])]
+    pub model: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -2,6 +2,9 @@
 
 //! `ax650 bench`
 
+mod link;
+mod model;
+
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -25,6 +28,9 @@ const CHAINS: u32 = 20;
 
 /// Measures calls, copies and inference, as the options say.
 pub fn bench(card: &Card, options: &Bench) -> Result<(), Failure> {
+    if options.model {
+        return model::model(card, options.json);
+    }
     let session = card.session()?;
     let stream = session.stream();
     let latency = latency(card, &stream, options.calls)?;
@@ -80,6 +86,11 @@ impl Cost {
             mmio_reads: per(|counters| counters.mmio_reads),
             mmio_writes: per(|counters| counters.mmio_writes),
         }
+    }
+
+    /// Tells which of two measurements of one thing had less in between.
+    fn sum(&self) -> f64 {
+        self.messages + self.doorbells + self.interrupts + self.mmio_reads + self.mmio_writes
     }
 
     fn cells(&self) -> [String; 4] {

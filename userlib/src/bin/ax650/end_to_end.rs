@@ -559,6 +559,8 @@ fn bench_runs() {
         "bench", "--calls", "20", "--sizes", "1,64k", "--volume", "1M", "--json",
     ])
     .unwrap();
+    ax650(&["bench", "--model"]).unwrap();
+    ax650(&["bench", "--model", "--json"]).unwrap();
     assert_eq!(
         ax650(&["bench", "--calls", "1", "--sizes", "2G"])
             .unwrap_err()
