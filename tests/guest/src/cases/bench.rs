@@ -4,6 +4,7 @@
 //! and CPU besides in `make bench` (docs/performance.md).  `axcl_bench` does the same by the nodes of AXCL.
 
 mod calls;
+mod overlap;
 mod video;
 
 use std::time::Duration;
@@ -18,6 +19,7 @@ use crate::case::{rounds, Context, Start, TWO_CARDS};
 use crate::kernel;
 
 use calls::{calls, chains_on_two_cards, inference};
+use overlap::{programs_overlap, requests_overlap};
 use video::{channels_at_once, decode_and_encode};
 
 /// Times on a debug kernel say nothing, and its counts are not the users'.
@@ -27,6 +29,8 @@ crate::cases!["bench":
     calls { kernels: STOCK, soak_s: 300 },
     chains_on_two_cards { kernels: STOCK, machines: &[TWO_CARDS], soak_s: 120 },
     inference { kernels: STOCK, soak_s: 120 },
+    requests_overlap,
+    programs_overlap { timeout_s: 90 },
     copies { kernels: STOCK, timeout_s: 90, soak_s: 600 },
     boot { kernels: STOCK, start: Start::Unloaded, soak_s: 300 },
     decode_and_encode { kernels: STOCK, timeout_s: 90, soak_s: 600 },

@@ -4,6 +4,7 @@
 
 mod link;
 mod model;
+mod streams;
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -45,13 +46,18 @@ pub fn bench(card: &Card, options: &Bench) -> Result<(), Failure> {
         }
         copies.push(copy(card, &stream, *size, options.volume)?);
     }
+    let overlap = options
+        .streams
+        .map(|streams| streams::overlap(card, &session, streams))
+        .transpose()?;
     if options.json {
         let copies: Vec<_> = copies.iter().map(Copy::json).collect();
-        writeln!(
-            standard::output()?,
-            "{}",
-            json!({ "latency": latency.json(), "calls": chained.json(), "copies": copies })
-        )?;
+        let mut value =
+            json!({ "latency": latency.json(), "calls": chained.json(), "copies": copies });
+        if let Some(overlap) = overlap {
+            value["overlap"] = overlap.json();
+        }
+        writeln!(standard::output()?, "{value}")?;
     } else {
         write!(
             standard::output()?,
@@ -60,6 +66,9 @@ pub fn bench(card: &Card, options: &Bench) -> Result<(), Failure> {
             chained.text(),
             copy_table(&copies)
         )?;
+        if let Some(overlap) = overlap {
+            write!(standard::output()?, "\n{}", overlap.text())?;
+        }
     }
     Ok(())
 }
