@@ -37,9 +37,8 @@ pub fn run(card: &Card, options: &Run) -> Result<(), Failure> {
     if !options.json {
         write!(standard::output()?, "{}", describe(&model, options.group))?;
     }
-    let begin = Instant::now();
-    let times = repeat(&bindings, options)?;
-    let per_second = times.len() as f64 / begin.elapsed().as_secs_f64().max(1e-9);
+    let (times, took) = repeat(&bindings, options)?;
+    let per_second = times.len() as f64 / took.as_secs_f64().max(1e-9);
     if let Some(directory) = &options.output {
         tensors::write_outputs(&bindings[0], options, directory)?;
     }
@@ -79,8 +78,9 @@ fn bind(model: &Model, options: &Run) -> Result<Vec<Binding>, Failure> {
     Ok(bindings)
 }
 
-/// Runs on the bindings in turn; a binding's next run begins when its last has ended.
-fn repeat(bindings: &[Binding], options: &Run) -> Result<Vec<RunTimes>, Failure> {
+/// Runs on the bindings in turn; a binding's next run begins when its last has ended.  Returns the times of each, and
+/// how long all took.
+fn repeat(bindings: &[Binding], options: &Run) -> Result<(Vec<RunTimes>, Duration), Failure> {
     let count = options.repeat;
     let done = Arc::new(AtomicU32::new(0));
     let seen = done.clone();
@@ -88,6 +88,7 @@ fn repeat(bindings: &[Binding], options: &Run) -> Result<Vec<RunTimes>, Failure>
         format!("{} of {count} runs", seen.load(Ordering::Relaxed))
     });
     let mut times = Vec::with_capacity(count as usize);
+    let begin = Instant::now();
     let mut under_way: VecDeque<PendingRun> = VecDeque::new();
     let mut end = |run: PendingRun| -> Result<(), Failure> {
         times.push(run.wait()?);
@@ -102,7 +103,8 @@ fn repeat(bindings: &[Binding], options: &Run) -> Result<Vec<RunTimes>, Failure>
         under_way.push_back(binding.start()?);
     }
     under_way.into_iter().try_for_each(end)?;
-    Ok(times)
+    let took = begin.elapsed();
+    Ok((times, took))
 }
 
 fn describe(model: &Model, group: usize) -> String {
