@@ -20,7 +20,7 @@ const MOST: u32 = 25;
 /// What an operation is on the bus.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Counts {
-    /// Of both directions.
+    /// Messages of both directions.
     pub messages: u64,
     /// Messages that the card was told of.
     pub doorbells: u64,

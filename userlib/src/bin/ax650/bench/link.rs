@@ -39,7 +39,7 @@ pub struct Work {
 }
 
 impl Work {
-    /// The least that any driver can do: one doorbell written, one interrupt, nothing read.
+    /// Returns the least that any driver can do: one doorbell written, one interrupt, nothing read.
     pub fn limit(self) -> Self {
         Self {
             reads: 0.0,
@@ -63,7 +63,7 @@ pub struct Link {
 }
 
 impl Link {
-    /// Those that there are.
+    /// Links that there are.
     pub const ALL: [Self; 2] = [Self { lanes: 1 }, Self { lanes: 2 }];
 
     fn wire_ns(self, bytes: u64) -> f64 {
@@ -82,7 +82,7 @@ impl Link {
     }
 }
 
-/// The constants, for those who read the figures without the manual.
+/// Returns the constants, for those who read the figures without the manual.
 pub fn constants() -> serde_json::Value {
     serde_json::json!({
         "lane_bytes_per_second": 1e9 / LANE_NS_PER_BYTE,
