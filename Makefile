@@ -51,7 +51,8 @@ cache := /cache
 in := tests/env/root.sh
 endif
 target := $(cache)/target
-settings := $(if $(strip $(SEED)),AX650_SEED=$(strip $(SEED))) $(if $(strip $(PART)),AX650_PART=$(strip $(PART)))
+settings := $(if $(strip $(SEED)),AX650_SEED=$(strip $(SEED))) $(if $(strip $(PART)),AX650_PART=$(strip $(PART))) \
+	$(if $(strip $(AX650_UPDATE_COSTS)),AX650_UPDATE_COSTS=1)
 rig := $(in) $(if $(strip $(settings)),env $(settings)) $(target)/release/ax650-rig --arch $(ARCH)
 
 # Programs for the guest are static: its file system has no libraries.
@@ -75,6 +76,7 @@ help: ## this list
 	@echo '  AX650_CACHE   cache directory (~/.cache/ax650)'
 	@echo '  AX650_ROOT    / = this system has the packages of tests/env/packages.txt, use it'
 	@echo '  AX650_MIRROR  Debian mirror'
+	@echo '  AX650_UPDATE_COSTS  1 = test stores what operations cost in tests/costs.json'
 
 .PHONY: root
 root: ## toolchain root (Debian 13; 2 minutes, once)
@@ -129,6 +131,11 @@ test: rig assets $(test_roots) ## run the tests: CASES, KERNEL, ARCH
 .PHONY: soak
 soak: rig assets $(test_roots) ## run the cases that have a long form, in that form (hours; default on the debug kernel): CASES, KERNEL, SEED, PART
 	@$(rig) test --soak --kernel $(or $(kernel),debug) $(case_args)
+
+# The counts are part of `test`, the times are not.
+.PHONY: bench
+bench: rig assets $(test_roots) ## measure calls, copies, boot, models and video, beside Axera's counts (20 minutes; both stock kernels): CASES, KERNEL
+	@$(rig) bench --kernel $(test_kernel) $(case_args)
 
 # Not part of `test`: nothing but models, many of them.
 .PHONY: test-onnx

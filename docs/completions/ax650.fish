@@ -64,6 +64,7 @@ complete -c ax650 -n "__fish_ax650_using_subcommand run" -s i -l input -d 'Input
 complete -c ax650 -n "__fish_ax650_using_subcommand run" -s o -l output -d 'Directory for the output tensors, made if it is not there' -r -F
 complete -c ax650 -n "__fish_ax650_using_subcommand run" -s g -l group -d 'Shape group' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand run" -s r -l repeat -d 'Run N times' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand run" -l parallel -d 'Keep N of the runs under way at a time: one is copied in and another out while a third runs' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand run" -l fill -d 'What inputs without a file are filled with' -r -f -a "zero\t'Zeros'
 random\t'Random numbers, the same in each run: 0 to 1 for floating point, else any bytes'"
 complete -c ax650 -n "__fish_ax650_using_subcommand run" -l timeout -d 'Give up on a run after SECONDS (default: the driver\'s limit)' -r
@@ -150,7 +151,9 @@ complete -c ax650 -n "__fish_ax650_using_subcommand transcode" -s h -l help -d '
 complete -c ax650 -n "__fish_ax650_using_subcommand bench" -l calls -d 'Echoes to measure latency with' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand bench" -l sizes -d 'Sizes to measure bandwidth with, such as 64k,1M,8M' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand bench" -l volume -d 'Bytes to move per size and direction' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand bench" -l streams -d 'Measure requests that overlap as well, N at a time, each on a stream of its own: from one thread, and from N' -r
 complete -c ax650 -n "__fish_ax650_using_subcommand bench" -s d -l device -d 'Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first' -r
+complete -c ax650 -n "__fish_ax650_using_subcommand bench" -l model -d 'Instead of times: count, and compute by a model of the card\'s published link what a token of a language model, a 1080p picture and an inference cost on a real host, beside Axera\'s driver'
 complete -c ax650 -n "__fish_ax650_using_subcommand bench" -l json -d 'Print JSON'
 complete -c ax650 -n "__fish_ax650_using_subcommand bench" -s v -l verbose -d 'Tell on standard error what is done; twice: in detail.  The environment variable AX650_LOG (such as debug or ax650::session=trace) does the same'
 complete -c ax650 -n "__fish_ax650_using_subcommand bench" -s h -l help -d 'Print help'

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! What cases in the guest are made with, whichever door of the driver they go through: the host
-//! channel, the kernel's files, other processes, guarded pages.  Nothing here knows an interface
+//! channel, the costs of operations, the kernel's files, other processes, guarded pages.  Nothing here knows an interface
 //! of the driver.
 
 pub mod case;
+pub mod costs;
 pub mod errors;
 pub mod failures;
 pub mod guarded;

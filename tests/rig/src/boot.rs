@@ -16,6 +16,7 @@ use crate::artifacts::Artifacts;
 use crate::case::{Ended, GuestRun, Verdict};
 use crate::channel::{lock, Desk, Script};
 use crate::child::Group;
+use crate::costs::Costs;
 use crate::emulator::Emulator;
 use crate::judge::{Judge, Next};
 use crate::kernel::Kernel;
@@ -41,6 +42,8 @@ pub struct Bench<'a> {
     pub artifacts: &'a Artifacts,
     /// logs go to directories in this one
     pub logs: &'a Path,
+    /// what operations cost
+    pub costs: &'a Arc<Costs>,
     /// called for each case that has ended
     pub report: &'a (dyn Fn(&Ended, &Path) + Sync),
     /// called for each line of the console and of KTAP
@@ -60,12 +63,13 @@ pub struct Guest {
 impl Guest {
     /// Starts cards and guest.  `run` is what the guest's init runs.
     fn start(
-        artifacts: &Artifacts,
+        bench: &Bench<'_>,
         kernel: Kernel,
         profile: &Profile,
         script: Script,
         logs: &Path,
     ) -> Result<Self> {
+        let artifacts = bench.artifacts;
         std::fs::create_dir_all(logs).with_context(|| format!("cannot make {}", logs.display()))?;
         // Short names: a socket's path has room for 107 bytes.
         let sockets = tempfile::Builder::new().prefix("rig").tempdir()?;
@@ -148,6 +152,8 @@ impl Guest {
             qmp: Mutex::new(Qmp::connect(&machine.monitor, deadline)?),
             script: Mutex::new(script),
             judged: Condvar::new(),
+            costs: Arc::clone(bench.costs),
+            guest: format!("{}{}{profile}", arch.prefix(), kernel.name()),
         });
         let server = Arc::clone(&desk);
         std::thread::spawn(move || server.serve(host));
@@ -298,13 +304,12 @@ pub fn run_cases(bench: &Bench<'_>, label: &str, mut runs: Vec<GuestRun>) {
         let script = Script::new(cases, first.soak);
         let before = runs.len();
         let mut judge = Judge::new(std::mem::take(&mut runs));
-        let result =
-            Guest::start(bench.artifacts, kernel, &profile, script, &logs).and_then(|mut guest| {
-                if guest.run(bench, &mut judge, kernel)? {
-                    guest.finish(bench, &mut judge);
-                }
-                Ok(())
-            });
+        let result = Guest::start(bench, kernel, &profile, script, &logs).and_then(|mut guest| {
+            if guest.run(bench, &mut judge, kernel)? {
+                guest.finish(bench, &mut judge);
+            }
+            Ok(())
+        });
         let last_lines = judge.last_lines();
         // Whatever has gone wrong here, a case that has ended is not lost.
         judge.settle(None);

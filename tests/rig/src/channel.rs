@@ -9,12 +9,13 @@
 //! * `harness`: `cmd` is one of those in [`Desk::harness`].
 
 use std::os::unix::net::UnixStream;
-use std::sync::{Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, bail, Context, Result};
 use serde_json::{json, Map, Value};
 
+use crate::costs::Costs;
 use crate::emulator::Emulator;
 use crate::lines::Lines;
 use crate::qemu::card_device;
@@ -35,6 +36,10 @@ pub struct Desk {
     pub script: Mutex<Script>,
     /// signalled when a case has been judged
     pub judged: Condvar,
+    /// what operations cost
+    pub costs: Arc<Costs>,
+    /// what the guest is called in measurements
+    pub guest: String,
 }
 
 /// Begins the lines of [`Channel::faults`] that are about card memory.  A case that provokes them
@@ -150,7 +155,9 @@ impl Desk {
     /// * `end` {case}: returns when the case has been judged, and whether to `stop` here;
     /// * `unplug` {card}: pulls the card, politely; returns when the guest has let it go;
     /// * `plug` {card}: plugs it in again;
-    /// * `kill`, `restart` {card}: ends the emulator's process, or starts a fresh one.
+    /// * `kill`, `restart` {card}: ends the emulator's process, or starts a fresh one;
+    /// * `stored_costs` {operation}: what it is to cost at most;
+    /// * `costs` {operation, costs, exact, time}: what it has cost; the answer says what has become dearer.
     fn harness(&self, command: &str, fields: &Map<String, Value>) -> Result<Value> {
         let number = |key: &str| {
             fields
@@ -173,6 +180,12 @@ impl Desk {
             "plug" => self.plug(number("card")?)?,
             "kill" => lock(self.card(number("card")?)?).kill(),
             "restart" => lock(self.card(number("card")?)?).restart()?,
+            "stored_costs" => {
+                let operation = fields.get("operation").and_then(Value::as_str);
+                let operation = operation.with_context(|| format!("{command}: no operation"))?;
+                return Ok(json!({"ok": true, "costs": self.costs.stored(operation)}));
+            }
+            "costs" => return self.costs.add(&self.guest, &Value::Object(fields.clone())),
             other => bail!("the harness has no command {other}"),
         }
         Ok(json!({"ok": true}))

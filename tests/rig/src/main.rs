@@ -10,6 +10,7 @@ mod boot;
 mod case;
 mod channel;
 mod child;
+mod costs;
 mod device_tree;
 mod emulator;
 mod host;
@@ -75,6 +76,21 @@ enum Action {
         #[arg(short, long)]
         verbose: bool,
     },
+    /// Measure what operations cost, and print and write it
+    Bench {
+        /// Only cases whose name, or last part of it, matches; may be given more than once
+        #[arg(long, value_name = "GLOB", default_values_t = MEASURE.map(String::from))]
+        cases: Vec<String>,
+        /// The guests to run them in; not the debug kernel, whose times say nothing
+        #[arg(long, value_enum, default_value = "all")]
+        kernel: Kernels,
+        /// File of the figures
+        #[arg(long, value_name = "FILE", default_value = "target/bench/bench.json")]
+        json: PathBuf,
+        /// Print the guests' consoles
+        #[arg(short, long)]
+        verbose: bool,
+    },
     /// A prompt in a guest with cards
     Shell {
         /// The guest's kernel
@@ -109,6 +125,9 @@ enum Action {
         limit: u32,
     },
 }
+
+/// The concerns that measure.
+const MEASURE: [&str; 2] = ["bench/*", "axcl_bench/*"];
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Kernels {
@@ -171,6 +190,27 @@ fn run(cli: Cli) -> Result<bool> {
                 keep_logs,
                 verbose,
                 jobs: jobs.map_or((cpus + 1).min(4), usize::from),
+                costs: None,
+            };
+            test::run(&mut artifacts, &options)
+        }
+        Action::Bench {
+            cases,
+            kernel,
+            json,
+            verbose,
+        } => {
+            let options = test::Options {
+                cases,
+                kernels: kernel.list(cli.arch),
+                samples: false,
+                soak: true,
+                list: false,
+                keep_logs: None,
+                verbose,
+                // Guests at the same time would measure each other.
+                jobs: 1,
+                costs: Some(tree.join(json)),
             };
             test::run(&mut artifacts, &options)
         }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use anyhow::{bail, Context, Result};
 
@@ -12,6 +12,7 @@ use crate::artifacts::Artifacts;
 use crate::boot::{run_cases, Bench};
 use crate::case::{expand, list_guest_cases, Filter, GuestRun};
 use crate::channel::lock;
+use crate::costs::{Costs, UPDATE};
 use crate::host::{self, HostCase};
 use crate::kernel::Kernel;
 use crate::report::Report;
@@ -34,6 +35,8 @@ pub struct Options {
     pub verbose: bool,
     /// boots at a time
     pub jobs: usize,
+    /// where to write what operations cost
+    pub costs: Option<PathBuf>,
 }
 
 /// A part of the work that is done in one piece.
@@ -117,7 +120,15 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
     };
     let batches = batches(artifacts.arch().prefix(), host_cases, runs);
     let report = Report::new(batches.iter().map(Batch::cases).sum());
-    work(artifacts, options, &report, &logs, batches);
+    let update = std::env::var_os(UPDATE).is_some_and(|value| !value.is_empty());
+    let costs = Arc::new(Costs::load(artifacts.tree(), update)?);
+    work(artifacts, options, &report, &logs, &costs, batches);
+    print!("{}", costs.end()?);
+    if let Some(path) = &options.costs {
+        costs.write_json(path)?;
+        let shown = path.strip_prefix(artifacts.tree()).unwrap_or(path);
+        println!("figures: {}", shown.display());
+    }
 
     let good = report.failed() == 0;
     if good && options.keep_logs.is_none() {
@@ -194,12 +205,14 @@ fn work(
     options: &Options,
     report: &Report,
     logs: &Path,
+    costs: &Arc<Costs>,
     batches: Vec<Batch>,
 ) {
     let queue = Mutex::new(batches.into_iter());
     let bench = Bench {
         artifacts,
         logs,
+        costs,
         report: &|ended, logs| {
             report.case(ended, logs.strip_prefix(artifacts.tree()).unwrap_or(logs));
         },

@@ -8,6 +8,7 @@
 mod bench;
 mod buffer;
 mod clients;
+mod costs;
 mod host;
 mod listeners;
 mod media;
@@ -41,6 +42,7 @@ pub fn all() -> Vec<&'static Case> {
         tensors::CASES,
         programs::CASES,
         bench::CASES,
+        costs::CASES,
         pains::CASES,
     ];
     files.into_iter().flatten().collect()

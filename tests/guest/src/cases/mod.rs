@@ -6,6 +6,7 @@
 #![allow(non_snake_case)]
 
 mod abi;
+mod bench;
 mod boot;
 mod buffers;
 mod bus;
@@ -53,6 +54,7 @@ pub fn all() -> Vec<&'static Case> {
         field::CASES,
         costs::CASES,
         chains::CASES,
+        bench::CASES,
         observe::CASES,
         cli::CASES,
         multi::CASES,

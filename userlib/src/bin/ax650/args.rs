@@ -136,6 +136,9 @@ pub struct Run {
     /// Run N times
     #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub repeat: u32,
+    /// Keep N of the runs under way at a time: one is copied in and another out while a third runs
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub parallel: u32,
     /// What inputs without a file are filled with
     #[arg(long, value_enum, default_value_t = Fill::Zero)]
     pub fill: Fill,
@@ -279,6 +282,13 @@ pub struct Bench {
     /// Bytes to move per size and direction
     #[arg(long, value_name = "BYTES", default_value = "64M", value_parser = bytes)]
     pub volume: u64,
+    /// Measure requests that overlap as well, N at a time, each on a stream of its own: from one thread, and from N
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub streams: Option<u8>,
+    /// Instead of times: count, and compute by a model of the card's published link what a token of a language model, a
+    /// 1080p picture and an inference cost on a real host, beside Axera's driver
+    #[arg(long, conflicts_with_all = ["calls", "sizes", "volume", "streams"])]
+    pub model: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -2,6 +2,10 @@
 
 //! `ax650 bench`
 
+mod link;
+mod model;
+mod streams;
+
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -25,6 +29,9 @@ const CHAINS: u32 = 20;
 
 /// Measures calls, copies and inference, as the options say.
 pub fn bench(card: &Card, options: &Bench) -> Result<(), Failure> {
+    if options.model {
+        return model::model(card, options.json);
+    }
     let session = card.session()?;
     let stream = session.stream();
     let latency = latency(card, &stream, options.calls)?;
@@ -39,13 +46,18 @@ pub fn bench(card: &Card, options: &Bench) -> Result<(), Failure> {
         }
         copies.push(copy(card, &stream, *size, options.volume)?);
     }
+    let overlap = options
+        .streams
+        .map(|streams| streams::overlap(card, &session, streams))
+        .transpose()?;
     if options.json {
         let copies: Vec<_> = copies.iter().map(Copy::json).collect();
-        writeln!(
-            standard::output()?,
-            "{}",
-            json!({ "latency": latency.json(), "calls": chained.json(), "copies": copies })
-        )?;
+        let mut value =
+            json!({ "latency": latency.json(), "calls": chained.json(), "copies": copies });
+        if let Some(overlap) = overlap {
+            value["overlap"] = overlap.json();
+        }
+        writeln!(standard::output()?, "{value}")?;
     } else {
         write!(
             standard::output()?,
@@ -54,6 +66,9 @@ pub fn bench(card: &Card, options: &Bench) -> Result<(), Failure> {
             chained.text(),
             copy_table(&copies)
         )?;
+        if let Some(overlap) = overlap {
+            write!(standard::output()?, "\n{}", overlap.text())?;
+        }
     }
     Ok(())
 }
@@ -80,6 +95,11 @@ impl Cost {
             mmio_reads: per(|counters| counters.mmio_reads),
             mmio_writes: per(|counters| counters.mmio_writes),
         }
+    }
+
+    /// Tells which of two measurements of one thing had less in between.
+    fn sum(&self) -> f64 {
+        self.messages + self.doorbells + self.interrupts + self.mmio_reads + self.mmio_writes
     }
 
     fn cells(&self) -> [String; 4] {

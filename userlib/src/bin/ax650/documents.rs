@@ -57,7 +57,10 @@ fn examples(name: &str) -> &'static [(&'static str, &'static str)] {
             "ffmpeg -i in.mkv -f rawvideo -pix_fmt nv12 - | ax650 encode - -s 1920x1080 --pixels nv12 -o out.mp4",
         )],
         "transcode" => &[("To H.265 at 2.5 Mbit/s:", "ax650 transcode in.mp4 --codec h265 -b 2500k -o out.mp4")],
-        "bench" => &[("Two sizes only, for a script:", "ax650 bench --sizes 64k,8M --json")],
+        "bench" => &[
+            ("Two sizes only, for a script:", "ax650 bench --sizes 64k,8M --json"),
+            ("What a real host would spend, by a model:", "ax650 bench --model"),
+        ],
         "reset" => &[
             ("Reset a card that hangs, whoever uses it:", "sudo ax650 reset -d 1 --yes"),
             ("Leave it in its loader:", "sudo ax650 reset --no-boot"),

@@ -103,6 +103,25 @@ fn run_a_model() {
         fs::read(scratch.path("out/0_x_y.bin")).unwrap(),
         [2, 3, 4, 5]
     );
+    // Several at a time: more runs than at a time, and fewer.
+    for repeat in ["10", "2"] {
+        let out = scratch.name(&format!("out{repeat}"));
+        ax650(&[
+            "run",
+            &model,
+            "-i",
+            &a,
+            "-o",
+            &out,
+            "--repeat",
+            repeat,
+            "--parallel",
+            "3",
+        ])
+        .unwrap();
+        let bytes = fs::read(scratch.path(&format!("out{repeat}/0_x_y.bin"))).unwrap();
+        assert_eq!(bytes, [2, 3, 4, 5]);
+    }
     // By name, and as .npy both ways.
     ax650(&[
         "run",
@@ -559,6 +578,20 @@ fn bench_runs() {
         "bench", "--calls", "20", "--sizes", "1,64k", "--volume", "1M", "--json",
     ])
     .unwrap();
+    ax650(&[
+        "bench",
+        "--calls",
+        "1",
+        "--sizes",
+        "1",
+        "--streams",
+        "3",
+        "--json",
+    ])
+    .unwrap();
+    ax650(&["bench", "--calls", "1", "--sizes", "1", "--streams", "3"]).unwrap();
+    ax650(&["bench", "--model"]).unwrap();
+    ax650(&["bench", "--model", "--json"]).unwrap();
     assert_eq!(
         ax650(&["bench", "--calls", "1", "--sizes", "2G"])
             .unwrap_err()

@@ -6,12 +6,13 @@ mod load;
 pub mod npy;
 mod tensors;
 
+use std::collections::VecDeque;
 use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ax650::{Binding, Card, Model, RunTimes, TensorInfo};
+use ax650::{Binding, Card, Model, PendingRun, RunTimes, TensorInfo};
 use serde_json::{json, Value};
 
 use crate::args::Run;
@@ -28,33 +29,58 @@ pub fn run(card: &Card, options: &Run) -> Result<(), Failure> {
     tensors::one_standard_input(options)?;
     let session = card.session()?;
     let model = load::load(&session, &options.model, options.quiet)?;
-    let mut binding = model.bind(options.group)?;
-    binding.set_timeout(options.timeout.map(Duration::from_secs_f64));
     if options.npy {
         tensors::can_be_npy(&model)?;
     }
     tensors::check_outputs(&model, options)?;
-    tensors::fill_inputs(&binding, options)?;
+    let bindings = bind(&model, options)?;
     if !options.json {
         write!(standard::output()?, "{}", describe(&model, options.group))?;
     }
-    let times = repeat(&binding, options)?;
+    let (times, took) = repeat(&bindings, options)?;
+    let per_second = times.len() as f64 / took.as_secs_f64().max(1e-9);
     if let Some(directory) = &options.output {
-        tensors::write_outputs(&binding, options, directory)?;
+        tensors::write_outputs(&bindings[0], options, directory)?;
     }
     if options.json {
         writeln!(
             standard::output()?,
             "{}",
-            to_json(&binding, options.group, &times)
+            to_json(&bindings, options.group, &times, per_second)
         )?;
     } else {
-        write!(standard::output()?, "\n{}", stages(&times))?;
+        let text = stages(&times);
+        write!(
+            standard::output()?,
+            "\n{text}{per_second:.1} runs a second\n"
+        )?;
     }
     Ok(())
 }
 
-fn repeat(binding: &Binding, options: &Run) -> Result<Vec<RunTimes>, Failure> {
+/// Makes a binding for each run that is to be under way at a time, all with the same inputs.
+fn bind(model: &Model, options: &Run) -> Result<Vec<Binding>, Failure> {
+    let mut bindings: Vec<Binding> = Vec::new();
+    for _ in 0..options.parallel.min(options.repeat) {
+        let mut binding = model.bind(options.group)?;
+        binding.set_timeout(options.timeout.map(Duration::from_secs_f64));
+        match bindings.first() {
+            None => tensors::fill_inputs(&binding, options)?,
+            // Standard input can be read once.
+            Some(first) => {
+                for index in 0..model.inputs().len() {
+                    binding.set_input(index, &first.input(index)?)?;
+                }
+            }
+        }
+        bindings.push(binding);
+    }
+    Ok(bindings)
+}
+
+/// Runs on the bindings in turn; a binding's next run begins when its last has ended.  Returns the times of each, and
+/// how long all took.
+fn repeat(bindings: &[Binding], options: &Run) -> Result<(Vec<RunTimes>, Duration), Failure> {
     let count = options.repeat;
     let done = Arc::new(AtomicU32::new(0));
     let seen = done.clone();
@@ -62,12 +88,23 @@ fn repeat(binding: &Binding, options: &Run) -> Result<Vec<RunTimes>, Failure> {
         format!("{} of {count} runs", seen.load(Ordering::Relaxed))
     });
     let mut times = Vec::with_capacity(count as usize);
-    for _ in 0..count {
-        interrupt::check()?;
-        times.push(binding.run()?);
+    let begin = Instant::now();
+    let mut under_way: VecDeque<PendingRun> = VecDeque::new();
+    let mut end = |run: PendingRun| -> Result<(), Failure> {
+        times.push(run.wait()?);
         done.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    };
+    for binding in bindings.iter().cycle().take(count as usize) {
+        interrupt::check()?;
+        if under_way.len() == bindings.len() {
+            under_way.pop_front().map_or(Ok(()), &mut end)?;
+        }
+        under_way.push_back(binding.start()?);
     }
-    Ok(times)
+    under_way.into_iter().try_for_each(end)?;
+    let took = begin.elapsed();
+    Ok((times, took))
 }
 
 fn describe(model: &Model, group: usize) -> String {
@@ -114,7 +151,7 @@ fn stages(times: &[RunTimes]) -> String {
     text::table(&rows)
 }
 
-fn to_json(binding: &Binding, group: usize, times: &[RunTimes]) -> Value {
+fn to_json(bindings: &[Binding], group: usize, times: &[RunTimes], per_second: f64) -> Value {
     let tensor = |tensor: &TensorInfo| {
         let shape = &tensor.shapes[group];
         json!({
@@ -124,7 +161,7 @@ fn to_json(binding: &Binding, group: usize, times: &[RunTimes]) -> Value {
             "bytes": shape.size,
         })
     };
-    let model = binding.model();
+    let model = bindings[0].model();
     let mut stages = serde_json::Map::new();
     for (name, stage) in STAGES {
         stages.insert(
@@ -134,6 +171,8 @@ fn to_json(binding: &Binding, group: usize, times: &[RunTimes]) -> Value {
     }
     json!({
         "runs": times.len(),
+        "parallel": bindings.len(),
+        "per_second": per_second,
         "inputs": model.inputs().iter().map(tensor).collect::<Vec<_>>(),
         "outputs": model.outputs().iter().map(tensor).collect::<Vec<_>>(),
         "times": stages,
