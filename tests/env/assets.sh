@@ -119,7 +119,7 @@ case ${1:-}${2:+ $2} in
     echo "$python/bin/python"
     ;;
 "print programs-python")
-    make_python "rapidocr-onnxruntime and what it needs (140 MB)" "rapidocr_onnxruntime" \
+    make_python "rapidocr-onnxruntime and what it needs (140 MB)" "ml_dtypes, rapidocr_onnxruntime" \
         "$lists/reference.txt" "$lists/programs.txt"
     echo "$python/bin/python"
     ;;

@@ -7,6 +7,7 @@ usage: cases.py [GLOB...]; prints a line for each case, and writes the last one,
 """
 import asyncio
 import fnmatch
+import hashlib
 import json
 import os
 import signal
@@ -217,6 +218,64 @@ def case_rapidocr_reads_the_same():
     for (box, _, score), (right_box, _, right_score) in zip(found, expected):
         numpy.testing.assert_allclose(box, right_box, atol=1)
         numpy.testing.assert_allclose(score, right_score, atol=1e-3)
+
+
+# -- video ------------------------------------------------------------------------------------------
+
+
+def clip():
+    with open(path("clip.h264"), "rb") as file:
+        stream = file.read()
+    with open(path("clip.md5"), encoding="utf-8") as file:
+        digests = [line.split(",")[-1].strip() for line in file if not line.startswith("#")]
+    return stream, digests
+
+
+def case_decoded_pictures_are_ffmpegs():
+    stream, digests = clip()
+    packets = ax650.split_packets("h264", stream)
+    width, height = ax650.stream_size("h264", stream)
+    with ax650.Session() as session:
+        with ax650.Decoder(session, "h264", width, height) as decoder:
+            pictures = list(decoder.decode(packets))
+            assert decoder.ended and decoder.receive(1) is None
+        assert all(picture.nv12.shape == (height * 3 // 2, width) for picture in pictures)
+        assert sorted(picture.pts for picture in pictures) == list(range(len(packets)))
+        assert [hashlib.md5(picture.nv12).hexdigest() for picture in pictures] == digests
+        # One that nobody goes on with.
+        decoder = ax650.Decoder(session, "h264", width, height)
+        assert next(decoder.decode(packets)).width == width
+        raises(ax650.InvalidError, "`vp9` is no codec", lambda: ax650.Decoder(session, "vp9", 64, 64))
+        raises(ax650.InvalidError, "packet of 0 bytes", lambda: decoder.send(b""))
+        decoder.close()
+        raises(ax650.InvalidError, "the decoder is closed", lambda: decoder.send(b"x"))
+
+
+def case_encoded_pictures_look_the_same():
+    stream, _ = clip()
+    width, height = ax650.stream_size("h264", stream)
+    with ax650.Session() as session:
+        with ax650.Decoder(session, "h264", width, height) as decoder:
+            pictures = [picture.nv12 for picture in decoder.decode(ax650.split_packets("h264", stream))][:12]
+        for codec in ("h264", "h265"):
+            with ax650.Encoder(session, codec, width, height, frame_rate=25, gop=6) as encoder:
+                packets = list(encoder.encode(pictures))
+            assert [packet.pts for packet in packets] == list(range(len(pictures)))
+            assert packets[0].key and [packet.key for packet in packets].count(True) == 2, packets
+            with ax650.Decoder(session, codec, width, height) as decoder:
+                found = [picture.nv12 for picture in decoder.decode(packet.data for packet in packets)]
+            assert len(found) == len(pictures)
+            for one, other in zip(found, pictures):
+                error = numpy.mean((one.astype("float32") - other) ** 2)
+                assert error < 100, error
+        with ax650.Encoder(session, "jpeg", width, height, quantiser=10) as encoder:
+            packet, = encoder.encode(pictures[:1])
+        picture = ax650.decode_jpeg(session, packet.data)
+        assert numpy.mean((picture.nv12.astype("float32") - pictures[0]) ** 2) < 100
+        encoder = ax650.Encoder(session, "h264", width, height)
+        raises(ax650.InvalidError, "a picture of 5 bytes", lambda: encoder.send(b"12345"))
+        raises(ax650.InvalidError, "float32", lambda: encoder.send(numpy.zeros(5, "float32")))
+        raises(ax650.InvalidError, "bit rate and a quantiser", lambda: ax650.Encoder(session, "h264", 64, 64, bit_rate=1, quantiser=1))
 
 
 # -- errors -----------------------------------------------------------------------------------------

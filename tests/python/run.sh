@@ -37,6 +37,10 @@ pin ch_PP-OCRv4_rec_infer.onnx rec.onnx x:1x3x48x320 x:1x3x48x640 x:1x3x48x960
 # One that takes its time.
 pin ch_PP-OCRv4_det_infer.onnx slow.onnx x:1x3x960x960
 "$("$env/assets.sh" print python)" "$here/prepare.py" "$share/in"
+# A clip, and what FFmpeg decodes.
+ffmpeg -nostdin -loglevel error -i "$("$env/assets.sh" print clips)/bikes.mp4" -frames:v 30 -c copy \
+    -bsf:v h264_mp4toannexb -f h264 "$share/in/clip.h264"
+ffmpeg -nostdin -loglevel error -i "$share/in/clip.h264" -pix_fmt nv12 -fps_mode passthrough -f framemd5 "$share/in/clip.md5"
 # What a published program finds in a picture, and the shapes that it runs the models with.
 "$("$env/assets.sh" print python)" "$tree/tests/demo/prepare.py" "$models/ch_PP-OCRv4_rec_infer.onnx" \
     "$share/ocr/picture.png" "$work/keys"

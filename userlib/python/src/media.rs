@@ -33,15 +33,18 @@ fn codec(py: Python<'_>, name: &str) -> PyResult<Codec> {
     }
 }
 
-/// Sends again and again while the card has no room, for `patience` at most, and looks for signals.
-fn send_patiently(
+/// Sends again and again while the codec in `slot` has no room, for `patience` at most; looks for signals, and whether the
+/// codec was closed.
+fn send_patiently<T: Send + Sync>(
     py: Python<'_>,
+    slot: &Slot<Arc<T>>,
     patience: Duration,
-    mut send: impl FnMut() -> ax650::Result<()> + Send,
+    send: impl Fn(&T) -> ax650::Result<()> + Sync,
 ) -> PyResult<()> {
     let begin = Instant::now();
     loop {
-        match py.detach(&mut send) {
+        let codec = slot.get(py)?;
+        match py.detach(|| send(&codec)) {
             Err(error) if error.kind() == ErrorKind::Timeout && begin.elapsed() < patience => {
                 py.check_signals()?;
             }
@@ -120,15 +123,15 @@ impl Decoder {
 
     /// Sends all of one picture.
     fn send(&self, py: Python<'_>, packet: &Bound<'_, PyBytes>, pts: u64) -> PyResult<()> {
-        let decoder = self.slot.get(py)?;
         let packet = packet.as_bytes();
-        send_patiently(py, self.patience, || decoder.send(packet, pts))
+        send_patiently(py, &self.slot, self.patience, |decoder| {
+            decoder.send(packet, pts)
+        })
     }
 
     /// Tells that nothing follows.
     fn finish(&self, py: Python<'_>) -> PyResult<()> {
-        let decoder = self.slot.get(py)?;
-        send_patiently(py, self.patience, || decoder.finish())
+        send_patiently(py, &self.slot, self.patience, ax650::media::Decoder::finish)
     }
 
     /// Waits for a picture: whether the stream goes on, and the picture; None: not within `timeout`.
@@ -278,7 +281,10 @@ impl Encoder {
             Ok(buffer)
         };
         let buffer = py.detach(fill).or_raise(py)?;
-        send_patiently(py, self.patience, || encoder.send(&buffer, pts))
+        drop(encoder);
+        send_patiently(py, &self.slot, self.patience, |encoder| {
+            encoder.send(&buffer, pts)
+        })
     }
 
     /// Waits for a packet: bytes, presentation time, whether it is decodable without others; None: not within `timeout`.

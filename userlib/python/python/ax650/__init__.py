@@ -20,7 +20,7 @@ from ._errors import (
     PermissionError,
     TimeoutError,
 )
-from ._media import Decoder, Encoder, Packet, Picture, decode_jpeg, split_packets
+from ._media import Decoder, Encoder, Packet, Picture, decode_jpeg, split_packets, stream_size
 from ._model import Binding, Card, CardInfo, Model, Run, RunTimes, Session, list_cards
 from ._onnx import (
     InferenceSession,
@@ -69,4 +69,5 @@ __all__ = [
     "get_device",
     "list_cards",
     "split_packets",
+    "stream_size",
 ]

@@ -48,6 +48,11 @@ def split_packets(codec: str, stream: Bytes) -> List[bytes]:
     return _ax650.split_packets(codec, bytes(stream))
 
 
+def stream_size(codec: str, stream: Bytes) -> Optional[Tuple[int, int]]:
+    """Columns and rows of the pictures of a stream with start codes; None: it does not tell."""
+    return _ax650.stream_size(codec, bytes(stream))
+
+
 def decode_jpeg(session: Session, jpeg: Bytes) -> Picture:
     """Decodes a JPEG picture on the card."""
     return _picture(_ax650.decode_jpeg(session._core, bytes(jpeg)))
