@@ -13,7 +13,7 @@ MAKEFLAGS += --no-print-directory
 # -- variables for the user ----------------------------------------------------------------------
 # Every `VAR ?=` line's comment is part of `make help`.
 KERNEL ?=#  guest kernel: trixie-backports, forky, debug; for test also all (default: test all, else trixie-backports)
-CASES  ?=#  test, test-onnx, test-packages: only cases whose names match these globs, for example CASES='boot/* R06*'
+CASES  ?=#  test, test-onnx, test-packages, test-python: only cases whose names match these globs, for example CASES='boot/* R06*'
 ARCH   ?= amd64#  of guest, module and programs: amd64, or arm64 (cross-built; in QEMU)
 CARDS  ?= 1#  shell: number of emulated cards
 SEED   ?=#  test, soak: seed of cases that do things at random; a failure names it
@@ -141,6 +141,12 @@ bench: rig assets $(test_roots) ## measure calls, copies, boot, models and video
 .PHONY: test-onnx
 test-onnx: rig ## run the node tests of ONNX on the emulated card and compare with ONNX Runtime (15 minutes): CASES, ARCH
 	@$(in) tests/onnx/run.sh $(patsubst %,'%',$(CASES))
+
+.PHONY: python test-python
+python: crates ## the Python packages, as wheels, into dist/
+	@$(in) tests/env/progress.sh 'building the Python packages' tests/python/build.sh dist
+test-python: rig assets emu-model python ## run the cases of the Python packages in a guest with CPython: CASES
+	@$(in) tests/python/run.sh $(patsubst %,'%',$(CASES))
 
 .PHONY: check doc
 check: rig assets kernels ## format, lints and host tests: what needs no guest

