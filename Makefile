@@ -59,7 +59,7 @@ export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER := aarch64-linux-gnu-gcc
 else
 triple := x86_64-unknown-linux-gnu
 endif
-guest_crates := ax650 ax650-firmware ax650-guest
+guest_crates := ax650 ax650-c ax650-firmware ax650-guest
 host_crates := ax650-emu ax650-rig
 
 .PHONY: help
