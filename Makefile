@@ -106,6 +106,11 @@ build-guest: crates
 	@$(in) env RUSTFLAGS='-C target-feature=+crt-static' \
 		cargo build --frozen --release -j $(JOBS) --target $(triple) $(guest_crates:%=-p %)
 
+.PHONY: libax650
+libax650: crates ## the C library with header, pkg-config and CMake files, below dist/libax650
+	@$(in) sh -c 'cargo build --frozen --release -j $(JOBS) -p ax650-c && \
+		AX650_C_ARCHIVE=$$CARGO_TARGET_DIR/release/libax650_c.a userlib/c/build.sh dist/libax650 /usr'
+
 .PHONY: module $(kernels:%=module-%)
 module: module-$(shell_kernel) ## the kernel module for the guest kernel KERNEL
 $(kernels:%=module-%): module-%: kernels-%

@@ -6,7 +6,7 @@
 #
 # The library is not linked by cargo: rustc gives the linker a list of symbols of its own, and ours gives them versions.
 set -eu
-dir=${1:?usage: build.sh DIR [PREFIX [LIBDIR]]} prefix=${2:-/usr/local}
+dir=${1?usage: build.sh DIR [PREFIX [LIBDIR]]} prefix=${2:-/usr/local}
 libdir=${3:-$prefix/lib}
 here=$(cd "$(dirname "$0")" && pwd)
 archive=${AX650_C_ARCHIVE:-${CARGO_TARGET_DIR:-$here/../../target}/release/libax650_c.a}

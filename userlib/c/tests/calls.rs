@@ -2,8 +2,6 @@
 
 //! The C interface with a card in the same process: what it gives, and what bad arguments get.
 
-#![allow(non_snake_case)] // a test is named after the requirement
-
 use std::ffi::{CStr, CString};
 use std::ptr::{null, null_mut};
 
@@ -54,7 +52,7 @@ fn model(session: *const ax650_session) -> *mut ax650_model {
 }
 
 #[test]
-fn D17_a_model_runs_in_place() {
+fn a_model_runs_in_place() {
     let (card, session) = session();
     let model = model(session);
     // SAFETY: objects are used until they are ended, bytes as long as the binding is there.
@@ -114,7 +112,7 @@ fn D17_a_model_runs_in_place() {
 }
 
 #[test]
-fn D17_bytes_go_to_the_card_and_back() {
+fn bytes_go_to_the_card_and_back() {
     let (card, session) = session();
     // SAFETY: as above.
     unsafe {
@@ -140,7 +138,7 @@ fn D17_bytes_go_to_the_card_and_back() {
 }
 
 #[test]
-fn D17_bad_arguments_are_told() {
+fn bad_arguments_are_told() {
     // SAFETY: null is what is tried; the rest as above.
     unsafe {
         assert_eq!(ax650_card_open_fake(null_mut()), AX650_ERR_INVALID);
@@ -184,7 +182,7 @@ fn D17_bad_arguments_are_told() {
 }
 
 #[test]
-fn D17_errors_are_each_threads_own() {
+fn errors_are_each_threads_own() {
     // SAFETY: null is what is tried.
     unsafe { ax650_session_open(null(), null_mut()) };
     assert!(!last_error().is_empty());

@@ -15,8 +15,8 @@ crate::cases!["examples":
     infer_on_a_card,
     decode_on_a_card { timeout_s: 90 },
     query_in_c,
-    D17_infer_in_c,
-    D17_transcode_in_cpp { timeout_s: 120 },
+    c_infer_on_a_card,
+    cpp_transcode_on_a_card { timeout_s: 120 },
 ];
 
 const HOME: &str = "/tmp/examples";
@@ -131,7 +131,7 @@ fn query_in_c(_: &mut Context) -> Result<()> {
     Ok(())
 }
 
-fn D17_infer_in_c(_: &mut Context) -> Result<()> {
+fn c_infer_on_a_card(_: &mut Context) -> Result<()> {
     write_square()?;
     let text = good("c-infer", &["square.onnx", "x"])?;
     // 1, 4, 9 and 0.25.
@@ -154,7 +154,7 @@ fn D17_infer_in_c(_: &mut Context) -> Result<()> {
 }
 
 /// The pictures that the card's own decoder makes of the result are as many, and of the same size.
-fn D17_transcode_in_cpp(_: &mut Context) -> Result<()> {
+fn cpp_transcode_on_a_card(_: &mut Context) -> Result<()> {
     std::fs::create_dir_all(HOME)?;
     let stream = include_bytes!("../../../data/field/c14_zeronal_first.h264");
     std::fs::write(format!("{HOME}/in.h264"), stream)?;
