@@ -62,7 +62,7 @@ export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER := aarch64-linux-gnu-gcc
 else
 triple := x86_64-unknown-linux-gnu
 endif
-guest_crates := ax650 ax650-firmware ax650-guest
+guest_crates := ax650 ax650-c ax650-firmware ax650-guest
 host_crates := ax650-emu ax650-rig
 
 .PHONY: help
@@ -109,6 +109,11 @@ build-host: crates
 build-guest: crates
 	@$(in) env RUSTFLAGS='-C target-feature=+crt-static' \
 		cargo build --frozen --release -j $(JOBS) --target $(triple) $(guest_crates:%=-p %)
+
+.PHONY: libax650
+libax650: crates ## the C library with header, pkg-config and CMake files, below dist/libax650
+	@$(in) sh -c 'cargo build --frozen --release -j $(JOBS) -p ax650-c && \
+		AX650_C_ARCHIVE=$$CARGO_TARGET_DIR/release/libax650_c.a userlib/c/build.sh dist/libax650 /usr'
 
 .PHONY: module $(kernels:%=module-%)
 module: module-$(shell_kernel) ## the kernel module for the guest kernel KERNEL

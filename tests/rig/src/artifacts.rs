@@ -22,8 +22,16 @@ const GUEST_PROGRAMS: &[(&str, &str)] = &[
     ("ax650-firmware", "ax650-fw"),
 ];
 
-/// The program of the guest that a C compiler makes.
-const C_EXAMPLE: &str = "example-query";
+/// Programs of the guest that another compiler makes: their sources, and whether they are of the C library.
+const C_EXAMPLES: &[(&str, &str, bool)] = &[
+    ("example-query", "uapi/examples/query.c", false),
+    ("example-c-infer", "userlib/c/examples/infer.c", true),
+    (
+        "example-c-transcode",
+        "userlib/c/examples/transcode.cpp",
+        true,
+    ),
+];
 
 /// Paths of the things built.
 pub struct Artifacts {
@@ -104,15 +112,36 @@ impl Artifacts {
         for (package, program) in GUEST_PROGRAMS {
             cargo.args(["--package", package, "--bin", program]);
         }
+        // `--bin` alone would leave it out.
+        cargo.args(["--package", "ax650-c", "--lib"]);
         // Static: the guest has no libraries.
         cargo.env("RUSTFLAGS", "-C target-feature=+crt-static");
         step("programs of the guest", &mut cargo)?;
-        let mut cc = Command::new(self.arch.compiler().unwrap_or("cc"));
-        cc.args(["-static", "-O2", "-Wall", "-I", "uapi", "-o"])
-            .arg(self.guest_program(C_EXAMPLE))
-            .arg("uapi/examples/query.c")
+        C_EXAMPLES
+            .iter()
+            .try_for_each(|(program, source, of_library)| {
+                self.build_c(program, source, *of_library)
+            })
+    }
+
+    /// Builds a program in C or C++; static, too.
+    fn build_c(&self, program: &str, source: &str, of_library: bool) -> Result<()> {
+        let gcc = self.arch.compiler().unwrap_or("gcc");
+        let mut cc = match source.ends_with(".cpp") {
+            true => Command::new(gcc.replace("gcc", "g++")),
+            false => Command::new(gcc),
+        };
+        cc.args(["-static", "-O2", "-Wall", "-Wextra", "-Werror", "-o"])
+            .arg(self.guest_program(program))
+            .arg(source)
             .current_dir(&self.tree);
-        step("example in C", &mut cc)
+        if of_library {
+            let archive = self.guest_program("libax650_c.a");
+            cc.args(["-I", "userlib/c/include"]).arg(archive);
+        } else {
+            cc.args(["-I", "uapi"]);
+        }
+        step(&format!("{program} in C"), &mut cc)
     }
 
     /// Builds the emulated card.
@@ -144,8 +173,9 @@ impl Artifacts {
             .iter()
             .map(|(_, program)| format!("{}:/bin/{program}", self.guest_program(program).display()))
             .collect();
-        let example = self.guest_program(C_EXAMPLE);
-        files.push(format!("{}:/bin/{C_EXAMPLE}", example.display()));
+        files.extend(C_EXAMPLES.iter().map(|(program, ..)| {
+            format!("{}:/bin/{program}", self.guest_program(program).display())
+        }));
         files.push(format!("{}:/lib/modules/ax650.ko", module.display()));
         files.push(format!(
             "{}:/lib/firmware/axcl/ax650_card.pac",

@@ -15,6 +15,8 @@ crate::cases!["examples":
     infer_on_a_card,
     decode_on_a_card { timeout_s: 90 },
     query_in_c,
+    c_infer_on_a_card,
+    cpp_transcode_on_a_card { timeout_s: 120 },
 ];
 
 const HOME: &str = "/tmp/examples";
@@ -32,7 +34,8 @@ fn good(program: &str, args: &[&str]) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-fn infer_on_a_card(_: &mut Context) -> Result<()> {
+/// Writes a model that squares four numbers, and an input for it.
+fn write_square() -> Result<()> {
     std::fs::create_dir_all(HOME)?;
     let model = onnx::binary("Mul", &["x", "x"], &["y"], 4);
     std::fs::write(format!("{HOME}/square.onnx"), model)?;
@@ -41,6 +44,11 @@ fn infer_on_a_card(_: &mut Context) -> Result<()> {
         .flat_map(f32::to_le_bytes)
         .collect();
     std::fs::write(format!("{HOME}/x"), input)?;
+    Ok(())
+}
+
+fn infer_on_a_card(_: &mut Context) -> Result<()> {
+    write_square()?;
     let text = good("infer", &["square.onnx", "x"])?;
     ensure!(
         text.ends_with("y fp32 1x4: [1.0, 4.0, 9.0, 0.25]\n"),
@@ -120,5 +128,58 @@ fn query_in_c(_: &mut Context) -> Result<()> {
         output.status.code() == Some(1) && said.starts_with("/dev/null: "),
         "{said}"
     );
+    Ok(())
+}
+
+fn c_infer_on_a_card(_: &mut Context) -> Result<()> {
+    write_square()?;
+    let text = good("c-infer", &["square.onnx", "x"])?;
+    // 1, 4, 9 and 0.25.
+    let wanted = "y float32 16: 00 00 80 3f 00 00 80 40 00 00 10 41 00 00 80 3e\n";
+    ensure!(text == wanted, "{text}");
+    for (arguments, code, says) in [
+        (&["nothing.onnx"][..], 1, "nothing.onnx"),
+        (&["x"], 1, "load: "),
+        (&[], 2, "usage: "),
+    ] {
+        let mut program = Command::new("/bin/example-c-infer");
+        let output = program.args(arguments).current_dir(HOME).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            output.status.code() == Some(code) && said.contains(says),
+            "{arguments:?}: {output:?}"
+        );
+    }
+    Ok(())
+}
+
+/// The pictures that the card's own decoder makes of the result are as many, and of the same size.
+fn cpp_transcode_on_a_card(_: &mut Context) -> Result<()> {
+    std::fs::create_dir_all(HOME)?;
+    let stream = include_bytes!("../../../data/field/c14_zeronal_first.h264");
+    std::fs::write(format!("{HOME}/in.h264"), stream)?;
+    good("decode", &["in.h264", "in.nv12"])?;
+    good("c-transcode", &["in.h264", "out.h265"])?;
+    let output = Command::new("ax650")
+        .args(["decode", "out.h265", "-o", "out.nv12", "--force", "-q"])
+        .current_dir(HOME)
+        .output()?;
+    ensure!(output.status.success(), "{output:?}");
+    let [before, after] =
+        ["in.nv12", "out.nv12"].map(|name| std::fs::read(format!("{HOME}/{name}")));
+    let (before, after) = (before?, after?);
+    ensure!(
+        before.len() == after.len() && !before.is_empty(),
+        "{} and {} bytes",
+        before.len(),
+        after.len()
+    );
+    // Of bytes that have nothing to do with each other it would be about 80.
+    let apart = before
+        .iter()
+        .zip(&after)
+        .map(|(a, b)| u64::from(a.abs_diff(*b)));
+    let mean = apart.sum::<u64>() as f64 / before.len() as f64;
+    ensure!(mean < 8.0, "pictures are {mean} apart");
     Ok(())
 }
