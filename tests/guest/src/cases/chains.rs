@@ -200,7 +200,7 @@ fn R30_chains_whose_interrupts_are_lost(context: &mut Context) -> Result<()> {
     for _ in 0..rounds(20, 500) {
         chain.run()?;
     }
-    let took = begin.elapsed() / rounds(20, 500) as u32;
+    let took = begin.elapsed() / rounds(20, 500);
     context.host.clear(0)?;
     eprintln!("a chain without interrupts takes {took:?}");
     ensure!(
