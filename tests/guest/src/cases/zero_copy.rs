@@ -46,6 +46,8 @@ const SOON: Duration = Duration::from_secs(20);
 
 /// Pins that the kernel has given for long, less those that came back.
 fn pins() -> Result<i64> {
+    // Else each CPU keeps some of its counts to itself.
+    kernel::read("/proc/sys/vm/stat_refresh")?;
     let text = kernel::read("/proc/vmstat")?;
     let value = |name: &str| -> Result<i64> {
         let mut pairs = text.lines().filter_map(|line| line.split_once(' '));
@@ -212,6 +214,29 @@ fn memory_that_the_card_only_reads(_: &mut Context) -> Result<()> {
     all_back(before)
 }
 
+/// Registers of devices that no driver has claimed, which is when they may be mapped.
+fn registers_without_a_driver() -> Result<Vec<Own>> {
+    let mut found = Vec::new();
+    for device in std::fs::read_dir("/sys/bus/pci/devices")? {
+        let device = device?.path();
+        if device.join("driver").exists() {
+            continue;
+        }
+        for bar in 0..6 {
+            let path = device.join(format!("resource{bar}"));
+            let file = std::fs::OpenOptions::new()
+                .read(true)
+                .write(true)
+                .open(path);
+            let access = libc::PROT_READ | libc::PROT_WRITE;
+            let map = file.and_then(|file| Own::map(4096, access, libc::MAP_SHARED, Some(&file)));
+            found.extend(map.ok());
+        }
+    }
+    eprintln!("{} such registers", found.len());
+    Ok(found)
+}
+
 fn user_memory_that_cannot_be_had(_: &mut Context) -> Result<()> {
     const PAGE: usize = 4096;
     let mut client = Client::new(0)?;
@@ -249,20 +274,10 @@ fn user_memory_that_cannot_be_had(_: &mut Context) -> Result<()> {
     // SAFETY: a page of the mapping above, which is not looked at after this.
     unsafe { libc::munmap((at + 8 * PAGE as u64) as *mut _, PAGE) };
     refused(libc::EFAULT, at, 16 * PAGE, 0, "a hole")?;
-    // Registers of the card itself.
-    let bar = crate::card::sysfs(0)?.join("resource0");
-    let bar = std::fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(bar)?;
-    let bar = Own::map(
-        PAGE,
-        libc::PROT_READ | libc::PROT_WRITE,
-        libc::MAP_SHARED,
-        Some(&bar),
-    )?;
-    for flags in [0, AX650_BUFFER_READ_ONLY] {
-        refused(libc::EOPNOTSUPP, bar.address(), PAGE, flags, "registers")?;
+    for bar in registers_without_a_driver()? {
+        for flags in [0, AX650_BUFFER_READ_ONLY] {
+            refused(libc::EOPNOTSUPP, bar.address(), PAGE, flags, "registers")?;
+        }
     }
     // Steps stay inside what was given, to the byte, and it can be mapped only where it is.
     let buffer = over(&client, at + 100, PAGE, 0)?;
@@ -401,17 +416,18 @@ fn killed_while_the_card_writes(context: &mut Context) -> Result<()> {
     const SIZE: usize = 1 << 20;
     let before = pins()?;
     let mut ready = process::Pipe::new()?;
-    let child = {
-        let host = &mut *context;
-        process::fork(|| {
-            let mut client = Client::new(0)?;
-            let own = Own::anonymous(SIZE)?;
-            let _job = begin_slowly(host, &mut client, &own, SIZE)?;
-            ready.send()?;
-            std::thread::sleep(SOON);
-            Ok(())
-        })?
-    };
+    context.host.switch(0, "dma.stall_ms", 3000)?;
+    let child = process::fork(|| {
+        let mut client = Client::new(0)?;
+        let own = Own::anonymous(SIZE)?;
+        let card = client.malloc(SIZE as u32)?;
+        let buffer = over(&client, own.address(), SIZE, 0)?;
+        let step = copy(&mut client, FROM, buffer, card, SIZE);
+        client.submit(&[step])?;
+        ready.send()?;
+        std::thread::sleep(SOON);
+        Ok(())
+    })?;
     ready.wait(SOON)?;
     ensure!(child.kill(SOON)? == End::Signal(libc::SIGKILL));
     // The memory is the card's still.
