@@ -101,6 +101,7 @@ def case_types():
         import ml_dtypes
     except ImportError:
         return
+    model = session.load(image(BF16, [[4]]))
     x = numpy.array([1, 2, 3, 4], ml_dtypes.bfloat16)
     found = model.run({"x": x})["y"]
     assert found.dtype == x.dtype
