@@ -147,9 +147,11 @@ bench: rig assets $(test_roots) ## measure calls, copies, boot, models and video
 test-onnx: rig ## run the node tests of ONNX on the emulated card and compare with ONNX Runtime (15 minutes): CASES, ARCH
 	@$(in) tests/onnx/run.sh $(patsubst %,'%',$(CASES))
 
-.PHONY: python test-python
+.PHONY: python test-python check-python
 python: crates ## the Python packages, as wheels, into dist/
 	@$(in) tests/env/progress.sh 'building the Python packages' tests/python/build.sh dist
+check-python: crates ## run the cases of the Python packages that need no guest: CASES
+	@$(in) tests/python/host.sh $(patsubst %,'%',$(CASES))
 test-python: rig assets emu-model python ## run the cases of the Python packages in a guest with CPython: CASES
 	@$(in) tests/python/run.sh $(patsubst %,'%',$(CASES))
 

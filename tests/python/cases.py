@@ -6,7 +6,6 @@ usage: cases.py [GLOB...]; prints a line for each case, and writes the last one,
 /share/out/summary.
 """
 import asyncio
-import fnmatch
 import hashlib
 import json
 import os
@@ -20,12 +19,9 @@ import traceback
 import numpy
 
 import ax650
+from harness import child, good, main, raises
 
 SHARE = "/share/in"
-
-
-class Skip(Exception):
-    """Why a case cannot run here."""
 
 
 def path(name):
@@ -49,31 +45,6 @@ def same(found, expected):
     assert found.shape == expected.shape, (found.shape, expected.shape)
     # The same version computes the same, but the CPU of another machine may have other instructions.
     numpy.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
-
-
-def raises(kind, words, what):
-    try:
-        what()
-    except ax650.Error as error:
-        assert type(error) is kind, f"{type(error).__name__}: {error}"
-        for word in words.split("|"):
-            assert word in str(error), f"no '{word}' in: {error}"
-        return error
-    raise AssertionError(f"no {kind.__name__}")
-
-
-def child(script, *args, timeout=120):
-    """Runs a script in a Python of its own."""
-    begin = "import os, sys, time, threading, signal, asyncio, numpy, ax650\n"
-    return subprocess.run(
-        [sys.executable, "-c", begin + script, *args], capture_output=True, text=True, timeout=timeout, check=False
-    )
-
-
-def good(done, words=""):
-    assert done.returncode == 0, f"exit status {done.returncode}: {done.stdout}{done.stderr}"
-    assert words in done.stdout, done.stdout + done.stderr
-    assert "panicked" not in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
 # -- inference --------------------------------------------------------------------------------------
@@ -530,29 +501,5 @@ def case_cost():
     print("  us for each run: driver %d, Binding.run %d, Model.run %d, InferenceSession.run %d" % tuple(each))
 
 
-def main():
-    globs = sys.argv[1:] or ["*"]
-    passed = failed = skipped = 0
-    cases = [(name[5:], case) for name, case in globals().items() if name.startswith("case_")]
-    for name, case in cases:
-        if not any(fnmatch.fnmatch(name, glob) or fnmatch.fnmatch(f"python/{name}", glob) for glob in globs):
-            continue
-        begin = time.monotonic()
-        try:
-            case()
-            passed += 1
-            print(f"ok       python/{name} ({time.monotonic() - begin:.1f} s)", flush=True)
-        except Skip as why:
-            skipped += 1
-            print(f"skipped  python/{name}: {why}", flush=True)
-        except BaseException:  # pylint: disable=broad-except
-            failed += 1
-            print(f"FAILED   python/{name}", flush=True)
-            traceback.print_exc(file=sys.stdout)
-    with open("/share/out/summary", "w", encoding="utf-8") as file:
-        file.write(f"{passed} passed, {failed} failed, {skipped} skipped\n")
-    return 0 if passed and not failed else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("python", globals(), sys.argv[1:], "/share/out/summary"))

@@ -12,6 +12,6 @@ for fs in proc sys dev; do mount --bind /$fs $root/$fs; done
 mount --bind $share $root/share
 cp "$(command -v ax650)" "$(command -v ax650-fw)" $root/usr/bin/
 status=0
-chroot $root /usr/bin/env -i PATH=/usr/bin LC_ALL=C.UTF-8 python3 /share/cases.py "$@" || status=$?
+env -i PATH=/usr/bin LC_ALL=C.UTF-8 /bin/chroot $root /usr/bin/python3 -B /share/cases.py "$@" || status=$?
 [ $status = 0 ] || dmesg | tail -n 20
 exit $status

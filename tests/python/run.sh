@@ -13,6 +13,8 @@ here=$tree/tests/python
 target=${CARGO_TARGET_DIR:-$tree/target}
 arch=${AX650_ARCH:-amd64}
 
+# The tree stays clean.
+export PYTHONDONTWRITEBYTECODE=1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 share=$work/share
@@ -50,7 +52,7 @@ for file in "$work"/groups/*; do
     # shellcheck disable=SC2046 # words
     fix "$(basename "$file")" "ocr/$(basename "$file")" $(cat "$file")
 done
-cp "$here"/{cases,ocr}.py "$share/"
+cp "$here"/{cases,harness,ocr}.py "$share/"
 cp "$here/guest.sh" "$share/bin/python-guest"
 run=sh,/mnt/share/bin/python-guest
 for glob; do run+=,$glob; done

@@ -9,6 +9,8 @@
 mod binding;
 mod card;
 mod errors;
+#[cfg(feature = "fake")]
+mod fake;
 mod media;
 mod model;
 mod session;
@@ -33,5 +35,10 @@ fn _ax650(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(media::decode_jpeg, module)?)?;
     module.add_function(wrap_pyfunction!(media::split_packets, module)?)?;
     module.add_function(wrap_pyfunction!(media::stream_size, module)?)?;
+    #[cfg(feature = "fake")]
+    {
+        module.add_class::<fake::FakeCard>()?;
+        module.add_function(wrap_pyfunction!(fake::fake_model, module)?)?;
+    }
     Ok(())
 }
