@@ -689,7 +689,7 @@ fn K16_one_user_does_not_take_all_sessions(_: &mut Context) -> Result<()> {
     let nodes = axcl::node::NODES.map(axcl::node::path);
     for_everybody(&nodes, || {
         let third = process::fork(|| {
-            process::become_user(1002)?;
+            process::become_this_user(1002, GROUP)?;
             axcl::client::Device::open()?.scope().works()
         })?;
         let end = third.wait(PATIENCE * runner::slowness())?;
