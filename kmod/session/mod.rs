@@ -89,6 +89,7 @@ impl Session {
         engine.pump(&self.base);
         let retire = engine.wants_retirement();
         self.link.ring();
+        engine.send_last_word(&self.base);
         while let Some(job) = engine.take_ended() {
             drop(engine);
             self.count(&job);
