@@ -1,43 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sending the firmware: the card reads it by DMA, piece by piece [pcie 3.2] to [pcie 3.6].
+//! Booting a card that is in its loader: the firmware file, its check, its way to the card [pcie 3].
 
 use super::{
     error::BootError,
+    load::{
+        Load,
+        Sum, //
+    },
     status::put_text,
     Card, //
 };
 use crate::{
     glue::{
+        digest,
         firmware::Firmware,
         pci,
         prelude::*,
-        shim,
-        time::{
-            self,
-            fsleep,
-            Delta,
-            Instant, //
-        }, //
+        time::Instant, //
     },
     wire::{
         boot::{
-            Status,
-            CHUNK,
-            CHUNK_TIMEOUT_MS,
-            COMMAND,
-            DESTINATION_HIGH,
-            DESTINATION_LOW,
             FINISH,
-            REASON,
-            SIZE,
-            SOURCE_HIGH,
-            SOURCE_LOW,
-            STATUS, //
+            REASON, //
         },
         container::{
             Container,
-            ContainerError, //
+            ContainerError,
+            Integrity, //
         },
         register::{
             FixedRegister,
@@ -50,23 +40,23 @@ use crate::{
 /// Where users have the firmware.
 pub(crate) const FIRMWARE: &CStr = c"axcl/ax650_card.pac";
 
-/// Between looks at the status register: a chunk takes some 10 ms on the real link.
-const POLL: Delta = Delta::from_micros(200);
-
-// TIMEOUT: what [pcie 3.4] gives the card for a chunk, hundreds of times what it takes.
-const CHUNK_TIMEOUT: Delta = Delta::from_millis(CHUNK_TIMEOUT_MS as i64);
+/// A firmware file that may be sent.
+pub(super) struct Checked {
+    firmware: Firmware,
+    /// If the check had to make it.
+    sha256: Option<[u8; 32]>,
+}
 
 impl Card {
-    /// Boots the card, which is in its loader: firmware, handshake, time.
+    /// Reads the firmware file and checks it.  The card's registers are not touched: it may be on its way
+    /// through a reset.
     ///
     /// # Errors
     ///
-    /// Those of the firmware file, which are final; those of a card that does not take it; `Gone`; `Interrupted`.
-    pub(super) fn boot(&self) -> Result<(), BootError> {
-        let start = Instant::now();
-        if !self.set_state(State::Loader) {
-            return Err(BootError::Gone);
-        }
+    /// Those of the file, which are final; `Interrupted`.
+    pub(super) fn read_firmware(&self) -> Result<Checked, BootError> {
+        // Whoever wants to sleep need not wait for the sums.
+        self.check_stopping()?;
         let firmware = Firmware::request(FIRMWARE).inspect_err(|e| {
             dev_err!(self.pdev, "firmware {}: {:?}\n", FIRMWARE, e);
         });
@@ -77,119 +67,95 @@ impl Card {
             e if e == EFBIG => BootError::TooLarge,
             e => BootError::Other(e),
         })?;
-        // Whoever wants to sleep need not wait for the sums.
         self.check_stopping()?;
-        let container = self.check(firmware.data())?;
-        if !self.set_state(State::Booting) {
-            return Err(BootError::Gone);
-        }
-        pci::set_master(&self.pdev);
-        self.send(&container)?;
-        // Nothing of the firmware, or of an earlier life of the rings, may look like a message.
-        self.link.region.zero(0, self.link.region.size())?;
-        FINISH::zeroed().with(FINISH::START, true).write(self)?;
-        drop(firmware);
-        self.shake_hands()?;
-        self.status.lock().boot_time = start.elapsed();
-        Ok(())
+        let sha256 = self.check(firmware.data())?;
+        Ok(Checked { firmware, sha256 })
     }
 
-    /// Checks the container before a byte of it reaches the card.
-    fn check<'a>(&self, bytes: &'a [u8]) -> Result<Container<'a>, BootError> {
+    /// Checks a container before a byte of it reaches the card: the loader starts the first image as soon as it
+    /// has read it.
+    ///
+    /// Each byte is hashed once before.  The container's own digest says nothing new of bytes that have passed
+    /// it, and by their SHA-256 they are known.
+    fn check(&self, bytes: &[u8]) -> Result<Option<[u8; 32]>, BootError> {
         let refused = |error: ContainerError| {
             dev_err!(self.pdev, "firmware {}: {}\n", FIRMWARE, error);
             BootError::BadFirmware
         };
         let container = Container::parse(bytes).map_err(refused)?;
-        container.verify(shim::md5).map_err(refused)?;
-        let sha256 = shim::sha256(bytes);
-        let mut status = self.status.lock();
-        status.firmware_sha256 = sha256;
-        put_text(&mut status.firmware_file, container.version().as_bytes());
-        // What the firmware of the last boot said of itself.
-        status.firmware_version = [0; 64];
-        status.chip = [0; 32];
-        status.uid = 0;
-        status.boot_done = 0;
-        status.boot_total = container.image_bytes();
-        Ok(container)
-    }
-
-    fn send(&self, container: &Container<'_>) -> Result<(), BootError> {
-        for (index, record) in container.records().enumerate() {
-            let size = (self.link.region.size() as u32).min(CHUNK) as usize;
-            // The loader jumps after its first read, so the first image must go in one piece.
-            if index == 0 && record.image.len() > size {
-                dev_err!(
-                    self.pdev,
-                    "firmware: {} has {} bytes, but only {} can be sent at once\n",
-                    record.id,
-                    record.image.len(),
-                    size
-                );
-                return Err(BootError::TooLarge);
+        let passed = self.status.lock().passed_sha256;
+        let sha256 = match passed {
+            Some(_) if container.integrity != Integrity::None => {
+                Some(self.finish(Sum::new(bytes))?)
             }
-            if index == 1 {
-                self.look_at_boot_reason()?;
-            }
-            let mut to = record.destination;
-            for chunk in record.image.chunks(size) {
-                self.send_chunk(chunk, to).inspect_err(|e| {
-                    dev_err!(self.pdev, "firmware: {} at {:#x}: {:?}\n", record.id, to, e);
-                })?;
-                to = to.wrapping_add(chunk.len() as u64);
-                self.status.lock().boot_done += chunk.len() as u64;
-            }
+            _ => None,
+        };
+        if sha256.is_none() || sha256 != passed {
+            container.verify(digest::md5).map_err(refused)?;
         }
-        Ok(())
+        Ok(sha256)
     }
 
-    /// Has the card read one chunk.
+    /// Makes the rest of a container's SHA-256.
+    fn finish(&self, mut sum: Sum<'_>) -> Result<[u8; 32], BootError> {
+        while sum.step() {
+            self.check_stopping()?;
+        }
+        Ok(sum.finish())
+    }
+
+    /// Boots the card, which is in its loader: firmware, handshake, time.
     ///
     /// # Errors
     ///
-    /// `ChunkTimeout` no answer; `ChunkFailed` the card says that it failed; `Other(EIO)` there are no registers;
-    /// `Other(ENODEV)` there is no card; `Interrupted` the thread shall stop.
-    fn send_chunk(&self, chunk: &[u8], to: u64) -> Result<(), BootError> {
-        self.link.region.copy_in(0, chunk)?;
-        let from = self.link.region.bus();
-        // A result left over from before must not be taken for this one's.
-        STATUS::zeroed().write(self)?;
-        SOURCE_LOW::from(from as u32).write(self)?;
-        SOURCE_HIGH::from((from >> 32) as u32).write(self)?;
-        DESTINATION_LOW::from(to as u32).write(self)?;
-        DESTINATION_HIGH::from((to >> 32) as u32).write(self)?;
-        SIZE::from(chunk.len() as u32).write(self)?;
-        // Register writes are ordered after the copy into DMA memory.
-        COMMAND::zeroed().with(COMMAND::READ, true).write(self)?;
-        fsleep(POLL);
-        time::poll(POLL, CHUNK_TIMEOUT, || {
-            match Status::of_read(STATUS::read(self)?) {
-                Status::Pending => {}
-                // A result while the command stands is not that of the command.
-                Status::Done if COMMAND::read(self)? != COMMAND::zeroed() => {
-                    STATUS::zeroed().write(self)?;
-                }
-                Status::Done => {
-                    STATUS::zeroed().write(self)?;
-                    return Ok(Some(()));
-                }
-                Status::Failed(bits) => {
-                    dev_err!(self.pdev, "firmware: the card reports {}\n", bits);
-                    STATUS::zeroed().write(self)?;
-                    return Err(BootError::ChunkFailed);
-                }
-                // The card is there, so its registers are not where they were.
-                Status::Gone => return Err(BootError::Other(EIO)),
+    /// Those of a card that does not take it; `Gone`; `Interrupted`.
+    pub(super) fn boot(&self, checked: Checked) -> Result<(), BootError> {
+        let start = Instant::now();
+        let bytes = checked.firmware.data();
+        let container = Container::parse(bytes).map_err(|_| BootError::BadFirmware)?;
+        {
+            let mut status = self.status.lock();
+            status.firmware_sha256 = [0; 32];
+            put_text(&mut status.firmware_file, container.version().as_bytes());
+            // What the firmware of the last boot said of itself.
+            status.firmware_version = [0; 64];
+            status.chip = [0; 32];
+            status.uid = 0;
+            status.boot_done = 0;
+            status.boot_total = container.image_bytes();
+        }
+        if !self.set_state(State::Booting) {
+            return Err(BootError::Gone);
+        }
+        pci::set_master(&self.pdev);
+        let mut sum = checked.sha256.is_none().then(|| Sum::new(bytes));
+        Load::new(self, sum.as_mut()).send(&container)?;
+        // Nothing of the firmware, or of an earlier life of the rings, may look like a message.
+        self.link.region.zero(0, self.link.region.size())?;
+        FINISH::zeroed().with(FINISH::START, true).write(self)?;
+        if !self.set_state(State::Handshake) {
+            return Err(BootError::Gone);
+        }
+        // What there was no time for; the card's Linux takes some to start.
+        let sha256 = match sum {
+            Some(sum) => Some(self.finish(sum)?),
+            None => checked.sha256,
+        };
+        {
+            let mut status = self.status.lock();
+            status.firmware_sha256 = sha256.unwrap_or_default();
+            if container.integrity != Integrity::None {
+                status.passed_sha256 = sha256;
             }
-            self.check_stopping()?;
-            Ok(None)
-        })?
-        .ok_or(BootError::ChunkTimeout)
+        }
+        drop(checked);
+        self.shake_hands()?;
+        self.status.lock().boot_time = start.elapsed();
+        Ok(())
     }
 
     /// Logs why the chip was started [pcie 3.7]; U-Boot runs by now.
-    fn look_at_boot_reason(&self) -> Result {
+    pub(super) fn look_at_boot_reason(&self) -> Result {
         let reason = REASON::read(self)?;
         REASON::zeroed().write(self)?;
         let raw = reason.into();

@@ -14,7 +14,8 @@ use crate::{
             self,
             fsleep,
             Delta,
-            Instant, //
+            Instant,
+            Pauses, //
         }, //
     },
     wire::{
@@ -41,16 +42,26 @@ use crate::{
         register::{
             FixedRegister,
             Register, //
-        },
-        state::State, //
+        }, //
     }, //
 };
 
 /// The card's Linux is up within this time.
 const SWAP: Delta = Delta::from_secs(30);
 
-/// Between looks at the card's words.
-const POLL: Delta = Delta::from_millis(5);
+/// Between looks whether the card's Linux is up, which takes it some seconds.
+const STARTING: Pauses = Pauses {
+    part: 16,
+    least: Delta::from_millis(25),
+    most: Delta::from_millis(200),
+};
+
+/// Between looks at the card's words: it answers within milliseconds, or something is wrong.
+const POLL: Pauses = Pauses {
+    part: 16,
+    least: Delta::from_millis(5),
+    most: Delta::from_millis(200),
+};
 
 /// Wait after the flag of step 1.
 const SETTLE: Delta = Delta::from_millis(SETTLE_MS as i64);
@@ -69,9 +80,7 @@ impl Card {
     /// `Timeout` the firmware does not answer; `Gone` or `Other` the card has gone, or its registers; `Interrupted` the
     /// thread shall stop.
     pub(super) fn shake_hands(&self) -> Result<(), BootError> {
-        if !self.set_state(State::Handshake) {
-            return Err(BootError::Gone);
-        }
+        self.wait_for_linux()?;
         self.step0().inspect_err(|e| {
             dev_err!(
                 self.pdev,
@@ -99,29 +108,37 @@ impl Card {
     /// Those of `look`; `Timeout`; `Interrupted` if the thread shall stop.
     fn poll(
         &self,
+        pauses: &Pauses,
         timeout: Delta,
         mut look: impl FnMut() -> Result<bool>,
     ) -> Result<(), BootError> {
-        time::poll(POLL, timeout, || match look()? {
+        time::poll_less_often(pauses, Instant::now(), timeout, || match look()? {
             true => Ok(Some(())),
             false => self.check_stopping().map(|()| None),
         })?
         .ok_or(BootError::Timeout)
     }
 
+    /// Waits until BAR0 shows the memory of the card's Linux.
+    ///
+    /// The flag of step 0 must not arrive alone, with the parameters lost to the old memory.  The old memory
+    /// has "finish" set, the new is zeroed, so nothing is written before that bit has gone; except that
+    /// after a while everything is, lest a card leaves other things there.
+    fn wait_for_linux(&self) -> Result<(), BootError> {
+        let up = self.poll(&STARTING, SWAP, || {
+            Ok(FINISH::read(self)? == FINISH::zeroed())
+        });
+        match up {
+            Err(BootError::Timeout) => Ok(()),
+            other => other,
+        }
+    }
+
     /// Tells the card where the shared memory is.  The words are written again and again: until the
     /// card's Linux has put its memory behind BAR0 they are lost.
-    ///
-    /// The flag must not arrive alone, with the parameters lost to the old memory.  The old memory has
-    /// "finish" set, the new is zeroed, so nothing is written before that bit has gone; except that
-    /// after a while everything is, lest a card leaves other things there.
     fn step0(&self) -> Result<(), BootError> {
         let (base, size) = (self.link.region.bus(), self.link.region.size() as u64);
-        let start = Instant::now();
-        self.poll(STEP_TIMEOUT, || {
-            if FINISH::read(self)? != FINISH::zeroed() && start.elapsed() < SWAP {
-                return Ok(false);
-            }
+        self.poll(&POLL, STEP_TIMEOUT, || {
             REGION_BASE_LOW::from(base as u32).write(self)?;
             REGION_BASE_HIGH::from((base >> 32) as u32).write(self)?;
             REGION_SIZE_LOW::from(size as u32).write(self)?;
@@ -137,7 +154,7 @@ impl Card {
 
     /// Waits until the card has set up its side of the rings.
     fn step1(&self) -> Result<(), BootError> {
-        self.poll(STEP_TIMEOUT, || {
+        self.poll(&POLL, STEP_TIMEOUT, || {
             // Nothing tells of a card that vanishes now but a look.
             self.link.check_present()?;
             Ok(PAGE_ACK::read(&self.link.region)? == PAGE_ACK::from(CARD_ACK))
@@ -160,7 +177,9 @@ impl Card {
         region::write_barrier();
         let magic = PAGE_FLAG::from(TIME_MAGIC);
         magic.write(region)?;
-        let cleared = self.poll(TIME_SYNC_TIMEOUT, || Ok(PAGE_FLAG::read(region)? != magic));
+        let cleared = self.poll(&POLL, TIME_SYNC_TIMEOUT, || {
+            Ok(PAGE_FLAG::read(region)? != magic)
+        });
         match cleared {
             Err(BootError::Timeout) => {
                 dev_warn!(self.pdev, "the card did not take the time\n");

@@ -13,6 +13,7 @@ pub(crate) mod error;
 pub(crate) mod follower;
 mod handshake;
 mod info;
+mod load;
 mod power;
 mod recovery;
 mod reset;

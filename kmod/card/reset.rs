@@ -60,13 +60,13 @@ const LOOK: Delta = Delta::from_millis(10);
 
 impl Card {
     /// Resets the chip and leaves it in its loader, with bus mastering off.  All sessions end with
-    /// `error`.
+    /// `error`.  While the chip is down there is time for `meanwhile`.
     ///
     /// # Errors
     ///
     /// `Gone` the card has gone or is not back; `Other(EIO)` its configuration cannot be restored; `Interrupted` the
     /// thread shall stop.
-    pub(super) fn reset(&self, error: Error) -> Result<(), BootError> {
+    pub(super) fn reset(&self, error: Error, meanwhile: impl FnOnce()) -> Result<(), BootError> {
         if !self.set_state(State::Resetting) {
             return Err(BootError::Gone);
         }
@@ -75,7 +75,7 @@ impl Card {
         self.fail_sessions(error);
         let done = self
             .wait_for_presence()
-            .and_then(|presence| self.reset_present(presence));
+            .and_then(|presence| self.reset_present(presence, meanwhile));
         if let Err(e) = done {
             if e == BootError::Gone {
                 self.link.lose(State::Unreachable);
@@ -99,7 +99,7 @@ impl Card {
     }
 
     /// Resets a card that answers, and waits until it does again.
-    fn reset_present(&self, presence: Presence) -> Result<(), BootError> {
+    fn reset_present(&self, presence: Presence, meanwhile: impl FnOnce()) -> Result<(), BootError> {
         pci::clear_master(&self.pdev);
         if presence == Presence::Blank {
             // It was on its way when it was last waited for, and has been reset by now.
@@ -115,7 +115,9 @@ impl Card {
         self.reset_pending.store(1, Relaxed);
         self.write_reset()?;
         self.link.counters.resets.add(1);
-        self.wait_for_loader()?;
+        let start = Instant::now();
+        meanwhile();
+        self.wait_for_loader(start)?;
         self.reset_pending.store(0, Relaxed);
         Ok(())
     }
@@ -153,9 +155,8 @@ impl Card {
     }
 
     /// Waits until the card is on the bus again with its configuration wiped, which proves that the
-    /// reset has happened.
-    fn wait_for_loader(&self) -> Result<(), BootError> {
-        let start = Instant::now();
+    /// reset at `start` has happened.
+    fn wait_for_loader(&self, start: Instant) -> Result<(), BootError> {
         let mut absent = false;
         fsleep(LOOK);
         let back = time::poll(LOOK, BACK, || {

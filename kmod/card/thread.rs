@@ -171,7 +171,7 @@ impl Card {
     }
 
     fn reset_on_demand(&self) {
-        if let Err(e) = self.reset(ESTALE) {
+        if let Err(e) = self.reset(ESTALE, || ()) {
             if self.stopping() || self.is_gone() {
                 return self.note_error(e);
             }
@@ -188,7 +188,7 @@ impl Card {
         self.link.life.orders.begin();
         let start = Instant::now();
         for attempt in 1..=BOOT_TRIES {
-            let booted = self.reset(reason).and_then(|()| self.boot());
+            let booted = self.reset_and_boot(reason);
             match booted {
                 Ok(()) => return self.booted(),
                 Err(e) if self.stopping() || self.is_gone() => return self.note_error(e),
@@ -205,6 +205,16 @@ impl Card {
                 }
             }
         }
+    }
+
+    fn reset_and_boot(&self, reason: Error) -> Result<(), BootError> {
+        let mut checked = None;
+        self.reset(reason, || checked = Some(self.read_firmware()))?;
+        if !self.set_state(State::Loader) {
+            return Err(BootError::Gone);
+        }
+        // There was no time if the card had been reset before.
+        self.boot(checked.unwrap_or_else(|| self.read_firmware())?)
     }
 
     /// Notes that what was ordered has led to `state`: whoever sees the one sees the other, and may give

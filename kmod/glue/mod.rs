@@ -10,6 +10,7 @@ pub(crate) mod adapter;
 pub(crate) mod chardev;
 pub(crate) mod compat;
 pub(crate) mod debugfs;
+pub(crate) mod digest;
 pub(crate) mod dma;
 pub(crate) mod dmabuf;
 pub(crate) mod eventfd;

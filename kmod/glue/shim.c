@@ -205,9 +205,24 @@ void ax650_md5(const u8 *data, size_t len, u8 *out)
 	md5(data, len, out);
 }
 
-void ax650_sha256(const u8 *data, size_t len, u8 *out)
+/* What glue/digest.rs sets aside for the state of a SHA-256. */
+#define AX650_SHA256_STATE	128
+
+void ax650_sha256_init(void *state)
 {
-	sha256(data, len, out);
+	static_assert(sizeof(struct sha256_ctx) <= AX650_SHA256_STATE);
+	static_assert(__alignof__(struct sha256_ctx) <= 8);
+	sha256_init(state);
+}
+
+void ax650_sha256_update(void *state, const u8 *data, size_t len)
+{
+	sha256_update(state, data, len);
+}
+
+void ax650_sha256_final(void *state, u8 *out)
+{
+	sha256_final(state, out);
 }
 
 int ax650_pci_domain(struct pci_dev *pdev)

@@ -58,9 +58,11 @@ extern "C" {
     pub(super) fn ax650_be_prompt();
     pub(super) fn ax650_need_resched() -> bool;
     pub(super) fn ax650_cpu_relax();
-    fn ax650_md5(data: *const u8, len: usize, out: *mut u8);
-    fn ax650_sha256(data: *const u8, len: usize, out: *mut u8);
     pub(super) fn ax650_irq_mask_at_once(irq: c_uint);
+    pub(super) fn ax650_md5(data: *const u8, len: usize, out: *mut u8);
+    pub(super) fn ax650_sha256_init(state: *mut c_void);
+    pub(super) fn ax650_sha256_update(state: *mut c_void, data: *const u8, len: usize);
+    pub(super) fn ax650_sha256_final(state: *mut c_void, out: *mut u8);
     pub(super) fn ax650_pci_domain(pdev: *mut bindings::pci_dev) -> c_int;
     pub(super) fn ax650_pci_bar_size(pdev: *mut bindings::pci_dev, bar: c_int) -> u64;
     pub(super) fn ax650_pci_behind_switch(pdev: *mut bindings::pci_dev) -> bool;
@@ -88,20 +90,4 @@ pub(crate) fn current_comm() -> [u8; 16] {
     // SAFETY: writes at most `comm.len()` bytes.
     unsafe { ax650_current_comm(comm.as_mut_ptr(), comm.len()) };
     comm
-}
-
-/// Returns the MD5 of `data`.
-pub(crate) fn md5(data: &[u8]) -> [u8; 16] {
-    let mut out = [0; 16];
-    // SAFETY: reads `data`, writes 16 bytes.
-    unsafe { ax650_md5(data.as_ptr(), data.len(), out.as_mut_ptr()) };
-    out
-}
-
-/// Returns the SHA-256 of `data`.
-pub(crate) fn sha256(data: &[u8]) -> [u8; 32] {
-    let mut out = [0; 32];
-    // SAFETY: reads `data`, writes 32 bytes.
-    unsafe { ax650_sha256(data.as_ptr(), data.len(), out.as_mut_ptr()) };
-    out
 }

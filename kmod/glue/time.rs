@@ -107,6 +107,41 @@ pub(crate) fn poll<R, E>(
     found.ok().flatten().transpose()
 }
 
+/// Pauses between looks at what nobody tells of: a part of the time that was waited so far, so that looks
+/// are few and still late by no more than that part.
+pub(crate) struct Pauses {
+    /// The time waited is divided by this.
+    pub(crate) part: i64,
+    /// The shortest pause.
+    pub(crate) least: Delta,
+    /// The longest pause.
+    pub(crate) most: Delta,
+}
+
+/// Calls `look` like [`poll`], with `pauses` that grow from `since` on.
+///
+/// # Errors
+///
+/// Those of `look`.
+pub(crate) fn poll_less_often<R, E>(
+    pauses: &Pauses,
+    since: Instant,
+    timeout: Delta,
+    mut look: impl FnMut() -> Result<Option<R>, E>,
+) -> Result<Option<R>, E> {
+    loop {
+        if let Some(found) = look()? {
+            return Ok(Some(found));
+        }
+        let waited = since.elapsed();
+        if waited >= timeout {
+            return Ok(None);
+        }
+        let pause = Delta::from_nanos(waited.as_nanos() / pauses.part);
+        fsleep(pause.clamp(pauses.least, pauses.most));
+    }
+}
+
 /// Why a timed wait returned.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Waited {

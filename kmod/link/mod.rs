@@ -94,6 +94,9 @@ pub(crate) struct Link {
     pub(crate) ports: Mutex<Ports>,
     /// Sessions of clients that have sent calls when last looked at.  A hint.
     pub(crate) senders: Counter,
+    /// Copies that stood still after their list had gone ahead of the card's word: if there was one, the card may
+    /// not keep such lists.
+    pub(crate) lists_lost: Counter,
     /// Calls that were sent together.
     #[pin]
     pub(crate) chains: Chains,
@@ -128,6 +131,7 @@ impl Link {
                 rx <- new_mutex!(rx, "ax650_rx"),
                 ports <- new_mutex!(ports, "ax650_ports"),
                 senders: Counter::default(),
+                lists_lost: Counter::default(),
                 chains <- Chains::new(),
                 control <- Control::new(),
             }),

@@ -165,6 +165,10 @@ impl Tx {
             live.seen_rp = rp;
             live.seen_at = Instant::now();
         }
+        if live.unrung {
+            // A bell that was not urgent, or could not be rung.
+            live.ring(device);
+        }
         if rp == live.wp {
             // All messages are read, so whatever bells are missing in the count are lost for good.
             if let Ok(handled) = PAGE_HANDLED::read(&device.region) {

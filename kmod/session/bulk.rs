@@ -4,7 +4,9 @@
 //!
 //! The card moves the bytes; the messages here only say where they are.  As few messages as the
 //! protocol allows stand alone: request, record and list of a copy go out under one doorbell, and so
-//! does the end of one transaction with the beginning of the next.
+//! does the end of one transaction with the beginning of the next.  For that the list of a pull goes ahead of
+//! the card's word where it wants the data, as soon as that is known to have room for it; it waits in the port's
+//! queue, like the record behind its request.
 
 use super::{
     base::{
@@ -94,19 +96,19 @@ impl Engine {
         }
         let bulk = match &step.work {
             Work::Copy(copy) => {
-                let bulk = Bulk::copy((number, index), copy, step.moved, window, now);
+                let mut bulk = Bulk::copy((number, index), copy, step.moved, window, now);
                 let record = bulk.record(copy, step.moved, session.link.id);
                 let to_card = copy.to_card;
-                self.begin_copy(session, &bulk, &record, to_card)
+                self.begin_copy(session, &mut bulk, &record, to_card)
                     .map(|()| bulk)
             }
             Work::Call(call) => {
-                let Some(bulk) = Bulk::call((number, index), call, now) else {
+                let Some(mut bulk) = Bulk::call((number, index), call, now) else {
                     return false;
                 };
                 let (header, no_reply) = (call.header, call.no_reply);
-                self.begin_call(session, &bulk, header, no_reply);
-                Ok(bulk)
+                self.begin_call(session, &mut bulk, header, no_reply)
+                    .map(|()| bulk)
             }
         };
         match bulk {
@@ -122,7 +124,7 @@ impl Engine {
     fn begin_copy(
         &mut self,
         session: &Base,
-        bulk: &Bulk,
+        bulk: &mut Bulk,
         record: &CopyRecord,
         to_card: bool,
     ) -> Result {
@@ -132,7 +134,9 @@ impl Engine {
         };
         self.send_transfer(session, role::HOST_BULK, &request);
         self.send(session, role::HOST_BULK, &record.encode());
-        if !to_card {
+        if to_card {
+            self.go_ahead(session, bulk)?;
+        } else {
             let span = bulk.buffer.span(bulk.offset, bulk.total);
             bulk.buffer.give_to_card(bulk.offset, bulk.total)?;
             self.send_list(session, role::HOST_BULK, ListKind::Sglist, span.entries());
@@ -141,7 +145,13 @@ impl Engine {
     }
 
     /// Says that a long frame is to be fetched.
-    fn begin_call(&mut self, session: &Base, bulk: &Bulk, header: frame::Header, no_reply: bool) {
+    fn begin_call(
+        &mut self,
+        session: &Base,
+        bulk: &mut Bulk,
+        header: frame::Header,
+        no_reply: bool,
+    ) -> Result {
         self.ends += session.grants.sent(session.owner(), &header, None);
         let caller = match no_reply {
             true => Caller::NoReply,
@@ -156,6 +166,46 @@ impl Engine {
             size: bulk.total,
         };
         self.send_transfer(session, role::HOST_BULK, &request);
+        self.go_ahead(session, bulk)
+    }
+
+    /// Names the first chunk of a pull at once, if the card has had room for as much before.
+    fn go_ahead(&mut self, session: &Base, bulk: &mut Bulk) -> Result {
+        let fits = bulk.total <= self.card_room || self.is_room_limit;
+        if bulk.total > 0 && fits && session.link.lists_lost.get() == 0 {
+            bulk.window = self.card_room;
+            bulk.is_ahead = true;
+            bulk.went_ahead = true;
+            self.send_chunk(session, bulk)?;
+        }
+        Ok(())
+    }
+
+    /// Begins again with a pull of which the card has refused what went ahead.
+    fn ask_again(&mut self, session: &Base, bulk: &mut Bulk) -> Moved {
+        let Some(frame_type) = bulk.frame_type else {
+            return Moved::Nothing;
+        };
+        bulk.awaiting = Awaiting::Room;
+        let request = Transfer::Request {
+            frame_type,
+            size: bulk.total,
+        };
+        self.send_transfer(session, role::HOST_BULK, &request);
+        Moved::Part
+    }
+
+    /// Notes how much the card takes at a time in this pull.
+    fn make_room(&mut self, bulk: &mut Bulk, room: u64) {
+        bulk.window = u32::try_from(room).unwrap_or(u32::MAX);
+        bulk.is_ahead = false;
+        if bulk.window < bulk.total {
+            self.card_room = bulk.window;
+            self.is_room_limit = true;
+        } else if bulk.window > self.card_room {
+            self.card_room = bulk.window;
+            self.is_room_limit = false;
+        }
     }
 
     /// Goes on with a transaction, unless sending has failed and ended the session.
@@ -217,11 +267,20 @@ impl Engine {
         bulk.touched = Instant::now();
         let went_on = match (bulk.awaiting, transfer) {
             (Awaiting::Room, Transfer::List(list)) if list.kind == ListKind::Sglist => {
-                bulk.window = u32::try_from(list.total()).unwrap_or(u32::MAX);
+                self.make_room(&mut bulk, list.total());
                 self.send_chunk(session, &mut bulk)
             }
-            (Awaiting::Taken, Transfer::ReadDone { bytes }) if bytes == bulk.chunk => {
-                bulk.done += bulk.chunk;
+            (Awaiting::Taken, Transfer::List(list))
+                if list.kind == ListKind::Sglist && bulk.is_ahead =>
+            {
+                self.make_room(&mut bulk, list.total());
+                Ok(Moved::Part)
+            }
+            (Awaiting::Taken, Transfer::ReadDone { bytes: 0 }) if bulk.was_too_much() => {
+                Ok(self.ask_again(session, &mut bulk))
+            }
+            (Awaiting::Taken, Transfer::ReadDone { bytes }) if bulk.may_have_taken(bytes) => {
+                bulk.done += bytes;
                 if bulk.done == bulk.total {
                     Ok(Moved::All)
                 } else {
@@ -247,6 +306,10 @@ impl Engine {
                 self.keep(session, bulk);
             }
             Ok(Moved::All) => self.end_transaction(session, &bulk, Ok(())),
+            Ok(Moved::Nothing) => {
+                bulk.total = 0;
+                self.end_transaction(session, &bulk, Ok(()));
+            }
             Ok(Moved::Refused) => self.end_transaction(session, &bulk, Err(EIO)),
             Err(e) => {
                 self.bulk = Some(bulk);
@@ -294,9 +357,11 @@ impl Engine {
             bulk.buffer.write(bulk.offset, &bulk.first)?;
         } else {
             bulk.buffer.give_to_card(bulk.offset, bulk.window)?;
+            self.send_transfer(session, role::HOST_BULK, &Transfer::ReadDone { bytes });
+            return Ok(Moved::Part);
         }
-        self.send_transfer(session, role::HOST_BULK, &Transfer::ReadDone { bytes });
-        Ok(if complete { Moved::All } else { Moved::Part })
+        self.send_last(session, role::HOST_BULK, bytes);
+        Ok(Moved::All)
     }
 
     /// Ends the transaction: the step goes on with the next, or has done its part on this port.

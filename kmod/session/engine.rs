@@ -40,7 +40,10 @@ use crate::{
         }, //
     },
     link::tx::SendError,
-    wire::frame, //
+    wire::{
+        frame,
+        transfer::Transfer, //
+    }, //
 };
 
 /// Where a session is in its life.
@@ -107,6 +110,12 @@ pub(crate) struct Engine {
     pub(super) answer: Option<KVec<u8>>,
     /// The most the card moves in one chunk, as far as we know.
     pub(super) card_window: u32,
+    /// The most that the card has said it takes at a time.
+    pub(super) card_room: u32,
+    /// It had more to take then.
+    pub(super) is_room_limit: bool,
+    /// The end of a transaction that the card is still to be told of: port and bytes taken.
+    last_word: Option<(usize, u32)>,
     /// What is used for longer than its step lasts.
     pub(super) lasting: Lasting,
     ended: KVec<KBox<Job>>,
@@ -141,6 +150,9 @@ impl Engine {
             inbox: None,
             answer: None,
             card_window: WINDOW,
+            card_room: 0,
+            is_room_limit: false,
+            last_word: None,
             lasting: Lasting::default(),
             ended: KVec::new(),
             unsent: KVec::new(),
@@ -313,6 +325,10 @@ impl Engine {
         if !matches!(self.phase, Phase::Closed(_)) {
             self.ask_for_answer(session);
         }
+        if !self.pending.is_empty() {
+            // The card may have to be through with this before it answers.
+            self.send_last_word(session);
+        }
         self.collect(session);
         if matches!(self.phase, Phase::Closing(_)) && !self.has_transaction() {
             self.phase = Phase::Closed(ECANCELED);
@@ -422,8 +438,24 @@ impl Engine {
         }
     }
 
+    /// Leaves the last word of a transaction for later: it goes ahead of the next message of a transaction, and
+    /// is not worth a doorbell of its own now.
+    pub(super) fn send_last(&mut self, session: &Base, role: usize, bytes: u32) {
+        self.send_last_word(session);
+        self.last_word = Some((role, bytes));
+    }
+
+    /// Sends what [`Self::send_last`] has left.  The card learns of it with whatever rings next, or by the tick
+    /// of its thread.
+    pub(super) fn send_last_word(&mut self, session: &Base) {
+        if let Some((role, bytes)) = self.last_word.take() {
+            self.send_transfer(session, role, &Transfer::ReadDone { bytes });
+        }
+    }
+
     /// Sends a message of a transaction, now or when there is room.
     pub(super) fn send(&mut self, session: &Base, role: usize, message: &[u8]) {
+        self.send_last_word(session);
         if self.unsent.is_empty() {
             match session.publish(role, message) {
                 Ok(()) => return,
@@ -494,6 +526,13 @@ impl Engine {
         ];
         let stalled = |at: &Instant| at.elapsed() > STALL;
         if touched.iter().flatten().any(stalled) {
+            let was_ahead = |bulk: &Bulk| bulk.went_ahead && stalled(&bulk.touched);
+            if self.bulk.as_ref().is_some_and(was_ahead) && session.link.lists_lost.add_to(1) == 1 {
+                dev_warn!(
+                    session.link,
+                    "a list ahead of the card's word was not taken: none goes ahead any more\n"
+                );
+            }
             session.link.counters.session_resets.add(1);
             dev_warn_ratelimited!(
                 session.link,
@@ -566,6 +605,7 @@ impl Engine {
             }
         }
         self.inbound = Inbound::Idle;
+        self.last_word = None;
         self.pending.clear();
         self.unsent.clear();
         for job in self.jobs.iter_mut() {

@@ -192,10 +192,11 @@ impl Engine {
                 answer: Some(answer),
                 touched: Instant::now(),
             };
+            self.send_transfer(session, role::CARD_BULK, &Transfer::ReadDone { bytes });
         } else {
             self.end_answer(session, answer);
+            self.send_last(session, role::CARD_BULK, bytes);
         }
-        self.send_transfer(session, role::CARD_BULK, &Transfer::ReadDone { bytes });
         Ok(())
     }
 

@@ -93,6 +93,7 @@ impl Session {
         engine.follow_chain(&self.base);
         let retire = engine.wants_retirement();
         self.link.ring();
+        engine.send_last_word(&self.base);
         let ended = engine.has_ended();
         drop(engine);
         if ended {

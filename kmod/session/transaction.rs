@@ -39,6 +39,8 @@ pub(super) struct Bulk {
     pub(super) buffer: Arc<Buffer>,
     /// First byte in the buffer.
     pub(super) offset: usize,
+    /// Type of the frame; none for copies.
+    pub(super) frame_type: Option<u32>,
     /// Bytes of this transaction.
     pub(super) total: u32,
     pub(super) done: u32,
@@ -47,6 +49,10 @@ pub(super) struct Bulk {
     /// Pull: bytes of the chunk under way.
     pub(super) chunk: u32,
     pub(super) awaiting: Awaiting,
+    /// Pull: the first chunk was named before the card has said how much it takes.
+    pub(super) is_ahead: bool,
+    /// It was so at first.
+    pub(super) went_ahead: bool,
     /// When it last moved.
     pub(super) touched: Instant,
     /// Push: the first chunk, if the card writes all chunks to the beginning of the list.
@@ -60,6 +66,8 @@ pub(super) enum Moved {
     Part,
     /// Everything has been moved.
     All,
+    /// Nothing has: it is to be tried again.
+    Nothing,
     /// The card has said itself that it is not going to touch the memory.
     Refused,
 }
@@ -91,7 +99,10 @@ impl Bulk {
     /// Makes the transaction of a call whose frame is too long for a message.
     pub(super) fn call(of: (u64, usize), call: &Call, now: Instant) -> Option<Self> {
         match &call.frame {
-            Frame::Long(buffer, len) => Some(Self::pull(of, buffer.clone(), 0, *len, now)),
+            Frame::Long(buffer, len) => Some(Self {
+                frame_type: Some(call.header.kind),
+                ..Self::pull(of, buffer.clone(), 0, *len, now)
+            }),
             Frame::Short(_) => None,
         }
     }
@@ -109,11 +120,14 @@ impl Bulk {
             step,
             buffer,
             offset,
+            frame_type: None,
             total,
             done: 0,
             window: 0,
             chunk: 0,
             awaiting: Awaiting::Room,
+            is_ahead: false,
+            went_ahead: false,
             touched: now,
             first: KVVec::new(),
         }
@@ -134,6 +148,18 @@ impl Bulk {
             address: copy.address.wrapping_add(moved.into()),
             size: self.total,
         }
+    }
+
+    /// Returns whether what went ahead was more than the card takes, as it has said meanwhile.
+    pub(super) fn was_too_much(&self) -> bool {
+        !self.is_ahead && self.chunk > self.window
+    }
+
+    /// Returns whether the card may say that it has taken `bytes`: the chunk, or as much as it takes of one that was
+    /// too much.
+    pub(super) fn may_have_taken(&self, bytes: u32) -> bool {
+        let of_too_much = self.was_too_much() && bytes == self.window;
+        !self.is_ahead && (bytes == self.chunk || of_too_much)
     }
 
     /// Returns whether the card has been told of the buffer and has not said that it is done with it.

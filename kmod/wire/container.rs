@@ -281,11 +281,33 @@ fn from_hex(text: &[u8; 32]) -> Option<[u8; 16]> {
     Some(out)
 }
 
+/// What a byte does to the CRC-16.
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "the compiler evaluates it"
+)]
+const CRC16: [u16; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut crc = byte as u16;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = (crc >> 1) ^ if crc & 1 != 0 { 0xA001 } else { 0 };
+            bit += 1;
+        }
+        table[byte] = crc;
+        byte += 1;
+    }
+    table
+};
+
 /// Computes the CRC-16 with the reflected polynomial 0x8005, from 0, without final xor.
 fn crc16(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0, |crc, &byte| {
-        (0..8).fold(crc ^ u16::from(byte), |crc, _| {
-            (crc >> 1) ^ if crc & 1 != 0 { 0xA001 } else { 0 }
-        })
+    bytes.iter().fold(0, |crc: u16, &byte| {
+        let [low, high] = crc.to_le_bytes();
+        let effect = CRC16.get(usize::from(low ^ byte)).copied();
+        u16::from(high) ^ effect.unwrap_or(0)
     })
 }

@@ -2,6 +2,8 @@
 
 //! One boot command: DMA between host memory and card memory [pcie 3.4], [pcie 3.5].
 
+use std::time::Instant;
+
 use log::{debug, warn};
 
 use crate::card::Card;
@@ -38,6 +40,7 @@ pub(super) fn read(card: &Card, command: BootCommand, dram_is_up: bool) -> u32 {
         warn!("boot: DMA error on request");
         return READ_FAILED;
     }
+    let begin = Instant::now();
     let mut data = vec![0; size as usize];
     if card.host.read(source, &mut data, "boot image").is_err() {
         return READ_FAILED;
@@ -56,6 +59,8 @@ pub(super) fn read(card: &Card, command: BootCommand, dram_is_up: bool) -> u32 {
         return READ_FAILED;
     }
     card.images.add(destination, &data);
+    let took = begin.elapsed().as_micros() as u64;
+    card.counters.add("boot.dma_us", took);
     debug!("boot: {size:#x} bytes from bus address {source:#x} to {destination:#x}");
     READ_DONE
 }

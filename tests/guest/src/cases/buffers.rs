@@ -30,6 +30,7 @@ crate::cases!["buffers":
         machines: &[USUAL, HIGH_MEMORY, SWIOTLB, NONCOHERENT, NONCOHERENT_HIGH], timeout_s: 120,
     },
     R49_addresses_above_4_gib { machines: &[HIGH_MEMORY] },
+    card_that_takes_less_than_before,
 ];
 
 /// Whatever the memory held before: another process's secrets do not come with it.
@@ -388,4 +389,37 @@ fn physical_address(at: *const u8) -> Result<u64> {
     let entry = u64::from_ne_bytes(entry);
     ensure!(entry >> 63 == 1, "the page is not there");
     Ok((entry & ((1 << 55) - 1)) * page)
+}
+
+/// The list of a copy goes ahead of the card's word how much it takes at a time.  If that is less than before, the
+/// card refuses the list, and the driver begins again; so with frames that go by DMA.
+fn card_that_takes_less_than_before(context: &mut Context) -> Result<()> {
+    let mut client = Client::new(0)?;
+    let resets = client.card.counters()?.session_resets;
+    let long = pattern(9000, 5);
+    let refused = |context: &mut Context| -> Result<u64> {
+        let counters = context.host.card(0, "counters", serde_json::json!({}))?;
+        let count = &counters["counters"]["bulk.violations"];
+        Ok(count.as_u64().unwrap_or(0))
+    };
+    for limit in [1 << 18, 1 << 13] {
+        context.host.clear(0)?;
+        client.round_trip(1 << 20, 1)?;
+        client.round_trip(1 << 20, 2)?;
+        let before = refused(context)?;
+        context.host.switch(0, "dma.short_list", limit)?;
+        // The second time a frame is the first that meets the limit.
+        match limit {
+            0x2000 => client.echo(&long)?,
+            _ => client.round_trip(1 << 20, 3)?,
+        }
+        ensure!(refused(context)? > before, "nothing went ahead");
+        client.round_trip(3 << 20, 4)?;
+        client.echo(&long)?;
+        client.round_trip(1000, 5)?;
+    }
+    context.host.clear(0)?;
+    client.round_trip(5 << 20, 6)?;
+    ensure!(client.card.counters()?.session_resets == resets);
+    client.works()
 }

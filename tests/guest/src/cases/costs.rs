@@ -108,28 +108,39 @@ fn open_a_session(context: &mut Context) -> Result<()> {
     at_most("open", costs, 4, 3, 16)
 }
 
-fn copy(context: &mut Context, op: u32, size: usize) -> Result<Costs> {
+/// What `rounds` copies cost, one after the other, with all that is told after the last.
+fn copies(context: &mut Context, op: u32, size: usize, rounds: u32) -> Result<Costs> {
     let mut client = Client::new(0)?;
     let address = client.malloc(size as u32)?;
     let buffer = client.buffer(size)?;
     costs(context, || {
-        let step = client.copy_step(op, &buffer, 0, address, size);
-        client.run(&[step]).map(drop)
+        for _ in 0..rounds {
+            let step = client.copy_step(op, &buffer, 0, address, size);
+            client.run(&[step])?;
+        }
+        // The last word of a copy from the card waits for the next message, or for the driver's thread.
+        std::thread::sleep(Duration::from_millis(100));
+        Ok(())
     })
 }
 
+/// The list goes ahead of the card's word where it wants the data; the card still says that, which is the
+/// second interrupt.
 fn copy_to_card(context: &mut Context) -> Result<()> {
-    let window = copy(context, AX650_STEP_COPY_TO_CARD, 4 << 20)?;
-    at_most("copy of 4 MiB to the card", window, 3, 2, 12)?;
-    let double = copy(context, AX650_STEP_COPY_TO_CARD, 8 << 20)?;
-    at_most("copy of 8 MiB to the card", double, 4, 3, 16)
+    let window = copies(context, AX650_STEP_COPY_TO_CARD, 4 << 20, 1)?;
+    at_most("copy of 4 MiB to the card", window, 1, 2, 4)?;
+    let double = copies(context, AX650_STEP_COPY_TO_CARD, 8 << 20, 1)?;
+    at_most("copy of 8 MiB to the card", double, 2, 3, 8)
 }
 
+/// The card is told that its data were taken with the next copy.
 fn copy_from_card(context: &mut Context) -> Result<()> {
-    let window = copy(context, AX650_STEP_COPY_FROM_CARD, 4 << 20)?;
-    at_most("copy of 4 MiB from the card", window, 4, 1, 16)?;
-    let double = copy(context, AX650_STEP_COPY_FROM_CARD, 8 << 20)?;
-    at_most("copy of 8 MiB from the card", double, 5, 2, 20)
+    let one = copies(context, AX650_STEP_COPY_FROM_CARD, 4 << 20, 1)?;
+    at_most("copy of 4 MiB from the card", one, 2, 1, 8)?;
+    let four = copies(context, AX650_STEP_COPY_FROM_CARD, 4 << 20, 4)?;
+    at_most("four copies of 4 MiB from the card", four, 5, 4, 20)?;
+    let double = copies(context, AX650_STEP_COPY_FROM_CARD, 8 << 20, 1)?;
+    at_most("copy of 8 MiB from the card", double, 3, 2, 12)
 }
 
 fn long_frame(context: &mut Context) -> Result<()> {
@@ -201,7 +212,7 @@ fn boot_reads_few_registers(context: &mut Context) -> Result<()> {
         info.boot_bytes_total,
         info.boot_time_ns as f64 / 1e9
     );
-    ensure!(reads > 0 && reads < 4500, "{reads} reads");
+    ensure!(reads > 0 && reads <= 100, "{reads} reads");
     Ok(())
 }
 
