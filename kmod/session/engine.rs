@@ -529,7 +529,7 @@ impl Engine {
             let was_ahead = |bulk: &Bulk| bulk.went_ahead && stalled(&bulk.touched);
             if self.bulk.as_ref().is_some_and(was_ahead) && session.link.lists_lost.add_to(1) == 1 {
                 dev_warn!(
-                    session.link,
+                    session.link.pdev,
                     "a list ahead of the card's word was not taken: none goes ahead any more\n"
                 );
             }
