@@ -10,7 +10,9 @@ mkdir -p $root
 tar -C $root -xf $share/python.tar
 for fs in proc sys dev; do mount --bind /$fs $root/$fs; done
 mount --bind $share $root/share
-cp "$(command -v ax650)" "$(command -v ax650-fw)" $root/usr/bin/
+cp "$(command -v ax650-fw)" $root/usr/bin/
+mkdir -p $root/lib/firmware
+mount --bind /lib/firmware $root/lib/firmware
 status=0
 env -i PATH=/usr/bin LC_ALL=C.UTF-8 /bin/chroot $root /usr/bin/python3 -B /share/cases.py "$@" || status=$?
 [ $status = 0 ] || dmesg | tail -n 20

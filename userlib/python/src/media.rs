@@ -83,7 +83,8 @@ pub fn stream_size(
 #[pyclass(frozen, module = "ax650._ax650")]
 pub struct Decoder {
     slot: Slot<Arc<ax650::media::Decoder>>,
-    session: ax650::Session,
+    /// Let go with the codec.
+    session: Slot<ax650::Session>,
     patience: Duration,
     /// Host memory that pictures come to, not in use now.
     spare: Slot<Buffer>,
@@ -115,7 +116,7 @@ impl Decoder {
             .or_raise(py)?;
         Ok(Self {
             slot: Slot::new("decoder", Arc::new(decoder)),
-            session,
+            session: Slot::new("decoder", session),
             patience,
             spare: Slot::empty("buffer"),
         })
@@ -154,11 +155,12 @@ impl Decoder {
             _ => return Ok((true, None)),
         };
         let (pts, size) = (frame.pts(), frame.layout().size());
+        let session = self.session.get(py)?;
         let spare = self.spare.take().filter(|buffer| buffer.len() >= size);
         let download = || -> ax650::Result<(Buffer, PictureLayout)> {
             let buffer = match spare {
                 Some(buffer) => buffer,
-                None => self.session.buffer(size)?,
+                None => session.buffer(size)?,
             };
             let layout = frame.download(&buffer)?;
             Ok((buffer, layout))
@@ -173,6 +175,7 @@ impl Decoder {
     fn close(&self, py: Python<'_>, timeout: f64) -> PyResult<bool> {
         let timeout = seconds(py, "timeout", timeout)?;
         self.spare.take();
+        self.session.take();
         match self.slot.take().map(Arc::try_unwrap) {
             None => Ok(true),
             Some(Ok(decoder)) => closed(py, py.detach(|| decoder.close(timeout))).map(|()| true),
@@ -202,7 +205,8 @@ fn pack<'py>(
 #[pyclass(frozen, module = "ax650._ax650")]
 pub struct Encoder {
     slot: Slot<Arc<ax650::media::Encoder>>,
-    session: ax650::Session,
+    /// Let go with the codec.
+    session: Slot<ax650::Session>,
     patience: Duration,
 }
 
@@ -246,7 +250,7 @@ impl Encoder {
             .or_raise(py)?;
         Ok(Self {
             slot: Slot::new("encoder", Arc::new(encoder)),
-            session,
+            session: Slot::new("encoder", session),
             patience,
         })
     }
@@ -271,8 +275,9 @@ impl Encoder {
             let text = format!("a picture of {given} bytes for an encoder that takes {wanted}");
             return Err(invalid(py, text));
         }
+        let session = self.session.get(py)?;
         let fill = || -> ax650::Result<Buffer> {
-            let buffer = self.session.buffer(layout.size())?;
+            let buffer = session.buffer(layout.size())?;
             let mut bytes = buffer.write()?;
             for (to, from) in layout.rows_mut(&mut bytes).zip(packed.rows(picture)) {
                 to.copy_from_slice(from);
@@ -309,6 +314,7 @@ impl Encoder {
     /// Ends the encoder; a second time does nothing.
     fn close(&self, py: Python<'_>, timeout: f64) -> PyResult<bool> {
         let timeout = seconds(py, "timeout", timeout)?;
+        self.session.take();
         match self.slot.take().map(Arc::try_unwrap) {
             None => Ok(true),
             Some(Ok(encoder)) => closed(py, py.detach(|| encoder.close(timeout))).map(|()| true),

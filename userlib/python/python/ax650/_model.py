@@ -86,6 +86,7 @@ class Session:
             card = Card(card)
         self._core = card._core.session()
         self._things: "weakref.WeakSet[Any]" = weakref.WeakSet()
+        self._views: "weakref.WeakSet[_View]" = weakref.WeakSet()
 
     @property
     def card_name(self) -> str:
@@ -98,7 +99,7 @@ class Session:
 
     def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
         """Ends it, and all that was made with it; a second time does nothing."""
-        _close(self._things, self._core, timeout)
+        _close(self._things, self._core, self, timeout)
 
     def __enter__(self) -> "Session":
         return self
@@ -184,7 +185,7 @@ class Model:
     def _close(self, timeout: float) -> bool:
         for spare in self._spare.values():
             spare.clear()
-        return _close(self._bindings, self._core, timeout)
+        return _close(self._bindings, self._core, self.session, timeout)
 
     def __enter__(self) -> "Model":
         return self
@@ -271,7 +272,7 @@ class Model:
         return self._give(binding, names)
 
 
-def _close(things: Iterable[Any], core: Any, timeout: float) -> bool:
+def _close(things: Iterable[Any], core: Any, session: Session, timeout: float) -> bool:
     """Closes the things, then what they were made with.  Whether nothing is left: what arrays look at goes with the last
     of them."""
     closed, problem = True, None
@@ -283,7 +284,7 @@ def _close(things: Iterable[Any], core: Any, timeout: float) -> bool:
     try:
         core.close(timeout)
     except BusyError as error:
-        if closed:
+        if closed and not session._views:
             problem = problem or error
     if problem is not None:
         raise problem
@@ -294,6 +295,15 @@ def _fits(tensor: Tensor, array: numpy.ndarray) -> bool:
     if tensor._dtype is None:
         return array.size == tensor.size and array.ndim == 1
     return list(array.shape) == tensor.shape
+
+
+class _View:
+    """What an array looks at: memory of a session, which knows of it."""
+
+    def __init__(self, session: Session, memory: Any):
+        self.__array_interface__ = memory.__array_interface__
+        self._memory = memory
+        session._views.add(self)
 
 
 class Binding:
@@ -313,11 +323,11 @@ class Binding:
         self.outputs: Dict[str, numpy.ndarray] = {}
         self._places: List[numpy.ndarray] = []
         for index, tensor in enumerate(model._inputs[shape_group]):
-            place = tensor.view(self._core.input(index))
+            place = tensor.view(_View(model.session, self._core.input(index)))
             self._places.append(place)
             self.inputs[tensor.name] = place
         for index, tensor in enumerate(model._outputs[shape_group]):
-            self.outputs[tensor.name] = tensor.view(self._core.output(index))
+            self.outputs[tensor.name] = tensor.view(_View(model.session, self._core.output(index)))
         model._bindings.add(self)
 
     def run(self) -> RunTimes:
