@@ -137,7 +137,8 @@ impl Artifacts {
             .current_dir(&self.tree);
         if of_library {
             let archive = self.guest_program("libax650_c.a");
-            cc.args(["-I", "userlib/c/include"]).arg(archive);
+            cc.args(["-I", "userlib/c/include"]);
+            cc.arg(archive).arg("-lm");
         } else {
             cc.args(["-I", "uapi"]);
         }
