@@ -126,10 +126,12 @@ impl Artifacts {
 
     /// Builds a program in C or C++; static, too.
     fn build_c(&self, program: &str, source: &str, of_library: bool) -> Result<()> {
-        let gcc = self.arch.compiler().unwrap_or("gcc");
-        let mut cc = match source.ends_with(".cpp") {
-            true => Command::new(gcc.replace("gcc", "g++")),
-            false => Command::new(gcc),
+        let is_cpp = source.ends_with(".cpp");
+        let mut cc = match (self.arch.compiler(), is_cpp) {
+            (None, false) => Command::new("cc"),
+            (None, true) => Command::new("c++"),
+            (Some(gcc), false) => Command::new(gcc),
+            (Some(gcc), true) => Command::new(gcc.replace("gcc", "g++")),
         };
         cc.args(["-static", "-O2", "-Wall", "-Wextra", "-Werror", "-o"])
             .arg(self.guest_program(program))
