@@ -140,10 +140,7 @@ fn there_and_back(client: &mut Client, file: &File) -> Result<()> {
 pub fn memory_of_other_drivers(_: &mut Context) -> Result<()> {
     let mut client = Client::new(0)?;
     let bytes = client.card.counters()?.buffer_bytes;
-    // That driver does not hand over what is bounced for others.
-    if !kernel::read("/proc/cmdline")?.contains("swiotlb=force") {
-        there_and_back(&mut client, &udmabuf().context("udmabuf")?).context("udmabuf")?;
-    }
+    there_and_back(&mut client, &udmabuf().context("udmabuf")?).context("udmabuf")?;
     let heap = system_heap(libc::O_RDWR).context("the system's heap")?;
     there_and_back(&mut client, &heap).context("the system's heap")?;
     // One that may only be read.
