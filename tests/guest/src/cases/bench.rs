@@ -20,7 +20,7 @@ use crate::kernel;
 
 use calls::{calls, chains_on_two_cards, inference};
 use overlap::{programs_overlap, requests_overlap};
-use video::{channels_at_once, decode_and_encode};
+use video::decode_and_encode;
 
 /// Times on a debug kernel say nothing, and its counts are not the users'.
 const STOCK: &[&str] = &["trixie-backports", "forky"];
@@ -34,7 +34,6 @@ crate::cases!["bench":
     copies { kernels: STOCK, timeout_s: 90, soak_s: 600 },
     boot { kernels: STOCK, start: Start::Unloaded, soak_s: 300 },
     decode_and_encode { kernels: STOCK, timeout_s: 90, soak_s: 600 },
-    channels_at_once { kernels: STOCK, timeout_s: 120, soak_s: 600 },
 ];
 
 const NATIVE: &str = "native";

@@ -35,14 +35,6 @@ pub(super) fn calls(context: &mut Context) -> Result<()> {
     })?;
     meter.measure("37 calls in a job", 50, || chain(&stream, false, CHAIN))?;
     meter.measure("37 calls, pipelined", 50, || chain(&stream, true, CHAIN))?;
-    meter.measure("37 calls, 36 without an answer", 50, || {
-        let mut job = stream.job();
-        for at in 1..CHAIN {
-            job = job.along(stream.echo_call(&[at as u8; 20]).without_answer());
-        }
-        let mut done = job.along(stream.echo_call(&[0; 20])).run()?;
-        Ok(ax650::check_echo(done.answer(CHAIN - 1)?, &[0; 20])?)
-    })?;
     Ok(())
 }
 
@@ -118,7 +110,8 @@ pub(super) fn inference(context: &mut Context) -> Result<()> {
     for binding in &three {
         binding.input("x")?.fill(0);
     }
-    Meter::new(context, NATIVE).measure("three inferences in flight", 100, || {
+    // Which messages share a doorbell differs each time: for the record.
+    Meter::new(context, NATIVE).record("three inferences in flight", || {
         let runs = three.each_ref().map(|binding| binding.start());
         runs.into_iter()
             .try_for_each(|run| run?.wait().map(drop))
