@@ -112,7 +112,7 @@ pub(crate) struct Engine {
     pub(super) card_window: u32,
     /// The most that the card has said it takes at a time.
     pub(super) card_room: u32,
-    /// It had more to take then.
+    /// Whether the card had more to take then.
     pub(super) is_room_limit: bool,
     /// The end of a transaction that the card is still to be told of: port and bytes taken.
     last_word: Option<(usize, u32)>,

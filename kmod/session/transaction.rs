@@ -51,7 +51,7 @@ pub(super) struct Bulk {
     pub(super) awaiting: Awaiting,
     /// Pull: the first chunk was named before the card has said how much it takes.
     pub(super) is_ahead: bool,
-    /// It was so at first.
+    /// Pull: whether the first chunk was named so, also after the card has said it.
     pub(super) went_ahead: bool,
     /// When it last moved.
     pub(super) touched: Instant,
