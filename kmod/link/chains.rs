@@ -55,9 +55,8 @@ const SILENCE: Delta = Delta::from_millis(4);
 
 /// Chains in a row that fell silent, after which interrupts are left on.
 const MOST_SILENT: u32 = 8;
-/// How many chains they are left on for, at first and at most.
-const LEFT_ON: u32 = 32;
-const LEFT_ON_MOST: u32 = 4096;
+/// How many chains they are left on for.  A trial costs little, and the chains of others may be quick.
+const LEFT_ON: u32 = 16;
 
 /// Between looks of the thread while there is no chain; it is woken for one.
 const IDLE: Delta = Delta::from_secs(3600);
@@ -100,8 +99,7 @@ impl State {
             0
         };
         if self.silent >= MOST_SILENT {
-            let more = (self.silent - MOST_SILENT).min(16);
-            self.left = (LEFT_ON << more).min(LEFT_ON_MOST);
+            self.left = LEFT_ON;
         }
     }
 }

@@ -53,7 +53,7 @@ fn cost(context: &mut Context, f: impl FnOnce() -> Result<()>) -> Result<Costs> 
 /// The least of some rounds: the driver's own calls come in between now and then.
 fn least(context: &mut Context, mut f: impl FnMut() -> Result<()>) -> Result<Costs> {
     let mut all = Vec::new();
-    for _ in 0..rounds(7, 50) {
+    for _ in 0..rounds(30, 50) {
         all.push(cost(context, &mut f)?);
     }
     all.into_iter()
@@ -174,7 +174,7 @@ fn P26_slow_calls_are_left_to_interrupts(context: &mut Context) -> Result<()> {
     context.host.clear(0)?;
     // Left alone for a while; then as before.
     let mut calm = None;
-    for round in 0..5000 {
+    for round in 0..200 {
         let costs = cost(context, || Ok(chain.run()?))?;
         if costs.interrupts <= 1 {
             calm = Some(round);
