@@ -349,7 +349,11 @@ impl World<'_> {
             (file, export.handle) = (buffer.file, buffer.handle);
         }
         if self.request("BUFFER_EXPORT", file, AX650_IOC_BUFFER_EXPORT, &mut export) {
-            self.dma_bufs.push(export.dma_buf);
+            // In a structure that was said to be shorter the number is anything, such as that of somebody's file.
+            let file = std::fs::read_link(format!("/proc/self/fd/{}", export.dma_buf));
+            if file.is_ok_and(|path| path.to_string_lossy().starts_with("/dmabuf")) {
+                self.dma_bufs.push(export.dma_buf);
+            }
         }
     }
 
