@@ -15,7 +15,7 @@ use crate::kernel;
 /// Operations that are counted at least; the driver's own calls come in between now and then.
 const LEAST: u32 = 5;
 /// The same at most, while the stored counts are not reached.
-const MOST: u32 = 25;
+const MOST: u32 = 60;
 
 /// What an operation is on the bus.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
