@@ -313,13 +313,14 @@ impl World<'_> {
             ]),
             ..Default::default()
         };
-        // Memory of this process, which the card may write to as it likes, and files of all kinds.
+        // Memory of this process, which the card only reads: what lies beside the arena is the allocator's, and
+        // threads' stacks; and files of all kinds.
         match self.tape.below(8) {
             0 | 1 => {
-                create.flags = AX650_BUFFER_USER_MEMORY;
-                create.address = self.region.at(DATA);
-                let past_a_page = self.tape.of(&[0, 0, 0, 1, 4095, 1 << 20, 1 << 63]);
-                create.address = create.address.wrapping_add(past_a_page);
+                create.flags = AX650_BUFFER_USER_MEMORY | AX650_BUFFER_READ_ONLY;
+                create.size = self.tape.of(&[4096, 1, 10_000, 0, u64::MAX, 1 << 45]);
+                let past_a_page = self.tape.of(&[0, 0, 0, 1, 4095, 1 << 63]);
+                create.address = self.region.at(DATA).wrapping_add(past_a_page);
             }
             2 => {
                 create.flags = AX650_BUFFER_DMA_BUF;
