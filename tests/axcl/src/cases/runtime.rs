@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use anyhow::{ensure, Context as _, Result};
 use ax650_test_kit::case::{Context, HIGH_MEMORY, NONCOHERENT, SWIOTLB, USUAL};
+use ax650_test_kit::costs::count;
 use ax650_test_kit::process::{self, End};
 use ax650_test_kit::{kernel, onnx};
 use serde_json::json;
 
-use super::support::{all_gone, canary, card, counted, digits};
+use super::support::{all_gone, canary, card, digits};
 use crate::client::{pattern, Cut, Decoder, Device, Encoder, Picture, Scope, Settings};
 use crate::node::buffer::BufferNode;
 use crate::rpc::engine::ApiKind;
@@ -466,16 +467,8 @@ fn costs_of_calls(context: &mut Context) -> Result<()> {
         let mut best = [u64::MAX; 3];
         // The driver's own calls come in between now and then.
         for _ in 0..7 {
-            context.host.card(0, "counters", json!({"reset": true}))?;
-            f()?;
-            let now = [
-                counted(context, |name| name == "doorbell.received")?,
-                counted(context, |name| name == "msi.sent")?,
-                counted(context, |name| {
-                    name.starts_with("mmio.bar") && name.split('.').count() == 3
-                })?,
-            ];
-            best = best.min(now);
+            let now = count(context, 1, &mut f)?;
+            best = best.min([now.doorbells, now.interrupts, now.registers()]);
         }
         Ok(best)
     }

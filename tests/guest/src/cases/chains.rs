@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{ensure, Context as _, Result};
 use ax650::proto::axclrpc::memory::{Api, RequestBody};
 use ax650_test_kit::case::rounds;
+use ax650_test_kit::costs::{count, least, Counts};
 use ax650_uapi::*;
-use serde_json::{json, Value};
 
 use crate::case::Context;
 use crate::client::Client;
@@ -26,45 +26,10 @@ crate::cases!["chains":
 /// A token of a small language model.
 const CALLS: usize = 37;
 
-/// What the card's counters say that `f` has cost.
-#[derive(Debug, Clone, Copy)]
-struct Costs {
-    doorbells: u64,
-    interrupts: u64,
-    registers: u64,
-}
-
-fn cost(context: &mut Context, f: impl FnOnce() -> Result<()>) -> Result<Costs> {
-    context.host.card(0, "counters", json!({"reset": true}))?;
-    f()?;
-    let counters = context.host.card(0, "counters", json!({}))?;
-    let all = counters["counters"].as_object();
-    let total = |wanted: &dyn Fn(&str) -> bool| {
-        let list = all.into_iter().flatten().filter(|(name, _)| wanted(name));
-        list.filter_map(|(_, value)| Value::as_u64(value)).sum()
-    };
-    Ok(Costs {
-        doorbells: total(&|name| name == "doorbell.received"),
-        interrupts: total(&|name| name == "msi.sent"),
-        registers: total(&|name| name.starts_with("mmio.bar") && name.split('.').count() == 3),
-    })
-}
-
-/// The least of some rounds: the driver's own calls come in between now and then.
-fn least(context: &mut Context, mut f: impl FnMut() -> Result<()>) -> Result<Costs> {
-    let mut all = Vec::new();
-    for _ in 0..rounds(30, 50) {
-        all.push(cost(context, &mut f)?);
-    }
-    all.into_iter()
-        .min_by_key(|costs| costs.doorbells + costs.interrupts + costs.registers)
-        .context("no measurement")
-}
-
-fn at_the_floor(what: &str, costs: Costs) -> Result<()> {
+fn at_the_floor(what: &str, costs: Counts) -> Result<()> {
     eprintln!("{what}: {costs:?}");
     ensure!(
-        costs.doorbells == 1 && costs.interrupts <= 2 && costs.registers <= 8,
+        costs.doorbells == 1 && costs.interrupts <= 2 && costs.registers() <= 8,
         "{what}: {costs:?}"
     );
     Ok(())
@@ -74,7 +39,7 @@ fn at_the_floor(what: &str, costs: Costs) -> Result<()> {
 fn P26_the_library_sends_calls_together(context: &mut Context) -> Result<()> {
     let session = ax650::Card::open_index(0)?.session()?;
     let stream = session.stream();
-    let job = least(context, || {
+    let job = least(context, rounds(30, 50), || {
         let mut job = stream.job();
         for call in 0..CALLS {
             job = job.then(stream.echo_call(&[call as u8; 20]));
@@ -91,7 +56,7 @@ fn P26_the_library_sends_calls_together(context: &mut Context) -> Result<()> {
     for call in 0..CALLS {
         chain.push(stream.echo_call(&[call as u8; 20]))?;
     }
-    let again = least(context, || {
+    let again = least(context, rounds(30, 50), || {
         chain.run()?;
         for call in 0..CALLS {
             ax650::check_echo(chain.answer(call)?, &[call as u8; 20])?;
@@ -119,7 +84,7 @@ fn P26_calls_without_answers_end_with_one(context: &mut Context) -> Result<()> {
     let mut client = Client::new(0)?;
     let address = client.malloc(4096)?;
     let buffer = client.buffer(4096)?;
-    let costs = least(context, || {
+    let costs = least(context, rounds(30, 50), || {
         let mut frames: Vec<_> = (0..CALLS - 1)
             .map(|at| quiet_memset(&mut client, address + at as u64, 64, at as u32))
             .collect();
@@ -141,7 +106,7 @@ fn P26_calls_without_answers_end_with_one(context: &mut Context) -> Result<()> {
         client.run(&steps).map(drop)
     })?;
     eprintln!("{CALLS} calls, one with an answer: {costs:?}");
-    ensure!(costs.doorbells == 1 && costs.registers <= 4, "{costs:?}");
+    ensure!(costs.doorbells == 1 && costs.registers() <= 4, "{costs:?}");
     ensure!(costs.interrupts <= 2, "{costs:?}");
     // They have all been carried out, in order.
     let step = client.copy_step(AX650_STEP_COPY_FROM_CARD, &buffer, 0, address, 36);
@@ -167,7 +132,7 @@ fn P26_slow_calls_are_left_to_interrupts(context: &mut Context) -> Result<()> {
     }
     context.host.switch(0, "rpc.delay_ms", 10)?;
     for round in 0..12 {
-        let costs = cost(context, || Ok(chain.run()?))?;
+        let costs = count(context, 1, || Ok(chain.run()?))?;
         eprintln!("slow chain {round}: {costs:?}");
         ensure!(costs.interrupts >= 2, "{costs:?}");
     }
@@ -175,7 +140,7 @@ fn P26_slow_calls_are_left_to_interrupts(context: &mut Context) -> Result<()> {
     // Left alone for a while; then as before.
     let mut calm = None;
     for round in 0..200 {
-        let costs = cost(context, || Ok(chain.run()?))?;
+        let costs = count(context, 1, || Ok(chain.run()?))?;
         if costs.interrupts <= 1 {
             calm = Some(round);
             break;

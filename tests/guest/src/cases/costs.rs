@@ -6,8 +6,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context as _, Result};
+use ax650_test_kit::costs::{least, Counts};
 use ax650_uapi::*;
-use serde_json::{json, Value};
+use serde_json::json;
 
 use crate::card::{Card, BOOT};
 use crate::case::{Context, Start};
@@ -26,67 +27,28 @@ crate::cases!["costs":
     copy_bandwidth { timeout_s: 90 },
 ];
 
-/// Doorbells, message interrupts and register accesses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Costs {
-    doorbells: u64,
-    interrupts: u64,
-    registers: u64,
-}
-
-fn total(counters: &Value, wanted: impl Fn(&str) -> bool) -> u64 {
-    let all = counters["counters"].as_object();
-    let list = all.into_iter().flatten().filter(|(name, _)| wanted(name));
-    list.filter_map(|(_, value)| value.as_u64()).sum()
-}
-
-/// `mmio.bar0.read` and so on; those with a fourth part are shares of these.
-fn is_register(name: &str) -> bool {
-    name.starts_with("mmio.bar") && name.split('.').count() == 3
-}
-
-/// What `f` costs at best: the driver's own calls come in between now and then.
-fn costs(context: &mut Context, mut f: impl FnMut() -> Result<()>) -> Result<Costs> {
-    let mut best: Option<Costs> = None;
-    for _ in 0..7 {
-        context.host.card(0, "counters", json!({"reset": true}))?;
-        f()?;
-        let counters = context.host.card(0, "counters", json!({}))?;
-        let now = Costs {
-            doorbells: total(&counters, |name| name == "doorbell.received"),
-            interrupts: total(&counters, |name| name == "msi.sent"),
-            registers: total(&counters, is_register),
-        };
-        let sum = |c: &Costs| c.doorbells + c.interrupts + c.registers;
-        if best.as_ref().is_none_or(|best| sum(&now) < sum(best)) {
-            best = Some(now);
-        }
-    }
-    best.context("no measurement")
+/// What `f` costs at best.
+fn costs(context: &mut Context, f: impl FnMut() -> Result<()>) -> Result<Counts> {
+    least(context, 7, f)
 }
 
 fn at_most(
     what: &str,
-    costs: Costs,
+    costs: Counts,
     doorbells: u64,
     interrupts: u64,
     registers: u64,
 ) -> Result<()> {
     eprintln!("{what}: {costs:?}");
-    let axera = Costs {
-        doorbells,
-        interrupts,
-        registers,
-    };
     ensure!(
         costs.doorbells <= doorbells
             && costs.interrupts <= interrupts
-            && costs.registers <= registers,
-        "{what}: {costs:?}, Axera's driver {axera:?}"
+            && costs.registers() <= registers,
+        "{what}: {costs:?}, Axera's driver {doorbells}/{interrupts}/{registers}"
     );
     // Counters that do not count would make this a case that cannot fail.
     ensure!(
-        costs.doorbells > 0 && costs.registers > 0,
+        costs.doorbells > 0 && costs.registers() > 0,
         "{what}: {costs:?}"
     );
     Ok(())
@@ -109,7 +71,7 @@ fn open_a_session(context: &mut Context) -> Result<()> {
 }
 
 /// What `rounds` copies cost, one after the other, with all that is told after the last.
-fn copies(context: &mut Context, op: u32, size: usize, rounds: u32) -> Result<Costs> {
+fn copies(context: &mut Context, op: u32, size: usize, rounds: u32) -> Result<Counts> {
     let mut client = Client::new(0)?;
     let address = client.malloc(size as u32)?;
     let buffer = client.buffer(size)?;
@@ -203,7 +165,7 @@ fn P26_chain_of_37_calls(context: &mut Context) -> Result<()> {
     }
     ensure!(costs.doorbells == 1, "{costs:?}");
     ensure!(costs.interrupts <= 2, "{costs:?}");
-    ensure!(costs.registers <= 8, "{costs:?}");
+    ensure!(costs.registers() <= 8, "{costs:?}");
     Ok(())
 }
 
@@ -213,7 +175,8 @@ fn boot_reads_few_registers(context: &mut Context) -> Result<()> {
     kernel::load_module("")?;
     Card::open(0)?.wait_state(AX650_STATE_RUNNING, BOOT)?;
     let counters = context.host.card(0, "counters", json!({}))?;
-    let reads = total(&counters, |name| name == "mmio.bar0.read");
+    let reads = counters["counters"]["mmio.bar0.read"].as_u64();
+    let reads = reads.context("a counter of reads")?;
     let info = Card::open(0)?.info()?;
     eprintln!(
         "boot of {} bytes in {:.3} s: {reads} reads of BAR0",
