@@ -231,8 +231,8 @@ impl Binding {
     ///
     /// [`Error::Card`]: the card cannot run it; [`Error::Job`]: the card failed or was too slow.
     pub fn run(&self) -> Result<RunTimes> {
-        let (job, steps) = self.job();
-        steps.finish(&mut job.run()?)
+        let (job, steps) = self.add_to(self.model.stream().job());
+        steps.run(job, self.timeout)
     }
 
     /// Starts a run.
@@ -241,9 +241,8 @@ impl Binding {
     ///
     /// [`Error::BufferBusy`]: another run, or a guard; [`Error::Driver`].
     pub fn start(&self) -> Result<PendingRun> {
-        let (job, steps) = self.job();
-        let pending = job.submit()?;
-        Ok(PendingRun { pending, steps })
+        let (job, steps) = self.add_to(self.model.stream().job());
+        steps.start(job, self.timeout)
     }
 
     /// Frees its memory on the card, and tells how that went; dropping it does the same without waiting.
@@ -305,13 +304,5 @@ impl Binding {
             run = run.keep(&room.memory);
         }
         run
-    }
-
-    fn job(&self) -> (Job<'_>, RunSteps) {
-        let (job, steps) = self.add_to(self.model.stream().job());
-        match self.timeout {
-            Some(timeout) => (job.timeout(timeout), steps),
-            None => (job, steps),
-        }
     }
 }

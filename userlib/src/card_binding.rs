@@ -159,8 +159,8 @@ impl CardBinding {
     ///
     /// [`Error::Card`]: the card cannot run it; [`Error::Job`]: the card failed or was too slow.
     pub fn run(&self) -> Result<RunTimes> {
-        let (job, steps) = self.job();
-        steps.finish(&mut job.run()?)
+        let (job, steps) = self.add_to(self.model.stream().job());
+        steps.run(job, self.timeout)
     }
 
     /// Starts a run.
@@ -169,9 +169,8 @@ impl CardBinding {
     ///
     /// [`Error::Driver`].
     pub fn start(&self) -> Result<PendingRun> {
-        let (job, steps) = self.job();
-        let pending = job.submit()?;
-        Ok(PendingRun { pending, steps })
+        let (job, steps) = self.add_to(self.model.stream().job());
+        steps.start(job, self.timeout)
     }
 
     /// Adds a run to a job of the same session, behind all that it has.  The job keeps what the run uses; its timeout
@@ -191,14 +190,6 @@ impl CardBinding {
             copy_out: None,
         };
         (job.then(run), steps)
-    }
-
-    fn job(&self) -> (Job<'_>, RunSteps) {
-        let (job, steps) = self.add_to(self.model.stream().job());
-        match self.timeout {
-            Some(timeout) => (job.timeout(timeout), steps),
-            None => (job, steps),
-        }
     }
 }
 

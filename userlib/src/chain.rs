@@ -39,6 +39,7 @@ pub struct Chain {
     calls: Vec<Prepared>,
     keeps: Vec<Keep>,
     results: Vec<ax650_step_result>,
+    order: Order,
     /// An answer that is being looked at.
     answer: Vec<u8>,
     timeout: Option<Duration>,
@@ -67,6 +68,7 @@ impl Stream {
             calls: Vec::new(),
             keeps: vec![self.lane().clone()],
             results: Vec::new(),
+            order: Order::default(),
             answer: Vec::new(),
             timeout: None,
         }
@@ -127,22 +129,20 @@ impl Chain {
         if self.calls.len() == MOST {
             return Err(Error::invalid(format!("a chain of more than {MOST} calls")));
         }
-        self.calls.push(Prepared {
+        let (bytes, place) = (call.frame(), call.lane().place());
+        let prepared = Prepared {
             what: call.what().to_owned(),
             header: *call.header(),
-            message: frame::decode(call.frame())?,
-            frame: call.frame().to_vec(),
-            place: call.lane().place(),
-            pipelined: false,
+            message: frame::decode(bytes)?,
+            frame: bytes.to_vec(),
+            place,
+            pipelined: self.order.next(false, Order::of(bytes, place)),
             capacity: call.is_answered().then(|| call.capacity()),
             slot: None,
             is_run,
-        });
+        };
+        self.calls.push(prepared);
         self.keeps.append(&mut call.into_keeps());
-        let mut order = Order::default();
-        for call in &mut self.calls {
-            call.pipelined = order.next(false, Order::of(&call.frame, call.place));
-        }
         Ok(())
     }
 

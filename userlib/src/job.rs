@@ -103,6 +103,14 @@ impl<'a> Job<'a> {
         self
     }
 
+    /// Ends the job with an error after `timeout`, if there is one.
+    pub(crate) fn within(self, timeout: Option<Duration>) -> Self {
+        Self {
+            timeout: timeout.or(self.timeout),
+            ..self
+        }
+    }
+
     /// Signals `eventfd` when the job has ended.
     pub fn eventfd(mut self, eventfd: BorrowedFd<'a>) -> Self {
         self.eventfd = Some(eventfd);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::engine::engine_answer;
 use crate::error::{Error, Result};
+use crate::job::Job;
 use crate::pending::{Done, Pending};
 use crate::proto::axclrpc::engine::ApiKind;
 
@@ -72,6 +73,20 @@ impl AsFd for PendingRun {
 }
 
 impl RunSteps {
+    /// Runs the job that has these steps and no others, for `timeout` at most, and waits for its end.
+    pub(crate) fn run(self, job: Job<'_>, timeout: Option<Duration>) -> Result<RunTimes> {
+        self.finish(&mut job.within(timeout).run()?)
+    }
+
+    /// Starts the job that has these steps and no others; it has `timeout` at most.
+    pub(crate) fn start(self, job: Job<'_>, timeout: Option<Duration>) -> Result<PendingRun> {
+        let pending = job.within(timeout).submit()?;
+        Ok(PendingRun {
+            pending,
+            steps: self,
+        })
+    }
+
     /// Tells how the run went; `done` is the end of the job that it is in.
     ///
     /// # Errors
