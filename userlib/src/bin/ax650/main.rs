@@ -12,6 +12,7 @@ mod encode;
 #[cfg(test)]
 mod end_to_end;
 mod host;
+mod in_flight;
 mod info;
 mod list;
 mod log;

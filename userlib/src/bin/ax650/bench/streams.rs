@@ -2,7 +2,6 @@
 
 //! `ax650 bench --streams`: requests that overlap.  A request copies to the card, calls, and copies back.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use ax650::{Buffer, Card, CardMemory, Job, Part, Pending, Session, Stream};
@@ -10,6 +9,7 @@ use serde_json::{json, Value};
 
 use super::Cost;
 use crate::failure::{Failure, CARD};
+use crate::in_flight::in_turn;
 use crate::interrupt;
 use crate::text;
 
@@ -123,19 +123,8 @@ pub fn overlap(card: &Card, session: &Session, streams: u8) -> Result<Overlap, F
 
 /// Keeps a request of each lane under way.
 fn from_one_thread(lanes: &[Lane]) -> Result<(), Failure> {
-    let mut under_way: VecDeque<(&Lane, Pending)> = VecDeque::new();
-    for lane in lanes.iter().cycle().take(REQUESTS as usize) {
-        interrupt::check()?;
-        if under_way.len() == lanes.len() {
-            if let Some((lane, pending)) = under_way.pop_front() {
-                lane.finish(pending)?;
-            }
-        }
-        under_way.push_back((lane, lane.job().submit()?));
-    }
-    under_way
-        .into_iter()
-        .try_for_each(|(lane, pending)| lane.finish(pending))
+    let start = |lane: &Lane| Ok(lane.job().submit()?);
+    in_turn(lanes, REQUESTS as usize, start, Lane::finish)
 }
 
 /// Gives each lane a thread, and its share of the requests.

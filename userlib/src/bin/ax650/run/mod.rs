@@ -6,18 +6,17 @@ mod load;
 pub mod npy;
 mod tensors;
 
-use std::collections::VecDeque;
 use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ax650::{Binding, Card, Model, PendingRun, RunTimes, TensorInfo};
+use ax650::{Binding, Card, Model, RunTimes, TensorInfo};
 use serde_json::{json, Value};
 
 use crate::args::Run;
 use crate::failure::Failure;
-use crate::interrupt;
+use crate::in_flight::in_turn;
 use crate::progress_line::Ticker;
 use crate::standard;
 use crate::text::{self, Spread};
@@ -89,20 +88,12 @@ fn repeat(bindings: &[Binding], options: &Run) -> Result<(Vec<RunTimes>, Duratio
     });
     let mut times = Vec::with_capacity(count as usize);
     let begin = Instant::now();
-    let mut under_way: VecDeque<PendingRun> = VecDeque::new();
-    let mut end = |run: PendingRun| -> Result<(), Failure> {
+    let start = |binding: &Binding| Ok(binding.start()?);
+    in_turn(bindings, count as usize, start, |_, run| {
         times.push(run.wait()?);
         done.fetch_add(1, Ordering::Relaxed);
         Ok(())
-    };
-    for binding in bindings.iter().cycle().take(count as usize) {
-        interrupt::check()?;
-        if under_way.len() == bindings.len() {
-            under_way.pop_front().map_or(Ok(()), &mut end)?;
-        }
-        under_way.push_back(binding.start()?);
-    }
-    under_way.into_iter().try_for_each(end)?;
+    })?;
     let took = begin.elapsed();
     Ok((times, took))
 }
