@@ -2,7 +2,6 @@
 
 //! Decoders.
 
-use std::sync::Mutex;
 use std::time::Duration;
 
 use ax650::media::{Codec, Decoder, DecoderConfig, Frame, PictureLayout, Received};
@@ -66,7 +65,7 @@ pub struct ax650_decoder(Decoder);
 
 /// A decoded picture in card memory.  Given by ax650_decoder_receive(), ended by ax650_frame_free(),
 /// ax650_frame_download() or ax650_encoder_send_frame().
-pub struct ax650_frame(Mutex<Option<Frame>>);
+pub struct ax650_frame(Frame);
 
 /// Makes a decoder of enum ax650_codec for pictures of up to `width` x `height`.
 ///
@@ -141,7 +140,7 @@ pub unsafe extern "C" fn ax650_decoder_receive(
             .receive(Duration::from_millis(timeout_ms.into()))?
         {
             Received::Some(frame) => {
-                *out = give(ax650_frame(Mutex::new(Some(frame))));
+                *out = give(ax650_frame(frame));
                 Ok(AX650_OK)
             }
             Received::Nothing => Ok(AX650_NOTHING),
@@ -167,13 +166,11 @@ pub unsafe extern "C" fn ax650_frame_get(
     call(|| {
         // SAFETY: the header's promise.
         let (frame, layout, pts) = unsafe { (object(frame)?, layout.as_mut(), pts.as_mut()) };
-        let frame = frame.0.lock().map_err(|_| Failure::Panic)?;
-        let frame = frame.as_ref().ok_or(Failure::Panic)?;
         if let Some(layout) = layout {
-            *layout = frame.layout().into();
+            *layout = frame.0.layout().into();
         }
         if let Some(pts) = pts {
-            *pts = frame.pts();
+            *pts = frame.0.pts();
         }
         Ok(AX650_OK)
     })
@@ -203,5 +200,5 @@ pub unsafe extern "C" fn ax650_frame_download(
 pub(crate) unsafe fn taken(frame: *mut ax650_frame) -> Result<Frame, Failure> {
     // SAFETY: the caller's promise.
     let frame = unsafe { take(frame) }.ok_or(Failure::Argument("an object is NULL"))?;
-    frame.0.into_inner().ok().flatten().ok_or(Failure::Panic)
+    Ok(frame.0)
 }
