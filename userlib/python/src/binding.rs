@@ -10,9 +10,9 @@ use pyo3::types::{PyDict, PyTuple};
 
 use ax650::PendingRun;
 
-use crate::errors::{closed, invalid, OrRaise};
+use crate::errors::{invalid, OrRaise};
 use crate::slot::Slot;
-use crate::wait::{patiently, seconds};
+use crate::wait::{limit, patiently, seconds};
 
 /// Room for the inputs and outputs of a model, on host and card.
 #[pyclass(frozen, module = "ax650._ax650")]
@@ -107,11 +107,7 @@ impl Binding {
     /// Frees the room; a second time does nothing.  Whether it is free: arrays that look at it keep it.
     fn close(&self, py: Python<'_>, timeout: f64) -> PyResult<bool> {
         let timeout = seconds(py, "timeout", timeout)?;
-        match self.slot.take().map(Arc::try_unwrap) {
-            None => Ok(true),
-            Some(Ok(binding)) => closed(py, py.detach(|| binding.close(timeout))).map(|()| true),
-            Some(Err(_)) => Ok(false),
-        }
+        self.slot.end(py, timeout, ax650::Binding::close)
     }
 }
 
@@ -150,9 +146,7 @@ impl Run {
     /// Waits for the end of the run; None: not within `timeout` seconds.
     #[pyo3(signature = (timeout=None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Times>> {
-        let timeout = timeout
-            .map(|timeout| seconds(py, "timeout", timeout))
-            .transpose()?;
+        let timeout = limit(py, timeout)?;
         let Some(mut run) = self.slot.take() else {
             let text = "the end of this run was seen, or another thread waits for it";
             return Err(invalid(py, text));

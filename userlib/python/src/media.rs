@@ -12,10 +12,10 @@ use ax650::{Buffer, Error, ErrorKind};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes};
 
-use crate::errors::{closed, exception, invalid, OrRaise};
+use crate::errors::{exception, invalid, OrRaise};
 use crate::session::Session;
 use crate::slot::Slot;
-use crate::wait::{patiently, seconds};
+use crate::wait::{limit, patiently, seconds};
 
 /// What a codec is given at a time to take something: between two tries signals are looked for.
 const TRY: Duration = Duration::from_millis(200);
@@ -141,9 +141,7 @@ impl Decoder {
         py: Python<'py>,
         timeout: Option<f64>,
     ) -> PyResult<(bool, Option<Picture<'py>>)> {
-        let timeout = timeout
-            .map(|timeout| seconds(py, "timeout", timeout))
-            .transpose()?;
+        let timeout = limit(py, timeout)?;
         let decoder = self.slot.get(py)?;
         let received = patiently(py, timeout, |slice| match decoder.receive(slice)? {
             Received::Nothing => Ok(None),
@@ -176,12 +174,7 @@ impl Decoder {
         let timeout = seconds(py, "timeout", timeout)?;
         self.spare.take();
         self.session.take();
-        match self.slot.take().map(Arc::try_unwrap) {
-            None => Ok(true),
-            Some(Ok(decoder)) => closed(py, py.detach(|| decoder.close(timeout))).map(|()| true),
-            // A thread sends or receives; it ends with the last of them.
-            Some(Err(_)) => Ok(false),
-        }
+        self.slot.end(py, timeout, ax650::media::Decoder::close)
     }
 }
 
@@ -298,9 +291,7 @@ impl Encoder {
         py: Python<'py>,
         timeout: Option<f64>,
     ) -> PyResult<Option<(Bound<'py, PyBytes>, u64, bool)>> {
-        let timeout = timeout
-            .map(|timeout| seconds(py, "timeout", timeout))
-            .transpose()?;
+        let timeout = limit(py, timeout)?;
         let encoder = self.slot.get(py)?;
         let received = patiently(py, timeout, |slice| match encoder.receive(slice)? {
             Received::Nothing => Ok(None),
@@ -315,11 +306,7 @@ impl Encoder {
     fn close(&self, py: Python<'_>, timeout: f64) -> PyResult<bool> {
         let timeout = seconds(py, "timeout", timeout)?;
         self.session.take();
-        match self.slot.take().map(Arc::try_unwrap) {
-            None => Ok(true),
-            Some(Ok(encoder)) => closed(py, py.detach(|| encoder.close(timeout))).map(|()| true),
-            Some(Err(_)) => Ok(false),
-        }
+        self.slot.end(py, timeout, ax650::media::Encoder::close)
     }
 }
 

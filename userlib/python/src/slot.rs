@@ -2,11 +2,12 @@
 
 //! Things that can be closed, or be taken for the time of a wait.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use pyo3::prelude::*;
 
-use crate::errors::invalid;
+use crate::errors::{closed, invalid};
 
 /// Holds a thing until it is closed.  The lock is held for moments only, and with Python's.
 pub struct Slot<T> {
@@ -56,5 +57,22 @@ impl<T: Clone> Slot<T> {
     /// Returns a handle of the thing.
     pub fn get(&self, py: Python<'_>) -> PyResult<T> {
         self.lock().clone().ok_or_else(|| self.missing(py))
+    }
+}
+
+impl<T: Send + Sync> Slot<Arc<T>> {
+    /// Takes the thing out and closes it; a second time does nothing.  Whether it has ended: it does with the last of those
+    /// who have a handle of it.
+    pub fn end(
+        &self,
+        py: Python<'_>,
+        timeout: Duration,
+        close: impl FnOnce(T, Duration) -> ax650::Result<()> + Send,
+    ) -> PyResult<bool> {
+        match self.take().map(Arc::try_unwrap) {
+            None => Ok(true),
+            Some(Ok(thing)) => closed(py, py.detach(|| close(thing, timeout))).map(|()| true),
+            Some(Err(_)) => Ok(false),
+        }
     }
 }

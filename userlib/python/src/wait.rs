@@ -24,6 +24,11 @@ pub fn seconds(py: Python<'_>, what: &str, value: f64) -> PyResult<Duration> {
         .min(FOR_EVER))
 }
 
+/// Reads a timeout that a caller gave in seconds, or did not.
+pub fn limit(py: Python<'_>, value: Option<f64>) -> PyResult<Option<Duration>> {
+    value.map(|value| seconds(py, "timeout", value)).transpose()
+}
+
 /// Asks `look`, which waits for as long as it is told, until there is something; `None`: not within `timeout`.
 ///
 /// # Errors

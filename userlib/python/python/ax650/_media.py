@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Video and pictures.  Pictures are NV12: arrays of `height * 3 / 2` rows, those of luma and then those of chroma."""
 import threading
-from typing import Any, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Iterable, Iterator, List, NamedTuple, Optional, Tuple, TypeVar, Union
 
 import numpy
 
@@ -58,7 +58,29 @@ def decode_jpeg(session: Session, jpeg: Bytes) -> Picture:
     return _picture(_ax650.decode_jpeg(session._core, bytes(jpeg)))
 
 
-class Decoder:
+class _Codec:
+    """What ends with its session, or before."""
+
+    _core: Any
+
+    def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
+        """Ends it; a second time does nothing."""
+        self._close(timeout)
+
+    def _close(self, timeout: float) -> bool:
+        return self._core.close(timeout)
+
+    def __enter__(self: "_Self") -> "_Self":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+_Self = TypeVar("_Self", bound=_Codec)
+
+
+class Decoder(_Codec):
     """A decoder on the card: `h264`, `h265`, or `jpeg` for streams of pictures.
 
     It has room for a few pictures only: who sends without receiving waits in vain, for `patience` seconds.  One thread may
@@ -122,21 +144,8 @@ class Decoder:
         finally:
             stop.set()
 
-    def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
-        """Ends it; a second time does nothing."""
-        self._close(timeout)
 
-    def _close(self, timeout: float) -> bool:
-        return self._core.close(timeout)
-
-    def __enter__(self) -> "Decoder":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-class Encoder:
+class Encoder(_Codec):
     """An encoder on the card: `h264`, `h265` or `jpeg`.
 
     It takes `depth` pictures; then packets must be received before the next.  There is one packet for each picture, in the order they
@@ -198,16 +207,3 @@ class Encoder:
             packet = self.receive(0.5)
             if packet is not None:
                 yield packet
-
-    def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
-        """Ends it; a second time does nothing."""
-        self._close(timeout)
-
-    def _close(self, timeout: float) -> bool:
-        return self._core.close(timeout)
-
-    def __enter__(self) -> "Encoder":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
