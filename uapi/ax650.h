@@ -351,6 +351,10 @@ struct ax650_limits {
 	__u32 max_calls_under_way;
 	/** @max_step_bytes: the most that ax650_submit.step_size may be */
 	__u32 max_step_bytes;
+	/** @max_files_per_user: open files of a user on one card, without CAP_SYS_RESOURCE */
+	__u32 max_files_per_user;
+	/** @reserved: 0 */
+	__u32 reserved;
 };
 
 /* ---- sessions ------------------------------------------------------------------------------ */

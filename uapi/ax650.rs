@@ -512,11 +512,15 @@ plain! {
         pub max_calls_under_way: u32,
         /// The most that [`ax650_submit::step_size`] may be.
         pub max_step_bytes: u32,
+        /// Open files of a user on one card, without CAP_SYS_RESOURCE.
+        pub max_files_per_user: u32,
+        /// 0.
+        pub reserved: u32,
     }
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of ax650_limits"][::core::mem::size_of::<ax650_limits>() - 80usize];
+    ["Size of ax650_limits"][::core::mem::size_of::<ax650_limits>() - 88usize];
     ["Offset of field: ax650_limits::max_sessions_per_card"]
         [::core::mem::offset_of!(ax650_limits, max_sessions_per_card) - 0usize];
     ["Offset of field: ax650_limits::max_sessions_per_file"]
@@ -547,6 +551,10 @@ const _: () = {
         [::core::mem::offset_of!(ax650_limits, max_calls_under_way) - 72usize];
     ["Offset of field: ax650_limits::max_step_bytes"]
         [::core::mem::offset_of!(ax650_limits, max_step_bytes) - 76usize];
+    ["Offset of field: ax650_limits::max_files_per_user"]
+        [::core::mem::offset_of!(ax650_limits, max_files_per_user) - 80usize];
+    ["Offset of field: ax650_limits::reserved"]
+        [::core::mem::offset_of!(ax650_limits, reserved) - 84usize];
 };
 
 plain! {

@@ -19,6 +19,7 @@ use kernel::{
     },
     new_mutex,
     page::PAGE_SIZE,
+    seq_file::SeqFile,
     sync::{
         poll::PollCondVar,
         Arc,
@@ -28,6 +29,7 @@ use kernel::{
 };
 
 use super::{
+    fdinfo,
     wait::Waits,
     MAX_SESSIONS_PER_FILE,
     OPEN_TIMEOUT, //
@@ -141,7 +143,8 @@ impl<T> Handles<T> {
         self.slots.get_mut(at).and_then(Option::take).ok_or(ENOENT)
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Arc<T>> {
+    /// Iterates over all of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<T>> {
         self.slots.iter().flatten()
     }
 }
@@ -155,6 +158,8 @@ pub(super) struct Holdings {
 /// An open file.
 #[pin_data(PinnedDrop)]
 pub(crate) struct Client {
+    /// Tells it from other files.
+    pub(super) id: u64,
     pub(super) card: Arc<Card>,
     pub(super) board: Arc<Board>,
     pub(super) waits: Waits,
@@ -197,11 +202,11 @@ impl MiscDevice for Client {
 
     fn open(_file: &File, misc: &MiscDeviceRegistration<Self>) -> Result<Arc<Self>> {
         let card = Node::shared(misc).clone();
-        let board = Arc::pin_init(Board::new(), GFP_KERNEL)?;
+        let board = Arc::pin_init(Board::new(), GFP_KERNEL_ACCOUNT)?;
         let account = card.pool.users.account()?;
-        card.register_board(&board)?;
-        Arc::pin_init(
+        let client: Arc<Self> = Arc::pin_init(
             pin_init!(Self {
+                id: fdinfo::next_id(),
                 card,
                 board,
                 waits: Waits::new(),
@@ -211,8 +216,10 @@ impl MiscDevice for Client {
                     sessions: Handles::new(MAX_SESSIONS_PER_FILE),
                 }, "ax650_holdings"),
             }),
-            GFP_KERNEL,
-        )
+            GFP_KERNEL_ACCOUNT,
+        )?;
+        client.card.register_board(&client.board)?;
+        Ok(client)
     }
 
     fn ioctl(
@@ -240,6 +247,10 @@ impl MiscDevice for Client {
             _ => Err(ENOTTY),
         }?;
         Ok(0)
+    }
+
+    fn show_fdinfo(me: kernel::sync::ArcBorrow<'_, Self>, seq: &SeqFile, _file: &File) {
+        fdinfo::show(&me, seq);
     }
 
     fn mmap(me: kernel::sync::ArcBorrow<'_, Self>, _file: &File, vma: &VmaNew) -> Result {

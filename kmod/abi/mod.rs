@@ -4,6 +4,7 @@
 
 mod buffer;
 pub(crate) mod client;
+mod fdinfo;
 mod query;
 mod submit;
 mod wait;

@@ -22,6 +22,7 @@ use crate::{
             MAX_BUFFERS_PER_FILE,
             MAX_BYTES_PER_FILE,
             MAX_BYTES_PER_USER, //
+            MAX_FILES_PER_USER,
         },
         MAX_BUFFER,
         MAX_BYTES_PER_CARD, //
@@ -121,6 +122,8 @@ const LIMITS: Limits = Limits {
     max_queued_steps: MAX_QUEUED_STEPS as u32,
     max_calls_under_way: MAX_UNDER_WAY as u32,
     max_step_bytes: MAX_STEP_SIZE,
+    max_files_per_user: MAX_FILES_PER_USER,
+    reserved: 0,
 };
 
 /// Writes as much of `bytes` as the caller has room for, and says how many there are.

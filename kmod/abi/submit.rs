@@ -200,6 +200,10 @@ impl Client {
                 if !buffer.is_writable() {
                     return Err(EROFS);
                 }
+                if !buffer.is_own() {
+                    // The interrupt's thread writes answers, and must not wait for another driver.
+                    return Err(EOPNOTSUPP);
+                }
                 Some(Reply {
                     buffer,
                     offset: step.reply_offset as usize,

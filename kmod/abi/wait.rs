@@ -79,7 +79,9 @@ impl Client {
         }
         let deadline = (args.timeout_ns != 0).then(|| args.timeout_ns.instant());
         if let Some(deadline) = deadline {
-            if args.flags & WAIT_NO_POLL == 0 && self.waits.are_short() {
+            // Whoever takes messages holds a lock that the interrupt's thread wants.
+            let may_look = args.flags & WAIT_NO_POLL == 0 && task::is_urgent();
+            if may_look && self.waits.are_short() {
                 self.look_for_end(args.job, deadline);
             }
         }

@@ -11,7 +11,6 @@ use kernel::{
         Arc,
         Mutex, //
     },
-    task::Kuid, //
 };
 
 use crate::{
@@ -20,7 +19,10 @@ use crate::{
         prelude::*,
         task, //
     },
-    link::ports::Claim, //
+    link::{
+        meter::Meter,
+        ports::Claim, //
+    }, //
 };
 
 /// Buffers of one open file, those among them that are mapped still and have no handle any more.
@@ -31,9 +33,13 @@ pub(crate) const MAX_BYTES_PER_FILE: u64 = 1 << 30;
 /// file may have.
 pub(crate) const MAX_BYTES_PER_USER: u64 = 3 << 30;
 
+/// Open files of a user without `CAP_SYS_RESOURCE` on one card: the card's thread looks after each.
+pub(crate) const MAX_FILES_PER_USER: u32 = 1024;
+
 /// One user, as far as a card knows.
 struct User {
-    id: Kuid,
+    /// Of the initial namespace.
+    id: u32,
     /// Accounts that are his: 0, and he can be forgotten.
     accounts: Counter,
     bytes: Counter,
@@ -60,9 +66,10 @@ impl Users {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`.
+    /// `EMFILE` if the user has too many; `ENOMEM`.
     pub(crate) fn account(&self) -> Result<Arc<Account>> {
-        let id = Kuid::current_euid();
+        let id = task::accountable_user();
+        let npu = Meter::new()?;
         let mut list = self.list.lock();
         list.retain(|user| user.accounts.get() > 0);
         let user = match list.iter().find(|user| user.id == id) {
@@ -81,14 +88,18 @@ impl Users {
                 user
             }
         };
+        if user.accounts.get() >= MAX_FILES_PER_USER.into() && !task::may_exceed() {
+            return Err(EMFILE);
+        }
         user.accounts.add(1);
         let account = Account {
+            npu,
             user,
             bytes: Counter::default(),
             buffers: Counter::default(),
         };
         // One that cannot be made is dropped, and counts no more.
-        Ok(Arc::new(account, GFP_KERNEL)?)
+        Ok(Arc::new(account, GFP_KERNEL_ACCOUNT)?)
     }
 }
 
@@ -97,6 +108,8 @@ pub(crate) struct Account {
     user: Arc<User>,
     bytes: Counter,
     buffers: Counter,
+    /// Time in which a session of the file had a model run.
+    pub(crate) npu: Meter,
 }
 
 impl Drop for Account {
@@ -173,11 +186,21 @@ pub(crate) struct Seat {
 impl Seat {
     /// Bytes of the file that the session is of.
     pub(crate) fn bytes(&self) -> u64 {
-        self.account.bytes.get()
+        self.account.bytes()
+    }
+
+    /// Returns the meter of models that the file has run.
+    pub(crate) fn npu(&self) -> &Meter {
+        &self.account.npu
     }
 }
 
 impl Account {
+    /// Returns the bytes of the file's buffers and long frames.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.get()
+    }
+
     /// Counts one more session of the user.
     pub(crate) fn take_seat(self: &Arc<Self>) -> Seat {
         let first = self.user.sessions.add_to(1) == 1;

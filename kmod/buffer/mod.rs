@@ -241,6 +241,11 @@ impl Buffer {
         self.store.is_writable()
     }
 
+    /// Returns whether it is the driver's own or its caller's memory, which can be looked into at once.
+    pub(crate) fn is_own(&self) -> bool {
+        self.store.pages().is_some()
+    }
+
     /// Returns whether `[offset, offset + len)` is inside.
     pub(crate) fn holds(&self, offset: u64, len: u64) -> bool {
         offset

@@ -9,6 +9,7 @@
 
 pub(crate) mod attendant;
 pub(crate) mod boot;
+pub(crate) mod dump;
 pub(crate) mod error;
 pub(crate) mod follower;
 mod handshake;
@@ -28,7 +29,10 @@ use kernel::{
     pci,
     sync::{
         aref::ARef,
-        atomic::Atomic,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         Mutex, //
     }, //
@@ -69,6 +73,9 @@ use service::Service;
 use status::Status;
 use telemetry::Management;
 
+/// Jobs whose buffers are given up in one turn of the card's thread.
+const MOST_SETTLED: u32 = 1024;
+
 /// A card; as long as the driver is bound or a file is open.  Registers answer `ENODEV` after unbind.
 #[pin_data]
 pub(crate) struct Card {
@@ -86,6 +93,8 @@ pub(crate) struct Card {
     config: Mutex<SavedConfig>,
     /// The reset register was written, and the card has not been seen again since.
     reset_pending: Atomic<u32>,
+    /// The state that user space was told of.
+    told: Atomic<u32>,
     /// A leaf.
     #[pin]
     status: Mutex<Status>,
@@ -133,6 +142,7 @@ impl Card {
                 control_window,
                 config <- new_mutex!(config, "ax650_config"),
                 reset_pending: Atomic::new(0),
+                told: Atomic::new(State::Absent as u32),
                 status <- new_mutex!(Status::default(), "ax650_status"),
                 activity <- new_mutex!((), "ax650_activity"),
                 service <- Service::new(),
@@ -206,13 +216,18 @@ impl Card {
 
     /// Gives up what jobs that have ended have worked with.
     fn settle_boards(&self) {
-        let mut boards = KVec::new();
-        if boards
-            .extend_from_slice(&self.boards.lock(), GFP_KERNEL)
-            .is_ok()
-        {
-            // What goes with a board or a buffer takes its time, so not under the lock.
-            boards.iter().for_each(|board: &Arc<Board>| board.settle());
+        for _ in 0..MOST_SETTLED {
+            // Not with references to boards of its own: who drops the last one of a board waits for RCU, and files are closed
+            // by the thousand.
+            let spent = self
+                .boards
+                .lock()
+                .iter()
+                .find_map(|board| board.take_spent());
+            // What goes with a buffer takes its time, so without the lock.
+            if spent.is_none() {
+                return;
+            }
         }
     }
 
@@ -226,7 +241,26 @@ impl Card {
 
     /// Changes the state; false if that cannot be, as the card has gone in the meantime.
     fn set_state(&self, to: State) -> bool {
-        self.link.set_state(to)
+        let changed = self.link.set_state(to);
+        self.tell_state();
+        changed
+    }
+
+    /// Tells user space of a change of state, if there was one.  Whoever finds the card gone leaves that to the thread:
+    /// locks may be held there.
+    fn tell_state(&self) -> bool {
+        let state = self.state();
+        let changed = self.told.xchg(state as u32, Relaxed) != state as u32;
+        if changed {
+            glue::sysfs::state_changed(&self.pdev, state.c_name());
+        }
+        changed
+    }
+
+    /// Tells of a loss: to tracers, and by a coredump.
+    fn tell_loss(&self, reason: &'static CStr) {
+        glue::trace::recovery(&self.pdev, reason);
+        self.dump(reason.to_str().unwrap_or(""));
     }
 
     /// Returns whether the thread shall drop what it is doing.
@@ -246,6 +280,7 @@ impl Card {
     fn fail_sessions(&self, error: Error) {
         self.follower.down();
         self.link.ports.lock().expect_nothing();
+        self.link.lists_lost.set(0);
         // The driver's own is one of those in the table.
         drop(self.management.take());
         self.sessions.fail(error);

@@ -12,7 +12,8 @@ use crate::{
         time::{
             Instant,
             Moment, //
-        }, //
+        },
+        trace, //
     },
     wire::{
         heartbeat::{
@@ -35,6 +36,7 @@ impl Card {
         }
         if self.link.misbehaves() {
             dev_err!(self.pdev, "does not follow the protocol, resetting it\n");
+            self.tell_loss(c"misbehaves");
             return self.boot_with_retries(ESTALE);
         }
         let region = &self.link.region;
@@ -75,6 +77,7 @@ impl Card {
     fn suspect(&self) {
         if self.set_state(State::Suspect) {
             self.link.counters.heartbeats_missed.add(1);
+            trace::recovery(&self.pdev, c"heartbeat late");
             self.service.ask(self.generation());
         }
     }
@@ -87,17 +90,22 @@ impl Card {
         };
         match verdict {
             Verdict::Answers => {
+                trace::recovery(&self.pdev, c"answers");
                 dev_warn!(self.pdev, "heartbeat late, but the card answers\n");
             }
-            Verdict::Replaced => dev_warn!(
-                self.pdev,
-                "heartbeat late and a session lost, but the card serves new ones\n"
-            ),
+            Verdict::Replaced => {
+                trace::recovery(&self.pdev, c"serves new sessions");
+                dev_warn!(
+                    self.pdev,
+                    "heartbeat late and a session lost, but the card serves new ones\n"
+                );
+            }
             Verdict::Silent => {
                 dev_err!(
                     self.pdev,
                     "heartbeat late and no answer, resetting the card\n"
                 );
+                self.tell_loss(c"silent");
                 return self.boot_with_retries(ESTALE);
             }
         }

@@ -81,6 +81,9 @@ impl Card {
     fn act(&self, last_watch: &mut Instant) {
         let state = self.state();
         if !state.is_on_bus() {
+            if self.tell_state() {
+                self.tell_loss(c"lost on the bus");
+            }
             self.note_error(BootError::Gone);
             self.wake_waiters();
         }
@@ -166,6 +169,7 @@ impl Card {
                 self.pdev,
                 "has lost its configuration: it has reset itself\n"
             );
+            self.tell_loss(c"has reset itself");
             self.boot_with_retries(ESTALE);
         }
     }
@@ -220,7 +224,9 @@ impl Card {
     /// Notes that what was ordered has led to `state`: whoever sees the one sees the other, and may give
     /// the next order at once.  False if the card has gone in the meantime.
     fn reached(&self, state: State) -> bool {
-        self.link.life.orders.end(|| self.set_state(state))
+        let reached = self.link.life.orders.end(|| self.link.set_state(state));
+        self.tell_state();
+        reached
     }
 
     fn note_error(&self, e: BootError) {

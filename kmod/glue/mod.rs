@@ -9,6 +9,7 @@
 pub(crate) mod adapter;
 pub(crate) mod chardev;
 pub(crate) mod compat;
+pub(crate) mod coredump;
 pub(crate) mod debugfs;
 pub(crate) mod digest;
 pub(crate) mod dma;
@@ -31,6 +32,7 @@ pub(crate) mod sysfs;
 pub(crate) mod task;
 pub(crate) mod thread;
 pub(crate) mod time;
+pub(crate) mod trace;
 pub(crate) mod vma;
 
 use kernel::{

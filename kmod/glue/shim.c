@@ -5,6 +5,7 @@
  * declares these).
  */
 #include <linux/bitfield.h>
+#include <linux/cred.h>
 #include <linux/dma-map-ops.h> /* dev_is_dma_coherent */
 #include <linux/dma-mapping.h>
 #include <linux/eventfd.h>
@@ -18,10 +19,12 @@
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
-#include <linux/pci.h>
 #include <linux/pci-p2pdma.h>
+#include <linux/pci.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/uidgid.h>
+#include <linux/user_namespace.h>
 #include <crypto/md5.h>
 #include <crypto/sha2.h>
 
@@ -178,6 +181,24 @@ void ax650_be_prompt(void)
 bool ax650_need_resched(void)
 {
 	return need_resched();
+}
+
+bool ax650_is_urgent(void)
+{
+	return task_nice(current) <= 0 && current->policy != SCHED_BATCH &&
+	       current->policy != SCHED_IDLE;
+}
+
+u32 ax650_accountable_user(void)
+{
+	const struct cred *cred = current_cred();
+	struct user_namespace *ns = cred->user_ns;
+	kuid_t id = cred->euid;
+
+	/* Whoever has subordinate ids is one user, however many they are. */
+	for (; ns != &init_user_ns; ns = ns->parent)
+		id = ns->owner;
+	return from_kuid(&init_user_ns, id);
 }
 
 void ax650_cpu_relax(void)

@@ -38,6 +38,8 @@ int ax650_pid_in_current_ns(struct pid *pid);
 bool ax650_must_leave(void);
 void ax650_be_prompt(void);
 bool ax650_need_resched(void);
+bool ax650_is_urgent(void);
+u32 ax650_accountable_user(void);
 void ax650_cpu_relax(void);
 bool ax650_axcl_abi(void);
 bool ax650_axcl_unsafe_without_iommu(void);

@@ -57,6 +57,8 @@ extern "C" {
     pub(super) fn ax650_must_leave() -> bool;
     pub(super) fn ax650_be_prompt();
     pub(super) fn ax650_need_resched() -> bool;
+    pub(super) fn ax650_is_urgent() -> bool;
+    pub(super) fn ax650_accountable_user() -> u32;
     pub(super) fn ax650_cpu_relax();
     pub(super) fn ax650_irq_mask_at_once(irq: c_uint);
     pub(super) fn ax650_md5(data: *const u8, len: usize, out: *mut u8);

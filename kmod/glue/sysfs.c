@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * sysfs attributes of the PCI device: the table only, the values come from Rust (sysfs.rs), which goes
- * by the name.  docs/sysfs.md describes the attributes.
+ * by the name.  docs/ABI/sysfs-driver-ax650 describes the attributes.
  */
 #include <linux/device.h>
 #include <linux/sysfs.h>
@@ -45,6 +45,9 @@ AX650_ATTRIBUTE_RO(firmware_sha256);
 AX650_ATTRIBUTE_RO(heartbeat_age_ms);
 AX650_ATTRIBUTE_RO(sessions);
 AX650_ATTRIBUTE_RO(last_error);
+AX650_ATTRIBUTE_RO(npu_busy_time_us);
+AX650_ATTRIBUTE_RO(npu_memory_total);
+AX650_ATTRIBUTE_RO(npu_memory_utilization);
 
 static struct attribute *ax650_attrs[] = {
 	&dev_attr_state.attr,
@@ -54,10 +57,24 @@ static struct attribute *ax650_attrs[] = {
 	&dev_attr_heartbeat_age_ms.attr,
 	&dev_attr_sessions.attr,
 	&dev_attr_last_error.attr,
+	&dev_attr_npu_busy_time_us.attr,
+	&dev_attr_npu_memory_total.attr,
+	&dev_attr_npu_memory_utilization.attr,
 	&dev_attr_control.attr,
 	NULL
 };
 ATTRIBUTE_GROUPS(ax650);
+
+/* Tells udev, and whoever polls the attribute. */
+void ax650_sysfs_state(struct device *dev, const char *state)
+{
+	char text[sizeof("STATE=") + 16];
+	char *env[] = { text, NULL };
+
+	snprintf(text, sizeof(text), "STATE=%s", state);
+	kobject_uevent_env(&dev->kobj, KOBJ_CHANGE, env);
+	sysfs_notify(&dev->kobj, NULL, "state");
+}
 
 const struct attribute_group **ax650_sysfs_groups(const struct ax650_sysfs_ops *ops)
 {

@@ -16,5 +16,6 @@ struct ax650_sysfs_ops {
 
 /* C, called from Rust. */
 const struct attribute_group **ax650_sysfs_groups(const struct ax650_sysfs_ops *ops);
+void ax650_sysfs_state(struct device *dev, const char *state);
 
 #endif

@@ -16,7 +16,10 @@ use kernel::{
     str::CString, //
 };
 
-use super::adapter;
+use super::{
+    adapter,
+    pci::raw_device, //
+};
 
 /// Rust's part of the attributes of a driver's devices.
 pub(crate) trait Attributes: pci::Driver {
@@ -46,6 +49,7 @@ struct Ops {
 #[allow(improper_ctypes)]
 extern "C" {
     fn ax650_sysfs_groups(ops: *const Ops) -> *mut *const bindings::attribute_group;
+    fn ax650_sysfs_state(dev: *mut bindings::device, state: *const c_char);
 }
 
 struct Callbacks<T>(PhantomData<T>);
@@ -88,6 +92,12 @@ impl<T: Attributes> Callbacks<T> {
         let data = unsafe { adapter::data::<T>(dev) };
         T::control(data, reset).map_or_else(|e| e.to_errno(), |()| 0)
     }
+}
+
+/// Tells that the attribute `state` of a card has changed: by a uevent, and to those who poll the file.
+pub(crate) fn state_changed(pdev: &pci::Device, state: &CStr) {
+    // SAFETY: a valid device; the text is copied.
+    unsafe { ax650_sysfs_state(raw_device(pdev.as_ref()), state.as_char_ptr()) };
 }
 
 /// Returns the attribute groups of devices of `T`, the module's only driver with attributes.

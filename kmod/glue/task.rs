@@ -115,6 +115,19 @@ pub(crate) fn relax() -> bool {
     }
 }
 
+/// Returns whether the caller is no less urgent than a usual program: it may hold what others wait for.
+pub(crate) fn is_urgent() -> bool {
+    // SAFETY: no preconditions.
+    unsafe { shim::ax650_is_urgent() }
+}
+
+/// Returns the user who answers for the caller, in the initial namespace: who has made the outermost user namespace of
+/// the caller's, if there is one.
+pub(crate) fn accountable_user() -> u32 {
+    // SAFETY: no preconditions.
+    unsafe { shim::ax650_accountable_user() }
+}
+
 /// Returns whether the caller may reach all memory anyway.
 pub(crate) fn is_raw_io() -> bool {
     // SAFETY: no preconditions.

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Chains: many calls sent at once, of which only the last answer is urgent.
+//! Chains: many messages of the card that are known to come, of which only the last is urgent.
 //!
 //! The card sends an interrupt for each message [pcie 4.9], and knows no other way.  So the vector is
-//! masked before the doorbell of a chain is rung, and a thread looks into the ring until all answers have
+//! masked before the doorbell of a chain is rung, and a thread looks into the ring until all messages have
 //! come.  A masked vector keeps one interrupt for later, which comes when the mask goes: a chain of any
 //! length costs one.
 //!
+//! A chain begins with calls that are sent at once, or with a copy to the card whose list went ahead, of which the
+//! card says first how much it takes and then that it has it.  It goes on while its session waits for anything.
+//!
 //! Interrupts come back when nothing was heard for [`SILENCE`]: then they are few anyway.  Cards on which
-//! that happens time after time, be it that their calls take long or that sending a masked interrupt holds
-//! them up, are left to interrupts, but for a trial now and then.
+//! that happens time after time before much was heard, be it that their calls or copies take long or that sending a masked
+//! interrupt holds them up, are left to interrupts, but for a trial now and then.  (The head of a language model takes long
+//! behind many layers that do not: such a chain has saved what there is to save.)
 
 use kernel::{
     new_condvar,
@@ -46,6 +50,9 @@ use crate::{
 /// two interrupts.
 pub(crate) const CHAIN: usize = 4;
 
+/// A copy to the card of at most so many bytes begins a chain.
+pub(crate) const COPY: u32 = 4 << 20;
+
 /// Between looks into the ring: after a message, and at most.
 const SHORTEST: Delta = Delta::from_micros(20);
 const LONGEST: Delta = Delta::from_micros(200);
@@ -64,7 +71,7 @@ const IDLE: Delta = Delta::from_secs(3600);
 /// The chains of one card.
 #[pin_data]
 pub(crate) struct Chains {
-    /// Answers that chains wait for.
+    /// Messages that chains wait for.
     due: Counter,
     /// A leaf.
     #[pin]
@@ -72,6 +79,46 @@ pub(crate) struct Chains {
     /// The thread sleeps here.
     #[pin]
     wake: CondVar,
+}
+
+/// What a chain begins with.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum First {
+    /// Calls.
+    #[default]
+    Calls,
+    /// A copy.
+    Copy,
+}
+
+/// What is known of chains that began alike.
+#[derive(Default)]
+struct Habit {
+    /// Chains in a row that fell silent.
+    silent: u32,
+    /// Chains to be left to interrupts.
+    left: u32,
+}
+
+impl Habit {
+    /// Returns whether the next chain is to be left to interrupts.
+    fn leaves(&mut self) -> bool {
+        let leaves = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        leaves
+    }
+
+    /// Notes how a chain has ended.
+    fn learn(&mut self, silent: bool) {
+        self.silent = if silent {
+            self.silent.saturating_add(1)
+        } else {
+            0
+        };
+        if self.silent >= MOST_SILENT {
+            self.left = LEFT_ON;
+        }
+    }
 }
 
 #[derive(Default)]
@@ -82,24 +129,20 @@ struct State {
     polling: bool,
     /// One more chain has begun meanwhile.
     renewed: bool,
-    /// Chains in a row that fell silent.
-    silent: u32,
-    /// Chains to be left to interrupts.
-    left: u32,
+    /// What the chain that is under way began with.
+    first: First,
+    /// Of calls, and of copies.
+    calls: Habit,
+    copies: Habit,
     /// The driver is being unbound.
     stop: bool,
 }
 
 impl State {
-    /// Notes how a chain has ended.
-    fn learn(&mut self, silent: bool) {
-        self.silent = if silent {
-            self.silent.saturating_add(1)
-        } else {
-            0
-        };
-        if self.silent >= MOST_SILENT {
-            self.left = LEFT_ON;
+    fn habit(&mut self, first: First) -> &mut Habit {
+        match first {
+            First::Calls => &mut self.calls,
+            First::Copy => &mut self.copies,
         }
     }
 }
@@ -114,7 +157,7 @@ impl Chains {
         })
     }
 
-    /// Notes that a chain waits for `now` answers instead of `before`.
+    /// Notes that a chain waits for `now` messages instead of `before`.
     pub(crate) fn change(&self, before: usize, now: usize) {
         self.due.add(now as u64);
         self.due.sub(before as u64);
@@ -122,7 +165,7 @@ impl Chains {
 
     /// Begins to look into the ring instead of being interrupted: a chain is about to be rung for, and
     /// counted already.
-    pub(crate) fn begin(&self) {
+    pub(crate) fn begin(&self, first: First) {
         let mut state = self.state.lock();
         if state.stop {
             return;
@@ -131,8 +174,7 @@ impl Chains {
             state.renewed = true;
             return;
         }
-        if state.left > 0 {
-            state.left -= 1;
+        if state.habit(first).leaves() {
             return;
         }
         let Some(vector) = &mut state.vector else {
@@ -140,12 +182,13 @@ impl Chains {
         };
         vector.mask();
         state.polling = true;
+        state.first = first;
         drop(state);
         self.wake.notify_all();
     }
 
-    /// Ends looking into the ring unless another chain has begun.
-    fn end(&self, silent: bool) -> bool {
+    /// Ends looking into the ring, where `taken` messages were found, unless another chain has begun.
+    fn end(&self, silent: bool, taken: usize) -> bool {
         let mut state = self.state.lock();
         let renewed = core::mem::take(&mut state.renewed);
         if !state.stop && (renewed || (!silent && self.due.get() > 0)) {
@@ -155,7 +198,8 @@ impl Chains {
             vector.unmask();
         }
         state.polling = false;
-        state.learn(silent);
+        let first = state.first;
+        state.habit(first).learn(silent && taken < CHAIN);
         true
     }
 
@@ -188,22 +232,26 @@ impl Poller {
         Self(link.clone())
     }
 
-    /// Takes messages until all chains are answered, or nothing was heard for long.
+    /// Takes messages until all chains have ended, or nothing was heard for long.
     fn poll(&self) {
         let chains = &self.0.chains;
         let mut heard = Instant::now();
+        let mut taken = 0_usize;
         let mut pause = SHORTEST;
         loop {
             let silent = heard.elapsed() >= SILENCE;
             if silent || chains.due.get() == 0 || !chains.is_polling() {
-                if chains.end(silent) {
+                if chains.end(silent, taken) {
                     break;
                 }
                 heard = Instant::now();
+                taken = 0;
             }
             fsleep(pause);
             let nanos = pause.as_nanos();
-            pause = if self.0.drain_promptly() > 0 {
+            let new = self.0.drain_promptly();
+            taken = taken.saturating_add(new as usize);
+            pause = if new > 0 {
                 heard = Instant::now();
                 Delta::from_nanos(nanos / 2).max(SHORTEST)
             } else {

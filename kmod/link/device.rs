@@ -31,7 +31,8 @@ use crate::{
             Instant,
             Moment,
             EPOCH, //
-        }, //
+        },
+        trace, //
     },
     wire::{
         handshake::REGION_SIZE,
@@ -140,6 +141,7 @@ impl Device {
         };
         if from != to {
             dev_info!(self.pdev, "{} -> {}\n", from.name(), to.name());
+            trace::state(&self.pdev, from.c_name(), to.c_name());
         }
         true
     }

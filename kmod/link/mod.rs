@@ -10,6 +10,7 @@ pub(crate) mod control;
 pub(crate) mod device;
 mod fmt;
 pub(crate) mod life;
+pub(crate) mod meter;
 pub(crate) mod orders;
 pub(crate) mod ports;
 pub(crate) mod rx;
@@ -53,6 +54,7 @@ use crate::{
 use chains::Chains;
 use control::Control;
 use device::Device;
+use meter::Meter;
 use ports::{
     Group,
     Ports, //
@@ -97,6 +99,8 @@ pub(crate) struct Link {
     /// Copies that stood still after their list had gone ahead of the card's word: if there was one, the card may
     /// not keep such lists.
     pub(crate) lists_lost: Counter,
+    /// Time in which a session had a model run.
+    pub(crate) npu: Meter,
     /// Calls that were sent together.
     #[pin]
     pub(crate) chains: Chains,
@@ -124,6 +128,7 @@ impl Link {
         let device = Device::new(pdev)?;
         let rx = Rx::new()?;
         let ports = Ports::new()?;
+        let npu = Meter::new()?;
         Arc::pin_init(
             pin_init!(Self {
                 device <- device,
@@ -132,6 +137,7 @@ impl Link {
                 ports <- new_mutex!(ports, "ax650_ports"),
                 senders: Counter::default(),
                 lists_lost: Counter::default(),
+                npu,
                 chains <- Chains::new(),
                 control <- Control::new(),
             }),

@@ -171,7 +171,13 @@ fn take(device: &Device, rx: &mut Rx, to: &impl Delivery, tries_left: &mut u32) 
         copy_long(device, &place, len, to.takes_long(header.port))
     };
     advance(device, rx, rp, place.advance)?;
-    rx.traffic.note(len, begun.elapsed());
+    let took = begun.elapsed();
+    let message = match &copied {
+        Ok(Some(long)) => long.get(..),
+        _ => rx.message.get(..len.min(LONGEST)),
+    };
+    let message = message.unwrap_or(&[]);
+    rx.traffic.note(header.port, message, begun, took);
     device.counters.messages_received.add(1);
     device.message_was_good(begun);
     match copied {

@@ -13,7 +13,8 @@ use crate::{
         time::{
             Delta,
             Instant, //
-        }, //
+        },
+        trace, //
     },
     wire::{
         handshake::{
@@ -86,6 +87,10 @@ struct Live {
     flow: FlowControl,
     /// Messages were published since the last doorbell.
     unrung: bool,
+    /// A doorbell that is not handled serves for what is published until it is: that has always worked.
+    is_served: bool,
+    /// Messages were published since the last doorbell which one before serves for.
+    left_out: bool,
     /// A sender was turned away since the card last made room.
     blocked: bool,
     /// The card's read pointer as last seen, and when it moved or a bell was rung.
@@ -101,6 +106,8 @@ impl Tx {
             rung: 0,
             flow: FlowControl::default(),
             unrung: false,
+            is_served: true,
+            left_out: false,
             blocked: false,
             seen_rp: 0,
             seen_at: Instant::now(),
@@ -131,7 +138,7 @@ impl Tx {
         match sent {
             Ok(()) => {
                 device.counters.messages_sent.add(1);
-                self.traffic.note(payload.len(), begun.elapsed());
+                self.traffic.note(port, payload, begun, begun.elapsed());
             }
             Err(SendError::Full) => {
                 live.blocked = true;
@@ -170,6 +177,7 @@ impl Tx {
             live.ring(device);
         }
         if rp == live.wp {
+            live.left_out = false;
             // All messages are read, so whatever bells are missing in the count are lost for good.
             if let Ok(handled) = PAGE_HANDLED::read(&device.region) {
                 live.flow.forgive(live.rung, handled.into());
@@ -179,6 +187,10 @@ impl Tx {
                 live.flow.forgive(live.rung, handled.into());
             }
             device.counters.doorbells_recovered.add(1);
+            if core::mem::take(&mut live.left_out) {
+                // Lost, or handled without a look at what was published meanwhile: nobody can tell.
+                live.is_served = false;
+            }
             live.ring(device);
         }
         core::mem::take(&mut live.blocked)
@@ -256,7 +268,8 @@ impl Live {
         Ok(())
     }
 
-    /// Rings the bell once, if flow control and the mailbox allow; else it stays due.
+    /// Rings the bell once, if flow control and the mailbox allow; else it stays due.  Not if one is on its way that
+    /// serves.
     fn ring(&mut self, device: &Device) {
         self.unrung = true;
         // Either the card finds the message when it handles its last bell, or that bell is seen to be
@@ -265,6 +278,12 @@ impl Live {
         let Ok(handled) = PAGE_HANDLED::read(&device.region) else {
             return;
         };
+        if self.is_served && self.flow.is_awaited(self.rung, handled.into()) {
+            // If not `Tx::recover` finds out.
+            self.unrung = false;
+            self.left_out = true;
+            return;
+        }
         if !self.flow.may_ring(self.rung, handled.into()) {
             device.counters.doorbell_busy.add(1);
             return;
@@ -280,9 +299,11 @@ impl Live {
             return;
         }
         self.unrung = false;
+        self.left_out = false;
         self.seen_at = Instant::now();
         self.rung = self.rung.wrapping_add(1);
         device.counters.doorbells.add(1);
+        trace::doorbell(&device.pdev, self.rung);
         // Fails only when the driver is being unbound.
         let _ = PAGE_RUNG::from(self.rung).write(&device.region);
     }

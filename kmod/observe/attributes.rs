@@ -6,12 +6,19 @@ use kernel::str::CString;
 
 use crate::{
     axcl::registry,
-    card::Card,
+    card::{
+        telemetry::MAX_AGE,
+        Card, //
+    },
     glue::{
         prelude::*,
         task, //
     },
     link::orders::Order,
+    uapi::{
+        Telemetry,
+        TELEMETRY_CMM, //
+    },
     wire::bytes::Text, //
 };
 
@@ -29,11 +36,20 @@ pub(crate) fn control(card: &Card, reset: bool) -> Result {
     Ok(())
 }
 
+/// Asks the card for its memory.
+fn memory(card: &Card) -> Result<Telemetry> {
+    let telemetry = card.telemetry(MAX_AGE)?;
+    if telemetry.valid & TELEMETRY_CMM == 0 {
+        return Err(ENODATA);
+    }
+    Ok(telemetry)
+}
+
 /// Returns the text of the attribute `name`.
 ///
 /// # Errors
 ///
-/// `ENOMEM`; `EINVAL` there is no such attribute.
+/// `ENOMEM`; `EINVAL` there is no such attribute; those of [`Card::telemetry`] and `ENODATA` for what only the card knows.
 pub(crate) fn show(card: &Card, name: &[u8]) -> Result<CString> {
     let info = card.info();
     Ok(match name {
@@ -65,6 +81,11 @@ pub(crate) fn show(card: &Card, name: &[u8]) -> Result<CString> {
             CString::try_from_fmt(fmt!("{}\n", sessions))?
         }
         b"last_error" => CString::try_from_fmt(fmt!("{}\n", info.last_error))?,
+        b"npu_busy_time_us" => {
+            CString::try_from_fmt(fmt!("{}\n", card.link.npu.total_ns() / 1000))?
+        }
+        b"npu_memory_total" => CString::try_from_fmt(fmt!("{}\n", memory(card)?.cmm_total))?,
+        b"npu_memory_utilization" => CString::try_from_fmt(fmt!("{}\n", memory(card)?.cmm_used))?,
         _ => return Err(EINVAL),
     })
 }

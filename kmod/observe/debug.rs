@@ -3,6 +3,11 @@
 //! Text of the files in debugfs: how rings, ports and programs of a card stand.  These are facts for
 //! people who look for a fault; programs use the ioctl interface.
 
+use core::fmt::{
+    self,
+    Write, //
+};
+
 use kernel::{
     seq_file::SeqFile,
     seq_print,
@@ -15,7 +20,10 @@ use crate::{
         group::Group,
         registry, //
     },
-    card::Card,
+    card::{
+        dump,
+        Card, //
+    },
     glue::{
         debugfs::{
             Dir,
@@ -23,19 +31,8 @@ use crate::{
         },
         prelude::*, //
     },
-    link::{
-        ports::Use,
-        traffic::Traffic, //
-    },
-    wire::{
-        bytes::Text,
-        handshake::{
-            PAGE_HANDLED,
-            PAGE_RUNG, //
-        },
-        register::FixedRegister,
-        ring::Ring, //
-    }, //
+    link::ports::Use,
+    wire::bytes::Text, //
 };
 
 /// The directory of a card.
@@ -56,46 +53,19 @@ pub(crate) fn debug(name: &CStr, card: &Arc<Card>) -> Result<Debug> {
     Dir::new(name, card, &files)
 }
 
-/// Rings, doorbells, messages.  The pointers are read one after the other while the card works.
+/// What is written into a file.
+struct Out<'a>(&'a SeqFile);
+
+impl Write for Out<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        seq_print!(self.0, "{}", text);
+        Ok(())
+    }
+}
+
+/// Rings, doorbells, messages.
 fn transport(card: &Card, seq: &SeqFile) -> Result {
-    let link = &card.link;
-    let geometry = &link.geometry;
-    let (wp, sent) = link.tx.lock().facts();
-    let (rp, received) = link.rx.lock().facts();
-    let word = |at: u32| link.region.read64(at as usize);
-    seq_print!(seq, "state {}\n", card.state().name());
-    seq_print!(seq, "generation {}\n", card.generation());
-    seq_print!(seq, "region_bytes {}\n", link.region.size());
-    seq_print!(seq, "region_bus_address {:#x}\n", link.region.bus());
-    ring(seq, "send", &geometry.h2c, wp, word(geometry.h2c.rp_at)?);
-    ring(seq, "receive", &geometry.c2h, word(geometry.c2h.wp_at)?, rp);
-    seq_print!(
-        seq,
-        "doorbells_rung {}\n",
-        u64::from(PAGE_RUNG::read(&link.region)?)
-    );
-    let handled: u64 = PAGE_HANDLED::read(&link.region)?.into();
-    seq_print!(seq, "doorbells_handled {}\n", handled);
-    let counters = &link.counters;
-    traffic(seq, "sent", counters.messages_sent.get(), &sent);
-    traffic(seq, "received", counters.messages_received.get(), &received);
-    Ok(())
-}
-
-fn ring(seq: &SeqFile, name: &str, ring: &Ring, wp: u64, rp: u64) {
-    seq_print!(seq, "{}_ring_bytes {}\n", name, ring.size);
-    seq_print!(seq, "{}_wp {:#x}\n", name, wp);
-    seq_print!(seq, "{}_rp {:#x}\n", name, rp);
-}
-
-fn traffic(seq: &SeqFile, name: &str, messages: u64, traffic: &Traffic) {
-    seq_print!(seq, "{}_messages {}\n", name, messages);
-    seq_print!(seq, "{}_bytes {}\n", name, traffic.bytes);
-    seq_print!(seq, "{}_ns {}\n", name, traffic.ns);
-    seq_print!(seq, "{}_last_bytes {}\n", name, traffic.last_size);
-    seq_print!(seq, "{}_last_ns {}\n", name, traffic.last_ns);
-    seq_print!(seq, "{}_largest_bytes {}\n", name, traffic.largest);
-    seq_print!(seq, "{}_longest_ns {}\n", name, traffic.longest_ns);
+    dump::transport(card, &mut Out(seq)).map_err(|_| EIO)
 }
 
 /// Writes `struct ax650_counters`.

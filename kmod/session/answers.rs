@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{
     buffer::Buffer,
-    glue::prelude::*,
+    glue::{
+        prelude::*,
+        trace, //
+    },
     wire::{
         frame,
         grants::answer::MOST, //
@@ -131,6 +134,8 @@ impl Engine {
             Destination::Nowhere | Destination::Late(..) => {}
             Destination::Internal(bytes) => self.answer = Some(bytes),
             Destination::Step { job, step, buffer } => {
+                let of = session.step(job, step);
+                trace::step_answered(&session.link.pdev, of, answer.received);
                 let fits = buffer.is_none_or(|(_, _, capacity)| answer.received <= capacity);
                 if let Some(job) = self.job(job) {
                     if let Some(step) = job.steps.get_mut(step) {
@@ -166,9 +171,11 @@ impl Answer {
                 // SUBMIT has checked that the reply area is inside the buffer.
                 let _ = buffer.write(*offset + at as usize, part);
             }
-            // An answer cut short for lack of memory is refused by its parser.
+            // The driver's own calls have short answers.  One that is cut, for that or for lack of memory, is refused by
+            // its parser.
             Destination::Internal(all) => {
-                let _ = all.extend_from_slice(bytes, GFP_KERNEL);
+                let part = bytes.get(..MOST.saturating_sub(all.len()).min(bytes.len()));
+                let _ = all.extend_from_slice(part.unwrap_or(&[]), GFP_KERNEL);
             }
         }
     }

@@ -15,7 +15,8 @@ use crate::{
     glue::{
         prelude::*,
         task::Process,
-        time::Delta, //
+        time::Delta,
+        trace, //
     },
     link::{
         ports::Group,
@@ -100,6 +101,15 @@ impl Base {
     /// Returns the number by which the session's table is known.
     pub(super) fn owner(&self) -> u32 {
         self.ports[role::HOST_BULK]
+    }
+
+    /// Returns a step in the terms of events.
+    pub(super) fn step(&self, job: u64, index: usize) -> trace::Step {
+        trace::Step {
+            session: self.owner(),
+            job,
+            index,
+        }
     }
 
     /// Keeps memory that the card may still write to.

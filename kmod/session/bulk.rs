@@ -34,8 +34,10 @@ use crate::{
         time::{
             Instant,
             Moment, //
-        }, //
+        },
+        trace, //
     },
+    link::chains,
     wire::{
         frame::{
             self,
@@ -111,6 +113,12 @@ impl Engine {
                     .map(|()| bulk)
             }
         };
+        let kind = bulk.as_ref().ok().and_then(|bulk| bulk.frame_type);
+        trace::step_sent(
+            &session.link.pdev,
+            session.step(number, index),
+            kind.unwrap_or(COPY),
+        );
         match bulk {
             Ok(bulk) => self.keep(session, bulk),
             Err(e) => {
@@ -177,6 +185,7 @@ impl Engine {
             bulk.is_ahead = true;
             bulk.went_ahead = true;
             self.send_chunk(session, bulk)?;
+            self.short_copy |= bulk.total <= chains::COPY;
         }
         Ok(())
     }
@@ -305,12 +314,12 @@ impl Engine {
             Ok(Moved::Part) => {
                 self.keep(session, bulk);
             }
-            Ok(Moved::All) => self.end_transaction(session, &bulk, Ok(())),
+            Ok(Moved::All) => self.end_transaction(session, bulk, Ok(())),
             Ok(Moved::Nothing) => {
                 bulk.total = 0;
-                self.end_transaction(session, &bulk, Ok(()));
+                self.end_transaction(session, bulk, Ok(()));
             }
-            Ok(Moved::Refused) => self.end_transaction(session, &bulk, Err(EIO)),
+            Ok(Moved::Refused) => self.end_transaction(session, bulk, Err(EIO)),
             Err(e) => {
                 self.bulk = Some(bulk);
                 session.link.counters.session_resets.add(1);
@@ -338,6 +347,10 @@ impl Engine {
             return Err(EPROTO);
         }
         bulk.buffer.take_from_card(bulk.offset, bytes)?;
+        if bytes < bulk.total && !bulk.buffer.is_own() {
+            // Another driver's memory may take any time to be looked into, and this is the interrupt's thread.
+            return Err(EIO);
+        }
         if bytes < bulk.total {
             // The card's own window is smaller than we took it for: all chunks land where the first
             // did.  Sort them by hand this once, and ask for less from now on.
@@ -354,7 +367,9 @@ impl Engine {
         bulk.done += bytes;
         let complete = bulk.done == bulk.total;
         if complete {
-            bulk.buffer.write(bulk.offset, &bulk.first)?;
+            if !bulk.first.is_empty() {
+                bulk.buffer.write(bulk.offset, &bulk.first)?;
+            }
         } else {
             bulk.buffer.give_to_card(bulk.offset, bulk.window)?;
             self.send_transfer(session, role::HOST_BULK, &Transfer::ReadDone { bytes });
@@ -365,8 +380,11 @@ impl Engine {
     }
 
     /// Ends the transaction: the step goes on with the next, or has done its part on this port.
-    fn end_transaction(&mut self, session: &Base, bulk: &Bulk, result: Result) {
+    fn end_transaction(&mut self, session: &Base, mut bulk: Bulk, result: Result) {
+        self.end_bulk_claim(session, &mut bulk);
         let Some(job) = self.job(bulk.job) else {
+            // Its memory may go with it, which takes time that the interrupt's thread does not have.
+            self.spent = Some(bulk.buffer);
             return;
         };
         let stopped = job.stopped;
@@ -375,6 +393,8 @@ impl Engine {
         };
         let (ended, to_card) = match &step.work {
             Work::Copy(copy) => {
+                let of = session.step(bulk.job, bulk.step);
+                trace::step_answered(&session.link.pdev, of, bulk.total);
                 if result.is_ok() {
                     step.moved += bulk.total;
                     step.result.bytes = step.moved.into();

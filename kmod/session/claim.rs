@@ -36,9 +36,9 @@ pub(crate) struct Claim {
     pub(super) uses: KVec<Use>,
     pub(super) taken: KVec<Grant>,
     pub(super) promised: usize,
-    /// Whether the order of calls on its stream is what lets the step give something back,
-    pub(super) relies_on_order: bool,
-    /// and so many contexts and streams had been ended by then.
+    /// What lets the step give something back,
+    pub(super) order: table::Order,
+    /// and how many contexts and streams had been ended by then.
     pub(super) epoch: u64,
     /// The call was answered.
     pub(super) answered: bool,
@@ -73,11 +73,12 @@ impl Claim {
                 short: false,
                 endless: false,
                 feeds: false,
+                gives: false,
             },
             uses,
             taken: KVec::new(),
             promised: 0,
-            relies_on_order: false,
+            order: table::Order::Unused,
             epoch: 0,
             answered: false,
             header: header.unwrap_or_default(),
@@ -93,6 +94,7 @@ impl Claim {
             job,
             place: self.step.place,
             feeds: self.feeds().is_some(),
+            gives: matches!(self.effect, Effect::Gives(_)),
             ..*step
         };
     }
@@ -100,6 +102,12 @@ impl Claim {
     /// Returns whether it is that of `index` of `job`.
     pub(super) fn is_of(&self, job: u64, index: usize) -> bool {
         (self.step.job, self.index) == (job, index)
+    }
+
+    /// Returns whether calls keep no order any more that the step relies on: a context or stream was ended, and what was
+    /// sent there may go on beside what comes next in a place of the same name.
+    pub(super) fn has_lost(&self, order: table::Order, ends: u64) -> bool {
+        self.order == order && self.epoch != ends
     }
 
     /// Returns the encoder that it feeds.

@@ -6,13 +6,18 @@ use super::{
     base::Base,
     claim::Claim,
     engine::Engine,
-    grants,
+    grants::{
+        self,
+        Missing,
+        Slots, //
+    },
     job::{
         Job,
         Progress,
         Step,
         Work, //
-    }, //
+    },
+    transaction::Bulk, //
 };
 use crate::{
     glue::prelude::*,
@@ -38,17 +43,23 @@ use crate::{
 const MOST_LASTING: usize = 4096;
 
 impl Engine {
-    /// Lets the steps of a new job have what they name.
+    /// Lets the steps of a new job have what they name. Returns which step finds room missing, if one does: then none
+    /// has anything.
     ///
     /// # Errors
     ///
     /// Those of [`Grants::admit`](super::grants::Grants::admit); `ENOSPC` also if too many calls were never
-    /// answered.
-    pub(super) fn admit(&mut self, session: &Base, job: &mut Job) -> Result {
+    /// answered; `ENOMEM`.
+    pub(super) fn admit(
+        &mut self,
+        session: &Base,
+        job: &mut Job,
+        spare: &mut Option<Slots>,
+    ) -> Result<Option<(usize, Missing)>> {
         let claims = |job: &Job| job.steps.iter().filter(|s| s.claim.is_some()).count();
         let own = claims(job);
         if own == 0 {
-            return Ok(());
+            return Ok(None);
         }
         let all = own + self.jobs.iter().map(|job| claims(job)).sum::<usize>();
         let lasting = &mut self.lasting;
@@ -73,16 +84,17 @@ impl Engine {
             };
             claim.place_in(number, index, &how);
             claim.epoch = self.ends;
-            if let Err(e) = session.grants.admit(session.owner(), claim) {
+            let admitted = session.grants.admit(session.owner(), claim, spare);
+            if admitted != Ok(None) {
                 for step in job.steps.iter_mut().take(index) {
                     if let Some(claim) = step.claim.as_mut() {
                         session.grants.release(session.owner(), claim);
                     }
                 }
-                return Err(e);
+                return Ok(admitted?.map(|missing| (index, missing)));
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Learns from the whole answer to `step` of `job`, or of one that has ended.
@@ -184,12 +196,23 @@ impl Engine {
             let Some(claim) = step.claim.take() else {
                 continue;
             };
+            let is_this = |bulk: &&mut Bulk| claim.is_of(bulk.job, bulk.step);
             if is_late && !claim.answered {
                 // `admit` has made room.
                 let _ = self.lasting.late.push_within_capacity(claim);
+            } else if let Some(bulk) = self.bulk.as_mut().filter(is_this) {
+                // The card goes on with the copy.
+                bulk.claim = Some(claim);
             } else {
                 self.end_claim(session, claim);
             }
+        }
+    }
+
+    /// Ends the claim that a transaction has outlived its job with.
+    pub(super) fn end_bulk_claim(&mut self, session: &Base, bulk: &mut Bulk) {
+        if let Some(claim) = bulk.claim.take() {
+            self.end_claim(session, claim);
         }
     }
 
@@ -220,6 +243,7 @@ impl Step {
             short,
             endless,
             feeds: false,
+            gives: false,
         }
     }
 }

@@ -23,11 +23,15 @@ use super::{
         Caller,
         Engine,
         Pending, //
-    }, //
+    },
+    transaction::Bulk, //
 };
 use crate::{
     glue::time,
-    link::chains::CHAIN,
+    link::chains::{
+        First,
+        CHAIN, //
+    },
     wire::{
         frame,
         rpc, //
@@ -66,22 +70,29 @@ impl Engine {
         core::mem::take(&mut self.sent) || self.is_awaited()
     }
 
-    /// Tells the link how many answers a chain of the session waits for.  To be called before a doorbell is rung for what
+    /// Tells the link how many messages a chain of the session waits for.  To be called before a doorbell is rung for what
     /// was sent.
     pub(super) fn follow_chain(&mut self, session: &Base) {
         let burst = core::mem::take(&mut self.burst);
-        if self.chain.is_none() && burst < CHAIN {
+        let copy = core::mem::take(&mut self.short_copy);
+        if self.chain.is_none() && burst < CHAIN && !copy {
             return;
         }
         let quiet = |caller| matches!(caller, Caller::Nobody { .. } | Caller::NoReply);
-        let due = self.pending.iter().filter(|p| !quiet(p.caller)).count();
-        let begins = burst >= CHAIN && due >= CHAIN;
+        let answers = self.pending.iter().filter(|p| !quiet(p.caller)).count();
+        let due = answers + self.bulk.as_ref().map_or(0, Bulk::messages_due);
+        let first = if burst >= CHAIN && answers >= CHAIN {
+            Some(First::Calls)
+        } else {
+            copy.then_some(First::Copy)
+        };
+        let begins = first.is_some();
         let counted = self.chain.take().unwrap_or(0);
         self.chain = (due > 0 && (begins || counted > 0)).then_some(due);
         let chains = &session.link.chains;
         chains.change(counted, self.chain.unwrap_or(0));
-        if begins {
-            chains.begin();
+        if let (Some(first), true) = (first, due > 0) {
+            chains.begin(first);
         }
     }
 

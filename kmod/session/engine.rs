@@ -18,6 +18,10 @@ use super::{
         Claim,
         Lasting, //
     },
+    grants::{
+        Missing,
+        Slots, //
+    },
     inbound::Inbound,
     job::{
         Call,
@@ -37,11 +41,13 @@ use crate::{
             self,
             Instant,
             Moment, //
-        }, //
+        },
+        trace, //
     },
     link::tx::SendError,
     wire::{
         frame,
+        grants::table::Order,
         transfer::Transfer, //
     }, //
 };
@@ -95,6 +101,20 @@ struct Unsent {
     message: KVec<u8>,
 }
 
+/// Why a job is not queued.
+pub(super) enum Refusal {
+    /// It may not be.
+    Error(Error),
+    /// This step finds room missing, which is made without the session's lock: its holder may be who delivers to all.
+    Short(KBox<Job>, usize, Missing),
+}
+
+impl<E: Into<Error>> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
+    }
+}
+
 /// The state of a session.
 pub(crate) struct Engine {
     pub(super) phase: Phase,
@@ -116,6 +136,9 @@ pub(crate) struct Engine {
     pub(super) is_room_limit: bool,
     /// The end of a transaction that the card is still to be told of: port and bytes taken.
     last_word: Option<(usize, u32)>,
+    /// The buffer of a transaction that has outlived its job, for the next [`Session::tick`](super::Session::tick) to
+    /// drop.
+    pub(super) spent: Option<Arc<Buffer>>,
     /// What is used for longer than its step lasts.
     pub(super) lasting: Lasting,
     ended: KVec<KBox<Job>>,
@@ -129,7 +152,11 @@ pub(crate) struct Engine {
     pub(super) sent: bool,
     /// Calls that were sent since [`Self::follow_chain`] looked.
     pub(super) burst: usize,
-    /// Answers that a chain waits for, as counted in the link; `None`: no chain is under way.
+    /// A short copy to the card was begun since then whose list went ahead.
+    pub(super) short_copy: bool,
+    /// Calls that run a model are under way, as the meters know.
+    pub(super) runs_models: bool,
+    /// Messages that a chain waits for, as counted in the link; `None`: no chain is under way.
     pub(super) chain: Option<usize>,
     /// Contexts and streams that were ended.
     pub(super) ends: u64,
@@ -153,6 +180,7 @@ impl Engine {
             card_room: 0,
             is_room_limit: false,
             last_word: None,
+            spent: None,
             lasting: Lasting::default(),
             ended: KVec::new(),
             unsent: KVec::new(),
@@ -161,6 +189,8 @@ impl Engine {
             syncs: 0,
             sent: false,
             burst: 0,
+            short_copy: false,
+            runs_models: false,
             chain: None,
             ends: 0,
             retired: false,
@@ -231,16 +261,21 @@ impl Engine {
         self.farewell_due = true;
     }
 
-    /// Queues a job.
+    /// Queues a job. `spare`: see [`Grants::admit`](super::grants::Grants::admit).
     ///
     /// # Errors
     ///
     /// Those of [`Self::check_open`]; `EAGAIN` if too many steps are queued; `EEXIST` for a call whose answer
     /// could not be told apart; those of [`Self::admit`].
-    pub(super) fn submit(&mut self, session: &Base, mut job: KBox<Job>) -> Result {
+    pub(super) fn submit(
+        &mut self,
+        session: &Base,
+        mut job: KBox<Job>,
+        spare: &mut Option<Slots>,
+    ) -> Result<(), Refusal> {
         self.check_open()?;
         if self.queued_steps + job.steps.len() > MAX_QUEUED_STEPS {
-            return Err(EAGAIN);
+            return Err(EAGAIN.into());
         }
         // Room for everything that must not fail later.
         self.jobs.reserve(1, GFP_KERNEL)?;
@@ -248,11 +283,25 @@ impl Engine {
         let calls = MAX_CALLS.saturating_sub(self.pending.len());
         self.pending.reserve(calls, GFP_KERNEL)?;
         self.names.reserve(job.steps.len())?;
-        let named = self.name(&job).and_then(|()| self.admit(session, &mut job));
-        if let Err(e) = named {
-            self.names.forget(job.number);
-            return Err(e);
+        let named = self
+            .name(&job)
+            .and_then(|()| self.admit(session, &mut job, spare));
+        match named {
+            Ok(None) => {}
+            refused => {
+                self.names.forget(job.number);
+                return Err(match refused? {
+                    Some((step, missing)) => Refusal::Short(job, step, missing),
+                    None => EINVAL.into(),
+                });
+            }
         }
+        trace::job_queued(
+            &session.link.pdev,
+            session.owner(),
+            job.number,
+            job.steps.len(),
+        );
         self.queued_steps += job.steps.len();
         self.jobs.push(job, GFP_KERNEL)?;
         Ok(())
@@ -350,7 +399,11 @@ impl Engine {
             let Some(step) = job.steps.get_mut(index) else {
                 break;
             };
-            if open > 0 && !step.pipelined {
+            // Without an order among the job's calls the step waits for them.
+            let ends = self.ends;
+            let claim = step.claim.as_ref();
+            let waits = claim.is_some_and(|claim| claim.has_lost(Order::Own, ends));
+            if open > 0 && (waits || !step.pipelined) {
                 break;
             }
             match &step.work {
@@ -388,9 +441,8 @@ impl Engine {
         if !Self::has_credit(&self.pending, session, call.no_reply) {
             return false;
         }
-        let is_late = |claim: &KBox<Claim>| claim.relies_on_order && claim.epoch != self.ends;
+        let is_late = |claim: &KBox<Claim>| claim.has_lost(Order::Others, self.ends);
         if step.claim.as_ref().is_some_and(is_late) {
-            // The stream was ended meanwhile, and one of the same name keeps no order with what went before.
             step.progress = Progress::Active;
             job.next += 1;
             job.open += 1;
@@ -406,6 +458,7 @@ impl Engine {
         self.ends += session.grants.sent(owner, &header, step.claim.as_mut());
         step.progress = Progress::Active;
         step.result.sent_ns = time::now();
+        trace::step_sent(&session.link.pdev, session.step(number, index), header.kind);
         job.next += 1;
         job.open += 1;
         match sent {

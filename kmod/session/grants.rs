@@ -40,7 +40,23 @@ pub(crate) const MOST: usize = 4096;
 /// Entries of a new table.
 const FIRST: usize = 32;
 
-type Entries = Table<KVVec<Grant>>;
+/// Where the entries of a table are.
+pub(super) type Slots = KVVec<Grant>;
+
+type Entries = Table<Slots>;
+
+/// Makes slots for `room` entries.
+///
+/// # Errors
+///
+/// `ENOMEM`.
+pub(super) fn slots(room: usize) -> Result<Slots> {
+    Ok(KVVec::from_elem(
+        Grant::default(),
+        room,
+        GFP_KERNEL_ACCOUNT,
+    )?)
+}
 
 struct Owner {
     /// The session's first port.
@@ -81,6 +97,11 @@ impl Grants {
         Ok(())
     }
 
+    /// Returns the bytes of card memory that a session has.
+    pub(super) fn memory(&self, number: u32) -> u64 {
+        self.with(number, |table| table.memory()).unwrap_or(0)
+    }
+
     /// Forgets a session, whose serving process is gone.
     pub(super) fn close(&self, number: u32) {
         let mut owners = self.owners.lock();
@@ -95,29 +116,27 @@ impl Grants {
         Some(f(&mut owner.table))
     }
 
-    /// Lets a step have what it names, give back what it takes, and keeps room for what it may be given.
+    /// Lets a step have what it names, give back what it takes, and keeps room for what it may be given. Returns what
+    /// is missing for that; `spare` is a larger table, and afterwards the old one.
     ///
     /// # Errors
     ///
     /// `EACCES` for what the session was not given; `EBUSY` for what is still used; `ENOSPC` if the session has too
-    /// much; `ENOMEM`.
-    pub(super) fn admit(&self, number: u32, claim: &mut Claim) -> Result {
-        let mut spare = None;
-        loop {
-            let entered = self.with(number, |table| {
-                let entered = enter(table, claim, &mut spare);
-                if entered != Ok(None) {
-                    leave(table, claim);
-                }
-                entered
-            });
-            let Some(room) = entered.unwrap_or(Err(EACCES))? else {
-                return Ok(());
-            };
-            // Without the lock, which is that of all sessions.
-            let slots = KVVec::from_elem(Grant::default(), room, GFP_KERNEL_ACCOUNT)?;
-            spare = Some(slots);
-        }
+    /// much.
+    pub(super) fn admit(
+        &self,
+        number: u32,
+        claim: &mut Claim,
+        spare: &mut Option<Slots>,
+    ) -> Result<Option<Missing>> {
+        let entered = self.with(number, |table| {
+            let entered = enter(table, claim, spare);
+            if entered != Ok(None) {
+                leave(table, claim);
+            }
+            entered
+        });
+        entered.unwrap_or(Err(EACCES))
     }
 
     /// Notes that a context or a stream ends, and with it the order of what was sent there.
@@ -230,22 +249,34 @@ pub(super) fn ends_a_place(header: &Header) -> bool {
     header.kind == CONTROL && ends
 }
 
-/// Lets a step have what it names. `spare` is room for a larger table; returns how much of it is missing.
+/// Room that a step needs to be let in, in entries.
+#[derive(PartialEq)]
+pub(super) enum Missing {
+    /// Of a larger table.
+    Table(usize),
+    /// For what it takes.
+    Taken(usize),
+}
+
+/// Lets a step have what it names. `spare` is room for a larger table; returns what is missing.
 fn enter(
     table: &mut Entries,
     claim: &mut Claim,
-    spare: &mut Option<KVVec<Grant>>,
-) -> Result<Option<usize>> {
+    spare: &mut Option<Slots>,
+) -> Result<Option<Missing>> {
     for named in claim.names.iter() {
         let used = table.name(named, &claim.step).map_err(errno)?;
-        claim.uses.push(used, GFP_KERNEL_ACCOUNT)?;
+        // `Claim::new` has made room for all.
+        claim.uses.push_within_capacity(used).map_err(|_| ENOMEM)?;
     }
     let more = match claim.effect {
         Effect::Gives(gift) => gift.room(),
         Effect::Takes(taken) => {
             let count = table.check_take(&taken, &claim.step).map_err(errno)?;
-            claim.relies_on_order = table.relies_on_order(&taken, &claim.step);
-            claim.taken.reserve(count, GFP_KERNEL_ACCOUNT)?;
+            claim.order = table.order(&taken, &claim.step);
+            if claim.taken.capacity() < count {
+                return Ok(Some(Missing::Taken(count)));
+            }
             count
         }
         Effect::None | Effect::Feeds { .. } => 0,
@@ -271,16 +302,19 @@ fn enter(
             *spare = Some(table.move_to(slots));
             Ok(None)
         }
-        None => Ok(Some(wanted.next_power_of_two().min(MOST))),
+        None => {
+            let room = wanted.next_power_of_two().min(MOST);
+            Ok(Some(Missing::Table(room)))
+        }
     }
 }
 
-/// Undoes [`enter`], as far as it went.
+/// Undoes [`enter`], as far as it went; the claim keeps its room.
 fn leave(table: &mut Entries, claim: &mut Claim) {
-    for used in core::mem::take(&mut claim.uses).iter() {
-        table.release(used);
+    for used in claim.uses.drain_all() {
+        table.release(&used);
     }
-    for grant in core::mem::take(&mut claim.taken) {
+    for grant in claim.taken.drain_all() {
         table.give_back(grant);
     }
     table.redeem(core::mem::take(&mut claim.promised));

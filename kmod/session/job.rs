@@ -125,7 +125,7 @@ impl Step {
 pub(crate) struct Job {
     pub(crate) number: u64,
     pub(crate) user_data: u64,
-    /// Steps in order; none if the job has ended and [`Board::settle`] has taken them.
+    /// Steps in order; none if the job has ended and [`Board::take_spent`] has taken them.
     pub(crate) steps: KVec<Step>,
     /// Results of the steps that were taken.
     left: KVec<StepResult>,
@@ -171,6 +171,22 @@ impl Job {
             on_p0: 0,
             stopped: None,
         }
+    }
+
+    /// Makes room for what a step is to give back.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(super) fn make_room(&mut self, step: usize, room: usize) -> Result {
+        let claim = self
+            .steps
+            .get_mut(step)
+            .and_then(|step| step.claim.as_mut());
+        if let Some(claim) = claim {
+            claim.taken.reserve(room, GFP_KERNEL_ACCOUNT)?;
+        }
+        Ok(())
     }
 
     /// Returns whether nothing more will happen.
@@ -221,7 +237,7 @@ impl Job {
     }
 
     /// Tells whoever waits.  Who takes the job gives up the steps' references to buffers and frames, or
-    /// [`Board::settle`] if nobody does: this may be the interrupt's thread.
+    /// [`Board::take_spent`] if nobody does: this may be the interrupt's thread.
     pub(super) fn end(mut job: KBox<Self>) {
         job.done_at = Instant::now();
         for step in job.steps.iter_mut() {
@@ -358,16 +374,10 @@ impl Board {
         }
     }
 
-    /// Gives up what jobs that have ended have worked with, although nobody has waited for them.
-    pub(crate) fn settle(&self) {
-        loop {
-            let mut entries = self.entries.lock();
-            let steps = entries.ended.iter_mut().find_map(|job| job.take_steps());
-            drop(entries);
-            if steps.is_none() {
-                return;
-            }
-        }
+    /// Takes what a job that has ended has worked with, although nobody has waited for it.
+    pub(crate) fn take_spent(&self) -> Option<KVec<Step>> {
+        let mut entries = self.entries.lock();
+        entries.ended.iter_mut().find_map(|job| job.take_steps())
     }
 
     /// Puts a job back whose results could not be handed over.

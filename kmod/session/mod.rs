@@ -9,6 +9,7 @@
 mod answers;
 pub(crate) mod base;
 mod bulk;
+mod busy;
 pub(crate) mod claim;
 mod claims;
 mod credits;
@@ -35,7 +36,8 @@ use crate::{
         time::{
             Delta,
             Instant, //
-        }, //
+        },
+        trace, //
     },
     link::ports::{
         Description,
@@ -48,8 +50,10 @@ use base::{
 };
 use engine::{
     Engine,
-    Phase, //
+    Phase,
+    Refusal, //
 };
+use grants::Missing;
 
 // TIMEOUT: a session that is being closed may take so long to end its transaction.
 const DRAIN: Delta = Delta::from_secs(5);
@@ -90,6 +94,7 @@ impl Session {
         let mut engine = self.engine.lock();
         let result = f(&mut engine, &self.base);
         engine.pump(&self.base);
+        engine.meter(&self.base);
         engine.follow_chain(&self.base);
         let retire = engine.wants_retirement();
         self.link.ring();
@@ -122,7 +127,9 @@ impl Session {
     fn count(&self, job: &job::Job) {
         self.jobs.add(1);
         self.link.counters.jobs.add(1);
-        if job.status() != 0 {
+        let status = job.status();
+        trace::job_done(&self.link.pdev, self.owner(), job.number, status);
+        if status != 0 {
             self.link.counters.jobs_failed.add(1);
         }
     }
@@ -130,10 +137,13 @@ impl Session {
     /// Looks after deadlines and sends what can be sent: time has passed, or the ring has room again.  Returns
     /// whether a client has sent calls since.
     pub(crate) fn tick(&self) -> bool {
-        self.with(|engine, session| {
+        let (has_sent, spent) = self.with(|engine, session| {
             engine.on_time(session);
-            engine.has_sent() && session.seat.is_some()
-        })
+            let spent = engine.spent.take();
+            (engine.has_sent() && session.seat.is_some(), spent)
+        });
+        drop(spent);
+        has_sent
     }
 
     /// Queues a job.
@@ -142,8 +152,22 @@ impl Session {
     ///
     /// The error that ended the session; `EAGAIN` if too much is queued; `EEXIST` for a call whose answer
     /// could not be told apart; `EACCES`, `EBUSY` and `ENOSPC` for what it names; `ENOMEM`.
-    pub(crate) fn submit(&self, job: KBox<job::Job>) -> Result {
-        self.with(|engine, session| engine.submit(session, job))?;
+    pub(crate) fn submit(&self, mut job: KBox<job::Job>) -> Result {
+        let mut spare = None;
+        loop {
+            match self.with(|engine, session| engine.submit(session, job, &mut spare)) {
+                Ok(()) => break,
+                Err(Refusal::Error(e)) => return Err(e),
+                // There is an end to it: what has got room keeps it.
+                Err(Refusal::Short(back, step, missing)) => {
+                    job = back;
+                    match missing {
+                        Missing::Table(room) => spare = Some(grants::slots(room)?),
+                        Missing::Taken(room) => job.make_room(step, room)?,
+                    }
+                }
+            }
+        }
         self.link.life.orders.watch_closely();
         Ok(())
     }
@@ -179,6 +203,11 @@ impl Session {
             self.engine.lock().farewell_is_due();
         }
         told
+    }
+
+    /// Returns the bytes of card memory that the session was given.
+    pub(crate) fn card_memory(&self) -> u64 {
+        self.grants.memory(self.owner())
     }
 
     /// Returns whether the session still serves.

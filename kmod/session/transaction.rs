@@ -4,10 +4,13 @@
 
 use kernel::sync::Arc;
 
-use super::job::{
-    Call,
-    Copy,
-    Frame, //
+use super::{
+    claim::Claim,
+    job::{
+        Call,
+        Copy,
+        Frame, //
+    }, //
 };
 use crate::{
     buffer::Buffer,
@@ -55,6 +58,8 @@ pub(super) struct Bulk {
     pub(super) went_ahead: bool,
     /// When it last moved.
     pub(super) touched: Instant,
+    /// What it names, if its job has ended without it.
+    pub(super) claim: Option<KBox<Claim>>,
     /// Push: the first chunk, if the card writes all chunks to the beginning of the list.
     pub(super) first: KVVec<u8>,
 }
@@ -129,6 +134,7 @@ impl Bulk {
             is_ahead: false,
             went_ahead: false,
             touched: now,
+            claim: None,
             first: KVVec::new(),
         }
     }
@@ -160,6 +166,15 @@ impl Bulk {
     pub(super) fn may_have_taken(&self, bytes: u32) -> bool {
         let of_too_much = self.was_too_much() && bytes == self.window;
         !self.is_ahead && (bytes == self.chunk || of_too_much)
+    }
+
+    /// Returns how many messages of the card are to come for what it has been told.
+    pub(super) fn messages_due(&self) -> usize {
+        match self.awaiting {
+            // How much it takes, and that it has it.
+            Awaiting::Taken if self.is_ahead => 2,
+            Awaiting::Room | Awaiting::Taken | Awaiting::Written => 1,
+        }
     }
 
     /// Returns whether the card has been told of the buffer and has not said that it is done with it.

@@ -120,6 +120,15 @@ impl Header {
         }
     }
 
+    /// Returns whether the call has the NPU run a model: RunModel [rpc 6], or one of the native RunSync [rpc 7].
+    pub fn runs_model(&self) -> bool {
+        match self.target() {
+            Target::Runtime { service, api } => (service, api) == (service::ENGINE, 11),
+            Target::Native { module, api } => module == 5 && matches!(api, 15..=17),
+            Target::Other => false,
+        }
+    }
+
     /// Returns whether `self` heads the answer to the request headed by `request`: sequence, card,
     /// context and stream agree [rpc 1.2].
     pub fn answers(&self, request: &Self) -> bool {

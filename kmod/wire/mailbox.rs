@@ -124,6 +124,15 @@ impl FlowControl {
         difference.saturating_sub(self.forgiven) <= OUTSTANDING_LIMIT
     }
 
+    /// Returns whether a doorbell is on its way that the card has not begun to handle: it counts a doorbell first, and
+    /// reads all that is in the ring then [pcie 4.8], so what lies there by now needs no other.
+    pub fn is_awaited(&mut self, rung: u64, handled: u64) -> bool {
+        let difference = Self::difference(rung, handled);
+        // As above.
+        self.forgiven = self.forgiven.min(difference);
+        difference > self.forgiven
+    }
+
     /// Writes off everything outstanding.
     pub fn forgive(&mut self, rung: u64, handled: u64) {
         self.forgiven = Self::difference(rung, handled);

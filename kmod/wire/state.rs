@@ -3,6 +3,8 @@
 //! States of a card. The numbers are those of `enum ax650_card_state` in `uapi/ax650.h`, which has no
 //! [`State::Unreachable`]: programs know that as "gone".
 
+use core::ffi::CStr;
+
 /// State of a card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -51,17 +53,22 @@ impl State {
 
     /// Returns the state's name, as in sysfs and the log.
     pub fn name(self) -> &'static str {
+        self.c_name().to_str().unwrap_or("")
+    }
+
+    /// Returns the same for C.
+    pub fn c_name(self) -> &'static CStr {
         match self {
-            Self::Absent => "absent",
-            Self::Loader => "loader",
-            Self::Booting => "booting",
-            Self::Handshake => "handshake",
-            Self::Running => "running",
-            Self::Suspect => "suspect",
-            Self::Dead => "dead",
-            Self::Resetting => "resetting",
-            Self::Gone => "gone",
-            Self::Unreachable => "unreachable",
+            Self::Absent => c"absent",
+            Self::Loader => c"loader",
+            Self::Booting => c"booting",
+            Self::Handshake => c"handshake",
+            Self::Running => c"running",
+            Self::Suspect => c"suspect",
+            Self::Dead => c"dead",
+            Self::Resetting => c"resetting",
+            Self::Gone => c"gone",
+            Self::Unreachable => c"unreachable",
         }
     }
 

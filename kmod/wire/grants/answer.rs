@@ -169,7 +169,7 @@ pub fn learn(
     }
 }
 
-/// Reads what was given; `None` if it is not there.
+/// Reads what was given; `None` if it is not there, or what it is a part of was given back meanwhile.
 fn given(
     gift: &Gift,
     answer: &Answer<'_>,
@@ -185,7 +185,10 @@ fn given(
     let grant = match *gift {
         Gift::Memory(size) => Grant::new(number(Kind::Memory)?, size, None, 0),
         Gift::Model => Grant::new(number(Kind::Model)?, 0, None, 0),
-        Gift::ModelContext(model) => Grant::new(number(Kind::ModelContext)?, 0, Some(model), 0),
+        Gift::ModelContext(model) => {
+            look(model)?;
+            Grant::new(number(Kind::ModelContext)?, 0, Some(model), 0)
+        }
         Gift::Decoder => Grant::new(second(Kind::Decoder)?, 0, None, 0),
         Gift::Encoder(width, height) => {
             let sides = (u64::from(width) << 32) | u64::from(height);
@@ -208,10 +211,12 @@ fn given(
             Grant::new(memory, entry.size, entry.root, entry.tag)
         }
         Gift::Picture(decoder) => {
+            look(decoder)?;
             picture(answer.second(PICTURE)?, decoder, give)?;
             return Some(None);
         }
         Gift::Packet(encoder) => {
+            look(encoder)?;
             let packet = answer.second(PACKET)?;
             let (address, size) = (u64_at(packet, 0)?, u32_at(packet, 16)?);
             if address != 0 {

@@ -8,8 +8,10 @@ use crate::wire::bytes::{
     u64_at, //
 };
 
-/// Number of NV12 in `enImgFormat` [rpc 7.7], the one format whose planes are known.
+/// Numbers in `enImgFormat` [rpc 7.7] of the formats whose planes are known: NV12, and three bytes a pixel in the order
+/// blue, green, red.
 pub const NV12: u32 = 3;
+const BGR: u32 = 0xa5;
 /// No side of a picture is longer.
 const MOST: u32 = 1 << 16;
 /// Planes of a picture.
@@ -35,6 +37,8 @@ pub enum Rows {
     Chroma,
     /// Luma, and chroma right behind it.
     Both,
+    /// Pixels: one for each of the picture.
+    Pixels,
 }
 
 impl Plane {
@@ -43,7 +47,7 @@ impl Plane {
         let height = u64::from(self.height.max(height));
         let half = height.div_ceil(2);
         let rows = match self.rows {
-            Rows::Luma => height,
+            Rows::Luma | Rows::Pixels => height,
             Rows::Chroma => half,
             Rows::Both => height.saturating_add(half),
         };
@@ -87,20 +91,10 @@ impl Picture {
     /// Reads an `AX_VIDEO_FRAME_T`; `None` if not all of the memory that it names is known: another format than
     /// NV12, compressed, with headers elsewhere, or with a crop that is not in it.
     pub fn read(frame: &[u8]) -> Option<Self> {
-        let word = |at| u32_at(frame, at);
-        let (width, height) = (word(0)?, word(4)?);
-        let [luma, chroma, third] = Places::read(frame)?.planes;
-        let headers = [104, 112, 120].map(|at| u64_at(frame, at));
-        let (format, compression) = (word(8)?, word(16)?);
-        let stride = match word(32)? {
-            0 => width,
-            stride => stride,
-        };
-        let chroma_stride = word(36)?;
-        let plain = format == NV12 && compression == 0 && third == 0 && headers == [Some(0); 3];
-        let even = chroma_stride == 0 || chroma_stride == stride;
-        let small = [width, height, stride].into_iter().all(|n| n <= MOST);
-        if !(plain && even && small && crop_is_inside(frame, width, height)?) {
+        let (width, height, stride) = plain(frame, NV12)?;
+        let [luma, chroma, _] = Places::read(frame)?.planes;
+        let chroma_stride = u32_at(frame, 36)?;
+        if chroma_stride != 0 && chroma_stride != stride {
             return None;
         }
         let plane = |rows| Plane {
@@ -124,10 +118,55 @@ impl Picture {
         })
     }
 
+    /// Reads an `AX_VIDEO_FRAME_T` for the image processor: [`Self::read`], or one of BGR.
+    ///
+    /// Whether the stride of such a picture counts bytes or pixels is not known, so it is taken for pixels, which are
+    /// more. Nor is it known what a corner without a size, or half of one, cuts out.
+    pub fn read_image(frame: &[u8]) -> Option<Self> {
+        let side = |at| array_at(frame, at).map(u16::from_le_bytes);
+        let is_all = u64_at(frame, 176)? == 0;
+        if !is_all && (side(180)? == 0 || side(182)? == 0) {
+            return None;
+        }
+        if u32_at(frame, 8)? != BGR {
+            return Self::read(frame);
+        }
+        let (width, height, stride) = plain(frame, BGR)?;
+        let places = Places::read(frame)?;
+        let [pixels, none, _] = places.planes;
+        let plane = Plane {
+            pitch: stride.max(width).saturating_mul(3),
+            height,
+            rows: Rows::Pixels,
+        };
+        (none == 0).then_some(Self {
+            luma: (pixels, plane),
+            chroma: None,
+            blocks: places.blocks,
+        })
+    }
+
     /// Returns its planes: first addresses, and how they lie there.
     pub fn planes(&self) -> impl Iterator<Item = (u64, Plane)> {
         [Some(self.luma), self.chroma].into_iter().flatten()
     }
+}
+
+/// Returns width, height and stride of a picture of `format` that is not compressed, has nothing elsewhere, and whose crop is
+/// in it.
+fn plain(frame: &[u8], format: u32) -> Option<(u32, u32, u32)> {
+    let word = |at| u32_at(frame, at);
+    let (width, height) = (word(0)?, word(4)?);
+    let stride = match word(32)? {
+        0 => width,
+        stride => stride,
+    };
+    let [_, _, third] = Places::read(frame)?.planes;
+    let headers = [104, 112, 120].map(|at| u64_at(frame, at));
+    let is_plain = word(8)? == format && word(16)? == 0 && third == 0 && headers == [Some(0); 3];
+    let is_small = [width, height, stride].into_iter().all(|n| n <= MOST);
+    let is_whole = crop_is_inside(frame, width, height)?;
+    (is_plain && is_small && is_whole).then_some((width, height, stride))
 }
 
 fn crop_is_inside(frame: &[u8], width: u32, height: u32) -> Option<bool> {

@@ -84,6 +84,8 @@ struct Users {
     place: Option<Place>,
     /// Calls that are never answered.
     endless: bool,
+    /// How many of them may bring parts of the thing.
+    givers: u32,
     /// The job that was queued last, its uses, and where they are.
     job: u64,
     own: u32,
@@ -116,20 +118,20 @@ impl Users {
         };
         self.place = merge(self.count, self.place);
         self.own_place = merge(self.own, self.own_place);
+        self.givers = self.givers.saturating_add(by.gives.into());
         self.count = self.count.saturating_add(1);
         self.own = self.own.saturating_add(1);
     }
 
-    /// Returns whether steps of other jobs are among them.
-    fn has_others(&self, by: &Step) -> bool {
+    /// Returns how many of them are steps of the job of `by`, and of others.
+    fn own_and_others(&self, by: &Step) -> (u32, u32) {
         let own = if self.job == by.job { self.own } else { 0 };
-        self.count > own
+        (own, self.count.saturating_sub(own))
     }
 
     /// Returns whether a step that gives the thing back comes after all of them.
     fn precede(&self, by: &Step) -> bool {
-        let own = if self.job == by.job { self.own } else { 0 };
-        let others = self.count.saturating_sub(own);
+        let (own, others) = self.own_and_others(by);
         let same = |place: Option<Place>| place.is_some() && place == by.place;
         let others_are_before =
             others == 0 || (by.short && self.ordered == others && same(self.place));
@@ -153,6 +155,19 @@ pub struct Step {
     pub endless: bool,
     /// Set if what it names is used after its answer, but for an encoder.
     pub feeds: bool,
+    /// Set if its answer may give parts of what it names.
+    pub gives: bool,
+}
+
+/// What lets a step give something back that is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Nothing: it is not in use.
+    Unused,
+    /// The order of calls on a stream, among those of its job.
+    Own,
+    /// The order of calls on a stream, with those of other jobs.
+    Others,
 }
 
 /// A use of an entry.
@@ -161,9 +176,11 @@ pub struct Use {
     /// What is used.
     pub thing: Thing,
     serial: u64,
+    job: u64,
     ordered: bool,
     /// It goes on after the answer.
     lasts: bool,
+    gives: bool,
 }
 
 /// Why a step may not do what it wants to.
@@ -211,6 +228,12 @@ impl<S: DerefMut<Target = [Grant]>> Table<S> {
             *to = *from;
         }
         core::mem::replace(&mut self.slots, slots)
+    }
+
+    /// Returns the bytes of memory that was given.
+    pub fn memory(&self) -> u64 {
+        let memory = self.live().iter().filter(|g| g.thing.kind == Kind::Memory);
+        memory.fold(0, |sum, g| sum.saturating_add(g.size))
     }
 
     /// Keeps room for `entries` that may come.
@@ -292,8 +315,10 @@ impl<S: DerefMut<Target = [Grant]>> Table<S> {
             thing,
             // No entry has number 0: a call without an end is not to be let go.
             serial: if by.endless { 0 } else { grant.serial },
+            job: by.job,
             ordered: false,
             lasts,
+            gives: by.gives,
         })
     }
 
@@ -328,6 +353,12 @@ impl<S: DerefMut<Target = [Grant]>> Table<S> {
         self.goes_on(&mut used);
         if let Some(users) = self.user(&used) {
             users.count = users.count.saturating_sub(1);
+            if !used.lasts {
+                users.givers = users.givers.saturating_sub(used.gives.into());
+                if users.job == used.job {
+                    users.own = users.own.saturating_sub(1);
+                }
+            }
         }
     }
 
@@ -361,6 +392,13 @@ impl<S: DerefMut<Target = [Grant]>> Table<S> {
         };
         if !is_given {
             return Err(Denial::NotGiven);
+        }
+        if let Taken::Parts(thing) = *taken {
+            // What is still to come would not be found among the parts.
+            let comes = |g: &Grant| g.users.givers > 0 && !g.users.precede(by);
+            if self.find(thing).is_some_and(comes) {
+                return Err(Denial::Used);
+            }
         }
         let tag = self.tag(taken);
         let mut count = 0usize;
@@ -410,11 +448,17 @@ impl<S: DerefMut<Target = [Grant]>> Table<S> {
         true
     }
 
-    /// Returns whether the order of calls on a stream is what lets `by` give `taken` back now.
-    pub fn relies_on_order(&self, taken: &Taken, by: &Step) -> bool {
+    /// Returns what lets `by` give `taken` back now.
+    pub fn order(&self, taken: &Taken, by: &Step) -> Order {
         let tag = self.tag(taken);
-        let mut parts = self.live().iter().filter(|g| is_part(taken, tag, g));
-        parts.any(|grant| grant.users.has_others(by))
+        let parts = self.live().iter().filter(|g| is_part(taken, tag, g));
+        parts.fold(Order::Unused, |order, grant| {
+            match (order, grant.users.own_and_others(by)) {
+                (Order::Others, _) | (_, (_, 1..)) => Order::Others,
+                (_, (1.., _)) if by.pipelined => Order::Own,
+                (order, _) => order,
+            }
+        })
     }
 
     /// Returns the tag of a block, with which its memory goes.

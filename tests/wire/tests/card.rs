@@ -74,6 +74,18 @@ fn nine_doorbells_may_be_under_way() {
 }
 
 #[test]
+fn a_doorbell_is_awaited_until_it_is_counted_or_written_off() {
+    let mut flow = FlowControl::default();
+    assert!(!flow.is_awaited(3, 3));
+    assert!(flow.is_awaited(4, 3));
+    flow.forgive(4, 3);
+    assert!(!flow.is_awaited(4, 3));
+    assert!(flow.is_awaited(5, 3));
+    // The card has counted one of the two, whichever that was.
+    assert!(!flow.is_awaited(5, 4));
+}
+
+#[test]
 fn lost_doorbells_are_forgiven() {
     let mut flow = FlowControl::default();
     // Nine lost ones, then the card was seen to have caught up.

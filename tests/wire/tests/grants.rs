@@ -2,12 +2,14 @@
 
 //! What a session was given: look-ups, giving back, answers.
 
+#![allow(non_snake_case)] // names of faults
+
 use ax650_wire_tests::wire::{
     frame::{Header, Target},
     grants::{
         answer::{learn, Said},
         picture::{Picture, Places},
-        table::{Denial, Grant, Step, Table},
+        table::{Denial, Grant, Order, Step, Table},
         Effect, Gift, Kind, Mark, Named, Taken, Thing,
     },
     pb::Writer,
@@ -42,6 +44,7 @@ fn call(job: u64) -> Step {
         short: true,
         endless: false,
         feeds: false,
+        gives: false,
     }
 }
 
@@ -195,7 +198,7 @@ fn uses_outlast_a_give_back_that_was_not_made() {
     let all = Taken::Whole(memory(BASE));
     let mut used = table.name(&range(BASE, 1), &call(1)).unwrap();
     table.sent(&mut used);
-    assert!(table.relies_on_order(&all, &call(2)));
+    assert_eq!(table.order(&all, &call(2)), Order::Others);
     let taken = take(&mut table, all, &call(2)).unwrap();
     assert!(table.give_back(taken[0]));
     // Elsewhere nothing comes behind the use; on the stream nothing is known of all uses any more.
@@ -208,7 +211,7 @@ fn uses_outlast_a_give_back_that_was_not_made() {
     }
     table.release(&used);
     assert_eq!(table.check_take(&all, &elsewhere), Ok(1));
-    assert!(!table.relies_on_order(&all, &elsewhere));
+    assert_eq!(table.order(&all, &elsewhere), Order::Unused);
     // Nothing is put back over what was given since.
     let taken = take(&mut table, all, &call(4)).unwrap();
     give_memory(&mut table, BASE, 2 * PAGE);
@@ -256,6 +259,72 @@ fn the_end_of_a_context_ends_its_order() {
     assert_eq!(table.check_take(&all, &call(2)), Err(Denial::Used));
     table.release(&used);
     assert_eq!(table.check_take(&all, &call(2)), Ok(1));
+}
+
+/// A job that is let in a second time, as a step of it found too little room, has each use once.
+#[test]
+fn K32_uses_that_were_undone_hide_no_others() {
+    let mut table = table();
+    give_memory(&mut table, BASE, PAGE);
+    let all = Taken::Whole(memory(BASE));
+    let other = table.name(&range(BASE, 1), &copy(1)).unwrap();
+    let undone = table.name(&range(BASE, 1), &call(2)).unwrap();
+    table.release(&undone);
+    let again = table.name(&range(BASE, 1), &call(2)).unwrap();
+    assert_eq!(table.check_take(&all, &call(2)), Err(Denial::Used));
+    table.release(&other);
+    assert_eq!(table.check_take(&all, &call(2)), Ok(1));
+    table.release(&again);
+    assert_eq!(table.check_take(&all, &call(3)), Ok(1));
+}
+
+/// What a call may still bring of a thing is not among its parts yet.
+#[test]
+fn K33_parts_that_are_still_to_come_keep_the_others() {
+    let mut table = table();
+    let decoder = Thing::new(Kind::Decoder, 3u32);
+    table.give(Grant::new(decoder, 0, None, 0));
+    let named = Named::Thing(decoder);
+    let parts = Taken::Parts(decoder);
+    let elsewhere = Step {
+        place: Some((3, 1)),
+        ..call(2)
+    };
+    // Bytes of a stream bring nothing.
+    let bytes = table.name(&named, &call(1)).unwrap();
+    assert_eq!(table.check_take(&parts, &elsewhere), Ok(0));
+    let gets = Step {
+        gives: true,
+        ..call(1)
+    };
+    let mut used = table.name(&named, &gets).unwrap();
+    assert_eq!(table.check_take(&parts, &elsewhere), Err(Denial::Used));
+    table.release(&bytes);
+    table.sent(&mut used);
+    assert_eq!(table.check_take(&parts, &elsewhere), Err(Denial::Used));
+    // Behind it on its stream.
+    assert_eq!(table.check_take(&parts, &call(2)), Ok(0));
+    table.release(&used);
+    assert_eq!(table.check_take(&parts, &elsewhere), Ok(0));
+}
+
+/// A step may rely on the order of its own job's calls: who sends it has to know.
+#[test]
+fn K35_order_of_the_own_job_is_told() {
+    let mut table = table();
+    give_memory(&mut table, BASE, PAGE);
+    let all = Taken::Whole(memory(BASE));
+    let along = Step {
+        pipelined: true,
+        ..call(1)
+    };
+    assert_eq!(table.order(&all, &along), Order::Unused);
+    table.name(&range(BASE, 1), &call(1)).unwrap();
+    assert_eq!(table.order(&all, &along), Order::Own);
+    // It waits for them in any case.
+    assert_eq!(table.order(&all, &call(1)), Order::Unused);
+    table.name(&range(BASE, 1), &call(2)).unwrap();
+    assert_eq!(table.order(&all, &along), Order::Others);
 }
 
 #[test]
@@ -337,8 +406,12 @@ fn read(module: u32, native: bool, effect: Effect, answer: &[u8]) -> (Said, Vec<
         ..Header::default()
     };
     let mut given = Vec::new();
-    let pool = |thing: Thing| (thing.kind == Kind::Pool).then(|| Grant::new(thing, 0, None, PAGE));
-    let said = learn(header.target(), &effect, answer, pool, &mut |g| {
+    let roots = [Kind::Pool, Kind::Decoder, Kind::Encoder];
+    let there = |thing: Thing| {
+        let is_root = roots.contains(&thing.kind);
+        is_root.then(|| Grant::new(thing, 0, None, PAGE))
+    };
+    let said = learn(header.target(), &effect, answer, there, &mut |g| {
         given.push(g)
     });
     assert!(matches!(
@@ -491,6 +564,45 @@ fn pictures_and_packets() {
             "{list:?}"
         );
     }
+}
+
+/// Pictures, packets and contexts of what was given back meanwhile are nobody's.
+#[test]
+fn K33_parts_of_what_is_gone_are_not_given() {
+    let gone = |target: Target, gift, answer: &[u8]| {
+        let mut given = 0;
+        let said = learn(target, &Effect::Gives(gift), answer, |_| None, &mut |_| {
+            given += 1;
+        });
+        (said, given)
+    };
+    let native = |module, api| Target::Native { module, api };
+    let nothing = (Said::Nothing, 0);
+    let mut info = [0u8; 240];
+    info[56..64].copy_from_slice(&BASE.to_le_bytes());
+    let picture = native_answer(1, &[&[0; 4], &info]);
+    let decoder = Gift::Picture(Thing::new(Kind::Decoder, 3u32));
+    assert_eq!(gone(native(1, 18), decoder, &picture), nothing);
+    let mut packet = vec![0u8; 1200];
+    packet[..8].copy_from_slice(&BASE.to_le_bytes());
+    packet[16] = 7;
+    let packet = native_answer(2, &[&[0; 4], &packet]);
+    let encoder = Gift::Packet(Thing::new(Kind::Encoder, 2u32));
+    assert_eq!(gone(native(2, 13), encoder, &packet), nothing);
+    let context = Gift::ModelContext(Thing::new(Kind::Model, 1u32));
+    let answer = runtime_answer(2, &[(4, 7)]);
+    assert_eq!(
+        gone(
+            Header {
+                kind: 0x0200,
+                ..Header::default()
+            }
+            .target(),
+            context,
+            &answer
+        ),
+        nothing
+    );
 }
 
 proptest! {

@@ -589,6 +589,98 @@ fn pictures_for_an_encoder() {
     never(&with(64, &0x5100_0000u64.to_le_bytes()));
 }
 
+/// An `AX_VIDEO_FRAME_T` of BGR.
+fn bgr(width: u32, height: u32, stride: u32, address: u64) -> [u8; 240] {
+    let mut image = picture(width, height, [address, 0]);
+    image[8..12].copy_from_slice(&0xa5u32.to_le_bytes());
+    image[32..36].copy_from_slice(&stride.to_le_bytes());
+    image[36..40].fill(0);
+    image
+}
+
+#[test]
+fn images_for_the_processor() {
+    allowed(&native_call(3, 0, &[]));
+    let target = DRAM + (1 << 20);
+    let (source, small) = (
+        picture(64, 32, [DRAM, DRAM + 2048]),
+        picture(32, 16, [target, target + 512]),
+    );
+    let convert =
+        |api, from: &[u8; 240], to: &[u8; 240]| native_call(3, api, &[&from[..232], &to[..232]]);
+    let resize = |api, from: &[u8; 240], to: &[u8; 240], aspect: [u8; 24]| {
+        native_call(3, api, &[&from[..232], &to[..232], &aspect])
+    };
+    let planes = [
+        range(DRAM, 2048),
+        range(DRAM + 2048, 1024),
+        range(target, 512),
+        range(target + 512, 256),
+    ];
+    for api in [54, 66, 83] {
+        let call = resize(api, &source, &small, [0; 24]);
+        assert_eq!(names(&call), planes);
+        assert_eq!(effect(&call), Effect::None);
+        // What the 24 bytes say is not known.
+        let mut aspect = [0; 24];
+        aspect[23] = 1;
+        privileged_only(&resize(api, &source, &small, aspect));
+        malformed(&convert(api, &source, &small));
+    }
+    // BGR takes three bytes a pixel, and its stride may count either.
+    for api in [53, 69, 82] {
+        for (stride, size) in [(0, 64 * 3 * 32), (64, 64 * 3 * 32), (192, 192 * 3 * 32)] {
+            let call = convert(api, &source, &bgr(64, 32, stride, target));
+            let written = range(target, size);
+            assert_eq!(names(&call), [planes[0], planes[1], written], "{stride}");
+        }
+        allowed(&convert(api, &bgr(64, 32, 192, target), &source));
+        malformed(&resize(api, &source, &small, [0; 24]));
+    }
+    // Blocks are named, of source and target.
+    let mut in_block = small;
+    in_block[164..168].copy_from_slice(&7u32.to_le_bytes());
+    let block = Named::Thing(Thing::new(Kind::Block, 7u32));
+    assert!(names(&convert(53, &source, &in_block)).contains(&block));
+    assert!(names(&convert(53, &in_block, &source)).contains(&block));
+    // What is not known in every part, on either side.
+    for (at, bytes) in [
+        (8, &4u32.to_le_bytes()[..]),
+        (8, &0xa3u32.to_le_bytes()),
+        (16, &1u32.to_le_bytes()),
+        (36, &128u32.to_le_bytes()),
+        (72, &DRAM.to_le_bytes()),
+        (104, &DRAM.to_le_bytes()),
+        (32, &65537u32.to_le_bytes()),
+        // Crops outside of it, and a corner without a size.
+        (176, &(-2i16).to_le_bytes()),
+        (180, &65i16.to_le_bytes()),
+        (176, &2i16.to_le_bytes()),
+    ] {
+        let mut odd = source;
+        odd[at..at + bytes.len()].copy_from_slice(bytes);
+        privileged_only(&resize(54, &odd, &small, [0; 24]));
+        privileged_only(&resize(54, &small, &odd, [0; 24]));
+        privileged_only(&convert(69, &odd, &small));
+    }
+    let mut two = bgr(64, 32, 192, target);
+    two[64..72].copy_from_slice(&DRAM.to_le_bytes());
+    privileged_only(&convert(69, &source, &two));
+    let mut part = source;
+    for (at, number) in [(176, 32i16), (178, 16), (180, 32), (182, 16)] {
+        part[at..at + 2].copy_from_slice(&number.to_le_bytes());
+    }
+    allowed(&resize(54, &part, &small, [0; 24]));
+    // Neither side may be anywhere but in card memory.
+    let elsewhere = picture(64, 32, [0x5100_0000, 0x5100_0800]);
+    never(&resize(54, &elsewhere, &small, [0; 24]));
+    never(&resize(54, &source, &elsewhere, [0; 24]));
+    never(&convert(53, &source, &bgr(64, 32, 192, 0x5100_0000)));
+    // No encoder takes BGR.
+    let image = bgr(64, 32, 192, target);
+    privileged_only(&native_call(2, 5, &[&[2, 0, 0, 0], &image, &[0xFF; 4]]));
+}
+
 /// A picture carries a time; that is no address, wherever it points.
 #[test]
 fn times_are_no_addresses() {
@@ -639,10 +731,14 @@ fn unknown_structures_are_privileged_and_scanned() {
     privileged_only(&user_picture(DRAM));
     privileged_only(&user_picture(1920));
     never(&user_picture(0x5100_0060));
-    // MemAlloc, CreateGrp of a number of the client's, IVPS CscTdp.
+    // MemAlloc, CreateGrp of a number of the client's, IVPS FlipAndRotationTdp.
     privileged_only(&native_call(0, 2, &[&[0; 8], &[0; 4], &[0; 4], &[]]));
     privileged_only(&native_call(1, 5, &[&[0; 4], &[0; 56]]));
-    privileged_only(&native_call(3, 53, &[&[0; 232], &[0; 232]]));
+    privileged_only(&native_call(
+        3,
+        52,
+        &[&[0; 232], &[0; 4], &[0; 4], &[0; 232]],
+    ));
     assert!(malformed(&native_call(0, 81, &[&[][..]; 17])).starts_with("native call "));
     // A decoder that would use memory of the client's.
     let group = |buffer: u64, skip: u32| {

@@ -103,6 +103,10 @@ fn layout(module: u8, api: u8) -> Option<&'static [Is]> {
         // SetRcParam.
         (VENC, 21) => &[ENCODER, Bytes(120)],
 
+        // Init, Csc and CropResize of the three engines.
+        (IVPS, 0) => &[],
+        (IVPS, 53 | 69 | 82) => &[Bytes(232), Bytes(232)],
+        (IVPS, 54 | 66 | 83) => &[Bytes(232), Bytes(232), Bytes(24)],
         // CmmCopy of the three engines, DMA_MemCopy, DMA_MemSet, DMA_CheckSum.
         (IVPS, 51 | 65 | 81) | (DMADIM, 5) => &[Bytes(8), Bytes(8), Bytes(8)],
         (DMADIM, 6) => &[Bytes(8), Bytes(1), Bytes(8)],
@@ -225,6 +229,15 @@ pub(super) fn check(
         (VENC, 13) => Effect::Gives(Gift::Packet(thing(Kind::Encoder))),
         (VENC, 14) => Effect::Takes(Taken::Packet(thing(Kind::Encoder), long(1, 0))),
 
+        // Where in the target the picture goes: what is inside is not known, but that without it nothing is asked for.
+        (IVPS, 54 | 66 | 83) if arguments.get(2).iter().any(|byte| *byte != 0) => {
+            return Err(unknown)
+        }
+        (IVPS, 53 | 54 | 66 | 69 | 82 | 83) => {
+            picture::processed(arguments.get(0), names)?;
+            picture::processed(arguments.get(1), names)?;
+            Effect::None
+        }
         (IVPS, 51 | 65 | 81) | (DMADIM, 5) => {
             let size = arguments.u64(2);
             names.range(arguments.u64(0), size)?;
