@@ -71,13 +71,7 @@ impl Source {
     pub(crate) fn open(&self) -> Result<Box<dyn Read>> {
         Ok(match self {
             Self::File(path) => Box::new(BufReader::new(File::open(path).map_err(in_file(path))?)),
-            &Self::Noise { seed, size } => Box::new(
-                Noise {
-                    state: seed,
-                    left: Vec::new(),
-                }
-                .take(size),
-            ),
+            &Self::Noise { seed, size } => Box::new(Noise::new(seed).take(size)),
         })
     }
 }
@@ -85,20 +79,45 @@ impl Source {
 /// SplitMix64, eight bytes at a time.
 struct Noise {
     state: u64,
-    left: Vec<u8>,
+    word: [u8; 8],
+    /// How many bytes of the word have been read.
+    used: usize,
+}
+
+impl Noise {
+    fn new(seed: u64) -> Self {
+        Self {
+            state: seed,
+            word: [0; 8],
+            used: 8,
+        }
+    }
+
+    fn next(&mut self) -> [u8; 8] {
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut word = self.state;
+        word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (word ^ (word >> 31)).to_le_bytes()
+    }
 }
 
 impl Read for Noise {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        for byte in out.iter_mut() {
-            if self.left.is_empty() {
-                self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-                let mut word = self.state;
-                word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-                word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-                self.left.extend((word ^ (word >> 31)).to_be_bytes());
-            }
-            *byte = self.left.pop().unwrap_or(0);
+        let rest = self.word.len() - self.used;
+        let (first, whole) = out.split_at_mut(rest.min(out.len()));
+        first.copy_from_slice(&self.word[self.used..][..first.len()]);
+        self.used += first.len();
+        // The containers of an emulated card have 155 MB of this.
+        let mut words = whole.chunks_exact_mut(8);
+        for word in &mut words {
+            word.copy_from_slice(&self.next());
+        }
+        let last = words.into_remainder();
+        if !last.is_empty() {
+            self.word = self.next();
+            self.used = last.len();
+            last.copy_from_slice(&self.word[..self.used]);
         }
         Ok(out.len())
     }

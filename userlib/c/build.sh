@@ -13,7 +13,8 @@ archive=${AX650_C_ARCHIVE:-${CARGO_TARGET_DIR:-$here/../../target}/release/libax
 version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' "$here/../../Cargo.toml")
 lib=$dir$libdir
 mkdir -p "$lib/pkgconfig" "$lib/cmake/ax650" "$dir$prefix/include"
-${CC:-cc} -shared -o "$lib/libax650.so.$version" -Wl,-soname,libax650.so.0 \
+# shellcheck disable=SC2086 # LDFLAGS is a list of options
+${CC:-cc} ${LDFLAGS:-} -shared -o "$lib/libax650.so.$version" -Wl,-soname,libax650.so.0 \
 	-Wl,--version-script="$here/libax650.map" -Wl,--whole-archive "$archive" -Wl,--no-whole-archive \
 	-Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,defs -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
 ln -sf "libax650.so.$version" "$lib/libax650.so.0"

@@ -13,7 +13,7 @@ use crate::discover;
 use crate::error::{Error, Request, Result};
 use crate::info::{CardInfo, Client, Counters, PciAddress, Telemetry};
 use crate::session::Session;
-#[cfg(feature = "fake")]
+#[cfg(feature = "transport")]
 use crate::transport::Transport;
 use crate::transport::{Device, Kernel};
 
@@ -174,7 +174,7 @@ impl Card {
     }
 
     /// Makes a card that is reached in some other way than through the kernel's driver.
-    #[cfg(feature = "fake")]
+    #[cfg(feature = "transport")]
     pub fn with_transport(device: Arc<dyn Transport>, name: &str) -> Self {
         Self {
             device: Device::new(device, name),

@@ -67,6 +67,36 @@ impl CardBinding {
         })
     }
 
+    pub(crate) fn of(
+        model: Model,
+        group: usize,
+        inputs: Vec<CardMemory>,
+        outputs: Vec<CardMemory>,
+    ) -> Result<Self> {
+        model.check_group(group)?;
+        let binding = Self {
+            inputs,
+            outputs,
+            group,
+            model,
+            timeout: None,
+        };
+        binding.check_all("input", binding.model.inputs(), &binding.inputs)?;
+        binding.check_all("output", binding.model.outputs(), &binding.outputs)?;
+        Ok(binding)
+    }
+
+    fn check_all(&self, kind: &str, tensors: &[TensorInfo], memories: &[CardMemory]) -> Result<()> {
+        let (given, wanted) = (memories.len(), tensors.len());
+        if given != wanted {
+            return Err(Error::invalid(format!(
+                "{given} pieces of card memory for {wanted} {kind}s"
+            )));
+        }
+        let mut pairs = tensors.iter().zip(memories);
+        pairs.try_for_each(|(tensor, memory)| self.check(kind, tensor, memory))
+    }
+
     /// Returns the model.
     pub fn model(&self) -> &Model {
         &self.model

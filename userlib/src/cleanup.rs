@@ -20,7 +20,7 @@ use nix::errno::Errno;
 use crate::arena::Slot;
 use crate::call::Call;
 use crate::clock;
-use crate::error::{Error, Request, Result};
+use crate::error::{Error, ErrorKind, Request, Result};
 use crate::pending::Outstanding;
 use crate::session::Session;
 use crate::transport::Place;
@@ -257,8 +257,21 @@ impl Session {
         self.settle_some(timeout, |_| true)
     }
 
-    /// Waits for what was dropped, before something else is asked of a card that has no room.  Whether there was any.
-    pub(crate) fn make_room(&self) -> bool {
+    /// Asks the card for something that takes up room there.  Where there is none, what was dropped may be on its way back
+    /// only now: that is waited for, and the card asked once more.
+    ///
+    /// # Errors
+    ///
+    /// Those of `ask`.
+    pub(crate) fn with_room<T>(&self, ask: impl Fn() -> Result<T>) -> Result<T> {
+        match ask() {
+            Err(error) if error.kind() == ErrorKind::NoMemory && self.make_room() => ask(),
+            result => result,
+        }
+    }
+
+    /// Waits for what was dropped.  Whether there was any.
+    fn make_room(&self) -> bool {
         let state = self.cleanup().state();
         let any = state.giving_back > 0 || !state.waiting.is_empty();
         drop(state);

@@ -87,12 +87,22 @@ impl<'a> Job<'a> {
     }
 
     /// Keeps `memory` until the job has ended, for calls that name its address.
-    pub fn keep(mut self, memory: &CardMemory) -> Self {
-        let session = self.stream.session();
-        if let Err(problem) = session.same_session(memory.session(), "card memory") {
+    pub fn keep(self, memory: &CardMemory) -> Self {
+        self.of_session(memory.session(), "card memory")
+            .keep_thing(memory.keep())
+    }
+
+    /// Has the job fail unless something that it uses is of its session.
+    pub(crate) fn of_session(mut self, session: &Session, what: &str) -> Self {
+        if let Err(problem) = self.stream.session().same_session(session, what) {
             self.problem.get_or_insert(problem);
         }
-        self.keeps.push(memory.keep());
+        self
+    }
+
+    /// Keeps something of the session's until the job has ended.
+    pub(crate) fn keep_thing(mut self, thing: Keep) -> Self {
+        self.keeps.push(thing);
         self
     }
 

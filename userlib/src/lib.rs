@@ -11,7 +11,7 @@
 //! * [`CardMemory`]: memory on the card.
 //! * [`Job`]: several copies and calls, queued at once.  [`Chain`]: calls that are queued at once again and again.
 //!
-//! * [`Model`], [`Binding`]: inference.  [`media`]: video and pictures.
+//! * [`Model`], [`Binding`]: inference.  [`media`]: video and pictures.  [`vision`]: what models have seen in them.
 //!
 //! ```no_run
 //! use ax650::{Card, Model};
@@ -97,6 +97,7 @@ mod system;
 mod tensor;
 mod transport;
 mod view;
+pub mod vision;
 
 /// The examples of the interface's documentation.
 #[cfg(doctest)]
@@ -132,7 +133,7 @@ pub use session::Session;
 pub use stream::Stream;
 pub use system::check_echo;
 pub use tensor::{Shape, TensorInfo, TensorKey};
-#[cfg(feature = "fake")]
+#[cfg(feature = "transport")]
 pub use transport::{Action, Mapping, ReplyRange, Step, Submission, Transport};
 pub use transport::{Direction, Place};
 pub use view::{Element, Elements, ElementsMut, Viewed};

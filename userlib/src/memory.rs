@@ -10,7 +10,7 @@ use crate::buffer::Buffer;
 use crate::call::Call;
 use crate::cleanup::Keep;
 use crate::code::CardCode;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::frame::Kind;
 use crate::part::Part;
 use crate::proto::axclrpc::memory::{Api, CacheType, Head, Request, RequestBody, ResponseBody};
@@ -63,13 +63,7 @@ impl CardMemory {
             ..Default::default()
         };
         let session = stream.session().clone();
-        let answer = match stream.memory(&what, Api::Alloc, body) {
-            // What was dropped may be on its way back only now.
-            Err(error) if error.kind() == ErrorKind::NoMemory && session.make_room() => {
-                stream.memory(&what, Api::Alloc, body)
-            }
-            answer => answer,
-        }?;
+        let answer = session.with_room(|| stream.memory(&what, Api::Alloc, body))?;
         let address = match answer.addr {
             Some(address) if address != 0 => address,
             _ => return Err(Error::answer(what, "no address")),

@@ -12,7 +12,7 @@ use crate::binding::Binding;
 use crate::call::Call;
 use crate::card_binding::CardBinding;
 use crate::engine::engine_answer;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::memory::CardMemory;
 use crate::part::Part;
 use crate::pending::Pending;
@@ -95,11 +95,23 @@ impl Model {
         source: &mut dyn Read,
         size: u64,
     ) -> Result<Self> {
-        if size == 0 {
-            return Err(Error::invalid(format!("{name}: a model cannot be empty")));
-        }
-        let stream = session.new_context()?;
+        // Before there is a context for it.
+        check_size(name, size)?;
+        Self::load_on(&session.new_context()?, name, source, size)
+    }
+
+    /// Loads the `size` bytes that `source` gives, as [`Model::load_from`], but has the model's calls belong to `stream`.
+    ///
+    /// Runs of models on one stream are carried out in order and go to the card together: a layered model in one job costs
+    /// one doorbell and one interrupt.  Else each model has a stream of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::load_file`].
+    pub fn load_on(stream: &Stream, name: &str, source: &mut dyn Read, size: u64) -> Result<Self> {
+        check_size(name, size)?;
         stream.start_engine()?;
+        let stream = stream.clone();
         let image = CardMemory::new(&stream, size)?;
         send_image(&stream, name, source, &image)?;
         let handle = load_image(&stream, name, &image)?;
@@ -218,6 +230,21 @@ impl Model {
     /// As [`Model::bind`].
     pub fn bind_on_card(&self, group: usize) -> Result<CardBinding> {
         CardBinding::new(self.clone(), group)
+    }
+
+    /// Binds shape group `group` to card memory that is there, for the inputs and the outputs in their order; each has to be
+    /// as large as its tensor, and may be a [part](CardMemory::part) of something larger.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`]: there is no such group; not as much memory as tensors, too little of it, or of another session.
+    pub fn bind_to(
+        &self,
+        group: usize,
+        inputs: Vec<CardMemory>,
+        outputs: Vec<CardMemory>,
+    ) -> Result<CardBinding> {
+        CardBinding::of(self.clone(), group, inputs, outputs)
     }
 
     /// Refuses a shape group that there is none of.
@@ -359,6 +386,14 @@ impl Drop for Inner {
     }
 }
 
+/// Refuses an image without bytes.
+fn check_size(name: &str, size: u64) -> Result<()> {
+    if size == 0 {
+        return Err(Error::invalid(format!("{name}: a model cannot be empty")));
+    }
+    Ok(())
+}
+
 /// Has the card load the image; the model's handle.
 fn load_image(stream: &Stream, name: &str, image: &CardMemory) -> Result<u64> {
     let what = format!("load {name}");
@@ -373,11 +408,7 @@ fn load_image(stream: &Stream, name: &str, image: &CardMemory) -> Result<u64> {
         let answer = stream.call(call.keep(image), None)?;
         engine_answer(&what, ApiKind::LoadModel, answer)
     };
-    let answer = match load() {
-        // What was dropped may be on its way back only now.
-        Err(error) if error.kind() == ErrorKind::NoMemory && stream.session().make_room() => load(),
-        answer => answer,
-    };
+    let answer = stream.session().with_room(load);
     answer
         .map_err(|error| stream.with_reason(error))?
         .handle

@@ -284,6 +284,15 @@ pub(crate) fn wait(session: &Session, outstanding: Outstanding, until: u64) -> R
     }
 }
 
+impl std::fmt::Debug for Pending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let job = self.outstanding.as_ref().map(|outstanding| outstanding.job);
+        f.debug_struct("Pending")
+            .field("job", &job)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Drop for Pending {
     fn drop(&mut self) {
         if let Some(outstanding) = self.outstanding.take() {

@@ -16,6 +16,7 @@ pub(crate) enum Service {
     Engine,
     Decoder,
     Encoder,
+    ImageProcessor,
 }
 
 /// What a session has started.

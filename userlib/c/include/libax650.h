@@ -86,6 +86,24 @@ typedef enum ax650_codec {
 } ax650_codec;
 
 /**
+ * An engine of the image processor.  They differ in speed and in what they can do.
+ */
+typedef enum ax650_image_engine {
+  /**
+   * The usual one.
+   */
+  AX650_ENGINE_VPP = 0,
+  /**
+   * TDP.
+   */
+  AX650_ENGINE_TDP = 1,
+  /**
+   * VGP.
+   */
+  AX650_ENGINE_VGP = 2,
+} ax650_image_engine;
+
+/**
  * What a function has come to.
  */
 typedef enum ax650_result {
@@ -174,6 +192,12 @@ typedef struct ax650_encoder ax650_encoder;
 typedef struct ax650_frame ax650_frame;
 
 /**
+ * An image in card memory, NV12 or BGR.  Made by ax650_image_nv12(), ax650_image_bgr(), ax650_image_of_frame() or
+ * ax650_image_part(), ended by ax650_image_free().
+ */
+typedef struct ax650_image ax650_image;
+
+/**
  * Memory on the card.  Made by ax650_memory_alloc(), ended by ax650_memory_free().
  */
 typedef struct ax650_memory ax650_memory;
@@ -187,6 +211,11 @@ typedef struct ax650_model ax650_model;
  * What an encoder has made of one picture.  Given by ax650_encoder_receive(), ended by ax650_packet_free().
  */
 typedef struct ax650_packet ax650_packet;
+
+/**
+ * The image processor of a card.  Made by ax650_processor_new(), ended by ax650_processor_free().
+ */
+typedef struct ax650_processor ax650_processor;
 
 /**
  * A run that is under way.  Made by ax650_run_start(), ended by ax650_run_free(), which does not end the run itself.
@@ -244,7 +273,8 @@ typedef struct ax650_card_info {
 } ax650_card_info;
 
 /**
- * How an NV12 picture lies in memory: rows of luma, then rows of chroma, half as many, all of the same stride.
+ * How a picture lies in memory: rows of luma, then rows of chroma, half as many, all of the same stride (NV12), or rows of
+ * blue, green and red bytes.
  */
 typedef struct ax650_layout {
   /**
@@ -298,6 +328,28 @@ typedef struct ax650_encoder_config {
    */
   uint32_t bit_rate;
 } ax650_encoder_config;
+
+/**
+ * A part of an image; `x` and `y` are even.
+ */
+typedef struct ax650_rect {
+  /**
+   * First column.
+   */
+  uint32_t x;
+  /**
+   * First row.
+   */
+  uint32_t y;
+  /**
+   * Columns.
+   */
+  uint32_t width;
+  /**
+   * Rows.
+   */
+  uint32_t height;
+} ax650_rect;
 
 /**
  * A tensor in one shape group.
@@ -553,6 +605,16 @@ enum ax650_result ax650_encoder_send(const struct ax650_encoder *encoder,
 enum ax650_result ax650_encoder_send_frame(const struct ax650_encoder *encoder, struct ax650_frame *frame);
 
 /**
+ * Sends an image, NV12, which stays where it is on the card and whose handle stays the caller's.  It is not to be written to
+ * until its packet was received.
+ *
+ * @return As ax650_encoder_send(); AX650_ERR_INVALID also for an image of another session, size or format, or a part.
+ */
+enum ax650_result ax650_encoder_send_image(const struct ax650_encoder *encoder,
+                                           const struct ax650_image *image,
+                                           uint64_t pts);
+
+/**
  * Waits for a packet, for `timeout_ms` at most.
  *
  * @return AX650_NOTHING: none yet.
@@ -574,6 +636,102 @@ enum ax650_result ax650_packet_get(const struct ax650_packet *packet,
  * Ends a packet.
  */
 void ax650_packet_free(struct ax650_packet *packet);
+
+/**
+ * Starts the image processor, with one engine of enum ax650_image_engine.
+ *
+ * @return AX650_ERR_INVALID: no such engine; AX650_ERR_CARD: the card has none, or it does not do what it is asked to.
+ */
+enum ax650_result ax650_processor_new(const struct ax650_session *session,
+                                      uint32_t engine,
+                                      struct ax650_processor **out);
+
+/**
+ * Ends a handle of the image processor.  Images made with it go on.
+ */
+void ax650_processor_free(struct ax650_processor *processor);
+
+/**
+ * Makes an NV12 picture of `width` x `height` that is grey in all places: `grey` is its luma.
+ *
+ * @return AX650_ERR_INVALID: impossible sizes; AX650_ERR_NO_MEMORY.
+ */
+enum ax650_result ax650_image_nv12(const struct ax650_processor *processor,
+                                   uint32_t width,
+                                   uint32_t height,
+                                   uint8_t grey,
+                                   struct ax650_image **out);
+
+/**
+ * Makes an image of `width` x `height` of blue, green and red bytes without gaps, as models take them.
+ *
+ * @return AX650_ERR_INVALID: impossible sizes; AX650_ERR_NO_MEMORY.
+ */
+enum ax650_result ax650_image_bgr(const struct ax650_processor *processor,
+                                  uint32_t width,
+                                  uint32_t height,
+                                  struct ax650_image **out);
+
+/**
+ * Makes a handle of a decoded picture, which stays the caller's and may be ended or sent to an encoder at any time: its
+ * memory is the decoder's again when this has ended, too.
+ */
+enum ax650_result ax650_image_of_frame(const struct ax650_frame *frame,
+                                       struct ax650_image **out);
+
+/**
+ * Makes a handle of a part of an NV12 picture, to be written by ax650_processor_resize(): the rest becomes a border.
+ *
+ * @return AX650_ERR_INVALID: not NV12, or no such part.
+ */
+enum ax650_result ax650_image_part(const struct ax650_image *image,
+                                   const struct ax650_rect *part,
+                                   struct ax650_image **out);
+
+/**
+ * Ends a handle of an image; its memory is given back when nothing uses it any more.
+ */
+void ax650_image_free(struct ax650_image *image);
+
+/**
+ * Tells how an image lies in host memory, after ax650_image_download(), and for ax650_image_upload().  Pixels of BGR images
+ * have three bytes.
+ */
+enum ax650_result ax650_image_layout(const struct ax650_image *image,
+                                     struct ax650_layout *out);
+
+/**
+ * Copies the image at the beginning of a buffer into card memory, and waits for it.
+ *
+ * @return AX650_ERR_INVALID: the buffer is too small, or the image is a decoder's or a part of another.
+ */
+enum ax650_result ax650_image_upload(const struct ax650_image *image, const struct ax650_buffer *buffer);
+
+/**
+ * Copies an image to the beginning of a buffer, and waits for it.
+ *
+ * @return AX650_ERR_INVALID: the buffer is too small.
+ */
+enum ax650_result ax650_image_download(const struct ax650_image *image, const struct ax650_buffer *buffer);
+
+/**
+ * Scales `crop` of `source`, or all of it for NULL, to the size of `target`, and waits for it.  Both are NV12.
+ *
+ * @return AX650_ERR_INVALID: images of other formats or of another session, no such part; AX650_ERR_CARD.
+ */
+enum ax650_result ax650_processor_resize(const struct ax650_processor *processor,
+                                         const struct ax650_image *source,
+                                         const struct ax650_rect *crop,
+                                         const struct ax650_image *target);
+
+/**
+ * Converts `source`, which is NV12, to `target`, which is BGR and of the same size, and waits for it.
+ *
+ * @return As ax650_processor_resize().
+ */
+enum ax650_result ax650_processor_convert(const struct ax650_processor *processor,
+                                          const struct ax650_image *source,
+                                          const struct ax650_image *target);
 
 /**
  * Loads a model from a file.

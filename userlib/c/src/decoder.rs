@@ -34,7 +34,8 @@ pub(crate) fn codec(number: u32) -> Result<Codec, Failure> {
     }
 }
 
-/// How an NV12 picture lies in memory: rows of luma, then rows of chroma, half as many, all of the same stride.
+/// How a picture lies in memory: rows of luma, then rows of chroma, half as many, all of the same stride (NV12), or rows of
+/// blue, green and red bytes.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ax650_layout {
@@ -65,7 +66,7 @@ pub struct ax650_decoder(Decoder);
 
 /// A decoded picture in card memory.  Given by ax650_decoder_receive(), ended by ax650_frame_free(),
 /// ax650_frame_download() or ax650_encoder_send_frame().
-pub struct ax650_frame(Frame);
+pub struct ax650_frame(pub(crate) Frame);
 
 /// Makes a decoder of enum ax650_codec for pictures of up to `width` x `height`.
 ///

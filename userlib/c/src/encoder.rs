@@ -8,6 +8,7 @@ use ax650::media::{Encoder, EncoderConfig, Packet, RateControl, Received};
 
 use crate::buffer::ax650_buffer;
 use crate::decoder::{ax650_frame, ax650_layout, codec, taken};
+use crate::image::ax650_image;
 use crate::pointer::{end, give, object, place};
 use crate::result::ax650_result::{self, *};
 use crate::result::call;
@@ -132,6 +133,24 @@ pub unsafe extern "C" fn ax650_encoder_send_frame(
         // SAFETY: the header's promise.
         let (frame, encoder) = unsafe { (taken(frame)?, object(encoder)?) };
         encoder.0.send_frame(frame)?;
+        Ok(AX650_OK)
+    })
+}
+
+/// Sends an image, NV12, which stays where it is on the card and whose handle stays the caller's.  It is not to be written to
+/// until its packet was received.
+///
+/// @return As ax650_encoder_send(); AX650_ERR_INVALID also for an image of another session, size or format, or a part.
+#[no_mangle]
+pub unsafe extern "C" fn ax650_encoder_send_image(
+    encoder: *const ax650_encoder,
+    image: *const ax650_image,
+    pts: u64,
+) -> ax650_result {
+    call(|| {
+        // SAFETY: the header's promise.
+        let (encoder, image) = unsafe { (object(encoder)?, object(image)?) };
+        encoder.0.send_image(image.0.clone(), pts)?;
         Ok(AX650_OK)
     })
 }

@@ -14,6 +14,7 @@ mod decoder;
 mod encoder;
 #[cfg(feature = "fake")]
 mod fake;
+mod image;
 mod model;
 mod pointer;
 mod result;
@@ -27,6 +28,7 @@ pub use decoder::*;
 pub use encoder::*;
 #[cfg(feature = "fake")]
 pub use fake::*;
+pub use image::*;
 pub use model::*;
 pub use result::*;
 pub use run::*;

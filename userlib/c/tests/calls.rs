@@ -138,6 +138,132 @@ fn bytes_go_to_the_card_and_back() {
 }
 
 #[test]
+fn pictures_are_scaled_and_converted_on_the_card() {
+    let (card, session) = session();
+    // SAFETY: as above.
+    unsafe {
+        let processor = made(|out| ax650_processor_new(session, 0, out));
+        let source = made(|out| ax650_image_nv12(processor, 64, 32, 16, out));
+        let target = made(|out| ax650_image_nv12(processor, 32, 32, 114, out));
+        let pixels = made(|out| ax650_image_bgr(processor, 32, 32, out));
+        let mut layout = ax650_layout::default();
+        assert_eq!(ax650_image_layout(source, &mut layout), AX650_OK);
+        assert_eq!((layout.width, layout.stride), (64, 128));
+        let buffer = made(|out| ax650_buffer_alloc(session, layout.size, out));
+        let (mut data, mut size) = (null_mut(), 0);
+        assert_eq!(ax650_buffer_data(buffer, &mut data, &mut size), AX650_OK);
+        data.write_bytes(77, size);
+        assert_eq!(ax650_image_upload(source, buffer), AX650_OK);
+        // The left half, into the lower half.
+        let (left, lower) = (
+            ax650_rect {
+                width: 32,
+                height: 32,
+                ..Default::default()
+            },
+            ax650_rect {
+                y: 16,
+                width: 32,
+                height: 16,
+                ..Default::default()
+            },
+        );
+        let part = made(|out| ax650_image_part(target, &lower, out));
+        assert_eq!(
+            ax650_processor_resize(processor, source, &left, part),
+            AX650_OK
+        );
+        assert_eq!(ax650_processor_convert(processor, target, pixels), AX650_OK);
+        assert_eq!(ax650_image_layout(pixels, &mut layout), AX650_OK);
+        assert_eq!((layout.stride, layout.size), (96, 96 * 32));
+        assert_eq!(ax650_image_download(pixels, buffer), AX650_OK);
+        let bytes = std::slice::from_raw_parts(data, layout.size);
+        let (upper, under) = bytes.split_at(96 * 16);
+        assert!(upper.iter().all(|byte| *byte == 114));
+        assert!(under.iter().all(|byte| *byte == 77));
+        // An encoder takes what is whole.
+        let config = ax650_encoder_config {
+            struct_size: size_of::<ax650_encoder_config>(),
+            width: 32,
+            height: 32,
+            ..Default::default()
+        };
+        let encoder = made(|out| ax650_encoder_new(session, &config, out));
+        assert_eq!(ax650_encoder_send_image(encoder, target, 9), AX650_OK);
+        let packet = made(|out| ax650_encoder_receive(encoder, 5000, out));
+        let mut pts = 0;
+        ax650_packet_get(packet, null_mut(), null_mut(), &mut pts, null_mut());
+        assert_eq!(pts, 9);
+        let tall = ax650_rect {
+            width: 32,
+            height: 33,
+            ..Default::default()
+        };
+        for result in [
+            ax650_processor_new(session, 3, &mut null_mut()),
+            ax650_image_nv12(processor, 0, 1, 0, &mut null_mut()),
+            ax650_image_bgr(processor, 1 << 20, 1, &mut null_mut()),
+            ax650_image_part(target, &tall, &mut null_mut()),
+            ax650_image_part(pixels, &lower, &mut null_mut()),
+            ax650_image_upload(part, buffer),
+            ax650_processor_resize(processor, source, &tall, target),
+            ax650_processor_resize(processor, source, null(), pixels),
+            ax650_processor_convert(processor, source, pixels),
+            ax650_processor_resize(processor, source, null(), null()),
+            ax650_encoder_send_image(encoder, part, 0),
+        ] {
+            assert_eq!(result, AX650_ERR_INVALID, "{}", last_error());
+        }
+        ax650_packet_free(packet);
+        ax650_encoder_free(encoder);
+        // Images keep what they were made from.
+        ax650_processor_free(processor);
+        ax650_session_free(session);
+        assert_eq!(ax650_image_download(target, buffer), AX650_OK);
+        for image in [source, target, part, pixels] {
+            ax650_image_free(image);
+        }
+        ax650_buffer_free(buffer);
+        ax650_card_close(card);
+    }
+}
+
+/// A decoded picture is scaled where it is, and is the decoder's again when nobody has it any more.
+#[test]
+fn decoded_pictures_are_images() {
+    let (card, session) = session();
+    // SAFETY: as above.
+    unsafe {
+        let decoder = made(|out| ax650_decoder_new(session, 0, 64, 32, out));
+        assert_eq!(ax650_decoder_send(decoder, [9].as_ptr(), 1, 5), AX650_OK);
+        let frame = made(|out| ax650_decoder_receive(decoder, 5000, out));
+        let image = made(|out| ax650_image_of_frame(frame, out));
+        ax650_frame_free(frame);
+        let processor = made(|out| ax650_processor_new(session, 1, out));
+        let small = made(|out| ax650_image_nv12(processor, 16, 16, 0, out));
+        assert_eq!(
+            ax650_processor_resize(processor, image, null(), small),
+            AX650_OK
+        );
+        let buffer = made(|out| ax650_buffer_alloc(session, 1 << 16, out));
+        assert_eq!(ax650_image_download(small, buffer), AX650_OK);
+        let (mut data, mut size) = (null_mut(), 0);
+        assert_eq!(ax650_buffer_data(buffer, &mut data, &mut size), AX650_OK);
+        // Pictures are filled with the sum of the packet.
+        assert_eq!(*data, 9);
+        assert_eq!(ax650_image_upload(image, buffer), AX650_ERR_INVALID);
+        assert!(last_error().contains("decoder"), "{}", last_error());
+        ax650_image_free(image);
+        ax650_image_free(small);
+        ax650_buffer_free(buffer);
+        ax650_processor_free(processor);
+        ax650_decoder_free(decoder);
+        ax650_session_free(session);
+        ax650_card_close(card);
+    }
+}
+
+#[test]
 fn bad_arguments_are_told() {
     // SAFETY: null is what is tried; the rest as above.
     unsafe {
@@ -153,7 +279,10 @@ fn bad_arguments_are_told() {
         assert_eq!(ax650_decoder_send(null(), null(), 0, 0), AX650_ERR_INVALID);
         assert_eq!(ax650_model_inputs(null()), 0);
         assert_eq!(ax650_run_fd(null()), -1);
+        assert_eq!(ax650_image_layout(null(), null_mut()), AX650_ERR_INVALID);
         // As free() does.
+        ax650_image_free(null_mut());
+        ax650_processor_free(null_mut());
         ax650_session_free(null_mut());
         ax650_frame_free(null_mut());
         let name = CString::new("no card").expect("a string");

@@ -77,11 +77,15 @@ fn installed_library_is_what_programs_need() {
             "{name}"
         );
     }
-    for (source, compiler) in [("infer.c", "cc"), ("transcode.cpp", "c++")] {
+    for (source, compiler, arguments) in [
+        ("infer.c", "cc", &["x", "y"][..]),
+        ("transcode.cpp", "c++", &["x", "y"]),
+        ("scale.c", "cc", &["x", "2", "2", "y", "2", "2"]),
+    ] {
         let program = dir.path().join(source).with_extension("out");
         build(&format!("examples/{source}"), compiler, &prefix, &program);
         let output = run(Command::new(&program)
-            .args(["x", "y"])
+            .args(arguments)
             .env("AX650_DEVICE", "/nothing/here")
             .env("LD_LIBRARY_PATH", prefix.join("lib")));
         let said = String::from_utf8_lossy(&output.stderr);

@@ -11,6 +11,7 @@ mod card;
 mod errors;
 #[cfg(feature = "fake")]
 mod fake;
+mod image;
 mod media;
 mod model;
 mod session;
@@ -29,6 +30,8 @@ fn _ax650(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<binding::Binding>()?;
     module.add_class::<binding::Memory>()?;
     module.add_class::<binding::Run>()?;
+    module.add_class::<image::Image>()?;
+    module.add_class::<image::ImageProcessor>()?;
     module.add_class::<media::Decoder>()?;
     module.add_class::<media::Encoder>()?;
     module.add_function(wrap_pyfunction!(card::list_cards, module)?)?;

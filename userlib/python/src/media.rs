@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ax650::media::{
-    annexb, Codec, DecoderConfig, EncoderConfig, PictureLayout, RateControl, Received,
+    annexb, CardImage, Codec, DecoderConfig, EncoderConfig, Frame, PictureLayout, RateControl,
+    Received,
 };
 use ax650::{Buffer, Error, ErrorKind};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes};
 
 use crate::errors::{exception, invalid, OrRaise};
+use crate::image::{pack, unpack, Image};
 use crate::session::Session;
 use crate::slot::Slot;
 use crate::wait::{limit, patiently, seconds};
@@ -93,6 +95,23 @@ pub struct Decoder {
 /// A picture as Python gets it: bytes without padding, columns, rows, presentation time.
 type Picture<'py> = (Bound<'py, PyByteArray>, u32, u32, u64);
 
+impl Decoder {
+    /// Waits for a picture: whether the stream goes on, and the picture if one came.
+    fn frame(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<(bool, Option<Frame>)> {
+        let timeout = limit(py, timeout)?;
+        let decoder = self.slot.get(py)?;
+        let received = patiently(py, timeout, |slice| match decoder.receive(slice)? {
+            Received::Nothing => Ok(None),
+            other => Ok(Some(other)),
+        })?;
+        Ok(match received {
+            Some(Received::Some(frame)) => (true, Some(frame)),
+            Some(Received::End) => (false, None),
+            _ => (true, None),
+        })
+    }
+}
+
 #[pymethods]
 impl Decoder {
     #[new]
@@ -141,16 +160,9 @@ impl Decoder {
         py: Python<'py>,
         timeout: Option<f64>,
     ) -> PyResult<(bool, Option<Picture<'py>>)> {
-        let timeout = limit(py, timeout)?;
-        let decoder = self.slot.get(py)?;
-        let received = patiently(py, timeout, |slice| match decoder.receive(slice)? {
-            Received::Nothing => Ok(None),
-            other => Ok(Some(other)),
-        })?;
-        let frame = match received {
-            Some(Received::Some(frame)) => frame,
-            Some(Received::End) => return Ok((false, None)),
-            _ => return Ok((true, None)),
+        let (goes_on, frame) = self.frame(py, timeout)?;
+        let Some(frame) = frame else {
+            return Ok((goes_on, None));
         };
         let (pts, size) = (frame.pts(), frame.layout().size());
         let session = self.session.get(py)?;
@@ -169,6 +181,17 @@ impl Decoder {
         Ok((true, Some((bytes, layout.width, layout.height, pts))))
     }
 
+    /// Waits for a picture that stays on the card: as `receive`, the picture with its presentation time.
+    fn receive_image(
+        &self,
+        py: Python<'_>,
+        timeout: Option<f64>,
+    ) -> PyResult<(bool, Option<(Image, u64)>)> {
+        let (goes_on, frame) = self.frame(py, timeout)?;
+        let image = frame.map(|frame| (Image::new(CardImage::from(&frame)), frame.pts()));
+        Ok((goes_on, image))
+    }
+
     /// Ends the decoder; a second time does nothing.
     fn close(&self, py: Python<'_>, timeout: f64) -> PyResult<bool> {
         let timeout = seconds(py, "timeout", timeout)?;
@@ -176,22 +199,6 @@ impl Decoder {
         self.session.take();
         self.slot.end(py, timeout, ax650::media::Decoder::close)
     }
-}
-
-/// Copies a picture out of a buffer, without what is between the rows.
-fn pack<'py>(
-    py: Python<'py>,
-    buffer: &Buffer,
-    layout: PictureLayout,
-) -> PyResult<Bound<'py, PyByteArray>> {
-    let packed = PictureLayout::packed(layout.width, layout.height).or_raise(py)?;
-    let bytes = buffer.read().or_raise(py)?;
-    PyByteArray::new_with(py, packed.size(), |target| {
-        for (to, from) in packed.rows_mut(target).zip(layout.rows(&bytes)) {
-            to.copy_from_slice(from);
-        }
-        Ok(())
-    })
 }
 
 /// Encoder on a card.
@@ -261,27 +268,20 @@ impl Encoder {
     /// Sends a picture without padding.
     fn send(&self, py: Python<'_>, picture: &Bound<'_, PyBytes>, pts: u64) -> PyResult<()> {
         let encoder = self.slot.get(py)?;
-        let (layout, picture) = (encoder.layout(), picture.as_bytes());
-        let packed = PictureLayout::packed(layout.width, layout.height).or_raise(py)?;
-        if picture.len() != packed.size() {
-            let (given, wanted) = (picture.len(), packed.size());
-            let text = format!("a picture of {given} bytes for an encoder that takes {wanted}");
-            return Err(invalid(py, text));
-        }
+        let layout = encoder.layout();
         let session = self.session.get(py)?;
-        let fill = || -> ax650::Result<Buffer> {
-            let buffer = session.buffer(layout.size())?;
-            let mut bytes = buffer.write()?;
-            for (to, from) in layout.rows_mut(&mut bytes).zip(packed.rows(picture)) {
-                to.copy_from_slice(from);
-            }
-            drop(bytes);
-            Ok(buffer)
-        };
-        let buffer = py.detach(fill).or_raise(py)?;
+        let buffer = unpack(py, &session, layout, picture.as_bytes())?;
         drop(encoder);
         send_patiently(py, &self.slot, self.patience, |encoder| {
             encoder.send(&buffer, pts)
+        })
+    }
+
+    /// Sends a picture that is on the card.
+    fn send_image(&self, py: Python<'_>, image: &Image, pts: u64) -> PyResult<()> {
+        let image = image.get(py)?;
+        send_patiently(py, &self.slot, self.patience, |encoder| {
+            encoder.send_image(image.clone(), pts)
         })
     }
 

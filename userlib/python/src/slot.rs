@@ -3,11 +3,14 @@
 //! Things that can be closed, or be taken for the time of a wait.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
 use crate::errors::{closed, invalid};
+
+/// Between looks whether others have let go of what is to be closed.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// Holds a thing until it is closed.  The lock is held for moments only, and with Python's.
 pub struct Slot<T> {
@@ -61,18 +64,29 @@ impl<T: Clone> Slot<T> {
 }
 
 impl<T: Send + Sync> Slot<Arc<T>> {
-    /// Takes the thing out and closes it; a second time does nothing.  Whether it has ended: it does with the last of those
-    /// who have a handle of it.
+    /// Takes the thing out and closes it, after threads in the middle of something with it have let go; a second time does
+    /// nothing.  Whether it has ended: one of which somebody has not let go within `timeout` ends with that.
     pub fn end(
         &self,
         py: Python<'_>,
         timeout: Duration,
         close: impl FnOnce(T, Duration) -> ax650::Result<()> + Send,
     ) -> PyResult<bool> {
-        match self.take().map(Arc::try_unwrap) {
-            None => Ok(true),
-            Some(Ok(thing)) => closed(py, py.detach(|| close(thing, timeout))).map(|()| true),
-            Some(Err(_)) => Ok(false),
+        let begin = Instant::now();
+        let Some(mut thing) = self.take() else {
+            return Ok(true);
+        };
+        loop {
+            thing = match Arc::try_unwrap(thing) {
+                Ok(thing) => {
+                    let rest = timeout.saturating_sub(begin.elapsed());
+                    return closed(py, py.detach(|| close(thing, rest))).map(|()| true);
+                }
+                Err(thing) if begin.elapsed() < timeout => thing,
+                Err(_) => return Ok(false),
+            };
+            py.detach(|| std::thread::sleep(LOOK));
+            py.check_signals()?;
         }
     }
 }

@@ -9,6 +9,7 @@
 
 mod engine;
 mod hostile;
+mod images;
 mod memory;
 mod service;
 mod video;
@@ -51,7 +52,8 @@ struct State {
     last_job: u64,
     service: Service,
     requests: Vec<Vec<u8>>,
-    fault: Option<(usize, Errno)>,
+    /// Fewest steps of the job that is to fail, the step, and how.
+    fault: Option<(usize, usize, Errno)>,
     /// The next job's step with this number is not carried out before its time is over.
     stall: Option<usize>,
     /// Calls that the card is still at, though their time is over.
@@ -135,7 +137,12 @@ impl FakeCard {
 
     /// Lets the given step of the next job fail, after it was sent.
     pub fn fail_next_job(&self, step: usize, errno: Errno) {
-        self.state().fault = Some((step, errno));
+        self.fail_next_job_of(0, step, errno);
+    }
+
+    /// Lets the given step of the next job fail that has so many steps or more.
+    pub fn fail_next_job_of(&self, steps: usize, step: usize, errno: Errno) {
+        self.state().fault = Some((steps, step, errno));
     }
 
     /// Lets a call of the next job that has a step with this number, that one, take longer than its time: its job ends, but the card
@@ -239,7 +246,7 @@ impl State {
 
     fn execute(&mut self, steps: &[OwnedStep]) -> Job {
         let queued_ns = now_ns();
-        let fault = self.fault.take();
+        let fault = self.fault.take_if(|(least, ..)| *least <= steps.len());
         let stall = self.stall.take_if(|at| *at < steps.len());
         let mut status = 0;
         let mut results = Vec::new();
@@ -251,7 +258,7 @@ impl State {
             if status == 0 {
                 result.sent_ns = now_ns();
                 let outcome = match fault {
-                    Some((at, errno)) if at == index => Err(errno),
+                    Some((_, at, errno)) if at == index => Err(errno),
                     _ => match step {
                         OwnedStep::Call { frame, .. }
                             if stall == Some(index) || self.is_behind_stalled(frame) =>
@@ -432,6 +439,8 @@ impl Transport for FakeCard {
                     max_queued_steps: 4096,
                     max_calls_under_way: 64,
                     max_step_bytes: 4096,
+                    max_files_per_user: 1024,
+                    reserved: 0,
                 };
                 give(&limits, data)
             }

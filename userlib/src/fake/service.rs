@@ -5,6 +5,7 @@
 use prost::Message;
 
 use super::engine::Engine;
+use super::images;
 use super::memory::Memory;
 use super::video::Video;
 use crate::proto::axclrpc::{self, memory, native, runtime, system};
@@ -184,6 +185,10 @@ impl Service {
                     .video
                     .encoder(&mut self.memory, api.try_into().ok()?, &data)?;
                 Answer::Venc(native::VencResponse { api, data })
+            }
+            Ask::Ivps(native::IvpsRequest { api, data }) => {
+                let data = images::process(&mut self.memory, api.try_into().ok()?, &data)?;
+                Answer::Ivps(native::IvpsResponse { api, data })
             }
             Ask::Sys(native::SysRequest { api, data }) => {
                 let data = self

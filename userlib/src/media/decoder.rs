@@ -132,6 +132,7 @@ pub struct Decoder {
     max_packet: usize,
 }
 
+/// The decoder as its pictures, and with them jobs, keep it: it does not keep the session going.
 #[derive(Debug)]
 struct Inner {
     stream: Stream,
@@ -176,13 +177,13 @@ impl Decoder {
             .with_max_height(height.next_multiple_of(16))
             .with_stream_buffer((width * height * 2).max(1 << 20))
             .with_auto_pool(1);
-        let group = stream.native(&CREATE, &[attributes.as_bytes()], None)?;
+        let group = session.with_room(|| stream.native(&CREATE, &[attributes.as_bytes()], None))?;
         let group = group[0]
             .as_slice()
             .try_into()
             .expect("4 bytes, as was checked");
         let inner = Arc::new(Inner {
-            stream,
+            stream: stream.without_life(),
             group,
             ended: false,
         });
@@ -278,7 +279,8 @@ impl Decoder {
             Received::End => return Ok(Received::End),
         };
         let info = VideoFrame::from_bytes(&answer[0]).expect("the size was checked");
-        let frame = Frame::new(self.inner.clone(), info);
+        let session = self.receive.session().clone();
+        let frame = Frame::new(self.inner.clone(), session, info);
         Ok(match info.luma() {
             // A frame without a picture only carries the news.
             0 if info.end_of_stream() != 0 => {
@@ -330,7 +332,7 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        if self.ended {
+        if self.ended || self.stream.session().is_over() {
             return;
         }
         let call = |api, blobs: &[&[u8]]| self.stream.native_call(api, blobs);

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::decoder::{millis, run_in_order, Frame};
 use super::encoder_config::{is_illegal, EncoderConfig, DEPTH};
+use super::image::CardImage;
 use super::inside::Inside;
 use super::picture::PictureLayout;
 use super::structs::VideoFrame;
@@ -83,7 +84,7 @@ struct State {
 #[derive(Debug)]
 enum Source {
     Memory(CardMemory),
-    Frame { _frame: Box<Frame> },
+    Image { _image: Box<CardImage> },
 }
 
 impl Encoder {
@@ -104,7 +105,9 @@ impl Encoder {
             stream.native(&INIT, &[module.as_bytes()], None).map(drop)
         })?;
         // The second blob is the table of another GOP mode.
-        let create = |attributes: &[u8]| stream.native(&CREATE, &[attributes, &[]], None);
+        let create = |attributes: &[u8]| {
+            session.with_room(|| stream.native(&CREATE, &[attributes, &[]], None))
+        };
         let mut number = create(attributes[0].as_bytes());
         for other in &attributes[1..] {
             match &number {
@@ -211,31 +214,43 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// As [`Encoder::send`]; [`Error::Invalid`] also if the picture is of another session, or not of the encoder's
-    /// size.
+    /// As [`Encoder::send_image`].
     pub fn send_frame(&self, frame: Frame) -> Result<()> {
+        self.send_image(CardImage::from(&frame), frame.pts())
+    }
+
+    /// Sends a picture that is in card memory and stays there; what it lies in is let go when its packet was received.
+    /// Whoever has other handles of it does not write to it until then.
+    ///
+    /// # Errors
+    ///
+    /// As [`Encoder::send`]; [`Error::Invalid`] also if the picture is of another session, not of the encoder's
+    /// size, not NV12 or a part of another.
+    pub fn send_image(&self, image: CardImage, pts: u64) -> Result<()> {
         let stream = &self.channel.stream;
-        if !frame.session().is_same(stream.session()) {
+        if !image.session().is_same(stream.session()) {
             return Err(Error::invalid(format!(
                 "a picture of session {} of {} for an encoder of session {} of {}: they must be of the same",
-                frame.session().handle(),
-                frame.session().card_name(),
+                image.session().handle(),
+                image.session().card_name(),
                 stream.session().handle(),
                 stream.session().card_name()
             )));
         }
-        let (is, wanted) = (frame.layout(), self.layout);
-        if (is.width, is.height) != (wanted.width, wanted.height) {
+        let picture = image.for_encoder()?.with_pts(pts);
+        let (is, wanted) = (image.size(), self.layout);
+        if is != (wanted.width, wanted.height) {
             return Err(Error::invalid(format!(
                 "a picture of {}x{} for an encoder of {}x{}",
-                is.width, is.height, wanted.width, wanted.height
+                is.0, is.1, wanted.width, wanted.height
             )));
         }
         let _one_sender = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
         self.check_room()?;
-        let picture = *frame.info();
-        let _frame = Box::new(frame);
-        self.send_source(Source::Frame { _frame }, picture, |call| {
+        let source = Source::Image {
+            _image: Box::new(image),
+        };
+        self.send_source(source, picture, |call| {
             stream.call(call, Some(TURN + MARGIN))
         })
     }
@@ -282,10 +297,10 @@ impl Encoder {
         result.map(drop)
     }
 
-    /// Sources that are free: memory for the next pictures, frames for their decoders.
+    /// Sources that are free: memory for the next pictures, images for whoever has made them.
     fn take_back(&self, sources: impl IntoIterator<Item = Source>) {
         for source in sources {
-            // Frames are dropped without the lock: that is a call.
+            // Images are dropped without the lock: that may be a call.
             if let Source::Memory(memory) = source {
                 self.state().free.push(memory);
             }

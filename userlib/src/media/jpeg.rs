@@ -4,17 +4,21 @@
 //!
 //! For encoding make an [`Encoder`](super::Encoder) with [`Codec::Jpeg`](super::Codec::Jpeg).
 
+use super::image::{CardImage, Rect};
 use super::picture::PictureLayout;
 use super::structs::{VdecModule, VdecOneFrame};
 use super::FORMAT_NV12;
 use crate::buffer::Buffer;
 use crate::error::{Error, Result};
+use crate::job::Job;
 use crate::memory::CardMemory;
 use crate::native::{self, Api};
 use crate::part::Part;
+use crate::pending::Done;
 use crate::proto::axclrpc::native::{Module, VdecApi};
 use crate::service::Service;
 use crate::session::Session;
+use crate::stream::Stream;
 
 const INIT: Api = Api {
     what: "start the decoder",
@@ -36,43 +40,12 @@ const DECODE: Api = Api {
 /// [`Error::Invalid`]: not a JPEG picture, or one that the decoder cannot do; [`Error::Card`]: the card cannot
 /// decode it.
 pub fn decode(session: &Session, jpeg: &[u8]) -> Result<(Buffer, PictureLayout)> {
-    let (width, height) =
-        size(jpeg).map_err(|problem| Error::invalid(format!("JPEG: {problem}")))?;
-    let layout = PictureLayout::new(width, height, width.next_multiple_of(128))?;
-    let stream = session.new_context()?;
-    session.services().start(Service::Decoder, || {
-        let module = VdecModule::new().with_max_groups(32).with_module(1);
-        stream.native(&INIT, &[module.as_bytes()], None).map(drop)
-    })?;
-
-    let source = session.buffer(jpeg.len())?;
-    source.write()?.copy_from_slice(jpeg);
+    let work = Work::new(session, jpeg)?;
+    let layout = work.layout;
     let target = session.buffer(layout.size())?;
-    let source_memory = CardMemory::new(&stream, jpeg.len() as u64)?;
-    // The decoder works in blocks of 16 rows.
-    let rows = PictureLayout {
-        height: height.next_multiple_of(16),
-        ..layout
-    };
-    let target_memory = CardMemory::new(&stream, rows.size() as u64)?;
-    let request = VdecOneFrame::new()
-        .with_size(jpeg.len() as u32)
-        .with_address(source_memory.address())
-        .with_width(width)
-        .with_height(height)
-        .with_format(FORMAT_NV12)
-        .with_luma_stride(layout.stride)
-        .with_chroma_stride(layout.stride)
-        .with_luma(target_memory.address())
-        .with_chroma(target_memory.address() + rows.luma_size() as u64)
-        .with_frame_size(layout.size() as u32)
-        .with_output_format(FORMAT_NV12);
-    let (luma, chroma) = (request.luma(), request.chroma());
-    let mut done = stream
+    let (luma, chroma) = (work.request.luma(), work.request.chroma());
+    let mut done = work
         .job()
-        .keep(&target_memory)
-        .then(Part::to_card(&source, 0..jpeg.len(), &source_memory))
-        .then(stream.native_call(&DECODE, &[request.as_bytes()]))
         .then(Part::from_card(&target, 0..layout.luma_size(), luma))
         .along(Part::from_card(
             &target,
@@ -80,22 +53,106 @@ pub fn decode(session: &Session, jpeg: &[u8]) -> Result<(Buffer, PictureLayout)>
             chroma,
         ))
         .run()?;
-    let answer = native::answer(&DECODE, done.answer(1)?)?;
-    let answer = VdecOneFrame::from_bytes(&answer[0]).expect("the size was checked");
-    let got = (
-        answer.width(),
-        answer.height(),
-        answer.luma_stride(),
-        answer.luma(),
-        answer.chroma(),
-    );
-    if got != (width, height, layout.stride, luma, chroma) {
-        return Err(Error::answer(
-            DECODE.what,
-            format!("a picture elsewhere or of another size: {answer:?}"),
-        ));
-    }
+    work.check(&mut done)?;
     Ok((target, layout))
+}
+
+/// Decodes `jpeg` into card memory, where the picture stays.
+///
+/// # Errors
+///
+/// As [`decode`].
+pub fn decode_on_card(session: &Session, jpeg: &[u8]) -> Result<CardImage> {
+    let work = Work::new(session, jpeg)?;
+    let mut done = work.job().run()?;
+    work.check(&mut done)?;
+    let (width, height) = (work.layout.width, work.layout.height);
+    CardImage::nv12(&work.target, work.rows)?.part(Rect::all(width, height))
+}
+
+/// A picture to be decoded, and card memory for both.
+struct Work {
+    stream: Stream,
+    buffer: Buffer,
+    source: CardMemory,
+    target: CardMemory,
+    /// The picture, and the picture as the decoder makes it.
+    layout: PictureLayout,
+    rows: PictureLayout,
+    request: VdecOneFrame,
+}
+
+impl Work {
+    fn new(session: &Session, jpeg: &[u8]) -> Result<Self> {
+        let (width, height) =
+            size(jpeg).map_err(|problem| Error::invalid(format!("JPEG: {problem}")))?;
+        let layout = PictureLayout::new(width, height, width.next_multiple_of(128))?;
+        let stream = session.new_context()?;
+        session.services().start(Service::Decoder, || {
+            let module = VdecModule::new().with_max_groups(32).with_module(1);
+            stream.native(&INIT, &[module.as_bytes()], None).map(drop)
+        })?;
+        let buffer = session.buffer(jpeg.len())?;
+        buffer.write()?.copy_from_slice(jpeg);
+        let source = CardMemory::new(&stream, jpeg.len() as u64)?;
+        // The decoder works in blocks of 16 rows.
+        let rows = PictureLayout {
+            height: height.next_multiple_of(16),
+            ..layout
+        };
+        let target = CardMemory::new(&stream, rows.size() as u64)?;
+        let request = VdecOneFrame::new()
+            .with_size(jpeg.len() as u32)
+            .with_address(source.address())
+            .with_width(width)
+            .with_height(height)
+            .with_format(FORMAT_NV12)
+            .with_luma_stride(layout.stride)
+            .with_chroma_stride(layout.stride)
+            .with_luma(target.address())
+            .with_chroma(target.address() + rows.luma_size() as u64)
+            .with_frame_size(layout.size() as u32)
+            .with_output_format(FORMAT_NV12);
+        Ok(Self {
+            stream,
+            buffer,
+            source,
+            target,
+            layout,
+            rows,
+            request,
+        })
+    }
+
+    /// Begins a job that decodes it.
+    fn job(&self) -> Job<'_> {
+        let range = 0..self.buffer.len();
+        let decode = self.stream.native_call(&DECODE, &[self.request.as_bytes()]);
+        self.stream
+            .job()
+            .keep(&self.target)
+            .then(Part::to_card(&self.buffer, range, &self.source))
+            .then(decode)
+    }
+
+    fn check(&self, done: &mut Done) -> Result<()> {
+        let answer = native::answer(&DECODE, done.answer(1)?)?;
+        let answer = VdecOneFrame::from_bytes(&answer[0]).expect("the size was checked");
+        let of = |frame: &VdecOneFrame| {
+            let (size, places) = (
+                (frame.width(), frame.height()),
+                (frame.luma(), frame.chroma()),
+            );
+            (size, frame.luma_stride(), places)
+        };
+        if of(&answer) != of(&self.request) {
+            return Err(Error::answer(
+                DECODE.what,
+                format!("a picture elsewhere or of another size: {answer:?}"),
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// Columns and rows of a JPEG picture, from its frame header.

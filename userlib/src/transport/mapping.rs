@@ -126,7 +126,7 @@ impl Mapping {
     /// # Panics
     ///
     /// If there is not that much room.
-    #[cfg(feature = "fake")]
+    #[cfg(feature = "transport")]
     pub fn copy_in(&self, offset: usize, bytes: &[u8]) {
         assert!(offset
             .checked_add(bytes.len())

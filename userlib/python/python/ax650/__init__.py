@@ -20,6 +20,7 @@ from ._errors import (
     PermissionError,
     TimeoutError,
 )
+from ._image import Image, ImageProcessor
 from ._media import Decoder, Encoder, Packet, Picture, decode_jpeg, split_packets, stream_size
 from ._model import Binding, Card, CardInfo, Model, Run, RunTimes, Session, list_cards
 from ._onnx import (
@@ -43,6 +44,8 @@ __all__ = [
     "Decoder",
     "Encoder",
     "Error",
+    "Image",
+    "ImageProcessor",
     "InferenceSession",
     "InvalidError",
     "LostSessionError",

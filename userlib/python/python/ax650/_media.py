@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Video and pictures.  Pictures are NV12: arrays of `height * 3 / 2` rows, those of luma and then those of chroma."""
 import threading
-from typing import Any, Iterable, Iterator, List, NamedTuple, Optional, Tuple, TypeVar, Union
+from typing import Any, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 import numpy
 
 from . import _ax650
-from ._errors import InvalidError
-from ._model import CLOSE_TIMEOUT, Session
+from ._closing import Closing
+from ._image import Image, nv12_array, nv12_bytes
+from ._model import Session
 
 Bytes = Union[bytes, bytearray, memoryview]
 
@@ -35,12 +36,7 @@ class Packet(NamedTuple):
 
 def _picture(told: Tuple[bytearray, int, int, int]) -> Picture:
     data, width, height, pts = told
-    columns = width + width % 2
-    rows = numpy.frombuffer(data, numpy.uint8)
-    if columns != width:
-        # Rows of luma are as long as those of chroma only if the columns are even.
-        return Picture(rows, width, height, pts)
-    return Picture(rows.reshape(-1, width), width, height, pts)
+    return Picture(nv12_array(data, width), width, height, pts)
 
 
 def split_packets(codec: str, stream: Bytes) -> List[bytes]:
@@ -58,29 +54,7 @@ def decode_jpeg(session: Session, jpeg: Bytes) -> Picture:
     return _picture(_ax650.decode_jpeg(session._core, bytes(jpeg)))
 
 
-class _Codec:
-    """What ends with its session, or before."""
-
-    _core: Any
-
-    def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
-        """Ends it; a second time does nothing."""
-        self._close(timeout)
-
-    def _close(self, timeout: float) -> bool:
-        return self._core.close(timeout)
-
-    def __enter__(self: "_Self") -> "_Self":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-_Self = TypeVar("_Self", bound=_Codec)
-
-
-class Decoder(_Codec):
+class Decoder(Closing):
     """A decoder on the card: `h264`, `h265`, or `jpeg` for streams of pictures.
 
     It has room for a few pictures only: who sends without receiving waits in vain, for `patience` seconds.  One thread may
@@ -98,6 +72,7 @@ class Decoder(_Codec):
         pictures: int = 12,
         patience: float = 20.0,
     ):
+        self.session = session
         self._core = _ax650.Decoder(session._core, codec, (width, height), frame_rate, pictures, patience)
         #: All of the stream was received.
         self.ended = False
@@ -116,6 +91,12 @@ class Decoder(_Codec):
         goes_on, told = self._core.receive(timeout)
         self.ended = not goes_on
         return None if told is None else _picture(told)
+
+    def receive_image(self, timeout: Optional[float] = None) -> Optional[Image]:
+        """As `receive`, but the picture stays on the card; the decoder goes on when images were closed or are gone."""
+        goes_on, told = self._core.receive_image(timeout)
+        self.ended = not goes_on
+        return None if told is None else Image(self.session, *told)
 
     def decode(self, packets: Iterable[Bytes]) -> Iterator[Picture]:
         """Decodes all packets and gives the pictures; their `pts` are the packets' numbers, from 0.  A thread sends."""
@@ -145,7 +126,7 @@ class Decoder(_Codec):
             stop.set()
 
 
-class Encoder(_Codec):
+class Encoder(Closing):
     """An encoder on the card: `h264`, `h265` or `jpeg`.
 
     It takes `depth` pictures; then packets must be received before the next.  There is one packet for each picture, in the order they
@@ -183,12 +164,14 @@ class Encoder(_Codec):
         return self._core.pending()
 
     def send(self, nv12: Any, pts: int = 0) -> None:
-        """Sends a picture, NV12 without padding; `pts` comes back with the packet."""
-        if isinstance(nv12, numpy.ndarray):
-            if nv12.dtype != numpy.uint8:
-                raise InvalidError(f"a picture of type {nv12.dtype}, but NV12 is uint8")
-            nv12 = nv12.tobytes()
-        self._core.send(bytes(nv12), pts)
+        """Sends a picture, NV12 without padding; `pts` comes back with the packet.
+
+        An `Image` stays where it is on the card.  Nobody may write to it until its packet was received.
+        """
+        if isinstance(nv12, Image):
+            self._core.send_image(nv12._core, pts)
+        else:
+            self._core.send(nv12_bytes(nv12), pts)
 
     def receive(self, timeout: Optional[float] = None) -> Optional[Packet]:
         """Waits for a packet, for `timeout` seconds at most.  Nothing comes when `pending` is 0."""

@@ -5,6 +5,12 @@
 // Spelt out, as the fuzz targets take this file from elsewhere.
 #[path = "args/encoding.rs"]
 mod encoding;
+#[path = "args/look.rs"]
+pub mod look;
+#[path = "args/many.rs"]
+mod many;
+#[path = "args/ocr.rs"]
+mod ocr;
 
 use std::path::PathBuf;
 
@@ -13,12 +19,16 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::failure::exit_codes_help;
 
 pub use encoding::{Encoding, VideoCodec};
+pub use look::{Classify, Detect, Embed};
+pub use many::Many;
+pub use ocr::Ocr;
 
 /// Inference and codec jobs on AX650N accelerator cards.
 #[derive(Parser, Debug)]
 #[command(name = "ax650", version, after_help = exit_codes_help(false), max_term_width = 100)]
 pub struct Arguments {
-    /// Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first
+    /// Card: index (0), node (/dev/ax650-0) or PCI address (0000:01:00.0); default: the first.  May be repeated where several
+    /// are used: bench --decode, --encode and --infer
     #[arg(
         short,
         long,
@@ -27,7 +37,7 @@ pub struct Arguments {
         env = "AX650_DEVICE",
         hide_env_values = true
     )]
-    pub device: Option<String>,
+    pub device: Vec<String>,
     /// Tell on standard error what is done; twice: in detail.  The environment variable AX650_LOG (such as debug or
     /// ax650::session=trace) does the same
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
@@ -44,6 +54,10 @@ pub enum Command {
     List(List),
     /// Show a card's identity, state, temperature, memory, load and processes
     Info(Info),
+    /// Show cards and their clients over time, as top does for processes
+    Top(Top),
+    /// Serve figures of all cards to Prometheus
+    Exporter(Exporter),
     /// Find out what keeps this system from using its cards, and what to do about it
     Check(Check),
     /// Print the log of a card's service
@@ -56,6 +70,14 @@ pub enum Command {
     Encode(Encode),
     /// Decode and encode a video on the card; pictures do not cross the link
     Transcode(Transcode),
+    /// Find things in videos and pictures with a detector; pictures do not cross the link
+    Detect(Detect),
+    /// Name what videos and pictures show with a classifier; pictures do not cross the link
+    Classify(Classify),
+    /// Turn pictures into vectors that tell how alike they are; pictures do not cross the link
+    Embed(Embed),
+    /// Read the text in pictures
+    Ocr(Ocr),
     /// Measure latency and bandwidth
     Bench(Bench),
     /// Reset a card and boot it again (needs CAP_SYS_ADMIN)
@@ -82,6 +104,32 @@ pub struct Info {
         value_parser = seconds
     )]
     pub watch: Option<f64>,
+}
+
+/// `top`
+#[derive(Args, Debug)]
+pub struct Top {
+    /// Print cards and clients once, after one delay
+    #[arg(long)]
+    pub once: bool,
+    /// Print JSON, one object a line, instead of a screen
+    #[arg(long)]
+    pub json: bool,
+    /// Time between two looks
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    pub delay: f64,
+}
+
+/// `exporter`
+#[derive(Args, Debug)]
+pub struct Exporter {
+    /// Where to listen; port 0 takes any that is free.  There is no encryption and no password: for an address that others
+    /// reach, put a proxy in front
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9650")]
+    pub listen: std::net::SocketAddr,
+    /// Print the figures to standard output once, for the textfile collector of node_exporter
+    #[arg(long, conflicts_with = "listen")]
+    pub once: bool,
 }
 
 /// `check`
@@ -289,6 +337,9 @@ pub struct Bench {
     /// 1080p picture and an inference cost on a real host, beside Axera's driver
     #[arg(long, conflicts_with_all = ["calls", "sizes", "volume", "streams"])]
     pub model: bool,
+    /// Channels that work at once
+    #[command(flatten)]
+    pub many: Many,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

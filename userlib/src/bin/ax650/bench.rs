@@ -3,6 +3,7 @@
 //! `ax650 bench`
 
 mod link;
+mod many;
 mod model;
 mod streams;
 
@@ -27,8 +28,12 @@ const MAX_COPIES: u64 = 1000;
 /// Jobs of the measurement of calls per second.
 const CHAINS: u32 = 20;
 
-/// Measures calls, copies and inference, as the options say.
-pub fn bench(card: &Card, options: &Bench) -> Result<(), Failure> {
+/// Measures calls, copies and inference, as the options say, on the first card; channels that work at once on all.
+pub fn bench(cards: &[Card], options: &Bench) -> Result<(), Failure> {
+    if options.many.is_wanted() {
+        return many::many(cards, &options.many, options.json);
+    }
+    let card = &cards[0];
     if options.model {
         return model::model(card, options.json);
     }
@@ -74,7 +79,7 @@ pub fn bench(card: &Card, options: &Bench) -> Result<(), Failure> {
 }
 
 /// What one operation cost, on average.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Cost {
     messages: f64,
     doorbells: f64,
@@ -94,6 +99,17 @@ impl Cost {
             interrupts: per(|counters| counters.interrupts),
             mmio_reads: per(|counters| counters.mmio_reads),
             mmio_writes: per(|counters| counters.mmio_writes),
+        }
+    }
+
+    /// Adds what was done at the same time on another card.
+    fn plus(self, other: Self) -> Self {
+        Self {
+            messages: self.messages + other.messages,
+            doorbells: self.doorbells + other.doorbells,
+            interrupts: self.interrupts + other.interrupts,
+            mmio_reads: self.mmio_reads + other.mmio_reads,
+            mmio_writes: self.mmio_writes + other.mmio_writes,
         }
     }
 

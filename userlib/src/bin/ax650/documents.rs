@@ -26,6 +26,17 @@ fn examples(name: &str) -> &'static [(&'static str, &'static str)] {
                 "ax650 info -d 0000:01:00.0 --json | jq .temperature_c",
             ),
         ],
+        "top" => &[
+            ("Watch all cards:", "ax650 top"),
+            (
+                "The temperature every ten seconds, for a script:",
+                "ax650 top --json --delay 10 | jq '.cards[].temperature_c'",
+            ),
+        ],
+        "exporter" => &[
+            ("What Prometheus would get:", "ax650 exporter --once"),
+            ("Serve it to this host, on another port:", "ax650 exporter --listen 127.0.0.1:9100"),
+        ],
         "check" => &[
             ("It does not work. Why?", "ax650 check"),
             (
@@ -57,9 +68,42 @@ fn examples(name: &str) -> &'static [(&'static str, &'static str)] {
             "ffmpeg -i in.mkv -f rawvideo -pix_fmt nv12 - | ax650 encode - -s 1920x1080 --pixels nv12 -o out.mp4",
         )],
         "transcode" => &[("To H.265 at 2.5 Mbit/s:", "ax650 transcode in.mp4 --codec h265 -b 2500k -o out.mp4")],
+        "detect" => &[
+            (
+                "What is in a video, a line of JSON for each picture:",
+                "ax650 detect in.mp4 -m detector.axmodel --labels names.txt",
+            ),
+            (
+                "The pictures in which a class was seen for sure:",
+                "ax650 detect in.mp4 -m detector.axmodel | jq 'select(any(.detections[]; .class == 2 and .score > 0.8)).frame'",
+            ),
+            (
+                "Look at the boxes:",
+                "ax650 detect in.mp4 -m detector.axmodel --draw out.mp4 -o found.jsonl",
+            ),
+        ],
+        "classify" => &[(
+            "The three best names of each picture:",
+            "ax650 classify *.jpg -m classifier.axmodel --labels names.txt --top 3 --softmax",
+        )],
+        "embed" => &[(
+            "Vectors of pictures, for a search:",
+            "ax650 embed *.jpg -m encoder.axmodel -o vectors.jsonl",
+        )],
+        "ocr" => &[
+            ("The text of a page, a line each:", "ax650 ocr page.png -m models | jq -r '.lines[].text'"),
+            (
+                "Look at where it is:",
+                "ax650 ocr photo.jpg -m models --draw found.png -o text.jsonl",
+            ),
+        ],
         "bench" => &[
             ("Two sizes only, for a script:", "ax650 bench --sizes 64k,8M --json"),
             ("What a real host would spend, by a model:", "ax650 bench --model"),
+            (
+                "Do 32 decoders and 16 encoders disturb each other, on two cards, in ten minutes?",
+                "ax650 bench -d 0 -d 1 --decode 32 --encode 16 --seconds 600",
+            ),
         ],
         "reset" => &[
             ("Reset a card that hangs, whoever uses it:", "sudo ax650 reset -d 1 --yes"),

@@ -12,7 +12,7 @@ use clap::Parser;
 use crate::args::{Arguments, Command};
 use crate::failure::Failure;
 use crate::video::ffmpeg_tests::ffmpeg;
-use crate::{bench, decode, encode, run, transcode};
+use crate::{bench, decode, encode, look, run, transcode};
 
 /// A directory of the test's own, removed at its end.
 struct Scratch(PathBuf);
@@ -63,7 +63,10 @@ fn ax650(arguments: &[&str]) -> Result<(), Failure> {
         Command::Decode(options) => decode::decode(&card, options),
         Command::Encode(options) => encode::encode(&card, options),
         Command::Transcode(options) => transcode::transcode(&card, options),
-        Command::Bench(options) => bench::bench(&card, options),
+        Command::Bench(options) => bench::bench(&[card.clone()], options),
+        Command::Detect(options) => look::detect(&card, options),
+        Command::Classify(options) => look::classify(&card, options),
+        Command::Embed(options) => look::embed(&card, options),
         other => panic!("not for this test: {other:?}"),
     };
     assert_eq!(fake.open_handles(), (0, 0));
@@ -572,6 +575,147 @@ fn strict_refuses_each_loss() {
     }
 }
 
+/// A model whose input is a picture of 8x8, and which adds 1 to its bytes.
+fn looker(dims: &[i32]) -> Vec<u8> {
+    let tensor = |name: &str, dims: &[i32]| Meta {
+        name: name.into(),
+        format: 4, // UINT8
+        layout: 1,
+        groups: vec![OneMeta {
+            size: dims.iter().product::<i32>() as u64,
+            dims: dims.to_vec(),
+            stride: Vec::new(),
+        }],
+    };
+    model_image(&IoMeta {
+        inputs: vec![tensor("x", &[1, 8, 8, 3])],
+        outputs: vec![tensor("y", dims)],
+    })
+}
+
+/// Pictures of the fake decoder are all of one shade, so what is seen in them is known.
+#[test]
+fn look_at_a_stream() {
+    let scratch = Scratch::new("look");
+    let clip = scratch.write("in.h264", &stream(6));
+    let labels = scratch.write("labels", b"none\n one \n");
+    let out = scratch.name("out.jsonl");
+    let lines = |out: &str| -> Vec<serde_json::Value> {
+        let text = fs::read_to_string(out).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    // Two classes of the same score: the shade that the picture's packet gives it, and 1.
+    let model = scratch.write("model", &looker(&[1, 2]));
+    ax650(&[
+        "classify", &clip, "-m", &model, "-o", &out, "-q", "--labels", &labels, "--top", "1",
+    ])
+    .unwrap();
+    let seen = lines(&out);
+    assert_eq!(seen.len(), 6);
+    let shade = |number: usize| f64::from(1 + 0x41 + (0x80 | number as u8) + 1);
+    for (number, line) in seen.iter().enumerate().skip(1) {
+        let best = serde_json::json!([{"class": 0, "score": shade(number), "label": "none"}]);
+        assert_eq!((&line["frame"], &line["classes"]), (&number.into(), &best));
+        assert_eq!(line["pts"].as_f64(), Some(number as f64 / 25.0));
+    }
+    // A file that exists stays.
+    let again = ax650(&["classify", &clip, "-m", &model, "-o", &out, "-q"]);
+    assert!(again.unwrap_err().message.contains("exists"));
+    ax650(&[
+        "embed",
+        &clip,
+        "-m",
+        &model,
+        "-o",
+        &out,
+        "-q",
+        "--force",
+        "--stretch",
+        "--raw",
+        "-n",
+        "2",
+    ])
+    .unwrap();
+    let seen = lines(&out);
+    assert_eq!(seen.len(), 2);
+    assert_eq!(
+        seen[1]["embedding"],
+        serde_json::json!([shade(1), shade(1)])
+    );
+    ax650(&[
+        "embed", &clip, &clip, "-m", &model, "-o", &out, "-q", "--force", "-n", "1",
+    ])
+    .unwrap();
+    let seen = lines(&out);
+    assert_eq!(seen.len(), 2);
+    assert_eq!(seen[0]["input"], clip);
+    let length = seen[0]["embedding"].as_array().unwrap().iter();
+    let square: f64 = length.map(|x| x.as_f64().unwrap().powi(2)).sum();
+    assert!((square - 1.0).abs() < 1e-6, "{square}");
+
+    // Detectors, and models that are none.
+    let detector = scratch.write("detector", &looker(&[1, 5, 8]));
+    let drawn = scratch.name("drawn.h264");
+    ax650(&[
+        "detect", &clip, "-m", &detector, "-o", &out, "-q", "--force", "--draw", &drawn,
+    ])
+    .unwrap();
+    let seen = lines(&out);
+    // All places are the same box.
+    assert_eq!(seen[0]["detections"].as_array().unwrap().len(), 1);
+    assert!(fs::metadata(&drawn).unwrap().len() > 0);
+    let picture = scratch.name("one.png");
+    for (line, says) in [
+        (
+            vec!["detect", &clip, "-m", &model],
+            "an output of 1x2 has no boxes",
+        ),
+        (
+            vec!["detect", &clip, &clip, "-m", &detector, "--draw", &drawn],
+            "--draw wants one input",
+        ),
+        (
+            vec!["detect", &clip, "-m", &detector, "--draw", &picture],
+            "a .png file holds one picture",
+        ),
+        (
+            vec!["detect", &clip, "-m", &detector, "--draw", &clip, "--force"],
+            "this is the input",
+        ),
+        (
+            vec!["detect", &clip, "-m", &detector, "-n", "0"],
+            "0 pictures",
+        ),
+        (vec!["detect", &labels, "-m", &detector], "labels"),
+    ] {
+        let failure = ax650(&[line.clone(), vec!["-q", "-o", "/dev/null"]].concat()).unwrap_err();
+        assert!(
+            failure.message.contains(says),
+            "{line:?}: {}",
+            failure.message
+        );
+    }
+    ax650(&[
+        "detect",
+        &clip,
+        "-m",
+        &detector,
+        "-q",
+        "-o",
+        "/dev/null",
+        "--draw",
+        &picture,
+        "-n",
+        "1",
+    ])
+    .unwrap();
+    let decoder = png::Decoder::new(std::io::BufReader::new(fs::File::open(&picture).unwrap()));
+    let info = decoder.read_info().unwrap().info().size();
+    assert_eq!(info, (1280, 720));
+}
+
 #[test]
 fn bench_runs() {
     ax650(&[
@@ -591,6 +735,29 @@ fn bench_runs() {
     .unwrap();
     ax650(&["bench", "--calls", "1", "--sizes", "1", "--streams", "3"]).unwrap();
     ax650(&["bench", "--model"]).unwrap();
+    let scratch = Scratch::new("bench");
+    let model = scratch.write("model", &model());
+    ax650(&[
+        "bench",
+        "--decode",
+        "2",
+        "--encode",
+        "1",
+        "--infer",
+        "2",
+        "--infer-model",
+        &model,
+        "-n",
+        "30",
+        "--size",
+        "64x48",
+    ])
+    .unwrap();
+    let clip = scratch.write("in.h264", &stream(6));
+    ax650(&[
+        "bench", "--decode", "3", "--clip", &clip, "-n", "9", "--json",
+    ])
+    .unwrap();
     ax650(&["bench", "--model", "--json"]).unwrap();
     assert_eq!(
         ax650(&["bench", "--calls", "1", "--sizes", "2G"])

@@ -35,6 +35,8 @@ pub struct PciCard {
     pub generation: Option<u32>,
     /// Firmware version.
     pub firmware: Option<String>,
+    /// Time in which a model was run, microseconds.
+    pub npu_busy_us: Option<u64>,
     /// Milliseconds since the last heartbeat.
     pub heartbeat_ms: Option<u64>,
     /// Errno of the last failed boot or recovery, positive.
@@ -131,7 +133,15 @@ impl System {
                 .filter(|card| card.index.is_some())
                 .min_by_key(|card| card.index);
         };
-        let node = Path::new(name).file_name().and_then(|name| name.to_str());
+        // What udev has made may be a link.
+        let real = fs::canonicalize(self.path(name))
+            .ok()
+            .filter(|_| name.contains('/'));
+        let node = real
+            .as_deref()
+            .unwrap_or(Path::new(name))
+            .file_name()
+            .and_then(|name| name.to_str());
         let index = node
             .map(|node| node.strip_prefix("ax650-").unwrap_or(node))
             .and_then(|digits| digits.parse().ok());
@@ -204,6 +214,7 @@ fn card(device: &Path) -> Option<PciCard> {
         state: get("state"),
         generation: number("generation").and_then(|n| n.try_into().ok()),
         firmware: get("firmware_version"),
+        npu_busy_us: number("npu_busy_time_us").and_then(|n| n.try_into().ok()),
         heartbeat_ms: number("heartbeat_age_ms").and_then(|n| n.try_into().ok()),
         last_error: number("last_error")
             .filter(|n| *n != 0)

@@ -2,11 +2,13 @@
 
 //! Decoded pictures, as long as they are in card memory.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 use super::{api, Inner, CHANNEL, GET};
 use crate::buffer::Buffer;
 use crate::call::Call;
+use crate::cleanup::Keep;
 use crate::error::{Error, Request, Result};
 use crate::media::picture::PictureLayout;
 use crate::media::structs::VideoFrame;
@@ -19,49 +21,63 @@ use crate::session::Session;
 
 const RELEASE: Api = api("give a picture back", VdecApi::AxVdecReleaseChnFrame, &[]);
 
-/// A decoded picture in card memory, given back to the decoder when dropped.
+/// A decoded picture in card memory, given back to the decoder when dropped and all jobs have ended that use it.
 #[derive(Debug)]
 pub struct Frame {
+    held: Arc<Held>,
+    session: Session,
+}
+
+/// The picture as jobs keep it: it does not keep the session going.
+#[derive(Debug)]
+struct Held {
     decoder: Arc<Inner>,
     info: VideoFrame,
-    held: bool,
+    /// Whether the card has to be told to take it back.
+    is_here: AtomicBool,
 }
 
 impl Frame {
-    pub(super) fn new(decoder: Arc<Inner>, info: VideoFrame) -> Self {
-        Self {
+    pub(super) fn new(decoder: Arc<Inner>, session: Session, info: VideoFrame) -> Self {
+        let held = Arc::new(Held {
             decoder,
             info,
-            held: true,
-        }
+            is_here: AtomicBool::new(true),
+        });
+        Self { held, session }
     }
 
     /// Returns what the card said of the picture.
     pub fn info(&self) -> &VideoFrame {
-        &self.info
+        &self.held.info
     }
 
     pub(in crate::media) fn session(&self) -> &Session {
-        self.decoder.stream.session()
+        &self.session
+    }
+
+    /// Returns what a job that uses the picture keeps.
+    pub(in crate::media) fn keep(&self) -> Keep {
+        self.held.clone()
     }
 
     /// Returns the presentation time, as it was sent with the packet.
     pub fn pts(&self) -> u64 {
-        self.info.pts()
+        self.info().pts()
     }
 
     /// Tells how the picture lies in card memory; in host memory after [`Frame::download`] too.
     pub fn layout(&self) -> PictureLayout {
-        let (width, height) = (self.info.width(), self.info.height());
+        let info = self.info();
         PictureLayout {
-            width,
-            height,
-            stride: self.info.luma_stride(),
+            width: info.width(),
+            height: info.height(),
+            stride: info.luma_stride(),
         }
     }
 
     pub(super) fn checked(self) -> Result<Self> {
-        let info = &self.info;
+        let info = self.info();
         let bad = |problem: String| Error::answer(GET.what, problem);
         if info.format() != FORMAT_NV12 || info.compress_mode() != 0 {
             let (format, mode) = (info.format(), info.compress_mode());
@@ -93,7 +109,7 @@ impl Frame {
     /// # Errors
     ///
     /// [`Error::Invalid`]: the buffer is too small.
-    pub fn download(mut self, buffer: &Buffer) -> Result<PictureLayout> {
+    pub fn download(self, buffer: &Buffer) -> Result<PictureLayout> {
         let layout = self.layout();
         let (luma, size) = (layout.luma_size(), layout.size());
         if buffer.len() < size {
@@ -102,33 +118,35 @@ impl Frame {
                 "a picture of {size} bytes for a buffer of {room}"
             )));
         }
-        let stream = &self.decoder.stream;
-        let job = if self.info.chroma() == self.info.luma() + luma as u64 {
-            stream
-                .job()
-                .then(Part::from_card(buffer, 0..size, self.info.luma()))
+        let stream = &self.held.decoder.stream;
+        let (first, second) = (self.info().luma(), self.info().chroma());
+        let job = if second == first + luma as u64 {
+            stream.job().then(Part::from_card(buffer, 0..size, first))
         } else {
             stream
                 .job()
-                .then(Part::from_card(buffer, 0..luma, self.info.luma()))
-                .along(Part::from_card(buffer, luma..size, self.info.chroma()))
+                .then(Part::from_card(buffer, 0..luma, first))
+                .along(Part::from_card(buffer, luma..size, second))
         };
-        let done = job.then(self.release_call()).run();
-        self.held = done.as_ref().err().is_some_and(was_not_released);
+        let done = job.then(self.held.release_call()).run();
+        let is_here = done.as_ref().err().is_some_and(was_not_released);
+        self.held.is_here.store(is_here, Ordering::Relaxed);
         let mut done = done?;
         let last = done.steps.len() - 1;
         native::answer(&RELEASE, done.answer(last)?)?;
         Ok(layout)
     }
 
+    /// Drops the frame without giving anything back.
+    pub(super) fn forget(self) {
+        self.held.is_here.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Held {
     fn release_call(&self) -> Call {
         let blobs: [&[u8]; 3] = [&self.decoder.group, &CHANNEL, self.info.as_bytes()];
         self.decoder.stream.native_call(&RELEASE, &blobs)
-    }
-
-    /// Drops the frame without giving anything back.
-    pub(super) fn forget(mut self) {
-        self.held = false;
     }
 }
 
@@ -144,9 +162,9 @@ fn was_not_released(error: &Error) -> bool {
     }
 }
 
-impl Drop for Frame {
+impl Drop for Held {
     fn drop(&mut self) {
-        if self.held {
+        if *self.is_here.get_mut() && !self.decoder.stream.session().is_over() {
             give_back(&self.decoder.stream, [self.release_call()]);
         }
     }
