@@ -68,7 +68,7 @@ pack() {
 make_source() {
     list >"$tmp/list"
     [ -s "$tmp/list" ] || die "no files"
-    pack "$name.tar.xz" --no-recursion --transform="s,^,$name/," --null --verbatim-files-from \
+    pack "$name.tar.xz" --no-recursion --transform="s,^,$name/,S" --null --verbatim-files-from \
         --files-from="$tmp/list"
 }
 

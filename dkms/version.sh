@@ -15,6 +15,7 @@ Cargo.toml                  ^version = "([^"]*)"$
 Cargo.toml                  ^ax650 = \{ path = "userlib", version = "([^"]*)"
 Cargo.toml                  ^ax650-uapi = \{ path = "uapi", version = "([^"]*)" \}$
 Cargo.toml                  ^ax650-command = \{ path = "userlib.command", version = "([^"]*)" \}$
+userlib/gst/Cargo.toml      ^version = "([^"]*)"$
 userlib/python/Cargo.toml   ^version = "([^"]*)"$
 userlib/python/axengine/pyproject.toml ^version = "([^"]*)"$
 userlib/python/axengine/pyproject.toml ^dependencies = \["ax650==([^"]*)"\]$
@@ -63,7 +64,7 @@ change() { # NEW
     done <<<"$places"
     # The lock file has the versions of the workspace's own packages.
     cargo update --workspace --offline --quiet
-    sed -i "/^name = \"ax650/{n;s/\"${version//./\\.}\"/\"$new\"/}" userlib/python/Cargo.lock
+    sed -i "/^name = \"ax650/{n;s/\"${version//./\\.}\"/\"$new\"/}" userlib/python/Cargo.lock userlib/gst/Cargo.lock
     printf 'version: %s; now add it to the changelogs:%s\n' "$new" \
         "$(awk '{ printf " %s", $1 }' <<<"$headings")" >&2
 }
