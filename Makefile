@@ -13,7 +13,7 @@ MAKEFLAGS += --no-print-directory
 # -- variables for the user ----------------------------------------------------------------------
 # Every `VAR ?=` line's comment is part of `make help`.
 KERNEL ?=#  guest kernel: trixie-backports, forky, debug; for test also all (default: test all, else trixie-backports)
-CASES  ?=#  test, test-onnx, test-packages, test-python: only cases whose names match these globs, for example CASES='boot/* R06*'
+CASES  ?=#  test, test-gst, test-onnx, test-packages, test-python: only cases whose names match these globs, for example CASES='boot/* R06*'
 ARCH   ?= amd64#  of guest, module and programs: amd64, or arm64 (cross-built; in QEMU)
 CARDS  ?= 1#  shell: number of emulated cards
 SEED   ?=#  test, soak: seed of cases that do things at random; a failure names it
@@ -62,8 +62,7 @@ export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER := aarch64-linux-gnu-gcc
 else
 triple := x86_64-unknown-linux-gnu
 endif
-guest_crates := ax650 ax650-c ax650-firmware ax650-guest
-host_crates := ax650-emu ax650-rig
+guest_crates := ax650 ax650-c ax650-firmware ax650-guest ax650-llm
 
 .PHONY: help
 help: ## this list
@@ -104,8 +103,7 @@ no_crates := 'no crates; if a download failed above, the package registry (crate
 crates: root
 	@$(in) tests/env/progress.sh 'fetching crates' cargo fetch --locked || { echo $(no_crates) >&2; exit 1; }
 build: build-host build-guest ## all programs: emulated card, test rig, command line tools
-build-host: crates
-	@$(in) cargo build --frozen --release -j $(JOBS) $(host_crates:%=-p %)
+build-host: emu-model rig
 build-guest: crates
 	@$(in) env RUSTFLAGS='-C target-feature=+crt-static' \
 		cargo build --frozen --release -j $(JOBS) --target $(triple) $(guest_crates:%=-p %)
@@ -114,6 +112,14 @@ build-guest: crates
 libax650: crates ## the C library with header, pkg-config and CMake files, below dist/libax650
 	@$(in) sh -c 'cargo build --frozen --release -j $(JOBS) -p ax650-c && \
 		AX650_C_ARCHIVE=$$CARGO_TARGET_DIR/release/libax650_c.a userlib/c/build.sh dist/libax650 /usr'
+
+# The root with valgrind is none of the toolchain's.
+memcheck_in := tests/env/other-root.sh memcheck tests/memcheck/packages.txt
+.PHONY: check-c
+check-c: crates ## run the C library's examples with a card in the same process, under valgrind and with AddressSanitizer
+	@$(in) tests/env/progress.sh 'building the C library with a card in the same process' \
+		cargo build --frozen --release -j $(JOBS) -p ax650-c --features fake --target-dir $(target)/memcheck
+	@$(memcheck_in) tests/memcheck/run.sh /cache/target/memcheck/release/libax650_c.a
 
 .PHONY: module $(kernels:%=module-%)
 module: module-$(shell_kernel) ## the kernel module for the guest kernel KERNEL
@@ -147,6 +153,32 @@ bench: rig assets $(test_roots) ## measure calls, copies, boot, models and video
 test-onnx: rig ## run the node tests of ONNX on the emulated card and compare with ONNX Runtime (15 minutes): CASES, ARCH
 	@$(in) tests/onnx/run.sh $(patsubst %,'%',$(CASES))
 
+# Not part of `test`: the same commands look with the small models of its cases.
+.PHONY: test-zoo
+test-zoo: rig assets ## small vision transformers, a DETR and others look at pictures on the emulated card, compared with ONNX Runtime (3 minutes)
+	@$(in) tests/zoo/run.sh
+
+# Not part of `test`, which has a small model: real weights, 93 MB of them to download.
+.PHONY: test-llm demo-llm
+test-llm: rig ## ask SmolLM2-135M on the emulated card and compare with ONNX Runtime, token by token (20 minutes)
+	@$(in) tests/llm/run.sh test
+demo-llm: rig ## ask SmolLM2-135M on the emulated card (downloads 150 MB, once)
+	@$(in) tests/llm/run.sh demo
+
+# Not part of `test`: an experiment (docs/vfio.md).
+.PHONY: test-vfio
+test-vfio: assets build-host ## use a card over VFIO, without the driver, on Debian 13's own kernel without Rust (5 minutes, 110 MB)
+	@$(in) env RUSTFLAGS='-C target-feature=+crt-static' \
+		cargo build --frozen --release -j $(JOBS) --target $(triple) -p ax650-vfio -p ax650-firmware --bins
+	@$(in) tests/vfio/run.sh
+
+# Not part of `test`, which has a small model: real weights and spoken sentences, 170 MB to download.
+.PHONY: test-speech demo-speech
+test-speech: rig emu-model ## hear sentences with Whisper tiny.en on the emulated card, compare with faster-whisper and ONNX Runtime (5 minutes)
+	@$(in) tests/llm/speech_run.sh test
+demo-speech: rig ## hear sentences with Whisper tiny.en on the emulated card (downloads 170 MB, once)
+	@$(in) tests/llm/speech_run.sh demo
+
 .PHONY: python test-python check-python
 python: crates ## the Python packages, as wheels, into dist/
 	@$(in) tests/env/progress.sh 'building the Python packages' tests/python/build.sh dist
@@ -155,6 +187,24 @@ check-python: crates ## run the cases of the Python packages that need no guest:
 test-python: rig assets emu-model python ## run the cases of the Python packages in a guest with CPython: CASES
 	@$(in) tests/python/run.sh $(patsubst %,'%',$(CASES))
 
+# The root with GStreamer is none of the toolchain's.
+gst_in := tests/gst/root.sh
+gst_share := $(target)/gst/share
+gst_share_in := /cache/target/gst/share
+.PHONY: root-gst gst check-gst test-gst
+root-gst: root ## root that the GStreamer elements are built in (3 minutes, once)
+	@$(gst_in) true
+gst: root-gst ## the GStreamer elements and their Debian package, into dist/gst
+	@$(gst_in) tests/gst/build.sh dist/gst
+check-gst: root-gst assets ## format and lints of the GStreamer elements, and what can be tried of them without a guest
+	@$(in) tests/gst/inputs.sh $(gst_share)/in
+	@$(gst_in) tests/gst/build.sh check
+	@$(gst_in) tests/gst/host.sh $(gst_share_in)
+test-gst: rig assets gst ## run the cases of the GStreamer elements in a guest with GStreamer (5 minutes): CASES
+	@$(in) tests/gst/inputs.sh $(gst_share)/in
+	@$(gst_in) tests/gst/system.sh $(gst_share_in)
+	@$(in) tests/gst/run.sh $(gst_share) $(patsubst %,'%',$(CASES))
+
 .PHONY: check doc
 check: rig assets kernels ## format, lints and host tests: what needs no guest
 	@AX650_FUZZ_SECONDS=$${AX650_FUZZ_SECONDS:-1} $(rig) test --kernel trixie-backports --cases 'host/*'
@@ -162,19 +212,23 @@ doc: crates ## the library's documentation, into the cargo target directory
 	@$(in) cargo doc --frozen --no-deps -j $(JOBS) -p ax650 -p ax650-uapi -p ax650-firmware
 
 .PHONY: demo
-demo: rig assets emu-model ## boot a card in a guest, read a picture, transcode a clip: ARCH
-	@$(in) env RUSTFLAGS='-C target-feature=+crt-static' tests/env/progress.sh 'building the text recognition' \
-		cargo build --frozen --release -j $(JOBS) --target $(triple) -p ax650 --example ocr
+demo: rig assets ## boot a card in a guest, read a picture, find faces in a clip, transcode it, ask models of language and speech: ARCH
+	@$(rig) build
 	@$(in) tests/demo/demo.sh
+.PHONY: demo-vision
+demo-vision: rig assets ## look for faces in a clip, and compare with ONNX Runtime (downloads 60 MB, once): ARCH
+	@$(in) tests/demo/vision.sh
 .PHONY: emu-model
+# With the card, as the rig builds it: by itself it would want other features of their crates.
 emu-model: crates
-	@$(in) tests/env/progress.sh 'building the model tool' \
-		cargo build --frozen --release -j $(JOBS) -p ax650-emu-daemon --bin ax650-emu-model
+	@$(in) tests/env/progress.sh 'building the emulated card and its model tool' \
+		cargo build --frozen --release -j $(JOBS) -p ax650-emu -p ax650-emu-daemon --bins
 
 # On the host: the systems that packages are built and tried in are not the toolchain root.
 .PHONY: packages packages-deb test-packages
 packages: packages-deb ## all packages, into dist/
 packages-deb: crates
+	@$(in) cargo fetch --locked --manifest-path userlib/python/Cargo.toml || { echo $(no_crates) >&2; exit 1; }
 	@tests/packages/build.sh
 test-packages: packages assets ## install, boot, upgrade and remove the packages in Debian systems: CASES
 	@CASES='$(strip $(CASES))' tests/packages/run.sh

@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Runs what the card ran on the CPU with ONNX Runtime, and compares.
+"""Runs what the card ran on the CPU with ONNX Runtime, and compares; compares the text with what was drawn.
 
-usage: compare.py DUMP MODEL_DIR
+usage: compare.py TENSORS MODEL_DIR TEXT
 
-DUMP is what `ocr --dump` wrote; MODEL_DIR has the models as published, not those made for the card.
-Prints the largest difference of each model's outputs and fails if one is above the limit.
+TENSORS and TEXT are what `ax650 ocr` wrote; MODEL_DIR has the models as published, not those made for the card.
+Prints the largest difference of each model's outputs and fails if one is above the limit, or if the text is not that of the page.
 """
 import csv
+import json
 import os
 import sys
 
 import numpy
 import onnxruntime
+
+from prepare import LINES
 
 FILES = {
     "det": "ch_PP-OCRv4_det_infer.onnx",
@@ -28,8 +31,19 @@ def tensor(directory, dims, name):
     return numpy.fromfile(os.path.join(directory, name), dtype="<f4").reshape(shape)
 
 
+def check_text(path):
+    with open(path, encoding="utf-8") as file:
+        have = [line["text"] for line in json.loads(file.readline())["lines"]]
+    want = [text for text, _ in LINES]
+    # Spaces are what the recogniser is least sure of.
+    if [text.replace(" ", "") for text in have] != [text.replace(" ", "") for text in want]:
+        sys.exit(f"read: {have}; drawn: {want}")
+    print(f"text: {len(have)} lines, as drawn")
+
+
 def main():
-    dump, models = sys.argv[1:]
+    dump, models, text = sys.argv[1:]
+    check_text(text)
     worst, runs = {}, {}
     sessions = {}
     with open(os.path.join(dump, "index.tsv"), encoding="utf-8") as index:

@@ -13,10 +13,6 @@ env=$tree/tests/env
 out=${1:-$tree/demo-output}
 target=${CARGO_TARGET_DIR:-$tree/target}
 arch=${AX650_ARCH:-amd64}
-case $arch in
-arm64) programs=$target/aarch64-unknown-linux-gnu/release ;;
-*) programs=$target/x86_64-unknown-linux-gnu/release ;;
-esac
 start=$SECONDS
 
 step() { printf '\n== %s (%d s)\n' "$*" $((SECONDS - start)); }
@@ -25,7 +21,7 @@ die() { printf 'demo: %s\n' "$*" >&2; exit 1; }
 share=$(mktemp -d)
 trap 'rm -rf "$share"' EXIT
 mkdir -p "$share"/{in,out/tensors,bin} "$out"
-rm -f "$out"/{text-found.png,picture.png,transcoded.mp4}
+rm -f "$out"/{text-found.png,picture.png,transcoded.mp4,faces.mp4}
 
 progress() { "$env/progress.sh" "$@"; }
 
@@ -33,18 +29,37 @@ step "preparing models, picture and clip"
 models=$("$env/assets.sh" print models)
 python=$("$env/assets.sh" print python)
 progress "models, picture and clip" "$tree/tests/demo/inputs.sh" "$share/in"
-cp "$programs/examples/ocr" "$share/bin/"
 cp "$tree/tests/demo/guest.sh" "$share/bin/demo-guest"
+cp "$tree/tests/demo/faces-guest.sh" "$share/in/"
+"$tree/tests/demo/faces.sh" prepare "$share/in"
+# Real weights are large: who has them from `make demo-llm` and `make demo-speech` sees them here, others see small models.
+if "$env/assets.sh" have smollm2; then
+    "$tree/tests/llm/models.sh" chat "$share/in/chat"
+    touch "$share/in/chat-is-real"
+else
+    cp -r "$tree/tests/data/llm/tiny" "$share/in/chat"
+fi
+if "$env/assets.sh" have whisper; then
+    "$tree/tests/llm/models.sh" hear "$share/in/hear"
+    cp "$("$env/assets.sh" print sounds)/beckett.wav" "$share/in/speech.wav"
+    touch "$share/in/hear-is-real"
+else
+    cp -r "$tree/tests/data/llm/speech" "$share/in/hear"
+    cp "$tree/tests/data/llm/speech/tones.wav" "$share/in/speech.wav"
+fi
 
 step "booting a guest with Debian's kernel and an emulated card"
 "$target/release/ax650-rig" --arch "$arch" guest --kernel trixie-backports --share "$share" --run sh,/mnt/share/bin/demo-guest ||
     die "the guest's part failed, see above"
 
-step "comparing inference with ONNX Runtime on the CPU"
+step "comparing inference with ONNX Runtime on the CPU, and the text with what was drawn"
 # shellcheck disable=SC2016 # for that shell to expand
-progress "ONNX Runtime" bash -c '"$1" "$2" "$3" "$4" >"$5"' - \
-    "$python" "$tree/tests/demo/compare.py" "$share/out/tensors" "$models" "$share/compared"
+progress "ONNX Runtime" bash -c '"$1" "$2" "$3" "$4" "$5" >"$6"' - \
+    "$python" "$tree/tests/demo/compare.py" "$share/out/tensors" "$models" "$share/out/text.jsonl" "$share/compared"
 cat "$share/compared"
+
+step "comparing the faces with those that ONNX Runtime finds"
+"$tree/tests/demo/faces.sh" compare "$share/in" "$share/out/found.jsonl"
 
 step "comparing decoding with ffmpeg"
 progress "ffmpeg decodes the clip" \
@@ -65,6 +80,6 @@ echo "encoded: PSNR against the original ${psnr#average:} dB"
 [ "$(awk -v p="${psnr#average:}" 'BEGIN { print (p == "inf" || p > 28) }')" = 1 ] ||
     die "the encoded clip is too far from the original"
 
-cp "$share"/out/{text-found.png,transcoded.mp4} "$share/in/picture.png" "$out/"
+cp "$share"/out/{text-found.png,transcoded.mp4,faces.mp4} "$share/in/picture.png" "$out/"
 step "done"
-echo "look at: ${out#"$tree"/}/text-found.png, ${out#"$tree"/}/transcoded.mp4"
+echo "look at: ${out#"$tree"/}/text-found.png, ${out#"$tree"/}/faces.mp4, ${out#"$tree"/}/transcoded.mp4"

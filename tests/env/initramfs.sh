@@ -16,7 +16,9 @@ shift 2
 modules=$("$tree/tests/env/kernels.sh" print "$kernel" modules)
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+# Another run may make the same at the same time.
+partial=$(mktemp "$out.partial.XXXXXX")
+trap 'rm -rf "$work" "$partial"' EXIT
 guest=$work/guest
 mkdir -p "$guest"/{bin,sbin,dev,etc,proc,sys,tmp,run,root,mnt/share,lib/firmware}
 if [ "$arch" = "$(dpkg --print-architecture)" ]; then
@@ -43,5 +45,5 @@ for pair in "$@"; do
     cp "$file" "$guest$path"
 done
 find "$guest" -exec touch -h -d @0 {} +
-(cd "$guest" && find . | sort | cpio --quiet -o -H newc -R 0:0 --reproducible) | gzip -n -1 >"$out.partial"
-mv "$out.partial" "$out"
+(cd "$guest" && find . | sort | cpio --quiet -o -H newc -R 0:0 --reproducible) | gzip -n -1 >"$partial"
+mv "$partial" "$out"

@@ -171,24 +171,36 @@ def case_call_shape_of_onnx_runtime():
     same(Detector(path("cls.onnx")).detect_raw(wanted("cls")[0]["x"])[0], next(iter(wanted("cls")[1].values())))
 
 
-def case_rapidocr_reads_the_same():
-    """A published program, in which only the session class is another."""
-    found = "/share/out/found.json"
+def published(program, models, given, words):
+    """Runs a published program, in which only the session class is another; what it found, and what it finds without a card."""
+    found = f"/share/out/{program}.json"
     done = subprocess.run(
-        [sys.executable, "/share/ocr.py", "--card", "/share/ocr", "/share/ocr/picture.png", found],
+        [sys.executable, f"/share/{program}.py", "--card", models, given, found],
         capture_output=True,
         text=True,
         timeout=400,
         check=False,
         env={**os.environ, "PYTHONPATH": "/share/programs", "PYTHONDONTWRITEBYTECODE": "1"},
     )
-    good(done, "lines of text")
-    with open(found, encoding="utf-8") as file, open("/share/ocr/want.json", encoding="utf-8") as other:
-        found, expected = json.load(file), json.load(other)
+    good(done, words)
+    with open(found, encoding="utf-8") as file, open(f"/share/{program}/want.json", encoding="utf-8") as other:
+        return json.load(file), json.load(other)
+
+
+def case_rapidocr_reads_the_same():
+    found, expected = published("ocr", "/share/ocr", "/share/ocr/picture.png", "lines of text")
     assert [text for _, text, _ in found] == [text for _, text, _ in expected], found
     for (box, _, score), (right_box, _, right_score) in zip(found, expected):
         numpy.testing.assert_allclose(box, right_box, atol=1)
         numpy.testing.assert_allclose(score, right_score, atol=1e-3)
+
+
+def case_silero_vad_hears_the_same():
+    found, expected = published("vad", "/share/vad", "/share/vad/sound.npy", "pieces of speech")
+    assert found["speech"] == expected["speech"] and len(expected["speech"]) == 2, found["speech"]
+    # Each is made of what came of the one before.
+    numpy.testing.assert_allclose(found["probabilities"], expected["probabilities"], atol=1e-3)
+    assert min(expected["probabilities"]) < 0.1 and max(expected["probabilities"]) > 0.9
 
 
 # -- video ------------------------------------------------------------------------------------------
@@ -247,6 +259,66 @@ def case_encoded_pictures_look_the_same():
         raises(ax650.InvalidError, "a picture of 5 bytes", lambda: encoder.send(b"12345"))
         raises(ax650.InvalidError, "float32", lambda: encoder.send(numpy.zeros(5, "float32")))
         raises(ax650.InvalidError, "bit rate and a quantiser", lambda: ax650.Encoder(session, "h264", 64, 64, bit_rate=1, quantiser=1))
+
+
+def image_of(session, packets, width, height):
+    """The first picture of a stream, on the card."""
+    decoder = ax650.Decoder(session, "h264", width, height)
+    for packet in packets:
+        decoder.send(packet)
+        image = decoder.receive_image(0.1)
+        if image is not None:
+            return image
+    raise AssertionError("no picture")
+
+
+def case_pictures_are_scaled_on_the_card():
+    """Colours are where they should be, as BT.601 has them; a decoded picture looks like the one that the host has."""
+    # Luma, blue and red; the same as blue, green and red.
+    colours = {(81, 90, 240): (0, 0, 254), (145, 54, 34): (0, 255, 0), (41, 240, 110): (255, 0, 0), (180, 128, 128): (191,) * 3}
+    luma, chroma = numpy.zeros([48, 64], "uint8"), numpy.zeros([24, 32, 2], "uint8")
+    for quarter, (y, *uv) in enumerate(colours):
+        left, top = quarter % 2, quarter // 2
+        luma[24 * top : 24 * top + 24, 32 * left : 32 * left + 32] = y
+        chroma[12 * top : 12 * top + 12, 16 * left : 16 * left + 16] = uv
+    picture = numpy.concatenate([luma, chroma.reshape(24, 64)])
+    with ax650.Session() as session:
+        processor = ax650.ImageProcessor(session)
+        source = processor.nv12(64, 48)
+        source.upload(picture)
+        assert numpy.array_equal(source.download(), picture)
+        small, pixels = processor.nv12(32, 20), processor.bgr(32, 20)
+        processor.resize(source, small)
+        processor.convert(small, pixels)
+        found = pixels.download()
+        for quarter, bgr in enumerate(colours.values()):
+            pixel = found[5 + 10 * (quarter // 2), 8 + 16 * (quarter % 2)]
+            numpy.testing.assert_allclose(pixel.astype(int), bgr, atol=6)
+        processor.resize(source, small, crop=(36, 28, 28, 20))
+        processor.convert(small, pixels)
+        numpy.testing.assert_allclose(pixels.download().astype(int), numpy.full([20, 32, 3], 191), atol=6)
+        # A decoded picture: half its size is the mean of four, more or less.
+        stream, _ = clip()
+        width, height = ax650.stream_size("h264", stream)
+        packets = ax650.split_packets("h264", stream)
+        with ax650.Decoder(session, "h264", width, height) as decoder:
+            whole = next(decoder.decode(packets)).nv12[:height]
+        half = processor.nv12(width // 2, height // 2 & ~1)
+        encoder = ax650.Encoder(session, "h265", half.width, half.height, frame_rate=25)
+        with image_of(session, packets, width, height) as image:
+            raises(ax650.InvalidError, "cannot be filled", lambda: image.upload(picture))
+            processor.resize(image, half)
+        found = half.download()[: half.height].astype("float32")
+        rows, columns = 2 * half.height, 2 * half.width
+        mean = whole[:rows, :columns].reshape(half.height, 2, half.width, 2).astype("float32").mean(axis=(1, 3))
+        assert numpy.mean((found - mean) ** 2) < 60, numpy.mean((found - mean) ** 2)
+        # And on to an encoder, from where it is.
+        encoder.send(half, 5)
+        packet = encoder.receive(20)
+        assert packet.pts == 5 and packet.key
+        with ax650.Decoder(session, "h265", half.width, half.height) as decoder:
+            (again,) = decoder.decode([packet.data])
+        assert numpy.mean((again.nv12[: half.height] - found) ** 2) < 60
 
 
 # -- errors -----------------------------------------------------------------------------------------
@@ -477,28 +549,65 @@ def case_reset_of_the_card():
     same(ax650.InferenceSession(path("add.onnx")).run(None, feed)[0], results["y"])
 
 
-def case_cost():
-    """What a run costs beside the driver's own times."""
-    rounds = 100
+COUNTS = ("messages_sent", "messages_received", "doorbells", "interrupts", "bytes_to_card", "bytes_from_card")
+
+
+def counters():
+    """What the driver has counted, by its own file in debugfs: no door is asked."""
+    with open("/sys/kernel/debug/ax650-0/counters", encoding="utf-8") as file:
+        lines = dict(line.split() for line in file)
+    return [int(lines[name]) for name in COUNTS]
+
+
+def cost(work, rounds=50):
+    """Counts and microseconds of one of `rounds` that `work` does: the cheapest of five, as heartbeats come in between."""
+    counts, times = [], []
+    for _ in range(5):
+        before, begin = counters(), time.perf_counter()
+        work(rounds)
+        times.append(1e6 * (time.perf_counter() - begin) / rounds)
+        counts.append([round((now - then) / rounds, 1) for now, then in zip(counters(), before)])
+    return min(counts), min(times)
+
+
+def case_overhead():
+    """An inference costs the same messages, bells and bytes by each door as by `ax650 run`, which is the crate's."""
+
+    def crate(repeat):
+        command = ["ax650", "run", path("add.onnx"), "--repeat", str(repeat), "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+        return json.loads(done.stdout)
+
+    # What comes before and after the runs goes away in the difference.
+    least = []
+    for _ in range(5):
+        steps = [counters()]
+        for repeat in (50, 100):
+            told = crate(repeat)
+            steps.append(counters())
+        least.append([round((c - b - (b - a)) / 50, 1) for a, b, c in zip(*steps)])
+    crates = min(least)
     feed, _ = wanted("add")
+    shared = ax650.InferenceSession(path("add.onnx"))
     with ax650.Session() as session, session.load(path("add.onnx")) as model:
         binding = model.bind()
-        model.run(feed), binding.run()
-        begin = time.perf_counter()
-        driver = sum(binding.run().total for _ in range(rounds))
-        bound = time.perf_counter() - begin
-        begin = time.perf_counter()
-        for _ in range(rounds):
-            model.run(feed)
-        whole = time.perf_counter() - begin
-    shared = ax650.InferenceSession(path("add.onnx"))
-    shared.run(None, feed)
-    begin = time.perf_counter()
-    for _ in range(rounds):
-        shared.run(None, feed)
-    onnx = time.perf_counter() - begin
-    each = [round(1e6 * seconds / rounds) for seconds in (driver, bound, whole, onnx)]
-    print("  us for each run: driver %d, Binding.run %d, Model.run %d, InferenceSession.run %d" % tuple(each))
+        doors = {
+            "Binding.run": binding.run,
+            "Model.run": lambda: model.run(feed),
+            "InferenceSession.run": lambda: shared.run(None, feed),
+        }
+        print("  " + ", ".join(f"{name} {count:g}" for name, count in zip(COUNTS, crates)))
+        print(f"  ax650 run: {json.dumps(told)}")
+        for name, run in doors.items():
+            run()
+            counts, microseconds = cost(lambda rounds, run=run: [run() for _ in range(rounds)])
+            print(f"  {name}: {microseconds:.0f} us")
+            # How many interrupts there are depends on how soon somebody looks.
+            exact = [at for at, counter in enumerate(COUNTS) if counter != "interrupts"]
+            # Heartbeats are in between.
+            assert all(abs(counts[at] - crates[at]) <= 0.2 for at in exact), (name, counts, crates)
+        driver = min(binding.run().total for _ in range(50))
+        print(f"  the driver's part: {1e6 * driver:.0f} us")
 
 
 if __name__ == "__main__":

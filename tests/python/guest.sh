@@ -10,7 +10,9 @@ mkdir -p $root
 tar -C $root -xf $share/python.tar
 for fs in proc sys dev; do mount --bind /$fs $root/$fs; done
 mount --bind $share $root/share
-cp "$(command -v ax650-fw)" $root/usr/bin/
+# For the driver's counters.
+mount -t debugfs debugfs $root/sys/kernel/debug
+cp "$(command -v ax650-fw)" "$(command -v ax650)" $root/usr/bin/
 mkdir -p $root/lib/firmware
 mount --bind /lib/firmware $root/lib/firmware
 status=0

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """What the cases of the Python packages are run and judged with."""
 import fnmatch
+import signal
 import subprocess
 import sys
 import time
@@ -38,6 +39,8 @@ def good(done, words=""):
 
 def main(concern, functions, globs, summary=None):
     """Runs the functions `case_NAME` that a glob matches, and returns the exit status."""
+    # Shells start what they put into the background with this signal ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     passed = failed = 0
     for name, case in list(functions.items()):
         if not name.startswith("case_"):

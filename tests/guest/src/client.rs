@@ -123,6 +123,17 @@ impl Client {
         }
     }
 
+    /// Queues a job whose time is over at `deadline`, nanoseconds of CLOCK_MONOTONIC.
+    pub fn submit_until(&self, steps: &[ax650_step], deadline: u64) -> io::Result<u64> {
+        let mut submit = ax650_submit {
+            session: self.session.session,
+            eventfd: -1,
+            timeout_ns: deadline,
+            ..Default::default()
+        };
+        self.card.submit_with(&mut submit, steps)
+    }
+
     /// Submits these steps as one job.
     pub fn submit(&self, steps: &[ax650_step]) -> io::Result<u64> {
         self.card.submit(self.session.session, steps)

@@ -8,6 +8,7 @@
 //! selftest run --from-host    run what the harness says, KTAP on its port
 //! ```
 
+mod ax650_llm;
 mod card;
 mod cases;
 mod client;

@@ -57,6 +57,10 @@ pub struct Machine {
     pub switch: bool,
 }
 
+/// Kernels as distributions ship them: for what says nothing on the debug kernel (times), or nothing more (work that is user
+/// space's alone).
+pub const STOCK: &[&str] = &["trixie-backports", "forky"];
+
 /// The usual machine: one card behind an IOMMU.
 pub const USUAL: Machine = Machine {
     iommu: "on",

@@ -22,6 +22,10 @@ pub struct Doorbell {
     pub rule: Rule,
     /// Whether the host's write pointer is visible before it reads how many bells were handled.
     pub barrier: bool,
+    /// Whether the host rings no bell while one is on its way, as the module does until that has gone wrong once.
+    pub one_serves: bool,
+    /// Whether the host sees that a bell is counted before the card looks into the ring.
+    pub counts_first: bool,
 }
 
 /// What the host does about lost bells.
@@ -46,6 +50,8 @@ pub struct State {
     rung: u8,
     /// The count of bells handled, as in the control page.
     handled: u8,
+    /// Bells handled, of which the host cannot see that yet.
+    uncounted: u8,
     /// Bells on their way.
     flying: u8,
     lost: u8,
@@ -86,6 +92,8 @@ pub enum Action {
     Lose,
     /// The card takes a bell and counts it.
     Take,
+    /// The host can see what the card has counted.
+    Count,
     /// The card reads a message, or finds none and sleeps.
     Read,
 }
@@ -97,6 +105,11 @@ impl Doorbell {
             Rule::Forgiving => state.flow.may_ring(state.rung.into(), handled.into()),
             Rule::Plain => u32::from(state.rung - handled) <= OUTSTANDING_LIMIT,
         }
+    }
+
+    /// Says whether a bell on its way serves for what the host has put into the ring since.
+    fn is_served(&self, state: &mut State, handled: u8) -> bool {
+        self.one_serves && state.flow.is_awaited(state.rung.into(), handled.into())
     }
 
     /// Writes off what is outstanding, if the host does such things.
@@ -120,6 +133,7 @@ impl State {
     /// Says whether nothing moves unless the host does something.
     fn is_quiet(&self) -> bool {
         self.flying == 0
+            && self.uncounted == 0
             && !self.card_reads
             && self.host == Host::Idle
             && self.visible == self.written
@@ -137,6 +151,7 @@ impl Model for Doorbell {
             read: 0,
             rung: 0,
             handled: 0,
+            uncounted: 0,
             flying: 0,
             lost: 0,
             flow: FlowControl::default(),
@@ -171,6 +186,9 @@ impl Model for Doorbell {
                 actions.push(Action::Take);
             }
         }
+        if state.uncounted > 0 {
+            actions.push(Action::Count);
+        }
         if state.card_reads {
             actions.push(Action::Read);
         }
@@ -191,7 +209,9 @@ impl Model for Doorbell {
                     return None;
                 };
                 state.host = Host::Idle;
-                if self.may_ring(&mut state, handled) && state.flying < self.slots {
+                if self.is_served(&mut state, handled) {
+                    state.unrung = false;
+                } else if self.may_ring(&mut state, handled) && state.flying < self.slots {
                     state.flying += 1;
                     state.rung += 1;
                     state.unrung = false;
@@ -208,8 +228,15 @@ impl Model for Doorbell {
             }
             Action::Take => {
                 state.flying -= 1;
-                state.handled += 1;
+                match self.counts_first {
+                    true => state.handled += 1,
+                    false => state.uncounted += 1,
+                }
                 state.card_reads = true;
+            }
+            Action::Count => {
+                state.uncounted -= 1;
+                state.handled += 1;
             }
             Action::Read if state.read < state.visible => state.read += 1,
             Action::Read => state.card_reads = false,
@@ -239,6 +266,10 @@ impl Model for Doorbell {
                 let mut after = state.clone();
                 model.forgive(&mut after);
                 model.may_ring(&mut after, state.handled)
+                    && !model.is_served(&mut after, state.handled)
+            }),
+            Property::sometimes("a bell serves for more", |_: &Self, state: &State| {
+                state.read > state.rung
             }),
             Property::sometimes(
                 "all is read although the most was lost",

@@ -16,6 +16,8 @@ fn model() -> Doorbell {
         bells: 6,
         rule: Rule::Forgiving,
         barrier: true,
+        one_serves: true,
+        counts_first: true,
     }
 }
 
@@ -25,6 +27,33 @@ fn R31_no_message_lies_unread_when_no_bell_is_lost() {
     checker.assert_properties();
     let states = checker.unique_state_count();
     assert!(states > 1000, "{states} states only");
+}
+
+/// What the module falls back to.
+#[test]
+fn R31_nor_when_each_message_has_a_bell() {
+    let checker = Doorbell {
+        one_serves: false,
+        ..model()
+    }
+    .checker()
+    .spawn_bfs()
+    .join();
+    checker.assert_properties();
+}
+
+/// A card that looks into the ring before its count can be seen leaves a message lying, and the timer finds it.
+#[test]
+fn R31_a_card_that_looks_before_it_counts_is_got_over() {
+    let checker = Doorbell {
+        counts_first: false,
+        ..model()
+    }
+    .checker()
+    .spawn_bfs()
+    .join();
+    assert!(checker.discovery("no message is forgotten").is_some());
+    assert!(checker.discovery("the timer helps").is_none());
 }
 
 #[test]
@@ -63,6 +92,7 @@ fn R31_the_plain_rule_is_silenced_by_nine_lost_bells() {
         losses: 9,
         bells: 10,
         rule: Rule::Plain,
+        one_serves: false,
         ..model()
     }
     .checker()

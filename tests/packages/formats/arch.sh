@@ -42,7 +42,7 @@ info)
     prepare
     info=$(as_builder makepkg --printsrcinfo)
     grep -qx $'\tpkgver = '"$version" <<<"$info"
-    for name in ax650-dkms ax650-utils; do
+    for name in ax650-dkms ax650-llm ax650-utils; do
         grep -qx "pkgname = $name" <<<"$info" || die "no package $name in: $info"
     done
     ;;
@@ -54,8 +54,9 @@ install)
     mkdir -p "$root/var/lib/pacman" "$root/etc"
     printf '[options]\nSigLevel = Never\nLocalFileSigLevel = Optional\nArchitecture = auto\n' >"$root/pacman.conf"
     pacman --root "$root" --dbpath "$root/var/lib/pacman" --config "$root/pacman.conf" --noconfirm -dd -U "${packages[@]}"
-    pacman --root "$root" --dbpath "$root/var/lib/pacman" --config "$root/pacman.conf" -Qkk ax650-dkms ax650-utils
+    pacman --root "$root" --dbpath "$root/var/lib/pacman" --config "$root/pacman.conf" -Qkk ax650-dkms ax650-llm ax650-utils
     [ "$("$root/usr/bin/ax650" --version)" = "ax650 $version" ]
+    [ "$("$root/usr/bin/ax650-llm" --version)" = "ax650-llm $version" ]
     grep -qx "PACKAGE_VERSION=\"$version\"" "$root/usr/src/ax650-$version/dkms.conf"
     [ -e "$root/usr/lib/udev/rules.d/70-ax650.rules" ]
     [ -e "$root/usr/lib/sysusers.d/ax650.conf" ]

@@ -3,8 +3,8 @@
 #
 # intree.sh module|builtin
 #
-# The driver as part of a kernel's tree, as docs/packaging.md says: kmod/ is drivers/misc/ax650, and
-# CONFIG_AX650 is m or y.  The kernel is the reference kernel's source with Debian's configuration;
+# The driver as part of a kernel's tree, as docs/packaging.md says: kmod/ and what it reads of uapi/ are in
+# drivers/misc/ax650, and CONFIG_AX650 is m or y.  The kernel is the reference kernel's source with Debian's configuration;
 # what is built of it is what the driver needs, and the directory.  Not the whole kernel: vmlinux's
 # symbols are those of Debian's build.  Runs in the toolchain root.
 set -euo pipefail
@@ -33,13 +33,16 @@ fresh() {
     for file in Kconfig Makefile; do
         cp --remove-destination "$source/drivers/misc/$file" "$work/linux/drivers/misc/$file"
     done
-    sed -i '/^endmenu/i source "drivers/misc/ax650/Kconfig"' "$work/linux/drivers/misc/Kconfig"
-    echo 'obj-$(CONFIG_AX650) += ax650/' >>"$work/linux/drivers/misc/Makefile"
-    echo "$source" >"$work/made-of"
+    sed -i '/^endmenu/i source "drivers/misc/ax650/kmod/Kconfig"' "$work/linux/drivers/misc/Kconfig"
+    echo 'obj-$(CONFIG_AX650) += ax650/kmod/' >>"$work/linux/drivers/misc/Makefile"
+    echo "$made_of" >"$work/made-of"
 }
-[ "$(cat "$work/made-of" 2>/dev/null)" = "$source" ] || fresh
+made_of="$source $(sha256sum <"$0")"
+[ "$(cat "$work/made-of" 2>/dev/null)" = "$made_of" ] || fresh
+mkdir -p "$work/linux/drivers/misc/ax650/uapi"
 rsync -rlpt --delete --exclude='*.o' --exclude='*.ko' --exclude='.*.cmd' --exclude='*.mod*' \
-    "$tree/kmod/" "$work/linux/drivers/misc/ax650/"
+    "$tree/kmod" "$work/linux/drivers/misc/ax650/"
+rsync -t "$tree/uapi/ax650.h" "$tree/uapi/ax650.rs" "$work/linux/drivers/misc/ax650/uapi/"
 
 kernel_make() { make -C "$work/linux" O="$work/out" CC=gcc-14 -j"$jobs" "$@" </dev/null; }
 # Debian's configuration with the driver, as Kconfig completes it.
@@ -53,7 +56,7 @@ done
 # A new configuration compiles all of the kernel's Rust anew, so there is one for both cases.
 cmp -s "$work/config-m" "$work/out/.config" || cp "$work/config-m" "$work/out/.config"
 run_logged "$work/prepare.log" "kernel's Rust" kernel_make modules_prepare
-dir=drivers/misc/ax650
+dir=drivers/misc/ax650/kmod
 rm -rf "$work/out/$dir"
 # Warnings are errors; not by flags, which would be new ones for all that is built already.
 build() {

@@ -12,7 +12,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 version=$("$tree/dkms/version.sh")
 dist=$tree/dist
 rpms=("$dist/ax650-utils-$version"-*.x86_64.rpm "$dist/ax650-kmod-common-$version"-*.noarch.rpm
-    "$dist/dkms-ax650-$version"-*.noarch.rpm)
+    "$dist/dkms-ax650-$version"-*.noarch.rpm "$dist/ax650-llm-$version"-*.x86_64.rpm)
+names=(ax650-utils ax650-kmod-common dkms-ax650 ax650-llm)
 for file in "${rpms[@]}"; do [ -e "$file" ] || die "$file is missing: make packages-rpm"; done
 work=$(mktemp -d /var/tmp/ax650-rpm.XXXXXX)
 trap 'rm -rf "$work"' EXIT
@@ -32,6 +33,10 @@ contents)
     list=$(rpm -qlp "${rpms[2]}")
     has "$list" "/usr/src/ax650-$version/dkms.conf"
     has "$list" "/usr/src/ax650-$version/kmod/Kbuild"
+    list=$(rpm -qlp "${rpms[3]}")
+    has "$list" /usr/bin/ax650-llm
+    has "$list" /usr/share/man/man1/ax650-llm-serve.1.gz
+    ! rpm -qlp "${rpms[0]}" | grep llm || die "these are of ax650-llm"
     has "$(rpm -qp --requires "${rpms[2]}")" "ax650-kmod-common = $version"
     # Nothing of the machine that built it.
     for file in "${rpms[@]}"; do
@@ -44,10 +49,11 @@ install)
     # All but what the distribution would have to give.
     rpm --root "$work/root" --initdb
     rpm --root "$work/root" -i --nodeps --noscripts "${rpms[@]}"
-    rpm --root "$work/root" -V --nodeps ax650-utils ax650-kmod-common dkms-ax650
+    rpm --root "$work/root" -V --nodeps "${names[@]}"
     [ "$("$work/root/usr/bin/ax650" --version)" = "ax650 $version" ]
+    [ "$("$work/root/usr/bin/ax650-llm" --version)" = "ax650-llm $version" ]
     grep -qx "PACKAGE_VERSION=\"$version\"" "$work/root/usr/src/ax650-$version/dkms.conf"
-    rpm --root "$work/root" -e --nodeps --noscripts ax650-utils ax650-kmod-common dkms-ax650
+    rpm --root "$work/root" -e --nodeps --noscripts "${names[@]}"
     left=$(find "$work/root/usr" -name '*ax650*')
     [ -z "$left" ] || die "it leaves behind: $left"
     ;;

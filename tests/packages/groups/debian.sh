@@ -271,7 +271,7 @@ left_behind() {
 }
 
 deb_remove() {
-    sh_in 'apt-get remove -y -q "ax650*" libax650-dev librust-ax650-dev'
+    sh_in 'apt-get remove -y -q "ax650*" "libax650-*" librust-ax650-dev python3-ax650'
     expect "left behind" '' "$(left_behind)"
     expect "audit" '' "$(into dpkg --audit)"
 }

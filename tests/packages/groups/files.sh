@@ -16,7 +16,8 @@ lintian_is_silent() {
 
 all_are_there() {
     local name deb
-    for name in ax650-dkms ax650-utils ax650-emulator libax650-dev librust-ax650-dev; do
+    for name in ax650-dkms ax650-utils ax650-llm ax650-emulator libax650-0 libax650-dev librust-ax650-dev \
+        python3-ax650; do
         deb=$(echo "$dist/$name"_*.deb)
         [ -f "$deb" ] || fail "no $name in dist/"
         dpkg-deb -c "$deb" >"$work/$name.contents"

@@ -63,6 +63,17 @@ impl Graph {
         nodes.collect()
     }
 
+    /// Names of the crates that need `package` themselves.
+    pub fn users(&self, package: &Package) -> Vec<&str> {
+        let needs = self.needs();
+        let packages = self.packages().into_iter();
+        let users = packages.filter(|user| {
+            let of = needs.get(&*user.id.repr);
+            of.is_some_and(|of| of.contains(&*package.id.repr))
+        });
+        users.map(|user| user.name.as_ref()).collect()
+    }
+
     /// The crates called `names` and all that they need.
     pub fn closure(&self, names: &[&str]) -> Result<Vec<&Package>> {
         let packages = self.packages();

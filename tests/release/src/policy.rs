@@ -60,6 +60,9 @@ struct Bans {
 struct Ban {
     #[serde(rename = "crate")]
     name: String,
+    /// Crates that may need it all the same.
+    #[serde(default)]
+    wrappers: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -114,8 +117,16 @@ impl Policy {
             if let Some(problem) = self.licence_problem(package) {
                 say(problem);
             }
-            if self.bans.deny.iter().any(|ban| ban.name == package.name) {
-                say("not wanted here".into());
+            if let Some(ban) = self.bans.deny.iter().find(|ban| ban.name == package.name) {
+                let is_known = |user: &&str| ban.wrappers.iter().any(|known| known == user);
+                match ban.wrappers.is_empty() {
+                    true => say("not wanted here".into()),
+                    false => graph
+                        .users(package)
+                        .into_iter()
+                        .filter(|user| !is_known(user))
+                        .for_each(|user| say(format!("not wanted here, but {user} needs it"))),
+                }
             }
             if let Some(source) = &package.source {
                 let known = |url: &String| source.repr.strip_prefix("registry+") == Some(url);

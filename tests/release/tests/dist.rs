@@ -46,6 +46,7 @@ fn repository(dir: &Path) {
         ])
         .arg(dir)
         .current_dir(tree));
+    std::os::unix::fs::symlink("../uapi", dir.join("dkms/link")).unwrap();
     let git = |args: &[&str]| {
         run(Command::new("git")
             .args(["-c", "user.name=x", "-c", "user.email=x@example.org"])
@@ -93,6 +94,8 @@ fn the_same_tree_gives_the_same_bytes() {
         .arg("-C")
         .arg(third.path()));
     assert!(!third.path().join(".git").exists());
+    let link = fs::read_link(third.path().join("dkms/link")).unwrap();
+    assert_eq!(link, Path::new("../uapi"));
     fs::create_dir_all(third.path().join("vendor/crate")).unwrap();
     fs::write(third.path().join("vendor/crate/lib.rs"), "x").unwrap();
     fs::create_dir_all(third.path().join("target")).unwrap();

@@ -95,6 +95,11 @@ fn sources() {
 #[test]
 fn bans() {
     assert_eq!(broken(json!({ "name": "openssl-sys" })).len(), 1);
+    // Others than those that may.
+    assert_eq!(
+        broken(json!({ "name": "tokio" })),
+        ["tokio 1.0.0: not wanted here, but own needs it"]
+    );
     let asked = json!([{ "name": "other", "req": "*", "path": null, "source": null,
         "kind": null, "optional": false, "uses_default_features": true, "features": [], "target": null }]);
     assert_eq!(broken(json!({ "asked": asked })).len(), 1);

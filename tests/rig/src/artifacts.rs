@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use anyhow::{bail, Context, Result};
@@ -13,19 +14,25 @@ use anyhow::{bail, Context, Result};
 use crate::arch::Arch;
 use crate::kernel::Kernel;
 
-/// Package and program of what the guest has in its path.
-const GUEST_PROGRAMS: &[(&str, &str)] = &[
+/// Package and program of what users run: every guest has them in its path.
+const TOOLS: &[(&str, &str)] = &[
+    ("ax650", "ax650"),
+    ("ax650-firmware", "ax650-fw"),
+    ("ax650-llm", "ax650-llm"),
+];
+
+/// The same of the cases and examples.
+const TESTS: &[(&str, &str)] = &[
     ("ax650-guest", "selftest"),
     ("ax650-guest", "example-infer"),
     ("ax650-guest", "example-decode"),
-    ("ax650", "ax650"),
-    ("ax650-firmware", "ax650-fw"),
 ];
 
-/// Programs of the guest that another compiler makes: their sources, and whether they are of the C library.
+/// Examples that another compiler makes: their sources, and whether they are of the C library.
 const C_EXAMPLES: &[(&str, &str, bool)] = &[
     ("example-query", "uapi/examples/query.c", false),
     ("example-c-infer", "userlib/c/examples/infer.c", true),
+    ("example-c-scale", "userlib/c/examples/scale.c", true),
     (
         "example-c-transcode",
         "userlib/c/examples/transcode.cpp",
@@ -33,23 +40,34 @@ const C_EXAMPLES: &[(&str, &str, bool)] = &[
     ),
 ];
 
+/// Which programs a guest has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Programs {
+    /// What users run: half of the time that all take to build.
+    Tools,
+    /// Cases and examples, too.
+    All,
+}
+
 /// Paths of the things built.
 pub struct Artifacts {
     arch: Arch,
     tree: PathBuf,
     target: PathBuf,
-    emulator: Option<PathBuf>,
+    programs: Programs,
+    emulator: OnceLock<PathBuf>,
     kernels: BTreeMap<Kernel, (PathBuf, PathBuf)>,
 }
 
 impl Artifacts {
-    /// Begins with nothing built.
+    /// Begins with nothing built, and with all programs wanted.
     pub fn new(arch: Arch, tree: &Path, target: &Path) -> Self {
         Self {
             arch,
             tree: tree.to_owned(),
             target: target.to_owned(),
-            emulator: None,
+            programs: Programs::All,
+            emulator: OnceLock::new(),
             kernels: BTreeMap::new(),
         }
     }
@@ -66,9 +84,8 @@ impl Artifacts {
 
     /// Returns the emulated card's program.
     pub fn emulator(&self) -> Result<&Path> {
-        self.emulator
-            .as_deref()
-            .context("the emulator was not built")
+        let emulator = self.emulator.get().map(PathBuf::as_path);
+        emulator.context("the emulator was not built")
     }
 
     /// Returns a guest's kernel.
@@ -106,22 +123,54 @@ impl Artifacts {
         }
     }
 
+    /// Builds all that a guest with a card needs, with these `programs` in it, and what prepares models for the card.
+    pub fn build(&mut self, kernel: Kernel, programs: Programs) -> Result<()> {
+        self.programs = programs;
+        // Beside each other, as each has times when it can use one CPU only.
+        let built = std::thread::scope(|scope| {
+            let kernel = scope.spawn(|| self.build_kernel(kernel));
+            let programs = self.build_guest_programs();
+            let programs = programs.and_then(|()| self.build_emulator());
+            let kernel = kernel.join().unwrap_or_else(|_| bail!("a panic"));
+            programs.and(kernel)
+        });
+        built?;
+        self.build_root(kernel)
+    }
+
     /// Builds the programs of the guest.
     pub fn build_guest_programs(&self) -> Result<()> {
         let mut cargo = self.cargo(&["build", "--release", "--target", self.arch.triple()]);
-        for (package, program) in GUEST_PROGRAMS {
+        for (package, program) in self.rust_programs() {
             cargo.args(["--package", package, "--bin", program]);
         }
-        // `--bin` alone would leave it out.
-        cargo.args(["--package", "ax650-c", "--lib"]);
+        if self.programs == Programs::All {
+            // `--bin` alone would leave it out.
+            cargo.args(["--package", "ax650-c", "--lib"]);
+        }
         // Static: the guest has no libraries.
         cargo.env("RUSTFLAGS", "-C target-feature=+crt-static");
         step("programs of the guest", &mut cargo)?;
-        C_EXAMPLES
+        self.c_programs()
             .iter()
             .try_for_each(|(program, source, of_library)| {
                 self.build_c(program, source, *of_library)
             })
+    }
+
+    fn rust_programs(&self) -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+        let tests: &[_] = match self.programs {
+            Programs::Tools => &[],
+            Programs::All => TESTS,
+        };
+        TOOLS.iter().chain(tests)
+    }
+
+    fn c_programs(&self) -> &'static [(&'static str, &'static str, bool)] {
+        match self.programs {
+            Programs::Tools => &[],
+            Programs::All => C_EXAMPLES,
+        }
     }
 
     /// Builds a program in C or C++; static, too.
@@ -140,23 +189,27 @@ impl Artifacts {
         if of_library {
             let archive = self.guest_program("libax650_c.a");
             cc.args(["-I", "userlib/c/include"]);
-            cc.arg(archive).arg("-lm");
+            // The linker warns of each function of the C library that looks up users or hosts: the guest has files for that.
+            cc.arg(archive).args(["-lm", "-Wl,--no-warnings"]);
         } else {
             cc.args(["-I", "uapi"]);
         }
         step(&format!("{program} in C"), &mut cc)
     }
 
-    /// Builds the emulated card.
-    pub fn build_emulator(&mut self) -> Result<()> {
-        let mut cargo = self.cargo(&["build", "--release", "--package", "ax650-emu"]);
+    /// Builds the emulated card, and the tool that prepares models for it: each by itself wants other features of their
+    /// crates, which would be compiled twice.
+    pub fn build_emulator(&self) -> Result<()> {
+        let mut cargo = self.cargo(&["build", "--release", "--bins"]);
+        cargo.args(["--package", "ax650-emu", "--package", "ax650-emu-daemon"]);
         step("emulated card", &mut cargo)?;
-        self.emulator = Some(self.target.join("release/ax650-emu"));
+        let path = self.target.join("release/ax650-emu");
+        self.emulator.get_or_init(|| path);
         Ok(())
     }
 
-    /// Builds kernel, module and root file system of a guest.
-    pub fn build_guest(&mut self, kernel: Kernel) -> Result<()> {
+    /// Builds kernel and module of a guest.
+    fn build_kernel(&self, kernel: Kernel) -> Result<()> {
         let name = kernel.name();
         step(
             &format!("{name} kernel"),
@@ -165,20 +218,35 @@ impl Artifacts {
         step(
             &format!("module for the {name} kernel"),
             &mut self.script("module.sh", &[name]),
-        )?;
+        )
+    }
+
+    /// Builds kernel, module and root file system of a guest; its programs were built.
+    pub fn build_guest(&mut self, kernel: Kernel) -> Result<()> {
+        self.build_kernel(kernel)?;
+        self.build_root(kernel)
+    }
+
+    /// Builds the root file system of a guest, whose kernel, module and programs were built.
+    fn build_root(&mut self, kernel: Kernel) -> Result<()> {
+        let name = kernel.name();
         let vmlinuz = self.printed("kernels.sh", &["print", name, "vmlinuz"])?;
         let module = self.strip(&self.printed("module.sh", &["print", name])?)?;
         let dir = self.target.join("guest");
         std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
         let firmware = self.firmware(&dir)?;
-        let initrd = dir.join(format!("initramfs-{}{name}.gz", self.arch.prefix()));
-        let mut files: Vec<String> = GUEST_PROGRAMS
-            .iter()
-            .map(|(_, program)| format!("{}:/bin/{program}", self.guest_program(program).display()))
+        // Of its own, as a run of cases beside this one reads its file all the time.
+        let few = match self.programs {
+            Programs::Tools => "tools-",
+            Programs::All => "",
+        };
+        let initrd = dir.join(format!("initramfs-{few}{}{name}.gz", self.arch.prefix()));
+        let rust = self.rust_programs().map(|(_, program)| program);
+        let c = self.c_programs().iter().map(|(program, ..)| program);
+        let mut files: Vec<String> = rust
+            .chain(c)
+            .map(|program| format!("{}:/bin/{program}", self.guest_program(program).display()))
             .collect();
-        files.extend(C_EXAMPLES.iter().map(|(program, ..)| {
-            format!("{}:/bin/{program}", self.guest_program(program).display())
-        }));
         files.push(format!("{}:/lib/modules/ax650.ko", module.display()));
         files.push(format!(
             "{}:/lib/firmware/axcl/ax650_card.pac",

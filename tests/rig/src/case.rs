@@ -10,7 +10,7 @@ use anyhow::{bail, Context, Result};
 use serde::Deserialize;
 
 use crate::arch::Arch;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Sample};
 use crate::profile::Profile;
 
 /// What the guest's test program says of one of its cases (`selftest list --json`).
@@ -106,6 +106,8 @@ pub struct Filter {
     patterns: Vec<glob::Pattern>,
     /// what must match as well; empty: nothing must
     sample: Vec<glob::Pattern>,
+    /// what must not match
+    left_out: Vec<glob::Pattern>,
 }
 
 impl Filter {
@@ -121,35 +123,42 @@ impl Filter {
         Ok(Self {
             patterns,
             sample: Vec::new(),
+            left_out: Vec::new(),
         })
     }
 
-    /// Makes a filter of `names` only, a list of patterns that each match something in `cases`; an
-    /// empty list changes nothing.
-    pub fn sampled(&self, names: &[&str], cases: &[GuestCase]) -> Result<Self> {
-        let mut filter = self.clone();
-        for name in names {
-            let pattern =
-                glob::Pattern::new(name).with_context(|| format!("bad pattern '{name}'"))?;
-            let known = |c: &GuestCase| pattern.matches(&format!("{}/{}", c.concern, c.name));
-            if !cases.iter().any(known) {
-                bail!("no case is called {name}: correct kernel.rs");
-            }
-            filter.sample.push(pattern);
-        }
-        Ok(filter)
+    /// Makes a filter that takes of `cases` the sample only.
+    pub fn sampled(&self, sample: &Sample, cases: &[GuestCase]) -> Result<Self> {
+        let compile = |names: &[&str]| -> Result<Vec<_>> {
+            let pattern = |name: &&str| {
+                let pattern =
+                    glob::Pattern::new(name).with_context(|| format!("bad pattern '{name}'"))?;
+                let known = |c: &GuestCase| pattern.matches(&format!("{}/{}", c.concern, c.name));
+                if !cases.iter().any(known) {
+                    bail!("no case is called {name}: correct kernel.rs");
+                }
+                Ok(pattern)
+            };
+            names.iter().map(pattern).collect()
+        };
+        Ok(Self {
+            sample: compile(sample.only)?,
+            left_out: compile(sample.but)?,
+            ..self.clone()
+        })
     }
 
     /// Returns whether the case called `name` is wanted.
     pub fn matches(&self, name: &str) -> bool {
-        let any = |patterns: &[glob::Pattern]| {
+        let one = |patterns: &[glob::Pattern]| {
             let ends = name
                 .match_indices('/')
                 .filter_map(|(at, _)| name.get(at + 1..));
             let mut names = ends.chain([name]);
-            patterns.is_empty() || names.any(|name| patterns.iter().any(|p| p.matches(name)))
+            names.any(|name| patterns.iter().any(|p| p.matches(name)))
         };
-        any(&self.patterns) && any(&self.sample)
+        let any = |patterns: &[glob::Pattern]| patterns.is_empty() || one(patterns);
+        any(&self.patterns) && any(&self.sample) && !one(&self.left_out)
     }
 }
 
@@ -286,16 +295,15 @@ mod tests {
             "not by itself"
         );
 
-        let sample = filter(&[]).sampled(&["buffers/R44*"], &cases).unwrap();
-        let runs = expand(&cases, Arch::Amd64, &[(Kernel::TrixieBackports, sample)]);
-        let names: Vec<String> = runs.iter().map(GuestRun::name).collect();
-        assert_eq!(
-            names,
-            [
-                "trixie-backports/buffers/R44_zeroed",
-                "trixie-backports/buffers/unload"
-            ]
-        );
-        assert!(filter(&[]).sampled(&["buffers/gone"], &cases).is_err());
+        let sampled = |only: &'static [&'static str], but: &'static [&'static str]| {
+            let sample = filter(&[]).sampled(&Sample { only, but }, &cases)?;
+            let runs = expand(&cases, Arch::Amd64, &[(Kernel::Debug, sample)]);
+            Ok::<_, anyhow::Error>(runs.iter().map(GuestRun::name).collect::<Vec<String>>())
+        };
+        let zeroed = ["debug/buffers/R44_zeroed", "debug/buffers/unload"];
+        assert_eq!(sampled(&["buffers/R44*"], &[]).unwrap(), zeroed);
+        assert_eq!(sampled(&[], &["buffers/R49*"]).unwrap(), zeroed);
+        assert!(sampled(&["buffers/gone"], &[]).is_err());
+        assert!(sampled(&[], &["buffers/gone"]).is_err());
     }
 }

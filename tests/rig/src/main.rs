@@ -35,7 +35,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::arch::Arch;
-use crate::artifacts::Artifacts;
+use crate::artifacts::{Artifacts, Programs};
 use crate::kernel::Kernel;
 
 /// Runs the AX650N stack in QEMU guests with emulated cards.  Run it inside the toolchain root.
@@ -90,6 +90,12 @@ enum Action {
         /// Print the guests' consoles
         #[arg(short, long)]
         verbose: bool,
+    },
+    /// Build what `guest` needs and what prepares models for its card, and stop
+    Build {
+        /// The guest's kernel
+        #[arg(long, value_enum, default_value = "trixie-backports")]
+        kernel: Kernel,
     },
     /// A prompt in a guest with cards
     Shell {
@@ -213,6 +219,10 @@ fn run(cli: Cli) -> Result<bool> {
                 costs: Some(tree.join(json)),
             };
             test::run(&mut artifacts, &options)
+        }
+        Action::Build { kernel } => {
+            artifacts.build(kernel, Programs::Tools)?;
+            Ok(true)
         }
         Action::Shell {
             kernel,

@@ -2,13 +2,21 @@
 
 //! What the user sees: a line per case, the reasons of failures, the summary.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use crate::case::{Ended, Verdict};
 
 /// Lines of log shown for a failure.
 const LOG_LINES: usize = 25;
+
+/// Cases of which the summary says how long they took.
+const SLOWEST: usize = 12;
+/// Cases above which it does.
+const MANY: usize = 100;
 
 /// Counts cases and prints them as they end.
 pub struct Report {
@@ -22,6 +30,35 @@ struct Counts {
     skipped: usize,
     /// name and first reason of each
     failed: Vec<(String, String)>,
+    /// name and time of each
+    times: Vec<(String, Duration)>,
+}
+
+impl Counts {
+    /// Returns lines that say where the time of many cases went; boots are not in it, and some run beside others.
+    fn times(&self) -> String {
+        if self.times.len() <= MANY {
+            return String::new();
+        }
+        let mut groups: BTreeMap<&str, Duration> = BTreeMap::new();
+        for (name, time) in &self.times {
+            *groups
+                .entry(name.split('/').next().unwrap_or(name))
+                .or_default() += *time;
+        }
+        let groups = groups
+            .iter()
+            .map(|(name, time)| format!("{name} {} s", time.as_secs()));
+        let mut slowest: Vec<_> = self.times.iter().collect();
+        slowest.sort_by_key(|(_, time)| Reverse(*time));
+        let slowest = slowest.iter().take(SLOWEST);
+        let slowest = slowest.map(|(name, time)| format!("{name} {} s", time.as_secs()));
+        format!(
+            "time of cases: {}\nslowest: {}\n",
+            groups.collect::<Vec<_>>().join(", "),
+            slowest.collect::<Vec<_>>().join(", ")
+        )
+    }
 }
 
 impl Report {
@@ -51,6 +88,7 @@ impl Report {
                 "skip"
             }
         };
+        counts.times.push((ended.name.clone(), ended.time));
         let number = counts.passed + counts.failed.len() + counts.skipped;
         let width = self.total.to_string().len();
         let mut text = format!(
@@ -81,11 +119,11 @@ impl Report {
         crate::channel::lock(&self.counts).failed.len()
     }
 
-    /// Returns the last lines: what failed once more, since the reasons may be far up, and the
+    /// Returns the last lines: where the time went, what failed once more, since the reasons may be far up, and the
     /// counts.
     pub fn summary(&self) -> String {
         let counts = crate::channel::lock(&self.counts);
-        let mut text = String::new();
+        let mut text = counts.times();
         for (name, reason) in &counts.failed {
             text.push_str(&format!("failed: {name}: {reason}\n"));
         }
@@ -102,7 +140,6 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn summary_counts_each_kind() {
@@ -127,5 +164,26 @@ mod tests {
             "failed: a/b/c: why\n2 passed, 1 failed, 1 skipped"
         );
         assert_eq!(report.failed(), 1);
+    }
+
+    #[test]
+    fn times_of_many_cases_are_added_up() {
+        let mut counts = Counts::default();
+        let case = |n: usize| {
+            (
+                format!("debug/a/{n}"),
+                Duration::from_millis(500 + n as u64),
+            )
+        };
+        counts.times = (0..MANY).map(case).collect();
+        assert_eq!(counts.times(), "");
+        counts
+            .times
+            .push(("host/slow".into(), Duration::from_secs(9)));
+        let text = counts.times();
+        assert!(
+            text.starts_with("time of cases: debug 54 s, host 9 s\nslowest: host/slow 9 s, "),
+            "{text}"
+        );
     }
 }

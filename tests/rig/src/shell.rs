@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{bail, Context, Result};
 
-use crate::artifacts::Artifacts;
+use crate::artifacts::{Artifacts, Programs};
 use crate::child::Group;
 use crate::emulator::Emulator;
 use crate::kernel::Kernel;
@@ -43,9 +43,11 @@ const STATUS: &str = "init: exit status ";
 
 /// Boots the guest and waits for its end.  With a command: whether that succeeded.
 pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
-    artifacts.build_guest_programs()?;
-    artifacts.build_emulator()?;
-    artifacts.build_guest(options.kernel)?;
+    let programs = match options.run {
+        Some(_) => Programs::Tools,
+        None => Programs::All,
+    };
+    artifacts.build(options.kernel, programs)?;
     if let Some(share) = options.share.as_deref().filter(|share| !share.is_dir()) {
         bail!("{} is not a directory", share.display());
     }

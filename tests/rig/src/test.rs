@@ -14,7 +14,7 @@ use crate::case::{expand, list_guest_cases, Filter, GuestRun};
 use crate::channel::lock;
 use crate::costs::{Costs, UPDATE};
 use crate::host::{self, HostCase};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Sample};
 use crate::report::Report;
 
 /// What the command line says.
@@ -75,7 +75,7 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
             let sample = if options.samples {
                 kernel.sample()
             } else {
-                &[]
+                &Sample::ALL
             };
             Ok((kernel, filter.sampled(sample, &cases)?))
         };

@@ -378,3 +378,89 @@ fn U12_temporary_files_go_where_programs_may_run() {
         }
     }
 }
+
+/// What `check-kernel` says of a kernel with this configuration, and its status.
+fn checked(release: &str, config: Option<&str>, probe: &str, has_iommu: bool) -> (String, bool) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    fs::create_dir_all(path("dkms")).unwrap();
+    for script in ["check-kernel", "dkms.conf.in"] {
+        fs::copy(dkms(script), path("dkms").join(script)).unwrap();
+    }
+    program(&path("dkms/probe"), probe);
+    if let Some(config) = config {
+        write(&path(&format!("root/boot/config-{release}")), config);
+    }
+    if has_iommu {
+        fs::create_dir_all(path("root/sys/kernel/iommu_groups/0")).unwrap();
+    }
+    let output = Command::new(path("dkms/check-kernel"))
+        .arg(release)
+        .env("ROOT", path("root"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(err(&output), "", "{said}");
+    assert_eq!(said.lines().count(), 4, "{said}");
+    (said, output.status.success())
+}
+
+#[test]
+fn an_owner_hears_at_once_what_a_kernel_lacks() {
+    const RUST: &str = "CONFIG_RUST=y\nCONFIG_VFIO_PCI=m\n";
+    const PLAIN: &str = "# CONFIG_RUST is not set\nCONFIG_VFIO_PCI=m\n";
+    let has = |said: &str, words: &[&str]| {
+        for (line, words) in said.lines().zip(words) {
+            assert!(line.contains(words), "'{words}' is not in '{line}'");
+        }
+    };
+    let (said, good) = checked(RELEASE, Some(RUST), "exit 0", false);
+    has(
+        &said,
+        &[
+            "version    ok",
+            "rust       ok",
+            "build      ok",
+            "no IOMMU",
+        ],
+    );
+    assert!(good);
+
+    // The probe is not asked of what cannot be.
+    let (said, good) = checked(
+        "6.12.117+deb13-amd64",
+        Some(PLAIN),
+        "echo wrong; exit 0",
+        true,
+    );
+    has(
+        &said,
+        &[
+            "version    no",
+            "rust       no",
+            "not asked",
+            "docs/vfio.md",
+        ],
+    );
+    assert!(!good && !said.contains("wrong"), "{said}");
+
+    let probe = format!("echo 'ax650: not built for {RELEASE}: bindgen is missing' >&2; exit 77");
+    let (said, good) = checked(RELEASE, Some(RUST), &probe, true);
+    has(
+        &said,
+        &["ok", "ok", "build      no  bindgen is missing", "ok"],
+    );
+    assert!(!good);
+
+    let (said, good) = checked("7.10.0-rc1", None, "exit 77", false);
+    has(
+        &said,
+        &[
+            "version    ok",
+            "rust       ?",
+            "build      no",
+            "or vfio    ?",
+        ],
+    );
+    assert!(!good);
+}

@@ -3,7 +3,7 @@
 //! What operations cost by the legacy nodes, as `bench` has it for the native interface (docs/performance.md).
 
 use anyhow::{ensure, Result};
-use ax650_test_kit::case::Context;
+use ax650_test_kit::case::{Context, STOCK};
 use ax650_test_kit::costs::Meter;
 use ax650_test_kit::onnx;
 
@@ -15,8 +15,6 @@ ax650_test_kit::cases!["axcl_bench":
     copies_by_axcl { kernels: STOCK, timeout_s: 120, soak_s: 600 },
 ];
 
-/// Times on a debug kernel say nothing, and its counts are not the users'.
-const STOCK: &[&str] = &["trixie-backports", "forky"];
 const AXCL: &str = "axcl";
 /// RunModel calls of a token of a small language model.
 const CHAIN: usize = 37;

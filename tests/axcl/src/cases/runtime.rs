@@ -481,7 +481,11 @@ fn costs_of_calls(context: &mut Context) -> Result<()> {
                 .all(|(ours, theirs)| *ours <= theirs),
             "{what}: {costs:?}, Axera's driver {axera:?}"
         );
-        ensure!(costs[0] > 0 && costs[2] > 0, "{what}: nothing was counted");
+        // A bell may serve for a message of another's.
+        ensure!(
+            costs.iter().any(|&cost| cost > 0),
+            "{what}: nothing was counted"
+        );
         Ok(())
     };
     let mut open = Vec::new();

@@ -797,7 +797,7 @@ fn R40_outputs_are_defined(_: &mut Context) -> Result<()> {
 fn limits_are_what_is_written(_: &mut Context) -> Result<()> {
     const TEXT: &str = include_str!("../../../../docs/uapi.md");
     let limits = Card::open(0)?.limits()?;
-    let written: [(&str, u64); 13] = [
+    let written: [(&str, u64); 14] = [
         ("max_sessions_per_card", limits.max_sessions_per_card.into()),
         ("max_sessions_per_user", limits.max_sessions_per_user.into()),
         ("max_sessions_per_file", limits.max_sessions_per_file.into()),
@@ -811,6 +811,7 @@ fn limits_are_what_is_written(_: &mut Context) -> Result<()> {
         ("max_steps_per_job", limits.max_steps_per_job.into()),
         ("max_queued_steps", limits.max_queued_steps.into()),
         ("max_calls_under_way", limits.max_calls_under_way.into()),
+        ("max_files_per_user", limits.max_files_per_user.into()),
     ];
     for (name, value) in written {
         let text = format!("`{name}` ({value})");

@@ -3,27 +3,23 @@
 //! What operations cost by way of the library: counts in `make test`, where none may become dearer, with time
 //! and CPU besides in `make bench` (docs/performance.md).  `axcl_bench` does the same by the nodes of AXCL.
 
+mod boot;
 mod calls;
+mod many;
 mod overlap;
 mod video;
-
-use std::time::Duration;
 
 use anyhow::{ensure, Result};
 use ax650::{Card, CardMemory, Part};
 use ax650_test_kit::costs::Meter;
-use ax650_uapi::AX650_STATE_RUNNING;
 
-use crate::card::{self, BOOT};
-use crate::case::{rounds, Context, Start, TWO_CARDS};
-use crate::kernel;
+use crate::case::{Context, Start, HIGH_MEMORY, STOCK, TWO_CARDS};
 
+use boot::{boot, boot_of_real_size};
 use calls::{calls, chains_on_two_cards, inference};
+use many::many_streams;
 use overlap::{programs_overlap, requests_overlap};
-use video::decode_and_encode;
-
-/// Times on a debug kernel say nothing, and its counts are not the users'.
-const STOCK: &[&str] = &["trixie-backports", "forky"];
+use video::{channels_at_once, decode_and_encode};
 
 crate::cases!["bench":
     calls { kernels: STOCK, soak_s: 300 },
@@ -33,7 +29,12 @@ crate::cases!["bench":
     programs_overlap { timeout_s: 90 },
     copies { kernels: STOCK, timeout_s: 90, soak_s: 600 },
     boot { kernels: STOCK, start: Start::Unloaded, soak_s: 300 },
+    boot_of_real_size {
+        kernels: STOCK, start: Start::Unloaded, machines: &[HIGH_MEMORY], timeout_s: 240, soak_s: 300,
+    },
     decode_and_encode { kernels: STOCK, timeout_s: 90, soak_s: 600 },
+    channels_at_once { kernels: STOCK, timeout_s: 120, soak_s: 600 },
+    many_streams { kernels: STOCK, machines: &[TWO_CARDS], timeout_s: 120, soak_s: 1200 },
 ];
 
 const NATIVE: &str = "native";
@@ -69,32 +70,6 @@ fn copies(context: &mut Context) -> Result<()> {
         ensure!(
             *source.read()? == *target.read()?,
             "{name} came back changed"
-        );
-    }
-    Ok(())
-}
-
-/// How often the card's status is looked at depends on how fast it is: for the record.
-fn boot(context: &mut Context) -> Result<()> {
-    for _ in 0..rounds(1, 5) {
-        if kernel::module_loaded() {
-            kernel::unload_module()?;
-        }
-        Meter::new(context, NATIVE).record("load and boot", || {
-            kernel::load_module("")?;
-            card::Card::open(0)?.wait_state(AX650_STATE_RUNNING, BOOT)?;
-            Ok(())
-        })?;
-        // The driver's own session comes behind; it is not part of the boot.
-        let file = card::Card::open(0)?;
-        kernel::until("telemetry", Duration::from_secs(20), || {
-            Ok(file.telemetry().is_ok())
-        })?;
-        let info = file.info()?;
-        eprintln!(
-            "boot of {} bytes: {:.3} s",
-            info.boot_bytes_total,
-            info.boot_time_ns as f64 / 1e9
         );
     }
     Ok(())

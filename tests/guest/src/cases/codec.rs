@@ -28,8 +28,8 @@ crate::cases!["codec":
     killed_while_coding { timeout_s: 90 },
 ];
 
-const WIDTH: u32 = 320;
-const HEIGHT: u32 = 192;
+pub(super) const WIDTH: u32 = 320;
+pub(super) const HEIGHT: u32 = 192;
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Picture number `n`: a soft gradient that moves, in packed NV12.
@@ -45,7 +45,7 @@ pub(super) fn picture(n: u32) -> Vec<u8> {
 }
 
 /// Peak signal to noise ratio of two planes, dB.
-fn psnr(one: &[u8], two: &[u8]) -> f64 {
+pub(super) fn psnr(one: &[u8], two: &[u8]) -> f64 {
     let sum: u64 = one
         .iter()
         .zip(two)
@@ -81,7 +81,7 @@ fn encode_as(session: &Session, config: &EncoderConfig, count: u32) -> Result<Ve
     Ok(packets)
 }
 
-fn put(layout: &PictureLayout, to: &mut [u8], packed: &[u8]) {
+pub(super) fn put(layout: &PictureLayout, to: &mut [u8], packed: &[u8]) {
     for (row, line) in layout
         .rows_mut(to)
         .zip(packed.chunks_exact(layout.width as usize))
@@ -90,7 +90,7 @@ fn put(layout: &PictureLayout, to: &mut [u8], packed: &[u8]) {
     }
 }
 
-fn get(layout: &PictureLayout, from: &[u8]) -> Vec<u8> {
+pub(super) fn get(layout: &PictureLayout, from: &[u8]) -> Vec<u8> {
     layout
         .rows(from)
         .flat_map(|row| &row[..layout.width as usize])

@@ -18,8 +18,9 @@ use crate::{kernel, runner};
 crate::cases!["costs":
     small_call,
     open_a_session,
-    copy_to_card,
+    copy_to_card { timeout_s: 60 },
     copy_from_card,
+    a_card_that_keeps_no_early_list { start: Start::Unloaded, timeout_s: 90 },
     long_frame,
     P26_chain_of_37_calls,
     boot_reads_few_registers { start: Start::Unloaded },
@@ -86,13 +87,66 @@ fn copies(context: &mut Context, op: u32, size: usize, rounds: u32) -> Result<Co
     })
 }
 
-/// The list goes ahead of the card's word where it wants the data; the card still says that, which is the
-/// second interrupt.
+/// The list goes ahead of the card's word where it wants the data; the card still says that.  Both words are known to
+/// come, so they cost one interrupt, unless the card takes so long that it is left to interrupts.
 fn copy_to_card(context: &mut Context) -> Result<()> {
-    let window = copies(context, AX650_STEP_COPY_TO_CARD, 4 << 20, 1)?;
-    at_most("copy of 4 MiB to the card", window, 1, 2, 4)?;
+    let late = u64::from(kernel::checks_itself());
+    for (what, size) in [
+        ("copy of 64 KiB to the card", 64 << 10),
+        ("copy of 4 MiB to the card", 4 << 20),
+    ] {
+        let mut one = copies(context, AX650_STEP_COPY_TO_CARD, size, 1)?;
+        // Where the card gets no CPU time for 4 ms time after time, some are left to interrupts.
+        for _ in 0..5 {
+            if one.interrupts <= 1 {
+                break;
+            }
+            one = copies(context, AX650_STEP_COPY_TO_CARD, size, 1)?;
+        }
+        at_most(what, one, 1, 1 + late, 4)?;
+    }
     let double = copies(context, AX650_STEP_COPY_TO_CARD, 8 << 20, 1)?;
     at_most("copy of 8 MiB to the card", double, 2, 3, 8)
+}
+
+/// The first copy whose list goes ahead is lost with its session, and it is the last such list: after that a copy
+/// costs a doorbell more.
+fn a_card_that_keeps_no_early_list(context: &mut Context) -> Result<()> {
+    kernel::load_module("")?;
+    Card::open(0)?.wait_state(AX650_STATE_RUNNING, BOOT)?;
+    context.host.switch(0, "dma.early_list", true)?;
+    let lost = |context: &mut Context| -> Result<u64> {
+        let counters = context.host.card(0, "counters", json!({}))?;
+        Ok(counters["counters"]["bulk.lost_lists"]
+            .as_u64()
+            .unwrap_or(0))
+    };
+    let mut client = Client::new(0)?;
+    // Only after this one it is known how much the card takes at a time.
+    client.round_trip(1 << 20, 1)?;
+    ensure!(lost(context)? == 0, "a list ahead of any word");
+    let mark = kernel::mark()?;
+    let begin = Instant::now();
+    let stuck = client.round_trip(1 << 20, 2);
+    eprintln!("a list ahead: {stuck:?} after {:?}", begin.elapsed());
+    ensure!(stuck.is_err() && lost(context)? == 1, "it was not lost");
+    ensure!(mark.saw("none goes ahead any more")?, "nothing in the log");
+    drop(client);
+    for round in 0..2 {
+        let mut client = Client::new(0)?;
+        for size in [4096, 1 << 20, 9 << 20] {
+            client.round_trip(size, round)?;
+            client.round_trip(size, round + 1)?;
+        }
+        client.works()?;
+    }
+    ensure!(lost(context)? == 1, "one more has gone ahead");
+    let copy = copies(context, AX650_STEP_COPY_TO_CARD, 1 << 20, 1)?;
+    at_most("copy of 1 MiB, the card asked first", copy, 2, 2, 8)?;
+    ensure!(copy.doorbells == 2, "{copy:?}");
+    context.host.clear(0)?;
+    // It is known as long as the module is there.
+    Ok(kernel::unload_module()?)
 }
 
 /// The card is told that its data were taken with the next copy.
@@ -100,7 +154,15 @@ fn copy_from_card(context: &mut Context) -> Result<()> {
     let one = copies(context, AX650_STEP_COPY_FROM_CARD, 4 << 20, 1)?;
     at_most("copy of 4 MiB from the card", one, 2, 1, 8)?;
     let four = copies(context, AX650_STEP_COPY_FROM_CARD, 4 << 20, 4)?;
-    at_most("four copies of 4 MiB from the card", four, 5, 4, 20)?;
+    // A copy takes the debug kernel longer than the card's thread waits before it tells what is left to be told.
+    let told = if kernel::checks_itself() { 3 } else { 0 };
+    at_most(
+        "four copies of 4 MiB from the card",
+        four,
+        5 + told,
+        4,
+        20 + 4 * told,
+    )?;
     let double = copies(context, AX650_STEP_COPY_FROM_CARD, 8 << 20, 1)?;
     at_most("copy of 8 MiB from the card", double, 3, 2, 12)
 }
@@ -155,12 +217,11 @@ fn P26_chain_of_37_calls(context: &mut Context) -> Result<()> {
         ordered.interrupts > CALLS as u64 / 2,
         "one by one: {ordered:?}"
     );
-    // Where chains have fallen silent before, some are left to interrupts.
+    // Where chains have fallen silent before, as all do where the card gets no CPU time for 4 ms, some are left to
+    // interrupts.
+    let end = Instant::now() + Duration::from_secs(25);
     let mut costs = chain(context, AX650_STEP_PIPELINED)?;
-    for _ in 0..4 {
-        if costs.interrupts <= 2 {
-            break;
-        }
+    while costs.interrupts > 2 && Instant::now() < end {
         costs = chain(context, AX650_STEP_PIPELINED)?;
     }
     ensure!(costs.doorbells == 1, "{costs:?}");

@@ -16,6 +16,7 @@ crate::cases!["examples":
     decode_on_a_card { timeout_s: 90 },
     query_in_c,
     c_infer_on_a_card,
+    c_scale_on_a_card,
     cpp_transcode_on_a_card { timeout_s: 120 },
 ];
 
@@ -32,6 +33,20 @@ fn good(program: &str, args: &[&str]) -> Result<String> {
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{program}: {said}");
     Ok(String::from_utf8(output.stdout)?)
+}
+
+/// Runs a program of the guest, which must fail and say why.
+fn fails(program: &str, args: &[&str], code: i32, says: &str) -> Result<()> {
+    let output = Command::new(format!("/bin/example-{program}"))
+        .args(args)
+        .current_dir(HOME)
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.code() == Some(code) && said.contains(says),
+        "{args:?}: {output:?}"
+    );
+    Ok(())
 }
 
 /// Writes a model that squares four numbers, and an input for it.
@@ -142,13 +157,90 @@ fn c_infer_on_a_card(_: &mut Context) -> Result<()> {
         (&["x"], 1, "load: "),
         (&[], 2, "usage: "),
     ] {
-        let mut program = Command::new("/bin/example-c-infer");
-        let output = program.args(arguments).current_dir(HOME).output()?;
-        let said = String::from_utf8_lossy(&output.stderr);
+        fails("c-infer", arguments, code, says)?;
+    }
+    Ok(())
+}
+
+/// Luma, blue and red of BT.601, and the same as blue, green and red bytes by its formula.
+const COLOURS: [([u8; 3], [u8; 3]); 4] = [
+    ([81, 90, 240], [0, 0, 254]),
+    ([145, 54, 34], [0, 255, 0]),
+    ([41, 240, 110], [255, 0, 0]),
+    ([180, 128, 128], [191, 191, 191]),
+];
+
+/// Writes an NV12 picture of 64x48 with a colour in each quarter.
+fn write_quarters() -> Result<()> {
+    const SIZE: (usize, usize) = (64, 48);
+    let colour = |x: usize, y: usize| COLOURS[x / (SIZE.0 / 2) + 2 * (y / (SIZE.1 / 2))].0;
+    let luma = (0..SIZE.1).flat_map(|y| (0..SIZE.0).map(move |x| colour(x, y)[0]));
+    let chroma =
+        (0..SIZE.1 / 2).flat_map(|y| (0..SIZE.0).map(move |x| colour(x, 2 * y)[1 + x % 2]));
+    let picture: Vec<u8> = luma.chain(chroma).collect();
+    std::fs::create_dir_all(HOME)?;
+    Ok(std::fs::write(format!("{HOME}/quarters.nv12"), picture)?)
+}
+
+/// In the middle of each quarter is its colour, as BT.601 has it, and a part has the colours of that part.
+fn c_scale_on_a_card(_: &mut Context) -> Result<()> {
+    write_quarters()?;
+    let near = |found: &[u8], wanted: &[u8]| {
+        let mut pairs = found.iter().zip(wanted);
+        pairs.all(|(a, b)| a.abs_diff(*b) <= 6)
+    };
+    let source = ["quarters.nv12", "64", "48", "out.bgr"];
+    good("c-scale", &[&source[..], &["32", "20"]].concat())?;
+    let pixels = std::fs::read(format!("{HOME}/out.bgr"))?;
+    ensure!(pixels.len() == 32 * 20 * 3, "{} bytes", pixels.len());
+    for (quarter, (_, bgr)) in COLOURS.iter().enumerate() {
+        let (x, y) = (8 + 16 * (quarter % 2), 5 + 10 * (quarter / 2));
+        let found = &pixels[(32 * y + x) * 3..][..3];
         ensure!(
-            output.status.code() == Some(code) && said.contains(says),
-            "{arguments:?}: {output:?}"
+            near(found, bgr),
+            "quarter {quarter}: {found:?}, not {bgr:?}"
         );
+    }
+    // The lower right quarter, enlarged.
+    let part = ["80", "60", "36", "28", "28", "20"];
+    good("c-scale", &[&source[..], &part].concat())?;
+    let pixels = std::fs::read(format!("{HOME}/out.bgr"))?;
+    ensure!(pixels.len() == 80 * 60 * 3, "{} bytes", pixels.len());
+    ensure!(
+        pixels.chunks(3).all(|pixel| near(pixel, &COLOURS[3].1)),
+        "another colour"
+    );
+    for (arguments, code, says) in [
+        (&["nothing", "2", "2", "out", "2", "2"][..], 1, "nothing: "),
+        (
+            &["quarters.nv12", "64", "99", "out", "2", "2"],
+            1,
+            "rows of",
+        ),
+        (
+            &["quarters.nv12", "64", "48", "out", "0", "2"],
+            1,
+            "target: ",
+        ),
+        (
+            &[
+                "quarters.nv12",
+                "64",
+                "48",
+                "out",
+                "2",
+                "2",
+                "60",
+                "0",
+                "8",
+                "8",
+            ],
+            1,
+            "scale: ",
+        ),
+        (&[], 2, "usage: "),
+    ] {
+        fails("c-scale", arguments, code, says)?;
     }
     Ok(())
 }

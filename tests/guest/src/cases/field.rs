@@ -8,15 +8,15 @@ use std::process::{Command, Output, Stdio};
 use anyhow::{ensure, Context as _, Result};
 use md5::{Digest, Md5};
 
-use crate::case::Context;
+use crate::case::{Context, STOCK};
 
 crate::cases!["field":
-    every_file_decodes { timeout_s: 240 },
-    streams_come_through_pipes { timeout_s: 90 },
-    nothing_is_written_over { timeout_s: 60 },
-    outputs_that_fail { timeout_s: 60 },
-    sizes_change_in_mid_stream { timeout_s: 90 },
-    looks_and_times_are_carried_over { timeout_s: 120 },
+    every_file_decodes { kernels: STOCK, timeout_s: 240 },
+    streams_come_through_pipes { kernels: STOCK, timeout_s: 90 },
+    nothing_is_written_over { kernels: STOCK, timeout_s: 60 },
+    outputs_that_fail { kernels: STOCK, timeout_s: 60 },
+    sizes_change_in_mid_stream { kernels: STOCK, timeout_s: 90 },
+    looks_and_times_are_carried_over { kernels: STOCK, timeout_s: 120 },
 ];
 
 /// What must come of each file; its head explains it.

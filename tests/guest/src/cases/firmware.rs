@@ -39,12 +39,17 @@ const IMAGE_SIZE: usize = 328;
 
 /// Puts another file where the driver finds it first, while `f` runs.
 fn with_firmware<R>(bytes: &[u8], f: impl FnOnce() -> Result<R>) -> Result<R> {
+    let dir = Path::new("/tmp/firmware");
+    fs::create_dir_all(dir.join("axcl"))?;
+    fs::write(dir.join("axcl/ax650_card.pac"), bytes)?;
+    searching(dir, f)
+}
+
+/// Has the kernel look for firmware in `dir` first, while `f` runs.
+pub(super) fn searching<R>(dir: &Path, f: impl FnOnce() -> Result<R>) -> Result<R> {
     const PATH: &str = "/sys/module/firmware_class/parameters/path";
-    let dir = Path::new("/tmp/firmware/axcl");
-    fs::create_dir_all(dir)?;
-    fs::write(dir.join("ax650_card.pac"), bytes)?;
     let before = kernel::read(PATH)?;
-    kernel::write(PATH, "/tmp/firmware")?;
+    kernel::write(PATH, &dir.to_string_lossy())?;
     let result = f();
     // An empty path cannot be written, but the end of a line is cut off.
     kernel::write(PATH, if before.is_empty() { "\n" } else { &before })?;

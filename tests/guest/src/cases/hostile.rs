@@ -18,7 +18,7 @@ use crate::process::{self, Child};
 
 crate::cases!["hostile":
     P6_a_hostile_card {
-        timeout_s: 120,
+        timeout_s: 180,
         soak_s: 7200,
         // It touches what it was not given, and answers that programs give back what it is at work on.
         dma_faults: true,

@@ -11,9 +11,7 @@ use ax650::media::{Codec, Decoder, DecoderConfig, Encoder, EncoderConfig, Pool};
 use ax650::proto::axclrpc::native::{DmadimApi, IvpsApi, Module, SysApi, VdecApi, VencApi};
 use ax650::proto::axclrpc::{self, engine, memory, native, runtime};
 use ax650::{Card, Kind, Model};
-use ax650_uapi::{
-    ax650_submit, AX650_STEP_COPY_FROM_CARD, AX650_STEP_COPY_TO_CARD, AX650_STEP_PIPELINED,
-};
+use ax650_uapi::{AX650_STEP_COPY_FROM_CARD, AX650_STEP_COPY_TO_CARD, AX650_STEP_PIPELINED};
 use serde_json::{json, Value};
 
 use crate::case::Context;
@@ -24,6 +22,7 @@ use crate::{frame, kernel, onnx, runner};
 crate::cases!["isolation":
     K2_memory_of_others_is_out_of_reach,
     K2_memory_is_given_back_when_nobody_uses_it { timeout_s: 90 },
+    K31_copies_that_outlive_their_jobs_keep_their_memory { timeout_s: 90 },
     K2_memory_goes_with_its_session,
     K2_codecs_and_pools_of_others { timeout_s: 90 },
     K2_models_of_others,
@@ -370,13 +369,7 @@ fn K2_memory_is_given_back_when_nobody_uses_it(context: &mut Context) -> Result<
     let set = frame::request(header, frame::memory(Set, memory_body(address, 64, 0)));
     let deadline = kernel::now_ns() + 100_000_000;
     let steps = [client.call_step(&set, 0, 4096)];
-    let mut until = ax650_submit {
-        session: client.session.session,
-        eventfd: -1,
-        timeout_ns: deadline,
-        ..Default::default()
-    };
-    let job = client.card.submit_with(&mut until, &steps)?;
+    let job = client.submit_until(&steps, deadline)?;
     let (wait, _) = client.wait(job, 1, SOON)?;
     ensure!(wait.status == -libc::ETIME, "{wait:?}");
     context.host.clear(0)?;
@@ -394,6 +387,37 @@ fn K2_memory_is_given_back_when_nobody_uses_it(context: &mut Context) -> Result<
         Ok(client.card.counters()?.late_replies > 0)
     })?;
     ensure!(client.free(address)? == 0);
+    client.works()
+}
+
+/// The driver brings a copy to its end although the job's time is over: until then its memory is nobody else's.
+fn K31_copies_that_outlive_their_jobs_keep_their_memory(context: &mut Context) -> Result<()> {
+    let mut client = Client::new(0)?;
+    let buffer = client.buffer(SIZE)?;
+    for op in [AX650_STEP_COPY_TO_CARD, AX650_STEP_COPY_FROM_CARD] {
+        let address = client.malloc(SIZE as u32)?;
+        context.host.switch(0, "dma.stall_ms", 3000)?;
+        let step = client.copy_step(op, &buffer, 0, address, SIZE);
+        let job = client.submit_until(&[step], kernel::now_ns() + 200_000_000)?;
+        let (wait, _) = client.wait(job, 1, SOON)?;
+        ensure!(wait.status == -libc::ETIME, "{wait:?}");
+        let free = |client: &mut Client| {
+            memory_call(client, memory::Api::Free, memory_body(address, 0, 0))
+        };
+        refused(libc::EBUSY, "free under a copy", free(&mut client))?;
+        context.host.clear(0)?;
+        let mut job = None;
+        kernel::until("the end of the copy", SOON, || match free(&mut client) {
+            Ok(number) => {
+                job = Some(number);
+                Ok(true)
+            }
+            Err(e) if e.raw_os_error() == Some(libc::EBUSY) => Ok(false),
+            Err(e) => Err(e.into()),
+        })?;
+        client.finish(job.context("free")?, 1)?;
+        ensure!(client.card.counters()?.session_resets == 0);
+    }
     client.works()
 }
 
@@ -504,6 +528,23 @@ fn K2_codecs_and_pools_of_others(context: &mut Context) -> Result<()> {
         ] {
             let result = native_call(client, Module::Sys, api as i32, &[&handle]);
             not_given(api.as_str_name(), result)?;
+        }
+        // Neither may the image processor read what is another's, nor write it.
+        let (mine, stolen) = (picture(own, 128), picture(address, 128));
+        for (from, to) in [(&mine, &stolen), (&stolen, &mine)] {
+            let (from, to, aspect) = (&from[..232], &to[..232], [0; 24]);
+            let ivps: [(IvpsApi, Vec<&[u8]>); 6] = [
+                (IvpsApi::AxIvpsCscTdp, vec![from, to]),
+                (IvpsApi::AxIvpsCscVpp, vec![from, to]),
+                (IvpsApi::AxIvpsCscVgp, vec![from, to]),
+                (IvpsApi::AxIvpsCropResizeTdp, vec![from, to, &aspect]),
+                (IvpsApi::AxIvpsCropResizeVpp, vec![from, to, &aspect]),
+                (IvpsApi::AxIvpsCropResizeVgp, vec![from, to, &aspect]),
+            ];
+            for (api, blobs) in ivps {
+                let result = native_call(client, Module::Ivps, api as i32, &blobs);
+                not_given(api.as_str_name(), result)?;
+            }
         }
         for (address, size) in [(address, 4096), (address + 4096, 16), (theirs, 16)] {
             let step = client.copy_step(AX650_STEP_COPY_FROM_CARD, &buffer, 0, address, size);
@@ -640,8 +681,8 @@ fn K2_calls_of_unknown_layout_are_privileged(_: &mut Context) -> Result<()> {
             ),
             (
                 Module::Ivps,
-                IvpsApi::AxIvpsCscTdp as i32,
-                vec![&[0; 232], &[0; 232]],
+                IvpsApi::AxIvpsFlipAndRotationTdp as i32,
+                vec![&[0; 232], &four, &four, &[0; 232]],
             ),
             (
                 Module::Dmadim,

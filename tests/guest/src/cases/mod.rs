@@ -16,6 +16,7 @@ mod codec;
 mod costs;
 mod engine;
 mod examples;
+mod eyes;
 mod field;
 mod firmware;
 mod fuzz;
@@ -25,11 +26,16 @@ mod jobs;
 mod kill;
 mod last;
 mod library;
+mod llm;
+mod llm_vision;
 mod multi;
 mod neighbours;
 mod observe;
+mod pipeline;
+mod reading;
 mod reset;
 mod sessions;
+mod speech;
 mod transport;
 mod unplug;
 mod zero_copy;
@@ -50,12 +56,18 @@ pub fn all() -> Vec<&'static Case> {
         library::CASES,
         isolation::CASES,
         examples::CASES,
+        llm::CASES,
+        llm_vision::CASES,
+        speech::CASES,
         codec::CASES,
+        pipeline::CASES,
+        reading::CASES,
         field::CASES,
         costs::CASES,
         chains::CASES,
         bench::CASES,
         observe::CASES,
+        eyes::CASES,
         cli::CASES,
         multi::CASES,
         transport::CASES,

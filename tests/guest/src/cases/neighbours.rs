@@ -35,6 +35,7 @@ crate::cases!["neighbours":
     K16_memory_cgroup_is_charged,
     K16_one_user_does_not_take_all_sessions { timeout_s: 150 },
     K17_size_of_a_step,
+    K38_one_user_does_not_open_files_without_end,
 ];
 
 /// Calls of one measurement.
@@ -200,16 +201,6 @@ fn burst(client: &mut Client, size: usize, stream: u32) -> (Vec<Vec<u8>>, Vec<ax
     (frames, steps)
 }
 
-fn submit_until(client: &Client, steps: &[ax650_step], deadline: u64) -> std::io::Result<u64> {
-    let mut submit = ax650_submit {
-        session: client.session.session,
-        eventfd: -1,
-        timeout_ns: deadline,
-        ..Default::default()
-    };
-    client.card.submit_with(&mut submit, steps)
-}
-
 /// Everything the driver takes, and more as soon as it takes more.
 fn K5_flood(_: &mut Context) -> Result<()> {
     let flood = |ready: &mut dyn FnMut() -> Result<()>| {
@@ -335,7 +326,7 @@ fn K5_calls_that_are_never_answered(_: &mut Context) -> Result<()> {
         hold_stream(&mut client)?;
         for round in 0.. {
             let (_frames, steps) = burst(&mut client, 500, 2);
-            let job = submit_until(&client, &steps, kernel::now_ns() + 5_000_000)?;
+            let job = client.submit_until(&steps, kernel::now_ns() + 5_000_000)?;
             client.wait(job, 0, PATIENCE)?;
             if round == 200 {
                 ready()?;
@@ -362,7 +353,7 @@ fn K5_calls_without_answer(_: &mut Context) -> Result<()> {
                     ..client.call_step(frame, 0, 0)
                 })
                 .collect();
-            let job = submit_until(&client, &steps, kernel::now_ns() + 5_000_000)?;
+            let job = client.submit_until(&steps, kernel::now_ns() + 5_000_000)?;
             client.wait(job, 0, PATIENCE)?;
             if round == 200 {
                 ready()?;
@@ -387,7 +378,7 @@ fn K9_the_same_name_again(_: &mut Context) -> Result<()> {
         };
         let (last_frames, last) = loop {
             let (frames, steps) = burst(&mut client, 10, 2);
-            match submit_until(&client, &steps, u64::MAX >> 1) {
+            match client.submit_until(&steps, u64::MAX >> 1) {
                 Ok(_) => queued.push((frames, steps)),
                 Err(e) => {
                     ensure!(e.raw_os_error() == Some(libc::EAGAIN), "{e}");
@@ -426,7 +417,7 @@ fn K9_queued_steps_are_bounded(_: &mut Context) -> Result<()> {
     let mut jobs = Vec::new();
     let error = loop {
         let (_frames, burst) = burst(&mut client, 10, 2);
-        match submit_until(&client, &burst, until) {
+        match client.submit_until(&burst, until) {
             Ok(job) => jobs.push(job),
             Err(e) => break e,
         }
@@ -455,7 +446,7 @@ fn K13_deadline_ends_a_copy(context: &mut Context) -> Result<()> {
             client.copy_step(op, &buffer, 0, address, size),
         ];
         let begin = Instant::now();
-        let job = submit_until(&client, &steps, kernel::now_ns() + 500_000_000)?;
+        let job = client.submit_until(&steps, kernel::now_ns() + 500_000_000)?;
         let (wait, results) = client.wait(job, 2, PATIENCE)?;
         let took = begin.elapsed();
         ensure!(wait.status == -libc::ETIME, "{wait:?}, {results:?}");
@@ -563,7 +554,7 @@ fn K16_long_frames_are_charged(_: &mut Context) -> Result<()> {
         .iter()
         .map(|frame| client.call_step(frame, 0, 4096))
         .collect();
-    let job = submit_until(&client, &steps, kernel::now_ns() + 2_000_000_000)?;
+    let job = client.submit_until(&steps, kernel::now_ns() + 2_000_000_000)?;
     let held = held_by(&client)? - before;
     ensure!(held >= 2 << 20, "{held} bytes");
     let (wait, _) = client.wait(job, 2, PATIENCE)?;
@@ -643,6 +634,47 @@ fn K16_memory_cgroup_is_charged(_: &mut Context) -> Result<()> {
     kernel::until("the group to be empty", Duration::from_secs(10), || {
         Ok(std::fs::remove_dir(&group).is_ok())
     })
+}
+
+/// The card's thread looks after each open file.
+fn K38_one_user_does_not_open_files_without_end(context: &mut Context) -> Result<()> {
+    let most = Card::open(0)?.limits()?.max_files_per_user;
+    let child = process::fork(|| {
+        let rlimit = libc::rlimit {
+            rlim_cur: 8192,
+            rlim_max: 8192,
+        };
+        // SAFETY: a valid structure.
+        ensure!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &rlimit) } == 0);
+        process::become_this_user(1003, GROUP)?;
+        let open = || Card::open_path(std::path::Path::new("/dev/ax650-0"), 0);
+        let mut files = Vec::new();
+        while files.len() < most as usize {
+            files.push(open().with_context(|| format!("file {}", files.len()))?);
+        }
+        expect(libc::EMFILE, open(), || "one more".into())?;
+        // One goes, one comes.
+        files.pop();
+        open()?;
+        Ok(())
+    })?;
+    let end = child.wait(PATIENCE * runner::slowness())?;
+    ensure!(end == End::Exit(0), "{end:?}, see the console");
+    // Nobody else waits for all these files to go: deadlines are looked at.
+    let mut client = Client::new(0)?;
+    let (_, frame) = client.echo_frame(b"late");
+    context.host.switch(0, "rpc.delay_ms", 4000)?;
+    let steps = [client.call_step(&frame, 0, 4096)];
+    let begin = Instant::now();
+    let job = client.submit_until(&steps, kernel::now_ns() + 200_000_000)?;
+    let (wait, _) = client.wait(job, 1, PATIENCE)?;
+    context.host.clear(0)?;
+    ensure!(
+        wait.status == -libc::ETIME,
+        "{wait:?} after {:?}",
+        begin.elapsed()
+    );
+    Client::new(0)?.works()
 }
 
 /// However many files one user opens, another still gets a session, and so does root.

@@ -24,6 +24,7 @@ pub const SWITCHES: &[(&str, &str)] = &[
     ("dma.stall_ms", "each piece of a bulk transfer waits this long before it starts"),
     ("dma.short_list", "the card's window is at most this many bytes"),
     ("dma.wrong_count", "completions name this many bytes too few (true: 1)"),
+    ("dma.early_list", "lists that come before the card has said how much it takes are lost (true)"),
     ("p0.ignore", "messages on the transaction port are dropped, the handshake included (count or true)"),
     ("service.trust", "the service checks no ownership: every session may use, change and free memory, models, groups, channels, pools and blocks of every other (true)"),
     ("memory.limit_bytes", "CMM allocations fail beyond this many bytes in use"),

@@ -2,13 +2,19 @@
 
 //! The two bulk patterns of a transaction port: pull and push [rpc 2.3].
 
+use std::time::Duration;
+
 use ax650_emu_api::{DmaError, Hold};
 use parking_lot::Mutex;
+use serde_json::Value;
 
 use super::session::Session;
 use crate::machine::switches;
 use crate::protocol::messages::{Control, Piece};
 use crate::wait::inbox::{Empty, Inbox};
+
+/// How long a list that the host sends without having been asked may take, behind what it belongs to.
+const EARLY: Duration = Duration::from_millis(50);
 
 /// Why a transaction ended before all bytes were through.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -120,6 +126,9 @@ impl Channel {
             address: place.address,
             len: room,
         };
+        if session.card.link.switch("dma.early_list") == Some(Value::Bool(true)) {
+            self.lose_early_list(session);
+        }
         self.send(session, &Control::Window(vec![window]))?;
         let mut done = 0;
         while done < place.total {
@@ -142,6 +151,17 @@ impl Channel {
             self.send(session, &Control::ReadDone(session.told(chunk)))?;
         }
         Ok(())
+    }
+
+    /// Loses a list that comes before it was asked for.
+    fn lose_early_list(&self, session: &Session) {
+        let Ok(message) = self.inbox.take(Some(EARLY)) else {
+            return;
+        };
+        match Control::parse(&message) {
+            Ok(Control::Pieces(_)) => session.card.link.count("bulk.lost_lists", 1),
+            _ => self.inbox.put_back(message),
+        }
     }
 
     fn pull_chunk(

@@ -2,7 +2,7 @@
 
 //! `grep` over the output of the stage before.
 
-use regex::Regex;
+use regex_lite::Regex;
 
 use super::outcome::Outcome;
 

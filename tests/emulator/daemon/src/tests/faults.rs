@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::client::{packet, send_packet, Client, PLAIN};
 use super::Rig;
-use crate::protocol::messages::Control;
+use crate::protocol::messages::{Control, Piece};
+use crate::protocol::record::{Kind, Record, COPY_NOW};
 use crate::wire::memory::{Api, RequestBody};
 use crate::SWITCHES;
 
@@ -89,6 +90,37 @@ fn answers() {
     call();
     client.kill();
     rig.host.wait_counter("sessions.closed", 1);
+    client.close();
+}
+
+/// Only a host that does not wait for the card's word finds out.
+#[test]
+fn early_lists() {
+    let rig = Rig::new();
+    let client = Client::open(&rig, 21, PLAIN);
+    let card = client.alloc(4096).unwrap();
+    rig.host.set("dma.early_list", true);
+    assert!(client.copy_to_card(card, &[3; 4096]));
+    let record = Record {
+        header: client.header(COPY_NOW, 0),
+        kind: Kind::FromHost,
+        source: 0,
+        target: card,
+        host: 0,
+        len: 4096,
+    };
+    let announce = Control::Transfer {
+        kind: COPY_NOW,
+        size: 57,
+    };
+    let list = Control::Pieces(vec![Piece {
+        address: 0x1000,
+        len: 4096,
+    }]);
+    for message in [announce.bytes(), record.bytes(), list.bytes()] {
+        client.message(0, message);
+    }
+    rig.host.wait_counter("bulk.lost_lists", 1);
     client.close();
 }
 

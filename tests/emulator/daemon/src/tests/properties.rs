@@ -2,7 +2,7 @@
 
 //! Shell property queries and the log: their numbers are the card's state.
 
-use regex::Regex;
+use regex_lite::Regex;
 
 use super::client::{Client, PLAIN};
 use super::Rig;

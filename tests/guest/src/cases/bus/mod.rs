@@ -10,13 +10,16 @@ mod faults;
 mod memory;
 mod moments;
 
-use anyhow::{Context as _, Result};
+use anyhow::{ensure, Context as _, Result};
 
 use crate::case::{rounds, skip, soaks, Context, SWITCH};
 use events::Event;
 use faults::*;
 use memory::*;
 use moments::{Moment, Witness};
+
+/// How often an event is tried that comes after the moment it is to meet.
+const TRIES: u32 = 4;
 
 /// Lists an event as a case.
 macro_rules! events {
@@ -91,11 +94,24 @@ fn strike(context: &mut Context, event: &Event) -> Result<()> {
     for round in 0..rounds(2, 50) {
         for &moment in moments {
             let what = || format!("{moment:?}, round {round}");
-            let witness = Witness::at(context, moment).with_context(what)?;
-            (event.happen)(context).with_context(what)?;
-            context.host.clear(0)?;
-            witness.see(event.effect).with_context(what)?;
+            let mut met = false;
+            for _ in 0..TRIES {
+                met = meet(context, event, moment).with_context(what)?;
+                if met {
+                    break;
+                }
+                eprintln!("{}: it came too late", what());
+            }
+            ensure!(met, "{}: it came too late {TRIES} times", what());
         }
     }
     Ok(())
+}
+
+/// Has an event happen at a moment once, and returns whether it came in time.
+fn meet(context: &mut Context, event: &Event, moment: Moment) -> Result<bool> {
+    let witness = Witness::at(context, moment)?;
+    (event.happen)(context)?;
+    context.host.clear(0)?;
+    witness.see(event.effect)
 }

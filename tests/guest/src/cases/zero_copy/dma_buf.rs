@@ -125,13 +125,12 @@ fn there_and_back(client: &mut Client, file: &File) -> Result<()> {
     sync(file, false)?;
     ensure!(map.read(0, SIZE) == data, "not what was sent");
     sync(file, true)?;
-    // An answer goes there too.
+    // Whoever writes answers does not wait for others' drivers.
     let (_, frame) = client.echo_frame(&[9; 700]);
     let mut step = client.call_step(&frame, 13, 4000);
     step.reply_buffer = buffer;
-    let results = client.run(&[step])?;
-    let answer = map.read(13, results[0].bytes as usize);
-    ensure!(answer.windows(700).any(|w| w == [9; 700]), "no echo there");
+    let refused = client.submit(&[step]);
+    expect(libc::EOPNOTSUPP, refused, || "an answer".into())?;
     client.card.end_buffer(buffer)?;
     ensure!(client.free(card)? == 0);
     Ok(())
