@@ -66,5 +66,5 @@ crate() { # NAME SOURCE DIRECTORY...
 
 crate ax650-uapi uapi src ax650.rs README.md
 crate ax650-command userlib/command src
-crate ax650 userlib src proto build.rs README.md
+crate ax650 userlib src proto README.md
 crate ax650-firmware firmware-loader src README.md

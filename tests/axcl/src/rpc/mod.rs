@@ -17,7 +17,7 @@ use pb::axclrpc::{self, runtime};
 /// The messages, made from `proto/*.proto`.
 #[allow(missing_docs, clippy::all)]
 pub mod pb {
-    include!(concat!(env!("OUT_DIR"), "/axcl.rs"));
+    include!("../../../../proto/rust/axcl.rs");
 }
 
 /// Who calls: what the outer head says of the process.

@@ -12,11 +12,11 @@
 macro_rules! package {
     ($($name:ident)*) => {$(
         pub mod $name {
-            include!(concat!(env!("OUT_DIR"), "/axclrpc.", stringify!($name), ".rs"));
+            include!(concat!("../../../../proto/rust/axclrpc.", stringify!($name), ".rs"));
         }
     )*};
 }
 
 package!(runtime system memory engine p2p usrwork native);
 
-include!(concat!(env!("OUT_DIR"), "/axclrpc.rs"));
+include!("../../../../proto/rust/axclrpc.rs");

@@ -31,7 +31,7 @@ pub(crate) mod tensor;
 /// Generated from `proto/onnx_subset.proto`.
 #[allow(missing_docs)]
 pub mod onnx {
-    include!(concat!(env!("OUT_DIR"), "/onnx_subset.rs"));
+    include!("../../proto/rust/onnx_subset.rs");
 }
 
 pub use file::{digest, Image};
