@@ -8,19 +8,21 @@ use std::path::Path;
 
 use hound::{SampleFormat, WavReader};
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{Fft, FixedSync, Resampler};
+use rubato::{Async, FixedAsync, Indexing, Resampler, SincInterpolationParameters, WindowFunction};
 
 use super::RATE;
 use crate::error::{Error, Result};
 
 /// Rates that are turned into [`RATE`].
 const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
-/// Longest sound, in seconds: all of it is in memory, as is its spectrum.
+/// Longest sound, in seconds: all of it is in memory, as is its spectrogram.
 const MAX_SECONDS: u64 = 2 * 3600;
 /// Most channels.
 const MAX_CHANNELS: u16 = 64;
 /// Samples that are turned into another rate at a time.
 const CHUNK: usize = 1024;
+/// Length of the filter that does so, in samples of the sound's own rate.
+const FILTER: usize = 256;
 
 /// Reads a WAV file: the mean of its channels, with [`RATE`] samples in a second, from -1 to 1.
 ///
@@ -149,13 +151,32 @@ fn resample(sound: Vec<f32>, rate: usize) -> Result<Vec<f32>, Problem> {
     if rate == RATE {
         return Ok(sound);
     }
-    let count = sound.len();
     let failed = |error: &dyn std::fmt::Display| format!("{rate} samples in a second: {error}");
-    let mut resampler =
-        Fft::<f32>::new(rate, RATE, CHUNK, 1, FixedSync::Both).map_err(|error| failed(&error))?;
-    let input = InterleavedSlice::new(&sound, 1, count).map_err(|error| failed(&error))?;
-    let output = resampler.process_all(&input, count, None);
-    Ok(output.map_err(|error| failed(&error))?.take_data())
+    let ratio = RATE as f64 / rate as f64;
+    let filter = SincInterpolationParameters::new(FILTER, WindowFunction::BlackmanHarris2);
+    let mut resampler = Async::<f32>::new_sinc(ratio, 1.0, &filter, CHUNK, 1, FixedAsync::Input)
+        .map_err(|error| failed(&error))?;
+    // The resampler's own `process_all` takes another delay, and loses what is behind the first one.
+    let delay = ((FILTER / 2) as f64 * ratio - 1.0).round() as usize;
+    let count = (sound.len() as f64 * ratio).ceil() as usize;
+    let input = InterleavedSlice::new(&sound, 1, sound.len()).map_err(|error| failed(&error))?;
+    let mut output = Vec::with_capacity(delay + count + resampler.output_frames_max());
+    let mut done = 0;
+    while output.len() < delay + count {
+        // Silence follows the last of them.
+        let some = (sound.len() - done).min(resampler.input_frames_next());
+        let turn = Indexing {
+            input_offset: done,
+            partial_len: Some(some),
+            ..Indexing::default()
+        };
+        let turned = resampler.process(&input, Some(&turn));
+        output.extend(turned.map_err(|error| failed(&error))?.take_data());
+        done += some;
+    }
+    output.truncate(delay + count);
+    output.drain(..delay);
+    Ok(output)
 }
 
 #[cfg(test)]
@@ -209,7 +230,7 @@ mod tests {
             )
         };
         let want = read_bytes(&tone(16_000)).unwrap();
-        for rate in [8_000, 22_050, 44_100, 48_000] {
+        for rate in [4_000, 8_000, 11_025, 22_050, 44_100, 48_000, 384_000] {
             let have = read_bytes(&tone(rate)).unwrap();
             assert_eq!(have.len(), want.len(), "{rate}");
             // Where the tone begins and ends nothing is as it was.
