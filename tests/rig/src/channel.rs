@@ -23,6 +23,8 @@ use crate::qmp::Qmp;
 
 /// How long the guest may take to let go of a card that is being pulled.
 const UNPLUG: Duration = Duration::from_secs(60);
+/// Between two looks at a slot whose indicator blinks.
+const BLINK: Duration = Duration::from_millis(200);
 /// How long it may take to judge a case once it has ended.
 const JUDGE: Duration = Duration::from_secs(90);
 
@@ -272,10 +274,19 @@ impl Desk {
 
     fn unplug(&self, index: u64) -> Result<()> {
         let device = format!("card{index}");
+        let deadline = Instant::now() + UNPLUG;
         let mut qmp = lock(&self.qmp);
         qmp.forget_events()?;
-        qmp.execute("device_del", &json!({"id": device}))?;
-        qmp.wait_event("DEVICE_DELETED", Some(&device), UNPLUG)?;
+        // The guest has not done with the slot's last event while its indicator blinks: whoever stands at a slot waits
+        // for that, and QEMU refuses those who do not.
+        while let Err(error) = qmp.execute("device_del", &json!({"id": device})) {
+            if !error.to_string().contains("blinking") || Instant::now() >= deadline {
+                return Err(error);
+            }
+            std::thread::sleep(BLINK);
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        qmp.wait_event("DEVICE_DELETED", Some(&device), left)?;
         Ok(())
     }
 
