@@ -212,8 +212,8 @@ doc: crates ## the library's documentation, into the cargo target directory
 	@$(in) cargo doc --frozen --no-deps -j $(JOBS) -p ax650 -p ax650-uapi -p ax650-firmware
 
 .PHONY: demo
-demo: rig assets ## boot a card in a guest, read a picture, find faces in a clip, transcode it, ask models of language and speech: ARCH
-	@$(rig) build
+demo: crates assets ## boot a card in a guest, read a picture, find faces in a clip, transcode it, ask models of language and speech: ARCH
+	@$(in) tests/demo/build.sh
 	@$(in) tests/demo/demo.sh
 .PHONY: demo-vision
 demo-vision: rig assets ## look for faces in a clip, and compare with ONNX Runtime (downloads 60 MB, once): ARCH

@@ -12,6 +12,8 @@ else
     cache=/cache
 fi
 jobs=${JOBS:-$(nproc)}
+# The jobs of a make around these scripts are none of the kernel's, which warns of them.
+unset MAKEFLAGS MFLAGS
 # Which root this is: that of the distribution trixie or forky.  Its own kernel's series, Debian's name
 # for the compiler that built it, and what the names of its kernels' sources in the cache begin with.
 root=${AX650_INSIDE:-trixie}

@@ -1,0 +1,23 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# build.sh   what `make demo` needs, built: runs inside the toolchain root
+#
+# The guest's kernel and the driver are made beside the programs, as each has times when it can use one CPU only.
+set -euo pipefail
+
+tree=$(cd "$(dirname "$0")/../.." && pwd)
+env=$tree/tests/env
+jobs=${JOBS:-$(nproc)}
+
+cd "$tree"
+"$env/progress.sh" "Debian's kernel and the driver" "$env/module.sh" trixie-backports &
+driver=$!
+# A failure of one is not to leave the other at work.
+trap 'kill "$driver" 2>/dev/null || true' EXIT
+# By one command: each by itself wants other features of their crates, which would be compiled twice.
+"$env/progress.sh" "building the test rig, the emulated card and its model tool" \
+    cargo build --frozen --release -j "$jobs" -p ax650-rig -p ax650-emu -p ax650-emu-daemon --bins
+"$CARGO_TARGET_DIR/release/ax650-rig" --arch "${AX650_ARCH:-amd64}" build
+wait "$driver"
+trap - EXIT
