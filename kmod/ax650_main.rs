@@ -315,6 +315,7 @@ struct Module {
 impl InPlaceModule for Module {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         axcl::registry::init();
+        card::known::init();
         try_pin_init!(Self {
             driver <- driver::Registration::new(<Self as ModuleMetadata>::NAME, module),
             nodes: axcl::Nodes::new(),

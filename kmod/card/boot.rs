@@ -4,6 +4,7 @@
 
 use super::{
     error::BootError,
+    known,
     load::{
         Load,
         Sum, //
@@ -26,8 +27,7 @@ use crate::{
         },
         container::{
             Container,
-            ContainerError,
-            Integrity, //
+            ContainerError, //
         },
         register::{
             FixedRegister,
@@ -43,7 +43,7 @@ pub(crate) const FIRMWARE: &CStr = c"axcl/ax650_card.pac";
 /// A firmware file that may be sent.
 pub(super) struct Checked {
     firmware: Firmware,
-    /// If the check had to make it.
+    /// If it was known before.
     sha256: Option<[u8; 32]>,
 }
 
@@ -75,33 +75,41 @@ impl Card {
     /// Checks a container before a byte of it reaches the card: the loader starts the first image as soon as it
     /// has read it.
     ///
-    /// Each byte is hashed once before.  The container's own digest says nothing new of bytes that have passed
-    /// it, and by their SHA-256 they are known.
+    /// Returns the SHA-256 of one that is known.  Its own digest would say nothing new of it.
     fn check(&self, bytes: &[u8]) -> Result<Option<[u8; 32]>, BootError> {
         let refused = |error: ContainerError| {
             dev_err!(self.pdev, "firmware {}: {}\n", FIRMWARE, error);
             BootError::BadFirmware
         };
         let container = Container::parse(bytes).map_err(refused)?;
-        let passed = self.status.lock().passed_sha256;
-        let sha256 = match passed {
-            Some(_) if container.integrity != Integrity::None => {
-                Some(self.finish(Sum::new(bytes))?)
-            }
-            _ => None,
-        };
-        if sha256.is_none() || sha256 != passed {
+        let known = self.recognise(bytes)?;
+        if known.is_none() {
             container.verify(digest::md5).map_err(refused)?;
         }
-        Ok(sha256)
+        Ok(known)
     }
 
-    /// Makes the rest of a container's SHA-256.
-    fn finish(&self, mut sum: Sum<'_>) -> Result<[u8; 32], BootError> {
+    /// Returns the SHA-256 of a container that has passed before, for this card or another.
+    fn recognise(&self, bytes: &[u8]) -> Result<Option<[u8; 32]>, BootError> {
+        if !known::has_length(bytes.len()) {
+            return Ok(None);
+        }
+        let mut tag = known::tag();
+        for piece in bytes.chunks(known::PIECE) {
+            self.check_stopping()?;
+            tag.update(piece);
+        }
+        Ok(known::sha256(bytes.len(), tag.finish()))
+    }
+
+    /// Makes the rest of a container's digests, and remembers it.
+    fn finish(&self, mut sum: Sum<'_>, bytes: &[u8]) -> Result<[u8; 32], BootError> {
         while sum.step() {
             self.check_stopping()?;
         }
-        Ok(sum.finish())
+        let (sha256, tag) = sum.finish();
+        known::remember(bytes.len(), tag, sha256);
+        Ok(sha256)
     }
 
     /// Boots the card, which is in its loader: firmware, handshake, time.
@@ -138,16 +146,10 @@ impl Card {
         }
         // What there was no time for; the card's Linux takes some to start.
         let sha256 = match sum {
-            Some(sum) => Some(self.finish(sum)?),
+            Some(sum) => Some(self.finish(sum, bytes)?),
             None => checked.sha256,
         };
-        {
-            let mut status = self.status.lock();
-            status.firmware_sha256 = sha256.unwrap_or_default();
-            if container.integrity != Integrity::None {
-                status.passed_sha256 = sha256;
-            }
-        }
+        self.status.lock().firmware_sha256 = sha256.unwrap_or_default();
         drop(checked);
         self.shake_hands()?;
         self.status.lock().boot_time = start.elapsed();

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Having the card read the images, one command at a time [pcie 3.4]: meanwhile the next chunk is copied to
-//! where the command does not read, and the container's SHA-256 is made.
+//! where the command does not read, and the container's digests are made.
 
 use kernel::sync::Arc;
 
 use super::{
     error::BootError,
+    known,
     Card, //
 };
 use crate::{
@@ -15,7 +16,10 @@ use crate::{
         Buffer, //
     },
     glue::{
-        digest::Sha256,
+        digest::{
+            Sha256,
+            Tag, //
+        },
         prelude::*,
         time::{
             self,
@@ -57,15 +61,13 @@ const LOOK: Pauses = Pauses {
 // TIMEOUT: what [pcie 3.4] gives the card for a chunk, hundreds of times what it takes.
 const CHUNK_TIMEOUT: Delta = Delta::from_millis(CHUNK_TIMEOUT_MS as i64);
 
-/// Bytes that are hashed between looks at the time.
-const SLICE: usize = 64 << 10;
-
 /// Chunks from this length on tell how fast the card reads: with shorter ones it is busy with other things.
 const TELLING: usize = 1 << 20;
 
-/// SHA-256 of a container, made as time allows.
+/// SHA-256 of a container and the tag that it is known by, made as time allows.
 pub(super) struct Sum<'a> {
-    state: Sha256,
+    sha256: Sha256,
+    tag: Tag,
     rest: &'a [u8],
 }
 
@@ -73,22 +75,27 @@ impl<'a> Sum<'a> {
     /// Begins that of `bytes`.
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self {
-            state: Sha256::new(),
+            sha256: Sha256::new(),
+            tag: known::tag(),
             rest: bytes,
         }
     }
 
-    /// Goes on with a slice; false if there is none left.
+    /// Goes on with a piece; false if there is none left.
     pub(super) fn step(&mut self) -> bool {
-        let (slice, rest) = self.rest.split_at(self.rest.len().min(SLICE));
-        self.state.update(slice);
+        let (piece, rest) = self.rest.split_at(self.rest.len().min(known::PIECE));
+        if piece.is_empty() {
+            return false;
+        }
+        self.sha256.update(piece);
+        self.tag.update(piece);
         self.rest = rest;
-        !slice.is_empty()
+        true
     }
 
-    /// Returns that of all slices so far.
-    pub(super) fn finish(self) -> [u8; 32] {
-        self.state.finish()
+    /// Returns those of all pieces so far.
+    pub(super) fn finish(self) -> ([u8; 32], u64) {
+        (self.sha256.finish(), self.tag.finish())
     }
 }
 

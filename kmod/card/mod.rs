@@ -14,6 +14,7 @@ pub(crate) mod error;
 pub(crate) mod follower;
 mod handshake;
 mod info;
+pub(crate) mod known;
 mod load;
 mod power;
 mod recovery;

@@ -21,8 +21,6 @@ pub(crate) struct Status {
     /// Version field of the container that was sent.
     pub(super) firmware_file: [u8; 32],
     pub(super) firmware_sha256: [u8; 32],
-    /// SHA-256 of the last container that has passed the check of its own digest.
-    pub(super) passed_sha256: Option<[u8; 32]>,
     /// What the card says.
     pub(super) firmware_version: [u8; 64],
     pub(super) chip: [u8; 32],
@@ -43,7 +41,6 @@ impl Default for Status {
             boot_reason: 0,
             firmware_file: [0; 32],
             firmware_sha256: [0; 32],
-            passed_sha256: None,
             firmware_version: [0; 64],
             chip: [0; 32],
             uid: 0,

@@ -17,6 +17,47 @@ pub(crate) fn md5(data: &[u8]) -> [u8; 16] {
     out
 }
 
+/// Secret key of tags.
+#[derive(Clone, Copy)]
+pub(crate) struct Key([u64; 2]);
+
+impl Key {
+    /// Makes a key that nobody knows.
+    pub(crate) fn random() -> Self {
+        let mut key = [0; 2];
+        // SAFETY: writes two words.
+        unsafe { shim::ax650_siphash_key(key.as_mut_ptr()) };
+        Self(key)
+    }
+}
+
+/// Tag of what comes in pieces, SipHash-2-4: of the same pieces it is the same, and who does not know the key cannot
+/// find others that have it.
+pub(crate) struct Tag {
+    key: Key,
+    tag: u64,
+}
+
+impl Tag {
+    /// Begins with nothing.
+    pub(crate) fn new(key: Key) -> Self {
+        Self { key, tag: 0 }
+    }
+
+    /// Goes on with a piece.
+    pub(crate) fn update(&mut self, piece: &[u8]) {
+        // SAFETY: reads `piece` and the two words of the key.
+        self.tag = unsafe {
+            shim::ax650_siphash(self.tag, piece.as_ptr(), piece.len(), self.key.0.as_ptr())
+        };
+    }
+
+    /// Returns the tag of all pieces so far.
+    pub(crate) fn finish(self) -> u64 {
+        self.tag
+    }
+}
+
 /// SHA-256 of what comes in pieces.
 #[repr(C, align(8))]
 pub(crate) struct Sha256(MaybeUninit<[u8; STATE]>);

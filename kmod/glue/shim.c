@@ -21,8 +21,10 @@
 #include <linux/mmzone.h>
 #include <linux/pci-p2pdma.h>
 #include <linux/pci.h>
+#include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/siphash.h>
 #include <linux/uidgid.h>
 #include <linux/user_namespace.h>
 #include <crypto/md5.h>
@@ -224,6 +226,19 @@ int ax650_pid_number(struct pid *pid)
 void ax650_md5(const u8 *data, size_t len, u8 *out)
 {
 	md5(data, len, out);
+}
+
+void ax650_siphash_key(u64 *key)
+{
+	get_random_bytes(key, sizeof(siphash_key_t));
+}
+
+/* Tags are chained: that of a piece, with that of the pieces before it. */
+u64 ax650_siphash(u64 before, const u8 *data, size_t len, const u64 *key)
+{
+	const siphash_key_t k = { { key[0], key[1] } };
+
+	return siphash_2u64(before, siphash(data, len, &k), &k);
 }
 
 /* What glue/digest.rs sets aside for the state of a SHA-256. */

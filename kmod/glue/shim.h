@@ -45,6 +45,8 @@ bool ax650_axcl_abi(void);
 bool ax650_axcl_unsafe_without_iommu(void);
 void ax650_md5(const u8 *data, size_t len, u8 *out);
 void ax650_irq_mask_at_once(unsigned int irq);
+void ax650_siphash_key(u64 *key);
+u64 ax650_siphash(u64 before, const u8 *data, size_t len, const u64 *key);
 void ax650_sha256_init(void *state);
 void ax650_sha256_update(void *state, const u8 *data, size_t len);
 void ax650_sha256_final(void *state, u8 *out);

@@ -62,6 +62,8 @@ extern "C" {
     pub(super) fn ax650_cpu_relax();
     pub(super) fn ax650_irq_mask_at_once(irq: c_uint);
     pub(super) fn ax650_md5(data: *const u8, len: usize, out: *mut u8);
+    pub(super) fn ax650_siphash_key(key: *mut u64);
+    pub(super) fn ax650_siphash(before: u64, data: *const u8, len: usize, key: *const u64) -> u64;
     pub(super) fn ax650_sha256_init(state: *mut c_void);
     pub(super) fn ax650_sha256_update(state: *mut c_void, data: *const u8, len: usize);
     pub(super) fn ax650_sha256_final(state: *mut c_void, out: *mut u8);
