@@ -99,11 +99,10 @@ assets: root ## models, video clips and reference tools for the demo and the tes
 	@$(in) tests/env/progress.sh 'models, video clips and reference tools' tests/env/assets.sh
 
 no_crates := 'no crates; if a download failed above, the package registry (crates.io) cannot be reached'
-.PHONY: crates build build-host build-guest
+.PHONY: crates build build-guest
 crates: root
 	@$(in) tests/env/progress.sh 'fetching crates' cargo fetch --locked || { echo $(no_crates) >&2; exit 1; }
-build: build-host build-guest ## all programs: emulated card, test rig, command line tools
-build-host: emu-model rig
+build: rig build-guest ## all programs: emulated card, test rig, command line tools
 build-guest: crates
 	@$(in) env RUSTFLAGS='-C target-feature=+crt-static' \
 		cargo build --frozen --release -j $(JOBS) --target $(triple) $(guest_crates:%=-p %)
@@ -132,7 +131,7 @@ roots_of = $(if $(filter amd64,$(ARCH)),$(if $(filter forky all,$(1)),root-forky
 test_roots := $(if $(filter-out host/% trixie-backports/% debug/%,$(or $(strip $(CASES)),*)),$(call roots_of,$(test_kernel)))
 .PHONY: rig
 rig: crates
-	@$(in) tests/env/progress.sh 'building the test rig' cargo build --frozen --release -j $(JOBS) -p ax650-rig
+	@$(in) tests/env/progress.sh 'building the test rig, the emulated card and its model tool' tests/env/host-programs.sh
 
 .PHONY: test
 test: rig assets $(test_roots) ## run the tests: CASES, KERNEL, ARCH
@@ -167,14 +166,14 @@ demo-llm: rig ## ask SmolLM2-135M on the emulated card (downloads 150 MB, once)
 
 # Not part of `test`: an experiment (docs/vfio.md).
 .PHONY: test-vfio
-test-vfio: assets build-host ## use a card over VFIO, without the driver, on Debian 13's own kernel without Rust (5 minutes, 110 MB)
+test-vfio: assets rig ## use a card over VFIO, without the driver, on Debian 13's own kernel without Rust (5 minutes, 110 MB)
 	@$(in) env RUSTFLAGS='-C target-feature=+crt-static' \
 		cargo build --frozen --release -j $(JOBS) --target $(triple) -p ax650-vfio -p ax650-firmware --bins
 	@$(in) tests/vfio/run.sh
 
 # Not part of `test`, which has a small model: real weights and spoken sentences, 170 MB to download.
 .PHONY: test-speech demo-speech
-test-speech: rig emu-model ## hear sentences with Whisper tiny.en on the emulated card, compare with faster-whisper and ONNX Runtime (5 minutes)
+test-speech: rig ## hear sentences with Whisper tiny.en on the emulated card, compare with faster-whisper and ONNX Runtime (5 minutes)
 	@$(in) tests/llm/speech_run.sh test
 demo-speech: rig ## hear sentences with Whisper tiny.en on the emulated card (downloads 170 MB, once)
 	@$(in) tests/llm/speech_run.sh demo
@@ -184,7 +183,7 @@ python: crates ## the Python packages, as wheels, into dist/
 	@$(in) tests/env/progress.sh 'building the Python packages' tests/python/build.sh dist
 check-python: crates ## run the cases of the Python packages that need no guest: CASES
 	@$(in) tests/python/host.sh $(patsubst %,'%',$(CASES))
-test-python: rig assets emu-model python ## run the cases of the Python packages in a guest with CPython: CASES
+test-python: rig assets python ## run the cases of the Python packages in a guest with CPython: CASES
 	@$(in) tests/python/run.sh $(patsubst %,'%',$(CASES))
 
 # The root with GStreamer is none of the toolchain's.
@@ -218,11 +217,6 @@ demo: crates assets ## boot a card in a guest, read a picture, find faces in a c
 .PHONY: demo-vision
 demo-vision: rig assets ## look for faces in a clip, and compare with ONNX Runtime (downloads 60 MB, once): ARCH
 	@$(in) tests/demo/vision.sh
-.PHONY: emu-model
-# With the card, as the rig builds it: by itself it would want other features of their crates.
-emu-model: crates
-	@$(in) tests/env/progress.sh 'building the emulated card and its model tool' \
-		cargo build --frozen --release -j $(JOBS) -p ax650-emu -p ax650-emu-daemon --bins
 
 # On the host: the systems that packages are built and tried in are not the toolchain root.
 .PHONY: packages packages-deb test-packages
@@ -234,7 +228,7 @@ test-packages: packages assets ## install, boot, upgrade and remove the packages
 	@CASES='$(strip $(CASES))' tests/packages/run.sh
 
 .PHONY: shell
-shell: rig assets emu-model $(call roots_of,$(shell_kernel)) ## a prompt in a guest with cards, models and clips: KERNEL, CARDS, SHARE, ARCH
+shell: rig assets $(call roots_of,$(shell_kernel)) ## a prompt in a guest with cards, models and clips: KERNEL, CARDS, SHARE, ARCH
 	@$(in) tests/env/progress.sh 'models, picture and clip' tests/demo/inputs.sh $(cache)/target/guest/demo
 # The toolchain root does not have the whole file system of this machine: the directory goes in as an open file.
 ifneq ($(share),)

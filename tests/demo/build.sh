@@ -8,16 +8,12 @@ set -euo pipefail
 
 tree=$(cd "$(dirname "$0")/../.." && pwd)
 env=$tree/tests/env
-jobs=${JOBS:-$(nproc)}
 
-cd "$tree"
 "$env/progress.sh" "Debian's kernel and the driver" "$env/module.sh" trixie-backports &
 driver=$!
 # A failure of one is not to leave the other at work.
 trap 'kill "$driver" 2>/dev/null || true' EXIT
-# By one command: each by itself wants other features of their crates, which would be compiled twice.
-"$env/progress.sh" "building the test rig, the emulated card and its model tool" \
-    cargo build --frozen --release -j "$jobs" -p ax650-rig -p ax650-emu -p ax650-emu-daemon --bins
+"$env/progress.sh" "building the test rig, the emulated card and its model tool" "$env/host-programs.sh"
 "$CARGO_TARGET_DIR/release/ax650-rig" --arch "${AX650_ARCH:-amd64}" build
 wait "$driver"
 trap - EXIT

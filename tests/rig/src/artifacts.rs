@@ -203,12 +203,9 @@ impl Artifacts {
         step(&format!("{program} in C"), &mut cc)
     }
 
-    /// Builds the emulated card, and the tool that prepares models for it: each by itself wants other features of their
-    /// crates, which would be compiled twice.
+    /// Builds the emulated card and the tool that prepares models for it, with this program.
     pub fn build_emulator(&self) -> Result<()> {
-        let mut cargo = self.cargo(&["build", "--release", "--bins"]);
-        cargo.args(["--package", "ax650-emu", "--package", "ax650-emu-daemon"]);
-        step("emulated card", &mut cargo)?;
+        step("emulated card", &mut self.script("host-programs.sh", &[]))?;
         let path = self.target.join("release/ax650-emu");
         self.emulator.get_or_init(|| path);
         Ok(())
