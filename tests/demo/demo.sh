@@ -11,8 +11,6 @@ set -euo pipefail
 tree=$(cd "$(dirname "$0")/../.." && pwd)
 env=$tree/tests/env
 out=${1:-$tree/demo-output}
-target=${CARGO_TARGET_DIR:-$tree/target}
-arch=${AX650_ARCH:-amd64}
 start=$SECONDS
 
 step() { printf '\n== %s (%d s)\n' "$*" $((SECONDS - start)); }
@@ -20,7 +18,7 @@ die() { printf 'demo: %s\n' "$*" >&2; exit 1; }
 
 share=$(mktemp -d)
 trap 'rm -rf "$share"' EXIT
-mkdir -p "$share"/{in,out/tensors,bin} "$out"
+mkdir -p "$share"/{in,out/tensors} "$out"
 rm -f "$out"/{text-found.png,picture.png,transcoded.mp4,faces.mp4}
 
 progress() { "$env/progress.sh" "$@"; }
@@ -29,7 +27,6 @@ step "preparing models, picture and clip"
 models=$("$env/assets.sh" print models)
 python=$("$env/assets.sh" print python)
 progress "models, picture and clip" "$tree/tests/demo/inputs.sh" "$share/in"
-cp "$tree/tests/demo/guest.sh" "$share/bin/demo-guest"
 cp "$tree/tests/demo/faces-guest.sh" "$share/in/"
 "$tree/tests/demo/faces.sh" prepare "$share/in"
 # Real weights are large: who has them from `make demo-llm` and `make demo-speech` sees them here, others see small models.
@@ -49,7 +46,7 @@ else
 fi
 
 step "booting a guest with Debian's kernel and an emulated card"
-"$target/release/ax650-rig" --arch "$arch" guest --kernel trixie-backports --share "$share" --run sh,/mnt/share/bin/demo-guest ||
+"$env/guest.sh" "$tree/tests/demo/guest.sh" "$share" 900 ||
     die "the guest's part failed, see above"
 
 step "comparing inference with ONNX Runtime on the CPU, and the text with what was drawn"

@@ -10,20 +10,16 @@ set -euo pipefail
 tree=$(cd "$(dirname "$0")/../.." && pwd)
 env=$tree/tests/env
 out=${1:-$tree/demo-output}
-target=${CARGO_TARGET_DIR:-$tree/target}
-arch=${AX650_ARCH:-amd64}
 
 share=$(mktemp -d)
 trap 'rm -rf "$share"' EXIT
-mkdir -p "$share"/{in,out,bin} "$out"
+mkdir -p "$share"/{in,out} "$out"
 
 clips=$("$env/assets.sh" print clips)
 cp "$clips/bikes.mp4" "$share/in/clip.mp4"
-cp "$tree/tests/demo/vision-guest.sh" "$share/bin/vision-guest"
 cp "$tree/tests/demo/faces-guest.sh" "$share/in/"
 "$tree/tests/demo/faces.sh" prepare "$share/in"
-"$target/release/ax650-rig" --arch "$arch" guest --kernel trixie-backports --share "$share" \
-    --run sh,/mnt/share/bin/vision-guest
+"$env/guest.sh" "$tree/tests/demo/vision-guest.sh" "$share" 900
 "$tree/tests/demo/faces.sh" compare "$share/in" "$share/out/found.jsonl"
 cp "$share/out/faces.mp4" "$out/"
 echo "look at: ${out#"$tree"/}/faces.mp4"

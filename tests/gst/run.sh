@@ -10,15 +10,11 @@ set -euo pipefail
 
 tree=$(cd "$(dirname "$0")/../.." && pwd)
 here=$tree/tests/gst
-target=${CARGO_TARGET_DIR:-$tree/target}
 share=$1
 shift
 rm -rf "$share/out"
-mkdir -p "$share"/{bin,out}
-cp "$here/guest.sh" "$share/bin/gst-guest"
-run=sh,/mnt/share/bin/gst-guest
-for glob; do run+=,$glob; done
-"$target/release/ax650-rig" guest --kernel trixie-backports --limit 900 --share "$share" --run "$run" ||
+mkdir -p "$share/out"
+"$tree/tests/env/guest.sh" "$here/guest.sh" "$share" 900 "$@" ||
     echo "the guest's part failed, see above"
 [ -s "$share/out/summary" ] || { echo "the cases came to no end"; exit 1; }
 read -r passed failed <"$share/out/summary"

