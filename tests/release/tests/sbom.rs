@@ -37,7 +37,13 @@ fn names_what_packages_are_made_of() {
         assert!(names.contains(there), "{there}");
     }
     // Of tests only, and of other systems.
-    for not_there in ["ax650-rig", "proptest", "prost-build", "clap_mangen", "windows-sys"] {
+    for not_there in [
+        "ax650-rig",
+        "proptest",
+        "prost-build",
+        "clap_mangen",
+        "windows-sys",
+    ] {
         assert!(!names.contains(not_there), "{not_there}");
     }
 }

@@ -133,6 +133,12 @@ pub fn text(field: &[u8]) -> String {
     String::from_utf8_lossy(&field[..end]).into_owned()
 }
 
+/// Writes a digest in digits, as the programs do that make them.
+pub fn digits(digest: &[u8]) -> String {
+    let digits = digest.iter().map(|byte| format!("{byte:02x}"));
+    digits.collect::<Vec<_>>().concat()
+}
+
 /// Loading the module does not wait for the card: one that never answers costs nothing.
 fn R08_load_returns_at_once(context: &mut Context) -> Result<()> {
     context.host.switch(0, "loader.stuck", true)?;

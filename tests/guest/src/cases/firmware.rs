@@ -11,7 +11,7 @@ use anyhow::{ensure, Context as _, Result};
 use ax650_uapi::*;
 use serde_json::json;
 
-use super::boot::text;
+use super::boot::{digits, text};
 use crate::card::{Card, BOOT};
 use crate::case::{Context, Start};
 use crate::client::canary;
@@ -203,8 +203,7 @@ fn R20_known_files_and_others_of_their_length(_: &mut Context) -> Result<()> {
     ];
     for (index, bytes) in files.iter().chain(&files[..2]).enumerate() {
         ensure!(boots(bytes)?, "file {index} does not boot");
-        let said = card.info()?.firmware_sha256;
-        let said: String = said.iter().map(|byte| format!("{byte:02x}")).collect();
+        let said = digits(&card.info()?.firmware_sha256);
         let copy = Path::new("/tmp/firmware.copy");
         fs::write(copy, bytes)?;
         let sum = Command::new("sha256sum").arg(copy).output()?;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{ensure, Context as _, Result};
 use ax650_uapi::*;
 
+use super::boot::{digits, text};
 use crate::card::{self, Card, BOOT};
 use crate::case::Context;
 use crate::client::{Client, PATIENCE};
@@ -32,10 +33,8 @@ fn P28_attributes(_: &mut Context) -> Result<()> {
     ensure!(attribute("state")? == "running");
     ensure!(attribute("generation")? == info.generation.to_string());
     ensure!(attribute("last_error")? == "0");
-    ensure!(attribute("firmware_version")? == super::boot::text(&info.firmware_version));
-    let digits = info.firmware_sha256.iter().map(|b| format!("{b:02x}"));
-    let digest = digits.collect::<Vec<_>>().concat();
-    ensure!(attribute("firmware_sha256")? == digest);
+    ensure!(attribute("firmware_version")? == text(&info.firmware_version));
+    ensure!(attribute("firmware_sha256")? == digits(&info.firmware_sha256));
     kernel::until("a heartbeat", Duration::from_secs(15), || {
         Ok((0..12_000).contains(&attribute("heartbeat_age_ms")?.parse::<i64>()?))
     })?;
