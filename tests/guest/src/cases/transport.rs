@@ -210,8 +210,8 @@ fn K18_bad_check_words_do_not_hold_the_interrupt(context: &mut Context) -> Resul
         .context("no size")?
         .parse::<u64>()?;
     let headers = (size - 4096) / STEP;
-    let mut best = Duration::MAX;
-    for _ in 0..3 {
+    let mut times = Vec::new();
+    for _ in 0..8 {
         // There is nothing in the ring of a card that was just booted.
         let card = Card::open(0)?;
         let generation = card.info()?.generation;
@@ -220,24 +220,32 @@ fn K18_bad_check_words_do_not_hold_the_interrupt(context: &mut Context) -> Resul
             let info = card.info()?;
             Ok(info.state == AX650_STATE_RUNNING && info.generation > generation)
         })?;
+        let generation = card.info()?.generation;
         let before = card.counters()?.bad_messages;
         let request =
             json!({"to": "card0", "cmd": "inject", "what": "wp-jump", "bytes": headers * STEP});
         let answer = context.host.try_request(request)?;
         ensure!(answer["ok"] == true, "{answer}");
         let begin = Instant::now();
-        let mut seen = 0;
+        let mut is_reset = false;
         kernel::until("bad headers", Duration::from_secs(30), || {
-            seen = card.counters()?.bad_messages - before;
-            Ok(seen > headers * 9 / 10)
+            // The driver may have enough of such a card before it has looked at all of them.
+            is_reset = card.info()?.generation > generation;
+            Ok(is_reset || card.counters()?.bad_messages - before > headers * 9 / 10)
         })?;
-        best = best.min(begin.elapsed());
+        if !is_reset {
+            times.push(begin.elapsed());
+        }
         recovers("a ring of bad headers")?;
+        if times.len() == 3 {
+            break;
+        }
     }
+    let best = times.iter().min().context("reset each time")?;
     eprintln!("{headers} headers in {best:?}");
     // A header is read again for 90 us.
     let waited = Duration::from_micros(90) * headers as u32;
-    ensure!(best < waited / 2, "{best:?}");
+    ensure!(*best < waited / 2, "{best:?}");
     Ok(())
 }
 
