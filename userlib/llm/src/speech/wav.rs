@@ -21,7 +21,7 @@ const MAX_SECONDS: u64 = 2 * 3600;
 const MAX_CHANNELS: u16 = 64;
 /// Samples that are turned into another rate at a time.
 const CHUNK: usize = 1024;
-/// Length of the filter that does so, in samples of the sound's own rate.
+/// Length of the filter that does so, in samples of the lower rate.
 const FILTER: usize = 256;
 
 /// Reads a WAV file: the mean of its channels, with [`RATE`] samples in a second, from -1 to 1.
@@ -153,11 +153,12 @@ fn resample(sound: Vec<f32>, rate: usize) -> Result<Vec<f32>, Problem> {
     }
     let failed = |error: &dyn std::fmt::Display| format!("{rate} samples in a second: {error}");
     let ratio = RATE as f64 / rate as f64;
-    let filter = SincInterpolationParameters::new(FILTER, WindowFunction::BlackmanHarris2);
+    let length = FILTER * rate.div_ceil(RATE);
+    let filter = SincInterpolationParameters::new(length, WindowFunction::BlackmanHarris2);
     let mut resampler = Async::<f32>::new_sinc(ratio, 1.0, &filter, CHUNK, 1, FixedAsync::Input)
         .map_err(|error| failed(&error))?;
     // The resampler's own `process_all` takes another delay, and loses what is behind the first one.
-    let delay = ((FILTER / 2) as f64 * ratio - 1.0).round() as usize;
+    let delay = ((length / 2) as f64 * ratio - 1.0).round() as usize;
     let count = (sound.len() as f64 * ratio).ceil() as usize;
     let input = InterleavedSlice::new(&sound, 1, sound.len()).map_err(|error| failed(&error))?;
     let mut output = Vec::with_capacity(delay + count + resampler.output_frames_max());
@@ -183,7 +184,7 @@ fn resample(sound: Vec<f32>, rate: usize) -> Result<Vec<f32>, Problem> {
 mod tests {
     use super::*;
     use hound::{WavSpec, WavWriter};
-    use std::f32::consts::TAU;
+    use std::f64::consts::TAU;
     use std::io::Cursor;
 
     /// A WAV file of 16 bits.
@@ -216,29 +217,41 @@ mod tests {
         assert_eq!(read_bytes(&bytes).unwrap(), [-1.0, 0.25]);
     }
 
+    /// A quarter of a second of a tone.
+    fn tone(rate: u32, hertz: f64) -> Vec<f32> {
+        let at = |sample: u32| (f64::from(sample) * TAU * hertz / f64::from(rate)).sin() * 16000.0;
+        let samples: Vec<_> = (0..rate / 4).map(|sample| at(sample) as i16).collect();
+        read_bytes(&wav(1, rate, &samples)).unwrap()
+    }
+
     /// A tone is the same one at another rate: as long, as high, as loud.
     #[test]
     fn other_rates_sound_the_same() {
-        let tone = |rate: u32| {
-            let at = |sample: u32| (sample as f32 / rate as f32 * 440.0 * TAU).sin() * 16000.0;
-            wav(
-                1,
-                rate,
-                &(0..rate)
-                    .map(|sample| at(sample) as i16)
-                    .collect::<Vec<_>>(),
-            )
-        };
-        let want = read_bytes(&tone(16_000)).unwrap();
-        for rate in [4_000, 8_000, 11_025, 22_050, 44_100, 48_000, 384_000] {
-            let have = read_bytes(&tone(rate)).unwrap();
+        let want = tone(16_000, 440.0);
+        for rate in [4_000, 8_000, 11_025, 22_050, 44_100, 48_000, 192_000] {
+            let have = tone(rate, 440.0);
             assert_eq!(have.len(), want.len(), "{rate}");
             // Where the tone begins and ends nothing is as it was.
-            let inner = 1000..want.len() - 1000;
+            let inner = 500..want.len() - 500;
             let pairs = have[inner.clone()].iter().zip(&want[inner]);
             let most = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             // It may be late by a part of a sample; by a whole one this were 0.08.
             assert!(most < 0.05, "{rate}: {most}");
+        }
+    }
+
+    /// What is too high for the lower rate does not come back as another tone, what is not too high stays.
+    #[test]
+    fn high_tones_do_not_fold() {
+        for rate in [44_100, 96_000, 384_000] {
+            for (hertz, is_heard) in [(7_000.0, true), (9_000.0, false), (12_000.0, false)] {
+                let have = tone(rate, hertz);
+                let inner = &have[500..have.len() - 500];
+                let most = inner.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+                // It was 0.49; of what is not to be heard -60 dB are left at most, with what 16 bits leave out.
+                let is_right = if is_heard { most > 0.45 } else { most < 0.0005 };
+                assert!(is_right, "{hertz} Hz in {rate}: {most}");
+            }
         }
     }
 
