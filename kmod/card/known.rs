@@ -43,6 +43,12 @@ impl Table {
             next: 0,
         }
     }
+
+    fn sha256(&self, bytes: usize, tag: u64) -> Option<[u8; 32]> {
+        let mut files = self.files.iter().flatten();
+        let file = files.find(|file| (file.bytes, file.tag) == (bytes, tag));
+        file.map(|file| file.sha256)
+    }
 }
 
 global::table! {
@@ -68,18 +74,16 @@ pub(super) fn has_length(bytes: usize) -> bool {
 
 /// Returns the SHA-256 of a file that has passed.
 pub(super) fn sha256(bytes: usize, tag: u64) -> Option<[u8; 32]> {
-    let table = TABLE.lock();
-    let mut files = table.files.iter().flatten();
-    let file = files.find(|file| (file.bytes, file.tag) == (bytes, tag));
-    file.map(|file| file.sha256)
+    TABLE.lock().sha256(bytes, tag)
 }
 
 /// Remembers a file that has passed.
 pub(super) fn remember(bytes: usize, tag: u64, sha256: [u8; 32]) {
-    if self::sha256(bytes, tag).is_some() {
+    let mut table = TABLE.lock();
+    // Another card has had it meanwhile.
+    if table.sha256(bytes, tag).is_some() {
         return;
     }
-    let mut table = TABLE.lock();
     let next = table.next;
     if let Some(place) = table.files.get_mut(next) {
         *place = Some(File { bytes, tag, sha256 });

@@ -21,6 +21,8 @@ pub(crate) struct Status {
     /// Version field of the container that was sent.
     pub(super) firmware_file: [u8; 32],
     pub(super) firmware_sha256: [u8; 32],
+    /// How often the file was known from before.
+    pub(super) known_files: u64,
     /// What the card says.
     pub(super) firmware_version: [u8; 64],
     pub(super) chip: [u8; 32],
@@ -41,6 +43,7 @@ impl Default for Status {
             boot_reason: 0,
             firmware_file: [0; 32],
             firmware_sha256: [0; 32],
+            known_files: 0,
             firmware_version: [0; 64],
             chip: [0; 32],
             uid: 0,

@@ -77,6 +77,7 @@ fn counters(card: &Card, seq: &SeqFile) -> Result {
     seq_print!(seq, "leaked_bytes {}\n", card.pool.leaked.get());
     seq_print!(seq, "buffer_bytes {}\n", card.pool.memory.bytes());
     seq_print!(seq, "buffer_pieces {}\n", card.pool.memory.pieces());
+    seq_print!(seq, "known_files {}\n", card.known_files());
     Ok(())
 }
 
