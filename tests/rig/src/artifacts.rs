@@ -107,10 +107,41 @@ impl Artifacts {
             .with_context(|| format!("the {} guest was not built", kernel.name()))
     }
 
-    /// A program of the guest.
-    fn guest_program(&self, name: &str) -> PathBuf {
+    /// Where cargo puts what it builds for the guest.
+    fn cargo_output(&self, name: &str) -> PathBuf {
         let release = self.target.join(self.arch.triple()).join("release");
         release.join(name)
+    }
+
+    /// Directory of what guests are made of.
+    fn guest_dir(&self) -> PathBuf {
+        self.target.join("guest")
+    }
+
+    /// What names of things have in them that guests with few programs have of their own: a run of cases beside this
+    /// one reads its files all the time.
+    fn few(&self) -> &'static str {
+        match self.programs {
+            Programs::Tools => "tools-",
+            Programs::All => "",
+        }
+    }
+
+    /// A program of the guest.
+    fn guest_program(&self, name: &str) -> PathBuf {
+        let programs = format!("{}{}programs", self.few(), self.arch.prefix());
+        self.guest_dir().join(programs).join(name)
+    }
+
+    /// Takes a program to where those of other guests cannot take its place.
+    fn keep(&self, name: &str) -> Result<()> {
+        let (from, to) = (self.cargo_output(name), self.guest_program(name));
+        let dir = to.parent().context("a program has a directory")?;
+        let new = dir.join(format!("{name}.new"));
+        std::fs::create_dir_all(dir)
+            .and_then(|()| std::fs::copy(&from, &new))
+            .and_then(|_| std::fs::rename(&new, &to))
+            .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
     }
 
     /// Returns the command that runs a program of the guest on this machine.
@@ -157,6 +188,8 @@ impl Artifacts {
         // Static: the guest has no libraries.
         cargo.env("RUSTFLAGS", "-C target-feature=+crt-static");
         step("programs of the guest", &mut cargo)?;
+        self.rust_programs()
+            .try_for_each(|(_, program)| self.keep(program))?;
         self.c_programs()
             .iter()
             .try_for_each(|(program, source, of_library)| {
@@ -193,7 +226,7 @@ impl Artifacts {
             .arg(source)
             .current_dir(&self.tree);
         if of_library {
-            let archive = self.guest_program("libax650_c.a");
+            let archive = self.cargo_output("libax650_c.a");
             cc.args(["-I", "userlib/c/include"]);
             // The linker warns of each function of the C library that looks up users or hosts: the guest has files for that.
             cc.arg(archive).args(["-lm", "-Wl,--no-warnings"]);
@@ -235,15 +268,11 @@ impl Artifacts {
         let name = kernel.name();
         let vmlinuz = self.printed("kernels.sh", &["print", name, "vmlinuz"])?;
         let module = self.strip(&self.printed("module.sh", &["print", name])?)?;
-        let dir = self.target.join("guest");
+        let dir = self.guest_dir();
         std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
         let firmware = self.firmware(&dir)?;
-        // Of its own, as a run of cases beside this one reads its file all the time.
-        let few = match self.programs {
-            Programs::Tools => "tools-",
-            Programs::All => "",
-        };
-        let initrd = dir.join(format!("initramfs-{few}{}{name}.gz", self.arch.prefix()));
+        let initrd = format!("initramfs-{}{}{name}.gz", self.few(), self.arch.prefix());
+        let initrd = dir.join(initrd);
         let rust = self.rust_programs().map(|(_, program)| program);
         let c = self.c_programs().iter().map(|(program, ..)| program);
         let mut files: Vec<String> = rust

@@ -23,8 +23,10 @@ use crate::qmp::Qmp;
 
 /// How long the guest may take to let go of a card that is being pulled.
 const UNPLUG: Duration = Duration::from_secs(60);
+/// A slot's indicator may blink for as long: five seconds after a button was pressed, and for what is done then.
+const BLINKS: Duration = Duration::from_secs(30);
 /// Between two looks at a slot whose indicator blinks.
-const BLINK: Duration = Duration::from_millis(200);
+const LOOK: Duration = Duration::from_millis(200);
 /// How long it may take to judge a case once it has ended.
 const JUDGE: Duration = Duration::from_secs(90);
 
@@ -274,7 +276,7 @@ impl Desk {
 
     fn unplug(&self, index: u64) -> Result<()> {
         let device = format!("card{index}");
-        let deadline = Instant::now() + UNPLUG;
+        let deadline = Instant::now() + BLINKS;
         let mut qmp = lock(&self.qmp);
         qmp.forget_events()?;
         // The guest has not done with the slot's last event while its indicator blinks: whoever stands at a slot waits
@@ -283,10 +285,9 @@ impl Desk {
             if !error.to_string().contains("blinking") || Instant::now() >= deadline {
                 return Err(error);
             }
-            std::thread::sleep(BLINK);
+            std::thread::sleep(LOOK);
         }
-        let left = deadline.saturating_duration_since(Instant::now());
-        qmp.wait_event("DEVICE_DELETED", Some(&device), left)?;
+        qmp.wait_event("DEVICE_DELETED", Some(&device), UNPLUG)?;
         Ok(())
     }
 
