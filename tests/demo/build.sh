@@ -9,11 +9,13 @@ set -euo pipefail
 tree=$(cd "$(dirname "$0")/../.." && pwd)
 env=$tree/tests/env
 
+# In a group of its own, which ends with this script, whatever ends that.
+set -m
 "$env/progress.sh" "Debian's kernel and the driver" "$env/module.sh" trixie-backports &
 driver=$!
-# A failure of one is not to leave the other at work.
-trap 'kill "$driver" 2>/dev/null || true' EXIT
+set +m
+trap 'kill -- -"$driver" 2>/dev/null || true' EXIT
 "$env/progress.sh" "building the test rig, the emulated card and its model tool" "$env/host-programs.sh"
-"$CARGO_TARGET_DIR/release/ax650-rig" --arch "${AX650_ARCH:-amd64}" build
+"${CARGO_TARGET_DIR:-$tree/target}/release/ax650-rig" --arch "${AX650_ARCH:-amd64}" build
 wait "$driver"
 trap - EXIT

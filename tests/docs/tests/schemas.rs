@@ -57,8 +57,9 @@ fn types_are_those_of_the_schemas() {
         let made = made(directory, schema, *all);
         assert!(made.values().any(|text| text.contains("pub struct")));
         if std::env::var_os(UPDATE).is_some() {
+            let _ = std::fs::remove_dir_all(&types);
+            std::fs::create_dir_all(&types).expect("a directory");
             for (name, text) in &made {
-                std::fs::create_dir_all(&types).expect("a directory");
                 std::fs::write(types.join(name), text).expect("a file that can be written");
             }
         }
@@ -66,7 +67,7 @@ fn types_are_those_of_the_schemas() {
         assert_eq!(
             names,
             made.keys().cloned().collect::<Vec<_>>(),
-            "{directory}"
+            "{directory}/rust: {UPDATE}=1 makes it again"
         );
         for (name, text) in made {
             let path = format!("{directory}/rust/{name}");
