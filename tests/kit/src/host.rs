@@ -5,14 +5,46 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure, Context, Result};
 use serde_json::{json, Value};
 
+use crate::kernel;
+
 /// How long the host may take for what takes longest there: pulling a card.
 const PATIENCE: Duration = Duration::from_secs(100);
+
+/// How often a card is plugged in that the guest lets go.
+const PLUGS: u32 = 3;
+
+/// Says whether the guest lets a card go that was plugged in just now, and waits until it has.
+///
+/// QEMU presses the slot's button as it puts a card in. Where the kernel hears of that when it has found the card
+/// already, it takes the press for the wish to have it out, and powers the slot off five seconds later.
+fn is_let_go(card: u32, mark: &kernel::Mark) -> Result<bool> {
+    let slot = format!("/sys/bus/pci/slots/{}/address", card + 1);
+    let device = format!("/sys/bus/pci/devices/{}.0", kernel::read(slot)?);
+    let is_there = || Path::new(&device).exists();
+    let found = kernel::until("the card", Duration::from_secs(10), || Ok(is_there()));
+    if found.is_err() {
+        // That is for the case to judge.
+        return Ok(false);
+    }
+    std::thread::sleep(Duration::from_secs(1));
+    if !mark.saw("will power off")? {
+        return Ok(false);
+    }
+    kernel::until(
+        "the card to go",
+        Duration::from_secs(20),
+        || Ok(!is_there()),
+    )?;
+    // The slot's own pause behind that.
+    std::thread::sleep(Duration::from_secs(2));
+    Ok(true)
+}
 
 /// Finds the device of the virtio port with this name, once it is there.
 pub fn port(name: &str) -> Result<PathBuf> {
@@ -155,9 +187,16 @@ impl Host {
         self.harness("unplug", json!({"card": card})).map(drop)
     }
 
-    /// Plugs it in again.
+    /// Plugs it in again; returns when the guest has found it, if it does so soon.
     pub fn plug(&mut self, card: u32) -> Result<()> {
-        self.harness("plug", json!({"card": card})).map(drop)
+        for _ in 0..PLUGS {
+            let mark = kernel::mark()?;
+            self.harness("plug", json!({"card": card}))?;
+            if !is_let_go(card, &mark)? {
+                return Ok(());
+            }
+        }
+        bail!("the guest has let card {card} go each time that it was plugged in")
     }
 
     /// Sends a line for QEMU's human monitor.
