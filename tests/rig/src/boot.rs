@@ -329,6 +329,7 @@ pub fn run_cases(bench: &Bench<'_>, label: &str, mut runs: Vec<GuestRun>) {
                 verdict: Verdict::Failed(vec![format!("{error:#}")]),
                 time: Duration::ZERO,
                 log: last_lines.clone(),
+                evidence: true,
             };
             (bench.report)(&ended, &logs);
         }

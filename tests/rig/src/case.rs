@@ -97,6 +97,8 @@ pub struct Ended {
     pub time: Duration,
     /// the end of its log, for failures
     pub log: Vec<String>,
+    /// more than the case speaks against it: the kernel's log, the IOMMU, a guest that was lost
+    pub evidence: bool,
 }
 
 /// Picks cases by name: a pattern matches the full name, its end from the concern on, or its last

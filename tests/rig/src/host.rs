@@ -21,6 +21,7 @@ const LIMIT: Duration = Duration::from_secs(1800);
 const SAID: usize = 4;
 
 /// One command whose exit status is the verdict.
+#[derive(Clone)]
 pub struct HostCase {
     /// full name, e.g. `host/test/ax650-uapi`
     pub name: String,
@@ -145,6 +146,7 @@ impl HostCase {
             verdict,
             time: begin.elapsed(),
             log,
+            evidence: false,
         }
     }
 

@@ -269,6 +269,7 @@ impl Judge {
                 .map(|line| format!("kernel log after the case: {line}")),
         );
         if !reasons.is_empty() {
+            ended.evidence = true;
             if let Verdict::Failed(earlier) = ended.verdict {
                 reasons.splice(0..0, earlier);
             }
@@ -318,6 +319,7 @@ impl Judge {
         let faults = faults.iter().filter(|line| !expected(line));
         reasons.extend(faults.take(3).cloned());
         reasons.append(&mut self.protocol_errors);
+        let evidence = !reasons.is_empty();
         let verdict = match outcome {
             Some(Outcome::Failed(reason)) => {
                 // Neither would the next case find things in order.
@@ -339,6 +341,7 @@ impl Judge {
             verdict,
             time: current.started.elapsed(),
             log,
+            evidence,
         });
         Some(next)
     }

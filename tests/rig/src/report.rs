@@ -13,6 +13,9 @@ use crate::case::{Ended, Verdict};
 /// Lines of log shown for a failure.
 const LOG_LINES: usize = 25;
 
+/// More cases than that do not fail for want of a quiet machine.
+const AGAIN: usize = 24;
+
 /// Cases of which the summary says how long they took.
 const SLOWEST: usize = 12;
 /// Cases above which it does.
@@ -28,10 +31,21 @@ pub struct Report {
 struct Counts {
     passed: usize,
     skipped: usize,
-    /// name and first reason of each
-    failed: Vec<(String, String)>,
+    failed: Vec<Failed>,
+    /// those that are to be tried again, or have been
+    again: Vec<Failed>,
     /// name and time of each
     times: Vec<(String, Duration)>,
+}
+
+/// A case that failed.
+#[derive(Clone)]
+struct Failed {
+    name: String,
+    /// the first
+    reason: String,
+    /// see [`Ended::evidence`]
+    evidence: bool,
 }
 
 impl Counts {
@@ -80,7 +94,11 @@ impl Report {
             }
             Verdict::Failed(reasons) => {
                 let reason = reasons.first().cloned().unwrap_or_default();
-                counts.failed.push((ended.name.clone(), reason));
+                counts.failed.push(Failed {
+                    name: ended.name.clone(),
+                    reason,
+                    evidence: ended.evidence,
+                });
                 "FAIL"
             }
             Verdict::Skipped(_) => {
@@ -119,12 +137,29 @@ impl Report {
         crate::channel::lock(&self.counts).failed.len()
     }
 
-    /// Returns the last lines: where the time went, what failed once more, since the reasons may be far up, and the
-    /// counts.
+    /// Returns the names of the cases that failed and deserve a second try, which are no longer counted: in a run of
+    /// many cases, which share the machine with compilers and other guests, a few that failed by nothing but their own
+    /// word.
+    pub fn begin_second_try(&self) -> Vec<String> {
+        let mut counts = crate::channel::lock(&self.counts);
+        if self.total <= MANY || counts.failed.len() > AGAIN {
+            return Vec::new();
+        }
+        let failed = std::mem::take(&mut counts.failed);
+        (counts.failed, counts.again) = failed.into_iter().partition(|case| case.evidence);
+        counts.again.iter().map(|case| case.name.clone()).collect()
+    }
+
+    /// Returns the last lines: where the time went, what passed at its second try only, what failed once more, since
+    /// the reasons may be far up, and the counts.
     pub fn summary(&self) -> String {
         let counts = crate::channel::lock(&self.counts);
         let mut text = counts.times();
-        for (name, reason) in &counts.failed {
+        let failed = |name: &str| counts.failed.iter().any(|case| case.name == name);
+        for Failed { name, reason, .. } in counts.again.iter().filter(|case| !failed(&case.name)) {
+            text.push_str(&format!("passed at its second try: {name}: {reason}\n"));
+        }
+        for Failed { name, reason, .. } in &counts.failed {
             text.push_str(&format!("failed: {name}: {reason}\n"));
         }
         text.push_str(&format!(
@@ -156,14 +191,48 @@ mod tests {
                 verdict,
                 time: Duration::ZERO,
                 log: Vec::new(),
+                evidence: false,
             };
             report.case(&ended, Path::new("logs"));
         }
+        assert_eq!(report.begin_second_try(), [""; 0], "few cases");
         assert_eq!(
             report.summary(),
             "failed: a/b/c: why\n2 passed, 1 failed, 1 skipped"
         );
         assert_eq!(report.failed(), 1);
+    }
+
+    #[test]
+    fn a_few_of_many_are_tried_again() {
+        let ended = |name: &str, evidence| Ended {
+            name: name.into(),
+            verdict: Verdict::Failed(vec!["why".into()]),
+            time: Duration::ZERO,
+            log: Vec::new(),
+            evidence,
+        };
+        let report = Report::new(MANY + 1);
+        let case = |ended: &Ended| report.case(ended, Path::new("logs"));
+        ["slow", "wrong"]
+            .iter()
+            .for_each(|name| case(&ended(name, false)));
+        case(&ended("oops", true));
+        assert_eq!(report.begin_second_try(), ["slow", "wrong"]);
+        assert_eq!(report.failed(), 1);
+        case(&Ended {
+            verdict: Verdict::Passed,
+            ..ended("slow", false)
+        });
+        case(&ended("wrong", false));
+        assert_eq!(
+            report.summary(),
+            "passed at its second try: slow: why\nfailed: oops: why\nfailed: wrong: why\n1 passed, 2 failed, 0 skipped"
+        );
+        let report = Report::new(MANY + 1);
+        (0..=AGAIN).for_each(|n| report.case(&ended(&n.to_string(), false), Path::new("logs")));
+        assert_eq!(report.begin_second_try(), [""; 0], "no accident");
+        assert_eq!(report.failed(), AGAIN + 1);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::kernel::{Kernel, Sample};
 use crate::report::Report;
 
 /// What the command line says.
+#[derive(Clone)]
 pub struct Options {
     /// patterns
     pub cases: Vec<String>,
@@ -63,7 +64,7 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
     // Naming host cases only shall not cost the making of a guest.
     let mut patterns = options.cases.iter().flat_map(|p| p.split_whitespace());
     let only_host = !options.cases.is_empty() && patterns.all(|p| p.starts_with("host/"));
-    let runs = if only_host {
+    let mut runs = if only_host {
         Vec::new()
     } else {
         artifacts.build_guest_programs()?;
@@ -118,11 +119,31 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
             temporary
         }
     };
-    let batches = batches(artifacts.arch().prefix(), host_cases, runs);
-    let report = Report::new(batches.iter().map(Batch::cases).sum());
+    let prefix = artifacts.arch().prefix();
+    let first = batches(prefix, host_cases.clone(), runs.clone());
+    let report = Report::new(first.iter().map(Batch::cases).sum());
     let update = std::env::var_os(UPDATE).is_some_and(|value| !value.is_empty());
     let costs = Arc::new(Costs::load(artifacts.tree(), update)?);
-    work(artifacts, options, &report, &logs, &costs, batches);
+    work(artifacts, options, &report, &logs, &costs, first);
+    let names = if options.soak {
+        Vec::new()
+    } else {
+        report.begin_second_try()
+    };
+    if !names.is_empty() {
+        host_cases.retain(|case| names.contains(&case.name));
+        runs.retain(|run| names.contains(&run.name()));
+        // One after the other: each has the machine for itself.
+        let options = Options {
+            jobs: 1,
+            ..options.clone()
+        };
+        let second = batches(prefix, host_cases, runs);
+        let logs = logs.join("second-try");
+        std::fs::create_dir_all(&logs)
+            .with_context(|| format!("cannot make {}", logs.display()))?;
+        work(artifacts, &options, &report, &logs, &costs, second);
+    }
     print!("{}", costs.end()?);
     if let Some(path) = &options.costs {
         costs.write_json(path)?;
@@ -131,7 +152,7 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
     }
 
     let good = report.failed() == 0;
-    if good && options.keep_logs.is_none() {
+    if good && names.is_empty() && options.keep_logs.is_none() {
         std::fs::remove_dir_all(&logs)
             .with_context(|| format!("cannot remove {}", logs.display()))?;
     } else {
