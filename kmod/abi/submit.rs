@@ -2,12 +2,9 @@
 
 //! `AX650_IOC_SUBMIT`: every field of every step is checked here, before anything is queued.
 
-use kernel::{
-    sync::Arc,
-    uaccess::{
-        UserPtr,
-        UserSlice, //
-    }, //
+use kernel::uaccess::{
+    UserPtr,
+    UserSlice, //
 };
 
 use super::{
@@ -21,10 +18,6 @@ use super::{
     MAX_STEP_SIZE, //
 };
 use crate::{
-    buffer::{
-        account::Payer,
-        Buffer, //
-    },
     glue::{
         eventfd::EventFd,
         plain,
@@ -47,7 +40,8 @@ use crate::{
             Reply,
             Step,
             Work, //
-        }, //
+        },
+        Session, //
     },
     uapi::{
         self,
@@ -104,7 +98,7 @@ impl Client {
             -1 => None,
             fd => Some(EventFd::get(fd)?),
         };
-        let steps = self.read_steps(args)?;
+        let steps = self.read_steps(&session, args)?;
         let deadline = match args.timeout_ns {
             0 => Instant::now() + DEFAULT_TIMEOUT,
             at => at.instant(),
@@ -123,7 +117,7 @@ impl Client {
         Ok(())
     }
 
-    fn read_steps(&self, args: &Submit) -> Result<KVec<Step>> {
+    fn read_steps(&self, session: &Session, args: &Submit) -> Result<KVec<Step>> {
         let size = args.step_size as usize;
         let count = args.step_count as usize;
         let mut at = usize::try_from(args.steps).map_err(|_| EFAULT)?;
@@ -135,12 +129,12 @@ impl Client {
             if task::must_leave() {
                 return Err(ERESTARTSYS);
             }
-            steps.push(self.check_step(&step)?, GFP_KERNEL_ACCOUNT)?;
+            steps.push(self.check_step(session, &step)?, GFP_KERNEL_ACCOUNT)?;
         }
         Ok(steps)
     }
 
-    fn check_step(&self, step: &uapi::Step) -> Result<Step> {
+    fn check_step(&self, session: &Session, step: &uapi::Step) -> Result<Step> {
         if step.reserved != 0 || step.flags & !(STEP_PIPELINED | STEP_NO_REPLY) != 0 {
             return Err(EINVAL);
         }
@@ -159,7 +153,7 @@ impl Client {
                 (Work::Copy(copy), Claim::new(names, Effect::None, None)?)
             }
             STEP_CALL => {
-                let (call, claim) = self.check_call(step)?;
+                let (call, claim) = self.check_call(session, step)?;
                 (Work::Call(call), claim)
             }
             _ => return Err(EINVAL),
@@ -167,7 +161,11 @@ impl Client {
         Ok(Step::new(work, pipelined, claim))
     }
 
-    fn check_call(&self, step: &uapi::Step) -> Result<(Call, Option<KBox<Claim>>)> {
+    fn check_call(
+        &self,
+        session: &Session,
+        step: &uapi::Step,
+    ) -> Result<(Call, Option<KBox<Claim>>)> {
         let unused = [
             step.sequence,
             step.context.into(),
@@ -184,7 +182,7 @@ impl Client {
         }
         let user = usize::try_from(step.frame).map_err(|_| EFAULT)?;
         let user = UserSlice::new(UserPtr::from_addr(user), step.size as usize);
-        let (frame, (verdict, names)) = self.read_frame(user, step.size as usize)?;
+        let (frame, (verdict, names)) = self.read_frame(session, user, step.size as usize)?;
         let no_reply = step.flags & STEP_NO_REPLY != 0;
         if verdict.reply == no_reply || (no_reply && step.reply_buffer != 0) {
             return Err(EINVAL);
@@ -222,7 +220,12 @@ impl Client {
     }
 
     /// Copies a frame into memory that its owner cannot change any more, and only then looks at it.
-    fn read_frame(&self, user: UserSlice, len: usize) -> Result<(Frame, Admitted)> {
+    fn read_frame(
+        &self,
+        session: &Session,
+        user: UserSlice,
+        len: usize,
+    ) -> Result<(Frame, Admitted)> {
         if len <= MAX_MESSAGE {
             let mut bytes = KVec::new();
             user.read_all(&mut bytes, GFP_KERNEL_ACCOUNT)?;
@@ -232,13 +235,9 @@ impl Client {
         let mut bytes: KVVec<u8> = KVVec::new();
         user.read_all(&mut bytes, GFP_KERNEL)?;
         let admitted = self.admit_frame(&mut bytes)?;
-        let payer = Payer::Frame(&self.account);
-        let buffer = Buffer::new(&self.card.pool.memory, len, payer)?;
-        buffer.write(0, &bytes)?;
-        Ok((
-            Frame::Long(Arc::new(buffer, GFP_KERNEL)?, len as u32),
-            admitted,
-        ))
+        let memory = &self.card.pool.memory;
+        let staged = session.staging.stage(memory, &self.account, &bytes)?;
+        Ok((Frame::Long(staged), admitted))
     }
 
     /// Checks a frame against the list of what clients may send, and puts the card's id in.

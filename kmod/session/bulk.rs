@@ -96,7 +96,7 @@ impl Engine {
         if step.result.sent_ns == 0 {
             step.result.sent_ns = now.nanos();
         }
-        let bulk = match &step.work {
+        let bulk = match &mut step.work {
             Work::Copy(copy) => {
                 let mut bulk = Bulk::copy((number, index), copy, step.moved, window, now);
                 let record = bulk.record(copy, step.moved, session.link.id);

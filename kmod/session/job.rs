@@ -14,7 +14,10 @@ use kernel::{
     }, //
 };
 
-use super::claim::Claim;
+use super::{
+    claim::Claim,
+    staging::Staged, //
+};
 use crate::{
     buffer::Buffer,
     glue::{
@@ -72,7 +75,7 @@ pub(crate) enum Frame {
     /// Goes as one message.
     Short(KVec<u8>),
     /// Goes by DMA.
-    Long(Arc<Buffer>, u32),
+    Long(Staged),
 }
 
 /// Where an answer goes.

@@ -19,6 +19,7 @@ mod inbound;
 pub(crate) mod job;
 mod names;
 pub(crate) mod open;
+mod staging;
 pub(crate) mod table;
 mod transaction;
 
@@ -54,6 +55,7 @@ use engine::{
     Refusal, //
 };
 use grants::Missing;
+use staging::Staging;
 
 // TIMEOUT: a session that is being closed may take so long to end its transaction.
 const DRAIN: Delta = Delta::from_secs(5);
@@ -74,6 +76,9 @@ pub(crate) struct Session {
     posting: Mutex<()>,
     #[pin]
     changed: CondVar,
+    /// Where the client's long frames go.
+    #[pin]
+    pub(crate) staging: Staging,
     /// Held by the one internal call at a time.
     #[pin]
     calling: Mutex<()>,

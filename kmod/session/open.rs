@@ -21,6 +21,7 @@ use super::{
         Phase, //
     },
     grants::Grants,
+    staging::Staging,
     Session, //
 };
 use crate::{
@@ -123,6 +124,7 @@ impl Session {
                     engine <- new_mutex!(Engine::new(number.wrapping_add(1)), "ax650_session"),
                     posting <- new_mutex!((), "ax650_posting"),
                     changed <- new_condvar!("ax650_session"),
+                    staging <- Staging::new(),
                     calling <- new_mutex!((), "ax650_call"),
                 }),
                 GFP_KERNEL,

@@ -10,7 +10,8 @@ use super::{
         Call,
         Copy,
         Frame, //
-    }, //
+    },
+    staging::Pages, //
 };
 use crate::{
     buffer::Buffer,
@@ -42,6 +43,8 @@ pub(super) struct Bulk {
     pub(super) buffer: Arc<Buffer>,
     /// First byte in the buffer.
     pub(super) offset: usize,
+    /// What of a shared buffer is the transaction's.
+    _pages: Option<Pages>,
     /// Type of the frame; none for copies.
     pub(super) frame_type: Option<u32>,
     /// Bytes of this transaction.
@@ -102,11 +105,12 @@ impl Bulk {
     }
 
     /// Makes the transaction of a call whose frame is too long for a message.
-    pub(super) fn call(of: (u64, usize), call: &Call, now: Instant) -> Option<Self> {
-        match &call.frame {
-            Frame::Long(buffer, len) => Some(Self {
+    pub(super) fn call(of: (u64, usize), call: &mut Call, now: Instant) -> Option<Self> {
+        match &mut call.frame {
+            Frame::Long(frame) => Some(Self {
                 frame_type: Some(call.header.kind),
-                ..Self::pull(of, buffer.clone(), 0, *len, now)
+                _pages: frame.pages.take(),
+                ..Self::pull(of, frame.buffer.clone(), frame.offset, frame.len, now)
             }),
             Frame::Short(_) => None,
         }
@@ -125,6 +129,7 @@ impl Bulk {
             step,
             buffer,
             offset,
+            _pages: None,
             frame_type: None,
             total,
             done: 0,

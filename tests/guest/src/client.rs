@@ -6,8 +6,8 @@ use std::io;
 use std::time::Duration;
 
 use anyhow::{bail, ensure, Context, Result};
+use ax650::proto::axclrpc;
 use ax650::proto::axclrpc::memory::{Api, RequestBody};
-use ax650::proto::axclrpc::{self, system};
 use ax650::{Header, Kind, Place};
 use ax650_uapi::*;
 
@@ -230,10 +230,7 @@ impl Client {
     /// The data that came back as the answer to an echo.
     pub fn echo_answer(&self, header: &Header, offset: usize, len: u64) -> Result<Vec<u8>> {
         let answer = frame::answer(header, &self.reply.map.read(offset, len as usize))?;
-        match frame::system_answer(answer)? {
-            system::response_body::Kind::Latency(latency) => Ok(latency.data),
-            other => bail!("no echo: {other:?}"),
-        }
+        frame::echoed(answer)
     }
 
     /// A latency echo, which must come back as it was.

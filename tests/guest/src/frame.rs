@@ -118,6 +118,14 @@ pub fn system_answer(body: axclrpc::ResponseBody) -> Result<system::response_bod
     }
 }
 
+/// The data that came back with the answer to an echo.
+pub fn echoed(body: axclrpc::ResponseBody) -> Result<Vec<u8>> {
+    match system_answer(body)? {
+        system::response_body::Kind::Latency(latency) => Ok(latency.data),
+        other => anyhow::bail!("no echo: {other:?}"),
+    }
+}
+
 fn runtime_answer(body: axclrpc::ResponseBody) -> Result<runtime::response_body::Kind> {
     match body.kind {
         Some(axclrpc::response_body::Kind::Runtime(answer)) => answer

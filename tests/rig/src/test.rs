@@ -125,7 +125,7 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
     let update = std::env::var_os(UPDATE).is_some_and(|value| !value.is_empty());
     let costs = Arc::new(Costs::load(artifacts.tree(), update)?);
     work(artifacts, options, &report, &logs, &costs, first);
-    let names = if options.soak {
+    let names = if options.soak || crate::child::interrupted() {
         Vec::new()
     } else {
         report.begin_second_try()

@@ -295,11 +295,33 @@ fn long_frames_both_ways(_: &mut Context) -> Result<()> {
         step.reply_buffer = big.handle;
         let results = client.run(&[step])?;
         let answer = frame::answer(&header, &big.map.read(0, results[0].bytes as usize))?;
-        let back = match frame::system_answer(answer)? {
-            system::response_body::Kind::Latency(latency) => latency.data,
-            other => anyhow::bail!("{other:?}"),
-        };
+        let back = frame::echoed(answer)?;
         ensure!(back == data, "{size} bytes came back changed");
+    }
+    // More at once than the session has room for in one place.
+    const PLACE: usize = 20_000;
+    let frames: Vec<_> = (0..24)
+        .map(|number| {
+            let data = pattern(16_000 - number, number as u64);
+            (client.echo_frame(&data), data)
+        })
+        .collect();
+    let steps: Vec<ax650_step> = frames
+        .iter()
+        .enumerate()
+        .map(|(number, ((_, frame), _))| ax650_step {
+            reply_buffer: big.handle,
+            ..client.call_step(frame, number * PLACE, PLACE)
+        })
+        .collect();
+    let results = client.run(&steps)?;
+    for (number, ((header, _), data)) in frames.iter().enumerate() {
+        let bytes = results[number].bytes as usize;
+        let answer = frame::answer(header, &big.map.read(number * PLACE, bytes))?;
+        ensure!(
+            &frame::echoed(answer)? == data,
+            "frame {number} came back changed"
+        );
     }
     Ok(())
 }

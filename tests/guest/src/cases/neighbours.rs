@@ -31,6 +31,7 @@ crate::cases!["neighbours":
     K14_sequence_numbers_begin_anywhere,
     K16_memory_counts_until_it_is_gone,
     K16_long_frames_are_charged,
+    K16_long_frames_share_memory,
     K16_ended_jobs_keep_nothing,
     K16_memory_cgroup_is_charged,
     K16_one_user_does_not_take_all_sessions { timeout_s: 150 },
@@ -535,6 +536,40 @@ fn held_by(client: &Client) -> Result<u64> {
         .iter()
         .find(|other| other.pid == std::process::id() as i32);
     Ok(own.context("not listed")?.buffer_bytes)
+}
+
+/// Frames of a session share memory that is mapped once; those that find no room there have their own.
+fn K16_long_frames_share_memory(_: &mut Context) -> Result<()> {
+    const SHARED: u64 = 256 << 10;
+    const FRAMES: u64 = 20;
+    /// Whole pages.
+    const FRAME: u64 = 16 << 10;
+    let mut client = Client::new(0)?;
+    let before = held_by(&client)?;
+    hold_stream(&mut client)?;
+    let frames: Vec<Vec<u8>> = (0..FRAMES)
+        .map(|number| {
+            let mut header = client.header(Kind::LATENCY, 0);
+            header.place.stream = 2;
+            frame::request(header, frame::echo(&pattern(16_000, number)))
+        })
+        .collect();
+    let steps: Vec<ax650_step> = frames
+        .iter()
+        .map(|frame| client.call_step(frame, 0, 4096))
+        .collect();
+    let job = client.submit_until(&steps, kernel::now_ns() + 2_000_000_000)?;
+    let held = held_by(&client)? - before;
+    ensure!(
+        held == SHARED + (FRAMES - SHARED / FRAME) * FRAME,
+        "{held} bytes"
+    );
+    let (wait, _) = client.wait(job, steps.len(), PATIENCE)?;
+    ensure!(wait.status == -libc::ETIME, "{wait:?}");
+    kernel::until("frames of their own to be gone", PATIENCE, || {
+        Ok(held_by(&client)? == before + SHARED)
+    })?;
+    client.works()
 }
 
 /// Frames that wait for their turn are memory of their file.
