@@ -69,7 +69,7 @@ enum Action {
         /// Write the logs to this directory, and keep them even if all goes well
         #[arg(long, value_name = "DIR")]
         keep_logs: Option<PathBuf>,
-        /// Boots at a time [default: one more than there are CPUs, as cases wait much; at most 4]
+        /// Boots at a time [default: one more than there are CPUs, as cases wait much, with --soak twice as many; at most 4]
         #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
         jobs: Option<u16>,
         /// Print the guests' consoles
@@ -187,6 +187,8 @@ fn run(cli: Cli) -> Result<bool> {
                 cases.extend(cli.arch.usual_cases().iter().map(|&c| c.to_owned()));
             }
             let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+            // What goes on for long waits even more.
+            let usual_jobs = if soak { 2 * cpus } else { cpus + 1 }.min(4);
             let options = test::Options {
                 cases,
                 kernels: kernel.list(cli.arch),
@@ -195,7 +197,7 @@ fn run(cli: Cli) -> Result<bool> {
                 list,
                 keep_logs,
                 verbose,
-                jobs: jobs.map_or((cpus + 1).min(4), usize::from),
+                jobs: jobs.map_or(usual_jobs, usize::from),
                 costs: None,
             };
             test::run(&mut artifacts, &options)

@@ -120,7 +120,8 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
         }
     };
     let prefix = artifacts.arch().prefix();
-    let first = batches(prefix, host_cases.clone(), runs.clone());
+    let most = options.cases_in_a_boot();
+    let first = batches(prefix, host_cases.clone(), runs.clone(), most);
     let report = Report::new(first.iter().map(Batch::cases).sum());
     let update = std::env::var_os(UPDATE).is_some_and(|value| !value.is_empty());
     let costs = Arc::new(Costs::load(artifacts.tree(), update)?);
@@ -138,7 +139,7 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
             jobs: 1,
             ..options.clone()
         };
-        let second = batches(prefix, host_cases, runs);
+        let second = batches(prefix, host_cases, runs, most);
         let logs = logs.join("second-try");
         std::fs::create_dir_all(&logs)
             .with_context(|| format!("cannot make {}", logs.display()))?;
@@ -167,12 +168,22 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
 /// small part of it.
 const CASES_IN_A_BOOT: usize = 60;
 
-/// Shares the cases of one machine out to boots, each with the cases that come last in every boot.
-fn boots(runs: Vec<GuestRun>) -> Vec<Vec<GuestRun>> {
+impl Options {
+    /// Returns how many cases share a boot: those that take an hour each none, if another guest can run meanwhile.
+    fn cases_in_a_boot(&self) -> usize {
+        match self.soak && self.jobs > 1 {
+            true => 1,
+            false => CASES_IN_A_BOOT,
+        }
+    }
+}
+
+/// Shares the cases of one machine out to boots of so many, each with the cases that come last in every boot.
+fn boots(runs: Vec<GuestRun>, most: usize) -> Vec<Vec<GuestRun>> {
     let (last, runs): (Vec<_>, Vec<_>) = runs
         .into_iter()
         .partition(|run| run.case.profiles.is_empty());
-    let count = runs.len().div_ceil(CASES_IN_A_BOOT).max(1);
+    let count = runs.len().div_ceil(most).max(1);
     runs.chunks(runs.len().div_ceil(count).max(1))
         .map(|part| part.iter().chain(&last).cloned().collect())
         .collect()
@@ -180,8 +191,8 @@ fn boots(runs: Vec<GuestRun>) -> Vec<Vec<GuestRun>> {
 
 /// One batch for the host's cases, and some for each combination of kernel and machine. Without guests
 /// all workers are free, and each of the host's cases is a batch.
-/// `arch` begins the names of the guests' logs.
-fn batches(arch: &str, host_cases: Vec<HostCase>, runs: Vec<GuestRun>) -> Vec<Batch> {
+/// `arch` begins the names of the guests' logs; `most` cases share a boot.
+fn batches(arch: &str, host_cases: Vec<HostCase>, runs: Vec<GuestRun>, most: usize) -> Vec<Batch> {
     let mut guests: BTreeMap<(Kernel, String), Vec<GuestRun>> = BTreeMap::new();
     for run in runs {
         guests
@@ -202,7 +213,7 @@ fn batches(arch: &str, host_cases: Vec<HostCase>, runs: Vec<GuestRun>) -> Vec<Ba
                     }
                 })
                 .collect();
-            let parts = boots(runs).into_iter().enumerate();
+            let parts = boots(runs, most).into_iter().enumerate();
             parts.map(move |(part, runs)| Batch::Guest(format!("{label}.{}", part + 1), runs))
         })
         .collect();
@@ -297,7 +308,7 @@ mod tests {
     fn long_lists_are_shared_out() {
         let mut runs: Vec<GuestRun> = (0..130).map(|n| run(format!("case{n}"), false)).collect();
         runs.push(run("unload".into(), true));
-        let boots = boots(runs);
+        let boots = boots(runs, CASES_IN_A_BOOT);
         let sizes: Vec<usize> = boots.iter().map(Vec::len).collect();
         assert_eq!(sizes, [45, 45, 43]);
         let ends_with_unload = |boot: &Vec<GuestRun>| boot.last().unwrap().case.name == "unload";
@@ -309,7 +320,15 @@ mod tests {
 
     #[test]
     fn a_few_stay_together() {
-        let boots = boots(vec![run("one".into(), false), run("unload".into(), true)]);
-        assert_eq!(boots.iter().map(Vec::len).collect::<Vec<_>>(), [2]);
+        let runs = || {
+            vec![
+                run("one".into(), false),
+                run("two".into(), false),
+                run("unload".into(), true),
+            ]
+        };
+        let sizes = |boots: Vec<Vec<GuestRun>>| boots.iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(sizes(boots(runs(), CASES_IN_A_BOOT)), [3]);
+        assert_eq!(sizes(boots(runs(), 1)), [2, 2]);
     }
 }
