@@ -7,7 +7,6 @@
 #![allow(non_snake_case)]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -26,9 +25,18 @@ fn write(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
 }
 
+/// Copies a program by another process: a file that this one has written cannot be run ("text file busy") while a child of
+/// another test, just forked, still has it open.
+fn install(from: &Path, to: &Path) {
+    let mut install = Command::new("install");
+    let status = install.args(["-D", "-m", "755"]).args([from, to]).status();
+    assert!(status.unwrap().success(), "{}", to.display());
+}
+
 fn program(path: &Path, text: &str) {
-    write(path, &format!("#!/bin/bash\n{text}\n"));
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    let source = path.with_extension("text");
+    write(&source, &format!("#!/bin/bash\n{text}\n"));
+    install(&source, path);
 }
 
 fn err(output: &Output) -> String {
@@ -43,8 +51,7 @@ impl Tree {
         let dir = tempfile::tempdir().unwrap();
         let tree = Self(dir);
         for script in ["build", "catch-up"] {
-            fs::create_dir_all(tree.path("src/dkms")).unwrap();
-            fs::copy(dkms(script), tree.path("src/dkms").join(script)).unwrap();
+            install(&dkms(script), &tree.path("src/dkms").join(script));
         }
         write(
             &tree.path("src/dkms.conf"),
@@ -385,7 +392,7 @@ fn checked(release: &str, config: Option<&str>, probe: &str, has_iommu: bool) ->
     let path = |name: &str| dir.path().join(name);
     fs::create_dir_all(path("dkms")).unwrap();
     for script in ["check-kernel", "dkms.conf.in"] {
-        fs::copy(dkms(script), path("dkms").join(script)).unwrap();
+        install(&dkms(script), &path("dkms").join(script));
     }
     program(&path("dkms/probe"), probe);
     if let Some(config) = config {
