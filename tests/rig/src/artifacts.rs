@@ -335,7 +335,12 @@ impl Artifacts {
 
     /// Makes a command of a script of tests/env.
     pub fn script(&self, name: &str, args: &[&str]) -> Command {
-        let mut script = Command::new(self.tree.join("tests/env").join(name));
+        self.script_of("tests/env", name, args)
+    }
+
+    /// Makes a command that runs a script of a directory of the tree.
+    pub fn script_of(&self, dir: &str, name: &str, args: &[&str]) -> Command {
+        let mut script = Command::new(self.tree.join(dir).join(name));
         script
             .args(args)
             .current_dir(&self.tree)

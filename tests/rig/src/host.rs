@@ -34,7 +34,8 @@ pub struct HostCase {
 #[derive(Clone, Copy)]
 enum Program {
     Cargo,
-    Script(&'static str),
+    /// of this directory
+    Script(&'static str, &'static str),
 }
 
 /// Lists all cases that need no guest.
@@ -76,7 +77,7 @@ fn list_all(artifacts: &Artifacts) -> Result<Vec<HostCase>> {
     let case = |name: &str, program: Program, args: &str| HostCase {
         name: format!("host/{name}"),
         program,
-        args: args.split(' ').map(str::to_owned).collect(),
+        args: args.split_whitespace().map(str::to_owned).collect(),
         compiler: None,
     };
     let mut cases = vec![
@@ -96,10 +97,19 @@ fn list_all(artifacts: &Artifacts) -> Result<Vec<HostCase>> {
         let args = format!("test --locked --package {package}");
         cases.push(case(&format!("test/{package}"), Program::Cargo, &args));
     }
-    cases.push(case("fmt/module", Program::Script("module.sh"), "fmt"));
+    cases.push(case(
+        "python",
+        Program::Script("tests/python", "host.sh"),
+        "",
+    ));
+    cases.push(case(
+        "fmt/module",
+        Program::Script("tests/env", "module.sh"),
+        "fmt",
+    ));
     cases.push(case(
         "clippy/module",
-        Program::Script("module.sh"),
+        Program::Script("tests/env", "module.sh"),
         "clippy",
     ));
     Ok(cases)
@@ -161,7 +171,7 @@ impl HostCase {
                 }
                 cargo
             }
-            Program::Script(name) => artifacts.script(name, &args),
+            Program::Script(dir, name) => artifacts.script_of(dir, name, &args),
         };
         if let Some(compiler) = self.compiler {
             command.env("CC", compiler);
