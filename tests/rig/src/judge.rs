@@ -319,7 +319,8 @@ impl Judge {
         let faults = faults.iter().filter(|line| !expected(line));
         reasons.extend(faults.take(3).cloned());
         reasons.append(&mut self.protocol_errors);
-        let evidence = !reasons.is_empty();
+        // What comes last in a boot speaks for all of it, and cannot be tried alone.
+        let evidence = !reasons.is_empty() || current.run.case.profiles.is_empty();
         let verdict = match outcome {
             Some(Outcome::Failed(reason)) => {
                 // Neither would the next case find things in order.

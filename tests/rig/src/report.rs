@@ -34,6 +34,8 @@ struct Counts {
     failed: Vec<Failed>,
     /// those that are to be tried again, or have been
     again: Vec<Failed>,
+    /// names of cases that have ended since the second try began
+    since: Vec<String>,
     /// name and time of each
     times: Vec<(String, Duration)>,
 }
@@ -107,6 +109,9 @@ impl Report {
             }
         };
         counts.times.push((ended.name.clone(), ended.time));
+        if !counts.again.is_empty() {
+            counts.since.push(ended.name.clone());
+        }
         let number = counts.passed + counts.failed.len() + counts.skipped;
         let width = self.total.to_string().len();
         let mut text = format!(
@@ -148,6 +153,17 @@ impl Report {
         let failed = std::mem::take(&mut counts.failed);
         (counts.failed, counts.again) = failed.into_iter().partition(|case| case.evidence);
         counts.again.iter().map(|case| case.name.clone()).collect()
+    }
+
+    /// Counts those of the cases that were to be tried again, and for which no line has come since, as failed.
+    pub fn end_second_try(&self) {
+        let mut counts = crate::channel::lock(&self.counts);
+        let counts = &mut *counts;
+        let (tried, lost): (Vec<_>, Vec<_>) = std::mem::take(&mut counts.again)
+            .into_iter()
+            .partition(|case| counts.since.contains(&case.name));
+        counts.again = tried;
+        counts.failed.extend(lost);
     }
 
     /// Returns the last lines: where the time went, what passed at its second try only, what failed once more, since
@@ -214,20 +230,21 @@ mod tests {
         };
         let report = Report::new(MANY + 1);
         let case = |ended: &Ended| report.case(ended, Path::new("logs"));
-        ["slow", "wrong"]
+        ["slow", "wrong", "lost"]
             .iter()
             .for_each(|name| case(&ended(name, false)));
         case(&ended("oops", true));
-        assert_eq!(report.begin_second_try(), ["slow", "wrong"]);
+        assert_eq!(report.begin_second_try(), ["slow", "wrong", "lost"]);
         assert_eq!(report.failed(), 1);
         case(&Ended {
             verdict: Verdict::Passed,
             ..ended("slow", false)
         });
         case(&ended("wrong", false));
+        report.end_second_try();
         assert_eq!(
             report.summary(),
-            "passed at its second try: slow: why\nfailed: oops: why\nfailed: wrong: why\n1 passed, 2 failed, 0 skipped"
+            "passed at its second try: slow: why\nfailed: oops: why\nfailed: wrong: why\nfailed: lost: why\n1 passed, 3 failed, 0 skipped"
         );
         let report = Report::new(MANY + 1);
         (0..=AGAIN).for_each(|n| report.case(&ended(&n.to_string(), false), Path::new("logs")));

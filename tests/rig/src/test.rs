@@ -144,6 +144,7 @@ pub fn run(artifacts: &mut Artifacts, options: &Options) -> Result<bool> {
         std::fs::create_dir_all(&logs)
             .with_context(|| format!("cannot make {}", logs.display()))?;
         work(artifacts, &options, &report, &logs, &costs, second);
+        report.end_second_try();
     }
     print!("{}", costs.end()?);
     if let Some(path) = &options.costs {
