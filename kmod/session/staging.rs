@@ -87,27 +87,33 @@ impl Staging {
         frame: &[u8],
     ) -> Result<Staged> {
         let payer = Payer::Frame(account);
-        let shared = match frame.len() <= LONGEST {
-            // Where there is no memory for the area there may be for the frame.
-            true => self.area(memory, payer).ok().and_then(|area| {
-                let (pages, offset) = Area::take(&area, frame.len())?;
-                Some((area.buffer.clone(), offset, Some(pages)))
-            }),
-            false => None,
+        let len = frame.len();
+        let staged = match self.share(memory, payer, len) {
+            Some(staged) => staged,
+            None => Staged {
+                buffer: Arc::new(Buffer::new(memory, len, payer)?, GFP_KERNEL)?,
+                offset: 0,
+                len: len as u32,
+                pages: None,
+            },
         };
-        let (buffer, offset, pages) = match shared {
-            Some(shared) => shared,
-            None => {
-                let buffer = Buffer::new(memory, frame.len(), payer)?;
-                (Arc::new(buffer, GFP_KERNEL)?, 0, None)
-            }
-        };
-        buffer.write(offset, frame)?;
-        Ok(Staged {
-            buffer,
+        staged.buffer.write(staged.offset, frame)?;
+        Ok(staged)
+    }
+
+    /// Returns room in the area; none if the frame is too long for it or it is full, or if there is no memory for it, as
+    /// there may be for the frame.
+    fn share(&self, memory: &Arc<Memory>, payer: Payer<'_>, len: usize) -> Option<Staged> {
+        if len > LONGEST {
+            return None;
+        }
+        let area = self.area(memory, payer).ok()?;
+        let (pages, offset) = Area::take(&area, len)?;
+        Some(Staged {
+            buffer: area.buffer.clone(),
             offset,
-            len: frame.len() as u32,
-            pages,
+            len: len as u32,
+            pages: Some(pages),
         })
     }
 

@@ -34,14 +34,13 @@ struct Counts {
     failed: Vec<Failed>,
     /// those that are to be tried again, or have been
     again: Vec<Failed>,
-    /// names of cases that have ended since the second try began
-    since: Vec<String>,
     /// name and time of each
     times: Vec<(String, Duration)>,
+    /// how many of these are of the first try
+    first: usize,
 }
 
 /// A case that failed.
-#[derive(Clone)]
 struct Failed {
     name: String,
     /// the first
@@ -109,9 +108,6 @@ impl Report {
             }
         };
         counts.times.push((ended.name.clone(), ended.time));
-        if !counts.again.is_empty() {
-            counts.since.push(ended.name.clone());
-        }
         let number = counts.passed + counts.failed.len() + counts.skipped;
         let width = self.total.to_string().len();
         let mut text = format!(
@@ -151,6 +147,7 @@ impl Report {
             return Vec::new();
         }
         let failed = std::mem::take(&mut counts.failed);
+        counts.first = counts.times.len();
         (counts.failed, counts.again) = failed.into_iter().partition(|case| case.evidence);
         counts.again.iter().map(|case| case.name.clone()).collect()
     }
@@ -161,7 +158,11 @@ impl Report {
         let counts = &mut *counts;
         let (tried, lost): (Vec<_>, Vec<_>) = std::mem::take(&mut counts.again)
             .into_iter()
-            .partition(|case| counts.since.contains(&case.name));
+            .partition(|case| {
+                counts.times[counts.first..]
+                    .iter()
+                    .any(|(name, _)| *name == case.name)
+            });
         counts.again = tried;
         counts.failed.extend(lost);
     }

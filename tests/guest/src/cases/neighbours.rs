@@ -538,6 +538,16 @@ fn held_by(client: &Client) -> Result<u64> {
     Ok(own.context("not listed")?.buffer_bytes)
 }
 
+/// Echoes of so many bytes each, for the stream of [`hold_stream`].
+fn long_frames(client: &mut Client, count: u64, bytes: usize) -> Vec<Vec<u8>> {
+    let mut frame = |number| {
+        let mut header = client.header(Kind::LATENCY, 0);
+        header.place.stream = 2;
+        frame::request(header, frame::echo(&pattern(bytes, number)))
+    };
+    (0..count).map(&mut frame).collect()
+}
+
 /// Frames of a session share memory that is mapped once; those that find no room there have their own.
 fn K16_long_frames_share_memory(_: &mut Context) -> Result<()> {
     const SHARED: u64 = 256 << 10;
@@ -547,13 +557,7 @@ fn K16_long_frames_share_memory(_: &mut Context) -> Result<()> {
     let mut client = Client::new(0)?;
     let before = held_by(&client)?;
     hold_stream(&mut client)?;
-    let frames: Vec<Vec<u8>> = (0..FRAMES)
-        .map(|number| {
-            let mut header = client.header(Kind::LATENCY, 0);
-            header.place.stream = 2;
-            frame::request(header, frame::echo(&pattern(16_000, number)))
-        })
-        .collect();
+    let frames = long_frames(&mut client, FRAMES, 16_000);
     let steps: Vec<ax650_step> = frames
         .iter()
         .map(|frame| client.call_step(frame, 0, 4096))
@@ -578,13 +582,7 @@ fn K16_long_frames_are_charged(_: &mut Context) -> Result<()> {
     let before = held_by(&client)?;
     hold_stream(&mut client)?;
     // The second waits for the answer of the first, which does not come.
-    let frames: Vec<Vec<u8>> = (0..2)
-        .map(|_| {
-            let mut header = client.header(Kind::LATENCY, 0);
-            header.place.stream = 2;
-            frame::request(header, frame::echo(&pattern(1 << 20, 1)))
-        })
-        .collect();
+    let frames = long_frames(&mut client, 2, 1 << 20);
     let steps: Vec<ax650_step> = frames
         .iter()
         .map(|frame| client.call_step(frame, 0, 4096))
